@@ -1,0 +1,45 @@
+"""attnviz: see what every attention head of a transformer does with a sentence.
+
+    import attnviz
+
+    model = attnviz.load("bundled")
+    recording = model.record("Der Hund sah den Ball.")
+    recording.map("encoder", layer=1, head=3).by_word()
+
+Importing this package is quick: torch and transformers come in when a model is loaded.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from attnviz.errors import AttnvizError
+
+if TYPE_CHECKING:
+    from attnviz.loading import load
+    from attnviz.maps import AttentionMap
+    from attnviz.models import Model
+    from attnviz.recording import Recording
+    from attnviz.tokens import Token
+
+__version__ = "0.1.0"
+__all__ = ["AttentionMap", "AttnvizError", "Model", "Recording", "Token", "load"]
+
+_HOMES = {
+    "AttentionMap": "attnviz.maps",
+    "Model": "attnviz.models",
+    "Recording": "attnviz.recording",
+    "Token": "attnviz.tokens",
+    "load": "attnviz.loading",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'attnviz' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,62 @@
+"""Every error that attnviz raises on purpose.
+
+    AttnvizError
+    ├── LoadError            a model could not be loaded
+    │   ├── NotFoundError    no such folder, no such Hub id
+    │   ├── NetworkError     the Hub could not be reached
+    │   └── UnsafeError      a checkpoint or repository that would run code of its own
+    ├── InputError           what was typed or passed cannot be used
+    │   ├── EmptyError       nothing to look at
+    │   ├── TooLongError     more tokens than the model has positions
+    │   └── NoTokenizerError text for a model that has no tokenizer
+    ├── NoAttentionError     the model has no attention weights that could be shown whole
+    └── MemoryShortError     the machine or the accelerator ran out of memory
+
+Each message says what is needed, what was received and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class AttnvizError(Exception):
+    """The root of every error that attnviz raises on purpose; its text is written for the person at the screen."""
+
+
+class LoadError(AttnvizError):
+    """A model could not be loaded."""
+
+
+class NotFoundError(LoadError):
+    """There is no such folder, Hub id or revision."""
+
+
+class NetworkError(LoadError):
+    """The Hub could not be reached."""
+
+
+class UnsafeError(LoadError):
+    """The checkpoint is a pickle, or the repository needs code of its own; attnviz runs neither."""
+
+
+class InputError(AttnvizError, ValueError):
+    """What was typed or passed cannot be used."""
+
+
+class EmptyError(InputError):
+    """There is no token to look at."""
+
+
+class TooLongError(InputError):
+    """The input has more tokens than the model has positions."""
+
+
+class NoTokenizerError(InputError):
+    """Text was given, but the model has no tokenizer."""
+
+
+class NoAttentionError(AttnvizError):
+    """The model has no attention weights, or none that could be shown whole and right."""
+
+
+class MemoryShortError(AttnvizError):
+    """The machine or the accelerator ran out of memory."""

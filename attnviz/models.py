@@ -1,0 +1,384 @@
+"""`Model`: a network and its tokenizer, from text to a `Recording`. Loading is in `loading.py`."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from attnviz import capture, plan, tokens
+from attnviz.errors import EmptyError, InputError, MemoryShortError, NoTokenizerError, TooLongError
+from attnviz.recording import Part, Recording, Stored
+from attnviz.tokens import Token
+
+MAX_NEW_TOKENS = 128
+"""A generation that finds no end is stopped after so many tokens."""
+
+# Networks are shared by all sessions of an app, and a capture changes a setting of theirs while it runs.
+_locks: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
+_locks_guard = threading.Lock()
+
+
+def _lock(network: nn.Module) -> threading.RLock:
+    with _locks_guard:
+        return _locks.setdefault(network, threading.RLock())
+
+
+class Model:
+    """A network and its tokenizer.
+
+    Attributes:
+        network: the transformers model, in evaluation mode.
+        tokenizer: its tokenizer, or None.
+        name: what it is called on the screen.
+        revision: the commit of a Hub model, or None.
+    """
+
+    def __init__(
+        self, network: Any, tokenizer: Any = None, *, name: str | None = None, revision: str | None = None
+    ) -> None:
+        """Takes a transformers model that is already in memory.
+
+        Args:
+            network: any text model of transformers; it is put into evaluation mode.
+            tokenizer: its tokenizer; without one, `record_ids` still works.
+            name: what it is called; the class of the network where it is None.
+            revision: the commit that it was loaded from.
+        """
+        self.network = network.eval()
+        self.tokenizer = tokenizer
+        self.name = name or type(network).__name__
+        self.revision = revision
+        self._plan: plan.Plan | None = None
+
+    def __repr__(self) -> str:
+        return f"Model({self.name!r}, {type(self.network).__name__}, device={str(self.device)!r})"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network lies."""
+        return next(self.network.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """In what precision it computes."""
+        return next(self.network.parameters()).dtype
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of attention that a recording will have; raises NoAttentionError where there are none to show."""
+        return self._planned().kinds
+
+    @property
+    def max_tokens(self) -> int | None:
+        """How many tokens fit, where the model has a table of positions; None where its positions have no end."""
+        return _positions(self.network)
+
+    def _planned(self) -> plan.Plan:
+        if self._plan is None:
+            with self._working():
+                self._plan = plan.make(self.network)
+        return self._plan
+
+    @contextlib.contextmanager
+    def _working(self) -> Iterator[None]:
+        """One user of the network at a time; running out of memory becomes an error that says what to do."""
+        with _lock(self.network):
+            try:
+                yield
+            except (MemoryError, torch.OutOfMemoryError) as error:
+                raise _memory_short(self) from error
+            except RuntimeError as error:
+                if "not enough memory" in str(error) or "can't allocate memory" in str(error):
+                    raise _memory_short(self) from error
+                raise
+
+    def record(
+        self, text: str, target: str | None = None, *, pair: str | None = None, generate: int | None = None
+    ) -> Recording:
+        """Runs the model on a text and keeps what its attention needs to be shown.
+
+        Args:
+            text: the sentence; for an encoder–decoder the source.
+            target: for an encoder–decoder the target sentence; None means the model's own greedy output.
+            pair: a second sentence, for models that take two.
+            generate: for a decoder, so many tokens are generated first and recorded with the text; for an
+                encoder–decoder without `target`, the most that its output may have.
+
+        Returns:
+            The recording; the decoder of an encoder–decoder runs when it is first looked at.
+
+        Raises:
+            NoTokenizerError, EmptyError, TooLongError: the text cannot be used, and why.
+            NoAttentionError: the model has no attention that could be shown.
+
+        >>> attnviz.load("bundled").record("Der Hund sah den Ball.").kinds
+        ('encoder', 'decoder', 'cross')
+        """
+        encoding = self._encode(text, pair)
+        return self._record(
+            encoding.tokens, list(encoding.ids), encoding.token_type_ids, self._target(target), generate, sentence=True
+        )
+
+    def record_ids(
+        self,
+        ids: Sequence[int] | Tensor,
+        target_ids: Sequence[int] | Tensor | None = None,
+        *,
+        generate: int | None = None,
+    ) -> Recording:
+        """As `record`, from vocabulary ids.
+
+        Args:
+            ids: integers, shape (sequence,); padding at either end is left off.
+            target_ids: for an encoder–decoder the decoder's input, beginning with its start token.
+        """
+        numbers = self._checked(self._without_padding(_integers(ids, "ids")), "ids")
+        given = None if target_ids is None else self._checked(_integers(target_ids, "target_ids"), "target_ids")
+        if given is not None and not plan.is_encoder_decoder(self.network):
+            raise InputError(f"{self.name} has no decoder beside an encoder, so it takes no target.")
+        return self._record(tokens.from_ids(self.tokenizer, numbers), numbers, None, given, generate)
+
+    def translate(self, text: str, *, max_new_tokens: int = MAX_NEW_TOKENS) -> str:
+        """The greedy output of an encoder–decoder for a text.
+
+        >>> attnviz.load("bundled").translate("Der Hund sah den Ball.")
+        'The dog saw the ball.'
+        """
+        if not plan.is_encoder_decoder(self.network):
+            raise InputError(f"{self.name} has no encoder and decoder, so it does not translate.")
+        ids = self._tensor(list(self._encode(text).ids))
+        with self._working():
+            output = self._greedy(ids, plan.encode(self.network, ids), max_new_tokens)
+        return self.tokenizer.decode(output, skip_special_tokens=True).strip()
+
+    def _encode(self, text: str, pair: str | None = None) -> tokens.Encoding:
+        if self.tokenizer is None:
+            raise NoTokenizerError(
+                f"{self.name} has no tokenizer, so it cannot read text. Load one into the same folder, or use "
+                "record_ids with vocabulary ids."
+            )
+        if not text.strip() or (pair is not None and not pair.strip()):
+            raise EmptyError("There is no sentence yet. Type one: a few words are enough.")
+        encoding = tokens.encode(self.tokenizer, text, pair)
+        if not encoding.ids:
+            raise EmptyError("The tokenizer makes no tokens of this text. Type a sentence with letters in it.")
+        return encoding
+
+    def _target(self, target: str | None) -> list[int] | None:
+        """The decoder's input for a target sentence: its start token and the words, without the end."""
+        if target is None or not target.strip():
+            return None
+        if not plan.is_encoder_decoder(self.network):
+            raise InputError(f"{self.name} has no decoder beside an encoder, so it takes no target sentence.")
+        ids = list(tokens.encode(self.tokenizer, target, target=True).ids)
+        if ids and ids[-1] == self.tokenizer.eos_token_id:
+            ids.pop()  # the end is predicted by the last word and predicts nothing itself
+        return [self._start(), *ids]
+
+    def _with_language(self, ids: Tensor, states: Any, target_ids: list[int]) -> list[int]:
+        """The decoder's input with the language token that the model itself puts first, where it has such tokens."""
+        special = set(self.tokenizer.all_special_ids) - {self.tokenizer.eos_token_id, self.tokenizer.pad_token_id}
+        if len(target_ids) > 1 and target_ids[1] in special:
+            return target_ids
+        first = self._greedy(ids, states, 1)[1]
+        return [target_ids[0], first, *target_ids[1:]] if first in special else target_ids
+
+    def _start(self) -> int:
+        config, generation = self.network.config, getattr(self.network, "generation_config", None)
+        for holder in (generation, config):
+            for name in ("decoder_start_token_id", "bos_token_id", "pad_token_id"):
+                found = getattr(holder, name, None)
+                if isinstance(found, int):
+                    return found
+        raise InputError(f"{self.name} does not say which token its decoder starts with. Pass target_ids.")
+
+    def _record(
+        self,
+        source: tuple[Token, ...],
+        ids: list[int],
+        token_type_ids: Sequence[int] | None,
+        target_ids: list[int] | None,
+        generate: int | None,
+        *,
+        sentence: bool = False,
+    ) -> Recording:
+        planned = self._planned()
+        if generate and not plan.is_encoder_decoder(self.network):
+            source, ids = self._continued(ids, generate)
+            token_type_ids = None
+        self._fits(len(ids), "The text")
+        tensor = self._tensor(ids)
+        if not plan.is_encoder_decoder(self.network):
+            types = {} if token_type_ids is None else {"token_type_ids": self._tensor(list(token_type_ids))}
+            return Recording(planned.kinds, self._single(planned, tensor, source, types), model=self.name)
+        if not planned.captures:
+            first, eager = self._eager_pair(planned, tensor, source, target_ids, generate, sentence)
+            return Recording(planned.kinds, first, lambda: eager, model=self.name)
+        part = slice(0, planned.encoder_calls)
+        with self._working(), capture.capturing(self.network) as found:
+            states = plan.encode(self.network, tensor)
+        first = Part(planned.sort(found, part), source)
+
+        def second() -> Part:
+            with self._working():
+                chosen = self._chosen(tensor, states, target_ids, generate, sentence)
+                with capture.capturing(self.network) as later:
+                    output = plan.decode(self.network, tensor, self._tensor(chosen), states)
+            layers = planned.sort(later, slice(planned.encoder_calls, None))
+            return Part(layers, tokens.from_ids(self.tokenizer, chosen), _logits(output))
+
+        return Recording(planned.kinds, first, second, model=self.name)
+
+    def _single(self, planned: plan.Plan, ids: Tensor, source: tuple[Token, ...], types: dict[str, Tensor]) -> Part:
+        with self._working():
+            if planned.captures:
+                with capture.capturing(self.network) as found:
+                    output = plan.forward(self.network, ids, attention_mask=torch.ones_like(ids), **types)
+                return Part(planned.sort(found, slice(None)), source, _logits(output))
+            output, maps = plan.eager(self.network, ids, None, **types)
+            return Part({planned.kinds[0]: maps[""]}, source, _logits(output))
+
+    def _eager_pair(
+        self,
+        planned: plan.Plan,
+        ids: Tensor,
+        source: tuple[Token, ...],
+        target_ids: list[int] | None,
+        generate: int | None,
+        sentence: bool,
+    ) -> tuple[Part, Part]:
+        with self._working():
+            chosen = self._chosen(ids, None, target_ids, generate, sentence)
+            output, maps = plan.eager(self.network, ids, self._tensor(chosen))
+        later: dict[str, Sequence[Stored]] = {
+            kind: maps[kind] for kind in ("decoder", "cross") if kind in planned.kinds
+        }
+        first = Part({"encoder": maps["encoder"]}, source)
+        return first, Part(later, tokens.from_ids(self.tokenizer, chosen), _logits(output))
+
+    def _chosen(
+        self, ids: Tensor, states: Any, target_ids: list[int] | None, limit: int | None, sentence: bool
+    ) -> list[int]:
+        """The decoder's input: what was given, or the model's own greedy output but for its last token, which is only
+        predicted and never read."""
+        if target_ids is None:
+            return self._greedy(ids, states, limit or MAX_NEW_TOKENS)[:-1]
+        chosen = self._with_language(ids, states, target_ids) if sentence else target_ids
+        self._fits(len(chosen), "The target")
+        return chosen
+
+    def _greedy(self, ids: Tensor, states: Any, limit: int) -> list[int]:
+        if not hasattr(self.network, "generate") or not getattr(self.network, "can_generate", lambda: False)():
+            raise InputError(f"{self.name} has no language head, so it has no output of its own. Pass a target.")
+        room = _positions(self.network)
+        arguments = {"encoder_outputs": states} if states is not None else {"input_ids": ids}
+        with torch.no_grad():
+            output = self.network.generate(
+                **arguments,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=limit if room is None else max(1, min(limit, room - 1)),
+                max_length=None,  # a checkpoint's own limit would be warned about beside ours
+                do_sample=False,
+                num_beams=1,
+            )
+        return output[0].tolist()
+
+    def _continued(self, ids: list[int], generate: int) -> tuple[tuple[Token, ...], list[int]]:
+        if not getattr(self.network, "can_generate", lambda: False)() or self.kinds != ("decoder",):
+            raise InputError(
+                f"{self.name} does not generate text. Leave out `generate`, or choose a decoder such as GPT-2."
+            )
+        if generate < 0:
+            raise InputError(f"`generate` is a number of tokens, 0 or more, not {generate}.")
+        self._fits(len(ids) + generate, "The text with what is generated")
+        with self._working(), torch.no_grad():
+            tensor = self._tensor(ids)
+            output = self.network.generate(
+                tensor, attention_mask=torch.ones_like(tensor), max_new_tokens=generate, do_sample=False, num_beams=1
+            )
+        longer = output[0].tolist()
+        return tokens.from_ids(self.tokenizer, longer), longer
+
+    def _fits(self, count: int, what: str) -> None:
+        room = self.max_tokens
+        if room is not None and count > room:
+            raise TooLongError(
+                f"{what} has {count:,} tokens, and {self.name} has positions for {room:,}. Shorten it by "
+                f"{count - room:,} tokens, or choose a model for longer texts."
+            )
+
+    def _tensor(self, ids: list[int]) -> Tensor:
+        return torch.tensor([ids], dtype=torch.long, device=self.device)
+
+    def _checked(self, ids: list[int], name: str) -> list[int]:
+        if not ids:
+            raise EmptyError(f"`{name}` holds no token. Pass at least one vocabulary id.")
+        size = plan.vocabulary(self.network)
+        wrong = next((index for index in ids if not 0 <= index < size), None)
+        if wrong is not None:
+            raise InputError(f"`{name}` holds {wrong}; the vocabulary of {self.name} has ids from 0 to {size - 1}.")
+        return ids
+
+    def _without_padding(self, ids: list[int]) -> list[int]:
+        """Without padding at either end, where the model has an id that stands for nothing else."""
+        config = self.network.config
+        pad = getattr(config, "pad_token_id", None)
+        names = ("bos_token_id", "eos_token_id", "sep_token_id", "cls_token_id", "unk_token_id")
+        others = [getattr(config, name, None) for name in names]
+        if pad is None or any(pad == other or (isinstance(other, list) and pad in other) for other in others):
+            return ids
+        real = [place for place, index in enumerate(ids) if index != pad]
+        return ids[real[0] : real[-1] + 1] if real else ids
+
+
+def _integers(ids: Sequence[int] | Tensor, name: str) -> list[int]:
+    tensor = torch.as_tensor(ids)
+    if tensor.ndim != 1 or tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
+        if tensor.numel() == 0 and tensor.ndim == 1:
+            return []
+        raise InputError(
+            f"`{name}` has to be integers of shape (sequence,), not {tensor.dtype} of shape {tuple(tensor.shape)}."
+        )
+    return tensor.tolist()
+
+
+def _logits(output: Any) -> Tensor | None:
+    logits = getattr(output, "logits", None)
+    if not isinstance(logits, Tensor) or logits.ndim != 3:
+        return None
+    return logits[0].float().cpu()
+
+
+def _positions(network: nn.Module) -> int | None:
+    """How many tokens fit into the network's tables of absolute positions; None where it has none.
+
+    Only tables count: rotary and relative positions go on beyond what a configuration names as their most.
+    """
+    config = plan.text_config(network)
+    named = {getattr(config, name, None) for name in ("max_position_embeddings", "n_positions", "max_sequence_length")}
+    limit = None
+    for name, module in network.named_modules():
+        if not isinstance(module, nn.Embedding) or "pos" not in name.rsplit(".", 1)[-1] and not name.endswith("wpe"):
+            continue
+        # RoBERTa and its like start counting behind the padding's index, OPT and BART two further.
+        offset = getattr(module, "offset", None)
+        if offset is None:
+            offset = 0 if module.padding_idx is None else module.padding_idx + 1
+        for known in named:
+            if isinstance(known, int) and known <= module.num_embeddings <= known + max(offset, 2):
+                room = min(known, module.num_embeddings - offset)
+                limit = room if limit is None else min(limit, room)
+    return limit
+
+
+def _memory_short(model: Model) -> MemoryShortError:
+    return MemoryShortError(
+        f"{model.name} does not fit into the memory of {model.device} with this input. Shorten the text, choose a "
+        'smaller model, or load it with dtype="float16" or device="cpu".'
+    )

@@ -1,0 +1,254 @@
+"""`Recording`: what one forward pass left to look at, and the words for its axes.
+
+The axes, named so in all of attnviz:
+
+    layer     0 … layers - 1, counted from the input
+    head      0 … heads - 1 within a layer
+    query     the token that looks: rows
+    key       the token that is looked at: columns
+    head_dim  the coordinates of a head's query and key vectors
+    token     an entry of the vocabulary at a position of the sequence
+    word      what a reader calls a word: one token or several
+
+The three kinds of attention, as in Vaswani et al. 2017, section 3.2.3: "encoder" (every token sees every other),
+"decoder" (a token sees those before it), "cross" (the decoder's tokens look at the encoder's).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from attnviz import streaming
+from attnviz.capture import Layer
+from attnviz.errors import InputError, NoAttentionError
+from attnviz.maps import AttentionMap
+from attnviz.tokens import Token
+
+if TYPE_CHECKING:
+    import numpy as np
+
+KINDS = ("encoder", "decoder", "cross")
+Stored = Layer | Tensor
+"""A layer as captured, or its (heads, queries, keys) weights where the model could only be asked for those."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The layers of the kinds that one stack of the model gives, with their tokens.
+
+    Attributes:
+        layers: per kind, a `Stored` for each layer.
+        tokens: of this stack: the queries of its kinds.
+        logits: (sequence, vocabulary) float32, or None.
+    """
+
+    layers: Mapping[str, Sequence[Stored]]
+    tokens: tuple[Token, ...]
+    logits: Tensor | None = None
+
+
+class Recording:
+    """The attention of one text in one model; made by `Model.record`.
+
+    Weights, scores and pictures are computed for the head that is asked for; queries, keys and values are kept, so
+    memory grows with the number of tokens. The decoder of an encoder–decoder runs when it is first asked for.
+    """
+
+    def __init__(
+        self, kinds: tuple[str, ...], first: Part, second: Callable[[], Part] | None = None, *, model: str = ""
+    ) -> None:
+        """For `Model.record`.
+
+        Args:
+            kinds: those present.
+            first: the encoder, or the only stack.
+            second: gives the decoder of an encoder–decoder, when it is needed.
+            model: the model's name.
+        """
+        self.kinds = kinds
+        self.model = model
+        self._first = first
+        self._make_second = second
+        self._second: Part | None = None
+
+    def __repr__(self) -> str:
+        return f"Recording({self.model!r}, kinds={self.kinds}, tokens={len(self._first.tokens)})"
+
+    def _part(self, kind: str) -> Part:
+        if kind not in self.kinds:
+            raise InputError(
+                f"This recording has {' and '.join(self.kinds)} attention, not {kind!r}. Choose one of {self.kinds}."
+            )
+        if kind in self._first.layers:
+            return self._first
+        return self._decoder()
+
+    def _decoder(self) -> Part:
+        if self._second is None:
+            assert self._make_second is not None
+            self._second = self._make_second()
+            self._make_second = None  # drops the model and the encoder's states, which it held
+        return self._second
+
+    def size(self, kind: str) -> tuple[int, int, int, int]:
+        """(layers, heads, queries, keys) of one kind.
+
+        >>> attnviz.load("bundled").record("Der Hund sah den Ball.").size("encoder")
+        (4, 8, 7, 7)
+        """
+        layers = self._part(kind).layers[kind]
+        heads = layers[0].shape[0] if isinstance(layers[0], Tensor) else layers[0].query.shape[0]
+        return len(layers), heads, len(self.query_tokens(kind)), len(self.key_tokens(kind))
+
+    def query_tokens(self, kind: str) -> tuple[Token, ...]:
+        """The tokens of the rows."""
+        return self._part(kind).tokens
+
+    def key_tokens(self, kind: str) -> tuple[Token, ...]:
+        """The tokens of the columns."""
+        part = self._part(kind)
+        return self._first.tokens if kind == "cross" else part.tokens
+
+    @property
+    def logits(self) -> Tensor | None:
+        """(target or sequence, vocabulary) float32, where the model has a language head; else None."""
+        return (self._decoder() if "cross" in self.kinds else self._first).logits
+
+    @property
+    def by_capture(self) -> bool:
+        """Whether queries, keys and values were kept; else the model could only be asked for its weights."""
+        return isinstance(next(iter(self._first.layers.values()))[0], Layer)
+
+    def _layer(self, kind: str, layer: int, head: int | None) -> Stored:
+        layers, heads, _, _ = self.size(kind)
+        if not 0 <= layer < layers:
+            raise InputError(f"The {kind} has layers 0 to {layers - 1}, not {layer}.")
+        if head is not None and not 0 <= head < heads:
+            raise InputError(f"A layer of the {kind} has heads 0 to {heads - 1}, not {head}.")
+        return self._part(kind).layers[kind][layer]
+
+    def weights(self, kind: str, *, layer: int, head: int | None = None) -> Tensor:
+        """What share of its attention each query gives to each key.
+
+        Args:
+            kind: "encoder", "decoder" or "cross".
+            layer, head: from 0; all heads of the layer where head is None.
+
+        Returns:
+            float32 in [0, 1], on the CPU: (query, key), or (head, query, key). Rows sum to 1 (to less where the
+            model has sinks: the rest went to none of the tokens).
+
+        Raises:
+            InputError: there is no such kind, layer or head.
+        """
+        return self._compute(kind, layer, head, "weights")
+
+    def scores(self, kind: str, *, layer: int, head: int | None = None) -> Tensor:
+        """As `weights`, before softmax: scaled, with bias and soft cap, and -inf where a key may not be seen."""
+        return self._compute(kind, layer, head, "scores")
+
+    def _compute(self, kind: str, layer: int, head: int | None, what: str) -> Tensor:
+        stored = self._layer(kind, layer, head)
+        if isinstance(stored, Tensor):
+            if what == "scores":
+                raise self._no_vectors("scores")
+            return (stored if head is None else stored[head]).float().cpu()
+        heads = slice(None) if head is None else slice(head, head + 1)
+        query, key = stored.query[heads], _keys(stored, stored.key, head)
+        function = getattr(stored.rule, what)
+        result = torch.empty(query.shape[0], query.shape[1], key.shape[1])
+        for rows in streaming.blocks(query.shape[1], key.shape[1], query.shape[0]):
+            result[:, rows] = function(query[:, rows], key, rows, heads).cpu()
+        return result if head is None else result[0]
+
+    def queries(self, kind: str, *, layer: int, head: int | None = None) -> Tensor:
+        """The query vectors, position encoding applied: float32 (query, head_dim), or (head, query, head_dim)."""
+        return self._vectors(kind, layer, head, "query")
+
+    def keys(self, kind: str, *, layer: int, head: int | None = None) -> Tensor:
+        """The key vectors: float32 (key, head_dim), or (head, key, head_dim); grouped ones repeated to the heads."""
+        return self._vectors(kind, layer, head, "key")
+
+    def values(self, kind: str, *, layer: int, head: int | None = None) -> Tensor:
+        """The value vectors: float32 (key, value_dim), or (head, key, value_dim), repeated likewise."""
+        return self._vectors(kind, layer, head, "value")
+
+    def _vectors(self, kind: str, layer: int, head: int | None, name: str) -> Tensor:
+        stored = self._layer(kind, layer, head)
+        if isinstance(stored, Tensor):
+            raise self._no_vectors(f"{name} vectors")
+        tensor = getattr(stored, name)
+        if name == "query":
+            return (tensor if head is None else tensor[head]).float().cpu()
+        tensor = _keys(stored, tensor, head).float().cpu()
+        return tensor if head is None else tensor[0]
+
+    def _no_vectors(self, what: str) -> NoAttentionError:
+        return NoAttentionError(
+            f"{self.model or 'This model'} computes its attention inside its own code, so only the weights are known, "
+            f"not the {what}. Choose a model that uses transformers' attention interface to see them."
+        )
+
+    def pooled(self, kind: str, *, layer: int, head: int, size: int = 512, reduce: str = "mean") -> Tensor:
+        """A picture of a head's map at any length, computed block by block with the exact softmax.
+
+        Args:
+            size: at most so many rows and columns; a smaller map comes back as it is.
+            reduce: "mean" (the average weight in a cell) or "max" (the highest).
+
+        Returns:
+            float32 (at most size, at most size), on the CPU.
+        """
+        stored = self._layer(kind, layer, head)
+        if isinstance(stored, Tensor):
+            _, queries, keys = stored.shape
+            return streaming.pooled(lambda rows: stored[head, rows].float(), queries, keys, size, reduce)
+        one = slice(head, head + 1)
+        query, key = stored.query[one], _keys(stored, stored.key, head)
+        return streaming.pooled(
+            lambda rows: stored.rule.weights(query[:, rows], key, rows, one)[0],
+            query.shape[1],
+            key.shape[1],
+            size,
+            reduce,
+        )
+
+    def map(self, kind: str, *, layer: int, head: int) -> AttentionMap:
+        """One head's weights with their tokens, ready to be drawn."""
+        return self._map(kind, layer, head, self.weights(kind, layer=layer, head=head).numpy())
+
+    def maps(self, kind: str, *, layer: int) -> tuple[AttentionMap, ...]:
+        """The maps of all heads of a layer, computed at once."""
+        return tuple(
+            self._map(kind, layer, head, weights)
+            for head, weights in enumerate(self.weights(kind, layer=layer).numpy())
+        )
+
+    def _map(self, kind: str, layer: int, head: int, weights: np.ndarray) -> AttentionMap:
+        stored = self._layer(kind, layer, head)
+        # A sink takes a share that belongs to no token: it is hidden from the start.
+        has_sink = isinstance(stored, Layer) and stored.rule.sink is not None
+        hidden = (1.0 - weights.sum(axis=-1)).clip(0.0, 1.0) if has_sink else None
+        return AttentionMap.of(
+            weights,
+            self.query_tokens(kind),
+            self.key_tokens(kind),
+            hidden_mass=hidden,
+            kind=kind,
+            layer=layer,
+            head=head,
+            model=self.model,
+        )
+
+
+def _keys(stored: Layer, tensor: Tensor, head: int | None) -> Tensor:
+    """Keys or values for the query heads asked for: (heads, keys, dim)."""
+    if head is None:
+        return tensor.repeat_interleave(stored.groups, dim=0) if stored.groups > 1 else tensor
+    group = head // stored.groups
+    return tensor[group : group + 1]
