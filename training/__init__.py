@@ -1,0 +1,1 @@
+"""How the bundled model was made, from the corpus to the weights; see README.md beside this file."""

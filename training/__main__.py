@@ -1,0 +1,84 @@
+"""`python -m training STAGE --corpus FOLDER --work FOLDER`: from the corpus to the weights, stage by stage."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+
+STAGES = ("tokenizer", "pack", "train", "evaluate", "export")
+VOCABULARY = 12_000
+MAX_TOKENS = 96
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    parser.add_argument("stage", choices=(*STAGES, "all"), help="'all' runs every stage in this order")
+    parser.add_argument(
+        "--corpus", type=Path, required=True, help="folder that holds tatoeba/ (see training/README.md)"
+    )
+    parser.add_argument("--work", type=Path, required=True, help="folder for tokenizer, packed data and checkpoints")
+    parser.add_argument("--bundle", type=Path, default=Path("attnviz/bundled"), help="where export writes the model")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves PyTorch's choice")
+
+    import torch
+
+    from training.train import Recipe
+
+    for field in fields(Recipe):
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
+    options.work.mkdir(parents=True, exist_ok=True)
+    for stage in STAGES if options.stage == "all" else (options.stage,):
+        globals()[f"run_{stage}"](options, recipe)
+
+
+def run_tokenizer(options: argparse.Namespace, recipe) -> None:
+    from training.data import SOURCES, is_example, read_pairs
+    from training.vocabulary import train_tokenizer
+
+    sentences = []
+    for language in SOURCES:
+        for foreign, english in read_pairs(options.corpus, "train", language):
+            if not is_example(foreign, english):
+                # Dutch and Chinese count twice, or German and English would take nearly the whole vocabulary.
+                sentences += [foreign, english] if language == "de" else [foreign, foreign, english]
+    train_tokenizer(sentences, VOCABULARY).save(str(options.work / "tokenizer.json"))
+
+
+def run_pack(options: argparse.Namespace, recipe) -> None:
+    from tokenizers import Tokenizer
+
+    from training.data import pack, training_pairs
+
+    tokenizer = Tokenizer.from_file(str(options.work / "tokenizer.json"))
+    packed = pack(list(training_pairs(options.corpus)), tokenizer, MAX_TOKENS)
+    packed.save(options.work / "packed.npz")
+    print(f"{len(packed):,} pairs, {len(packed.source):,} source and {len(packed.target):,} target tokens", flush=True)
+
+
+def run_train(options: argparse.Namespace, recipe) -> None:
+    from training.data import Packed
+    from training.train import train
+
+    train(Packed.open(options.work / "packed.npz"), VOCABULARY, recipe, options.work / "run", options.device)
+
+
+def run_evaluate(options: argparse.Namespace, recipe) -> None:
+    from training.evaluate import evaluate
+
+    evaluate(options.corpus, options.work)
+
+
+def run_export(options: argparse.Namespace, recipe) -> None:
+    from training.export import export
+
+    export(options.work, options.bundle)
+
+
+if __name__ == "__main__":
+    main()

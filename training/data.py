@@ -1,0 +1,156 @@
+"""Sentence pairs from the corpus folder, cleaned of the app's examples, and packed as integers.
+
+Reads Tatoeba pairs (`source TAB English`, one a line, `.tsv` or `.tsv.xz`). Knows nothing of models.
+"""
+
+from __future__ import annotations
+
+import lzma
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from attnviz.examples import HOME_EXAMPLES, OTHER_EXAMPLES
+
+SOURCES = ("de", "nl", "zh")
+DIRECTIONS = (("de", "en"), ("nl", "en"), ("zh", "en"), ("en", "de"))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One sentence and its translation, with their languages."""
+
+    source_language: str
+    target_language: str
+    source: str
+    target: str
+
+
+def read_pairs(corpus: Path, split: str, language: str) -> list[tuple[str, str]]:
+    """The (foreign, English) pairs of one split ("train", "dev", "test"); raises FileNotFoundError with the path."""
+    name = f"{language}-en.{split}.tsv"
+    for path in (corpus / "tatoeba" / name, corpus / "tatoeba" / f"{name}.xz"):
+        if path.exists():
+            opener = lzma.open if path.suffix == ".xz" else open
+            with opener(path, "rt", encoding="utf-8") as lines:
+                rows = (line.rstrip("\n").split("\t") for line in lines)
+                return [(row[0].strip(), row[1].strip()) for row in rows if len(row) >= 2]
+    raise FileNotFoundError(f"no {name}[.xz] in {corpus / 'tatoeba'}; training/README.md says where to get the data")
+
+
+def skeleton(sentence: str) -> str:
+    """A sentence without case, punctuation and spaces, so that "der hund sah den ball" equals the example.
+
+    >>> skeleton("Der Hund sah den Ball.")
+    'derhundsahdenball'
+    """
+    return "".join(c for c in unicodedata.normalize("NFKC", sentence).casefold() if c.isalnum())
+
+
+def is_example(source: str, target: str) -> bool:
+    """Whether either side is one of the sentences that the app shows."""
+    return skeleton(source) in _EXAMPLES or skeleton(target) in _EXAMPLES
+
+
+_EXAMPLES = frozenset(skeleton(sentence) for sentence in HOME_EXAMPLES + OTHER_EXAMPLES)
+
+
+def training_pairs(corpus: Path) -> Iterator[Pair]:
+    """Every training pair in every direction, the app's examples taken out."""
+    for language in SOURCES:
+        for foreign, english in read_pairs(corpus, "train", language):
+            if is_example(foreign, english):
+                continue
+            for source, target in DIRECTIONS:
+                if (source, target) == (language, "en"):
+                    yield Pair(source, target, foreign, english)
+                elif (source, target) == ("en", language):
+                    yield Pair(source, target, english, foreign)
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """All pairs as integers: one long array a side and where each sentence begins.
+
+    Attributes:
+        source, target: (all tokens,) uint16 vocabulary ids, without padding.
+        source_starts, target_starts: (pairs + 1,) int64 offsets into them.
+    """
+
+    source: np.ndarray
+    source_starts: np.ndarray
+    target: np.ndarray
+    target_starts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.source_starts) - 1
+
+    def save(self, path: Path) -> None:
+        np.savez(path, **{name: getattr(self, name) for name in self.__slots__})
+
+    @classmethod
+    def open(cls, path: Path) -> Packed:
+        with np.load(path) as arrays:
+            return cls(**{name: arrays[name] for name in cls.__slots__})
+
+
+def pack(pairs: list[Pair], tokenizer, max_tokens: int) -> Packed:
+    """Encodes the pairs with `tokenizer`: the source ends with `</s>`, the target is `>>xx<< … </s>`.
+
+    Pairs with a side of more than `max_tokens` tokens are left out: they are a handful, and each would make a batch of
+    its own padded length.
+    """
+    sources = tokenizer.encode_batch([pair.source for pair in pairs], add_special_tokens=False)
+    targets = tokenizer.encode_batch([pair.target for pair in pairs], add_special_tokens=False)
+    end = tokenizer.token_to_id("</s>")
+    rows_source, rows_target = [], []
+    for pair, source, target in zip(pairs, sources, targets, strict=True):
+        if 0 < len(source.ids) < max_tokens and 0 < len(target.ids) < max_tokens - 1:
+            rows_source.append([*source.ids, end])
+            rows_target.append([tokenizer.token_to_id(f">>{pair.target_language}<<"), *target.ids, end])
+    return Packed(*_concatenate(rows_source), *_concatenate(rows_target))
+
+
+def _concatenate(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    starts = np.zeros(len(rows) + 1, dtype=np.int64)
+    np.cumsum([len(row) for row in rows], out=starts[1:])
+    return np.fromiter((i for row in rows for i in row), dtype=np.uint16, count=int(starts[-1])), starts
+
+
+def batches(packed: Packed, tokens: int, seed: int, multiple: int = 4) -> list[np.ndarray]:
+    """One epoch's batches: indices of pairs with the same padded lengths, about `tokens` target tokens each, shuffled.
+
+    Lengths are rounded up to `multiple`, so that few different shapes occur and little of a batch is padding.
+    """
+    random = np.random.default_rng(seed)
+    source = -(-np.diff(packed.source_starts) // multiple) * multiple
+    target = -(-np.diff(packed.target_starts) // multiple) * multiple
+    order = random.permutation(len(packed))
+    order = order[np.lexsort((source[order], target[order]))]
+    result, start = [], 0
+    while start < len(order):
+        longest_target = target[order[start]]
+        stop = start
+        longest_source = 0
+        while stop < len(order) and target[order[stop]] == longest_target:
+            longest_source = max(longest_source, source[order[stop]])
+            if (stop - start + 1) * max(longest_target, longest_source) > tokens and stop > start:
+                break
+            stop += 1
+        result.append(order[start:stop])
+        start = stop
+    random.shuffle(result)
+    return result
+
+
+def padded(flat: np.ndarray, starts: np.ndarray, rows: np.ndarray, multiple: int, pad: int) -> np.ndarray:
+    """The chosen rows as one (rows, length) int64 array, padded to a multiple of `multiple`."""
+    lengths = starts[rows + 1] - starts[rows]
+    length = -(-int(lengths.max()) // multiple) * multiple
+    out = np.full((len(rows), length), pad, dtype=np.int64)
+    for i, row in enumerate(rows):
+        out[i, : lengths[i]] = flat[starts[row] : starts[row + 1]]
+    return out
