@@ -235,7 +235,8 @@ def _make(network: Network) -> Plan:
         if isinstance(error, AttnvizError) or out_of_memory(error):
             raise
         raise NoAttentionError(f"{name} cannot be asked for its attention weights on plain text ({error}).") from error
-    rounding = HALF if torch.finfo(next(network.parameters()).dtype).bits < 32 else FULL
+    dtype = next(parameter.dtype for parameter in network.parameters() if parameter.is_floating_point())
+    rounding = FULL if torch.finfo(dtype).bits >= 32 else HALF
     if not _agree(plain, _main_output(output), rounding):
         raise NoAttentionError(
             f"{name} computes something else when it is asked for its attention weights than when it is not, so these "

@@ -294,9 +294,8 @@ def _mended(
 
     # A space that the tokenizer put before the text, or before a word, borrows the offsets of what comes after it.
     for i in range(count):
-        start, end = spans[i]
-        if blank[i] and i + 1 < count and spans[i + 1][0] == start and spans[i + 1][1] >= end:
-            spans[i] = (start, start)
+        if blank[i] and i + 1 < count and spans[i + 1][0] == spans[i][0]:
+            spans[i] = (spans[i][0], spans[i][0])
 
     # Byte fallback gives every byte of a run the offsets of the whole run.
     i = 0

@@ -30,6 +30,8 @@ def export(work: Path, bundle: Path, weights: Path | None = None) -> None:
     network.config.dropout = 0.0
     network.generation_config.update(bad_words_ids=[[model.PAD]])
     network.half().save_pretrained(bundle)
+    # Written for its owner alone otherwise; a container runs as somebody else.
+    (bundle / "model.safetensors").chmod(0o644)
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         model_max_length=512,

@@ -1,0 +1,327 @@
+"""What somebody who clones, installs or ships the project relies on, apart from what the app does."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+ROOT = Path(__file__).resolve().parent.parent
+SCREENS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
+PACKAGE = sorted((ROOT / "attnviz").rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    """`attnviz/figures/style.py` is attnviz.figures.style; a package's __init__ goes by the package's name."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+NAMES = {name_of(path) for path in PACKAGE}
+
+# In each, a module may load those before it and none after it.
+CHAINS = (
+    ["attention", "streaming", "capture", "recording", "models", "loading", "ui"],
+    ["tokens", "maps", "recording"],
+    ["tokens", "maps", "figures", "ui"],
+)
+
+
+def statements(tree: ast.AST, *, when_loaded: bool) -> Iterator[ast.stmt]:
+    """The import statements of a module: all of them, or only those that run while it loads."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield node
+        elif when_loaded and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue  # for readers and the type checker only
+        else:
+            yield from statements(node, when_loaded=when_loaded)
+
+
+def imports(path: Path, *, when_loaded: bool = False) -> set[str]:
+    """Full names of the modules that a file imports."""
+    found: set[str] = set()
+    package = name_of(path).split(".")
+    if path.name != "__init__.py":
+        package = package[:-1]
+    for node in statements(ast.parse(path.read_text(encoding="utf-8")), when_loaded=when_loaded):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        else:
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            # `from attnviz import maps` imports the module, `from attnviz.maps import AttentionMap` a name in it.
+            found.update(full if (full := f"{module}.{alias.name}") in NAMES else module for alias in node.names)
+    return found
+
+
+def inside(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+# Imports ------------------------------------------------------------------------------------------------------------
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    heavy = {"torch", "transformers", "tokenizers", "streamlit", "plotly", "pandas", "numpy"}
+    program = f"import attnviz, sys; print(*sorted({heavy!r} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.split() == []
+
+
+@pytest.mark.parametrize("path", PACKAGE, ids=name_of)
+def test_only_the_screens_import_streamlit(path: Path) -> None:
+    if not inside(name_of(path), "attnviz.ui"):
+        assert not [name for name in imports(path) if inside(name, "streamlit")]
+
+
+@pytest.mark.parametrize("path", [p for p in PACKAGE if inside(name_of(p), "attnviz.figures")], ids=name_of)
+def test_figures_are_drawn_from_numbers_alone(path: Path) -> None:
+    assert not [name for name in imports(path) if name.split(".")[0] in {"torch", "transformers", "streamlit"}]
+
+
+@pytest.mark.parametrize("chain", CHAINS, ids=" < ".join)
+def test_imports_flow_one_way(chain: list[str]) -> None:
+    modules = [f"attnviz.{name}" for name in chain]
+    assert set(modules) <= NAMES
+    for path in PACKAGE:
+        for position, module in enumerate(modules):
+            if inside(name_of(path), module):
+                needed = imports(path, when_loaded=True)
+                later = modules[position + 1 :]
+                assert not [name for name in needed if any(inside(name, other) for other in later)], path.name
+
+
+def test_the_package_does_without_the_pages() -> None:
+    assert not [path.name for path in PACKAGE for name in imports(path) if inside(name, "pages") or inside(name, "app")]
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    needs = {name_of(path): {n for n in imports(path, when_loaded=True) if n in NAMES} for path in PACKAGE}
+    finished: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, " -> ".join([*above[above.index(name) :], name])
+        if name not in finished:
+            for needed in sorted(needs[name]):
+                visit(needed, (*above, name))
+            finished.add(name)
+
+    for name in sorted(needs):
+        visit(name, ())
+
+
+# Requirements -------------------------------------------------------------------------------------------------------
+
+
+def pins(file: str) -> Iterator[tuple[str, str, str]]:
+    """Each requirement of a file: its line, its name, and the comment right above it."""
+    comment = ""
+    for line in (ROOT / file).read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            comment += line
+            continue
+        if line and not line.startswith("-r "):
+            yield line, re.split(r"[=<>!~\[ ]", line)[0], comment
+        comment = ""
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+def test_every_requirement_is_pinned_and_says_why(file: str) -> None:
+    found = list(pins(file))
+    assert found
+    for line, _, comment in found:
+        assert re.fullmatch(r"[A-Za-z0-9-]+==[0-9.]+", line), line
+        assert len(comment.split()) > 3, f"{line} has no reason above it"
+
+
+def test_everything_imported_is_required() -> None:
+    # Packages whose module goes by another name than theirs.
+    other_names = {"huggingface_hub": "huggingface-hub"}
+    required = {name for _, name, _ in pins("requirements.txt")}
+    outside = {name.split(".")[0] for path in [*SCREENS, *PACKAGE] if path.exists() for name in imports(path)}
+    outside -= {"attnviz", "pages", *sys.stdlib_module_names}
+    assert {other_names.get(name, name) for name in outside} <= required
+
+
+# Installing and shipping --------------------------------------------------------------------------------------------
+
+
+def test_the_installed_package_has_its_data(tmp_path: Path) -> None:
+    # A copy, because building writes into the folder it builds from.
+    source = tmp_path / "source"
+    source.mkdir()
+    shutil.copytree(ROOT / "attnviz", source / "attnviz", ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, source)
+    wanted = {str(path.relative_to(source)) for path in (source / "attnviz").rglob("*") if path.is_file()}
+    # Without isolation it takes the setuptools that torch brought: nothing is downloaded.
+    options = ["--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet"]
+    command = [sys.executable, "-m", "pip", "wheel", *options, "--wheel-dir", str(tmp_path), str(source)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    with zipfile.ZipFile(next(tmp_path.glob("attnviz-*.whl"))) as wheel:
+        held = set(wheel.namelist())
+        metadata = wheel.read(next(name for name in held if name.endswith("/METADATA"))).decode()
+    assert wanted <= held
+    assert not {name for name in held if name.split("/")[0] in {"tests", "pages", "training", "benchmarks"}}
+    for line, name, _ in pins("requirements.txt"):
+        assert f"Requires-Dist: {line}" in metadata, name
+
+
+def copied_into_the_image() -> list[str]:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    lines = [line.split()[1:] for line in dockerfile.splitlines() if line.startswith("COPY ")]
+    return [part for line in lines for part in line[:-1] if not part.startswith("--")]
+
+
+def as_expression(pattern: str) -> str:
+    """A line of .dockerignore as a regular expression: * stays within a name, **/ is any number of folders."""
+    special = {"**/": "(.*/)?", "*": "[^/]*", "?": "[^/]"}
+    parts = re.split(r"(\*\*/|\*|\?|\[[^]]*\])", pattern)
+    return "".join(special.get(part, part if part.startswith("[") else re.escape(part)) for part in parts)
+
+
+def left_out_of_the_image(path: str) -> bool:
+    """What .dockerignore says of a path: the last line that names it or a folder above it decides."""
+    parts = path.split("/")
+    ways = ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
+    left_out = False
+    for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
+        expression = as_expression(line.strip().removeprefix("!").strip("/"))
+        if expression and not line.startswith("#") and any(re.fullmatch(expression, way) for way in ways):
+            left_out = not line.startswith("!")
+    return left_out
+
+
+def test_the_image_gets_everything_it_copies() -> None:
+    copied = copied_into_the_image()
+    assert {"requirements.txt", "app.py", "pages", "attnviz", ".streamlit"} <= set(copied)
+    for path in copied:
+        assert not left_out_of_the_image(path), path
+    for path in [*PACKAGE, *SCREENS, ROOT / ".streamlit" / "config.toml"]:
+        assert not left_out_of_the_image(path.relative_to(ROOT).as_posix()), path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [".git/config", ".venv/bin/python", "attnviz/__pycache__/a.pyc", ".streamlit/secrets.toml", "tests/conftest.py"],
+)
+def test_the_image_gets_nothing_else(path: str) -> None:
+    assert left_out_of_the_image(path)
+
+
+def test_no_file_names_a_place_on_somebodys_machine() -> None:
+    place = re.compile(r"(?<![\w./:~<-])/(?:home|Users|root|work|workspace|mnt|srv)/\w")
+    skipped = {"build", "dist", "scratch", "checkpoints"}
+    kept_hidden = {".ci", ".streamlit", ".gitignore", ".dockerignore"}
+    found = []
+    for top in ROOT.iterdir():
+        if top.name in skipped or (top.name.startswith(".") and top.name not in kept_hidden):
+            continue
+        for path in [top] if top.is_file() else top.rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                text = path.read_bytes()
+                if b"\0" not in text[:8192]:
+                    found += [f"{path}: {hit}" for hit in place.findall(text.decode("utf-8", "replace"))]
+    assert found == []
+
+
+# What the README promises -------------------------------------------------------------------------------------------
+
+
+def make_targets() -> set[str]:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    assert phony
+    return set(phony[1].split())
+
+
+def test_readme_names_only_commands_that_exist() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"^```.*?^```|`[^`]+`", readme, re.MULTILINE | re.DOTALL))
+    named = set(re.findall(r"\bmake\s+([a-z]+)\b", code))
+    assert {"run", "test"} <= named
+    assert named <= make_targets()
+
+
+def test_make_alone_lists_every_target() -> None:
+    result = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(re.findall(r"^  make ([a-z]+) ", result.stdout, re.MULTILINE)) == make_targets()
+
+
+def test_no_markers_of_unfinished_work_are_left_in_the_readme() -> None:
+    assert "<!--" not in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+# Settings -----------------------------------------------------------------------------------------------------------
+
+
+def test_streamlit_knows_every_setting() -> None:
+    from streamlit import config
+
+    known = config.get_config_options()
+    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+
+    def flat(table: dict[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+        for key, value in table.items():
+            if isinstance(value, dict):
+                yield from flat(value, f"{prefix}{key}.")
+            else:
+                yield f"{prefix}{key}", value
+
+    found = dict(flat(settings))
+    assert set(found) <= set(known)
+    assert found["browser.gatherUsageStats"] is False
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio, 1 to 21 (WCAG 2.2, "contrast ratio" and "relative luminance")."""
+    darker, lighter = sorted([luminance(one), luminance(other)])
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_both_themes_can_be_read(theme: str) -> None:
+    colours = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))["theme"][theme]
+    for background in (colours["backgroundColor"], colours["secondaryBackgroundColor"]):
+        assert contrast(colours["textColor"], background) >= 7
+        assert contrast(colours["primaryColor"], background) >= 4.5
+        assert contrast(colours["linkColor"], background) >= 4.5
+
+
+def test_no_button_is_filled_with_the_accent() -> None:
+    # White, which Streamlit writes on such buttons, reaches 2.2:1 on the dark theme's accent.
+    screens = [path for path in [*SCREENS, *PACKAGE] if path.exists()]
+    assert not [path.name for path in screens if re.search(r"""type=["']primary""", path.read_text(encoding="utf-8"))]
+
+
+# Privacy ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_screen_asks_for_nothing_outside(page: Page, outside_requests: list[str]) -> None:
+    page.goto("/")
+    page.locator(".attnviz-ready").wait_for(state="attached")
+    assert outside_requests == []
+
+
+def test_asking_for_something_outside_would_be_noticed(page: Page, outside_requests: list[str]) -> None:
+    page.goto("/")
+    page.evaluate("fetch('http://example.org/').catch(() => null)")
+    assert outside_requests == ["http://example.org/"]
