@@ -1,0 +1,23 @@
+"""The app's entry: what all pages share, and which pages there are.
+
+streamlit run app.py
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from attnviz.ui.messages import _
+from attnviz.ui.page import ICON, LOGO, page_style
+
+st.set_page_config(page_title="attnviz", page_icon=ICON, layout="wide", initial_sidebar_state="collapsed")
+page_style()
+st.logo(LOGO, size="medium")
+
+page = st.navigation(
+    [
+        st.Page("pages/heads.py", title=_("Heads"), default=True),
+    ],
+    position="top",
+)
+page.run()

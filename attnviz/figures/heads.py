@@ -1,0 +1,244 @@
+"""Heatmaps of attention heads: one large, or all heads of a layer side by side.
+
+Rows are queries, from top to bottom; columns are keys. The colour range is 0 to 1 unless a head is to be seen on its
+own scale, and then the colour bar says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import plotly.graph_objects as go
+
+from attnviz.figures import style
+
+if TYPE_CHECKING:
+    from attnviz.maps import AttentionMap
+
+Scale = Literal["shared", "head"]
+
+MOST_LABELS = 48  # on one axis; more would run into each other
+MOST_SQUARE = 64  # positions on an axis up to which single cells are looked at, so their shape matters
+MOST_HOVER = 256 * 256  # cells that carry their own hover text
+HIDDEN_WIDTH = 0.12  # of the width of the map: a full bar of the share that is not shown
+
+
+def draw_head(
+    map: AttentionMap,
+    *,
+    theme: style.Theme = "light",
+    scale: Scale = "shared",
+    title: str | None = None,
+    names: style.Names | None = None,
+) -> go.Figure:
+    """Draws one head as a heatmap, with the share of each row that is not shown at its right.
+
+    Args:
+        map: weights (query, key) in [0, 1].
+        theme: which background the colours are for.
+        scale: "shared" has the colour range 0 to 1; "head" ends it at the largest weight of this head.
+        title: over the figure; None for none.
+        names: what axes and colour bar are called.
+
+    Returns:
+        A figure whose first trace is the heatmap; a second one are the hidden shares, if there are any.
+
+    Example:
+        >>> draw_head(recording.map("encoder", layer=2, head=5)).data[0].zmax
+        1.0
+    """
+    names = names or style.Names()
+    palette = style.PALETTES[theme]
+    queries, keys = len(map.query_tokens), len(map.key_tokens)
+    query_labels = [style.as_text(label) for label in map.query_labels]
+    key_labels = [style.as_text(label) for label in map.key_labels]
+    square = max(queries, keys) <= MOST_SQUARE
+    has_hidden = bool((map.hidden_mass > 0).any())
+
+    figure = go.Figure(
+        go.Heatmap(
+            z=map.weights,
+            zmin=0.0,
+            zmax=top_of_scale([map], scale),
+            xgap=1 if square else 0,
+            ygap=1 if square else 0,
+            colorscale=style.sequential(theme),
+            # Below the map: beside it, it would stand apart from a map that is narrower than the page.
+            colorbar=style.colour_bar(
+                names.weight,
+                theme,
+                orientation="h",
+                x=0,
+                xanchor="left",
+                y=0,
+                yanchor="top",
+                ypad=14,
+                lenmode="pixels",
+                len=220,
+            ),
+            **_hover(map.weights, query_labels, key_labels, names),
+        )
+    )
+    right = keys - 0.5
+    if has_hidden:
+        start = right + 0.02 * keys
+        right = start + HIDDEN_WIDTH * keys
+        figure.add_bar(
+            x=map.hidden_mass * (right - start),
+            base=start,
+            y=list(range(queries)),
+            orientation="h",
+            width=0.6,
+            marker={"color": palette.quiet, "opacity": 0.55, "line": {"width": 0}},
+            customdata=[[label, float(share)] for label, share in zip(query_labels, map.hidden_mass, strict=True)],
+            hovertemplate=f"%{{customdata[0]}}: %{{customdata[1]:.2f}} {names.hidden}<extra></extra>",
+            showlegend=False,
+        )
+        figure.add_annotation(
+            x=start, y=queries - 0.5, yshift=-4, text=names.hidden, showarrow=False, xanchor="left", yanchor="top",
+            font={"size": style.FONT_SIZE - 2, "color": palette.quiet},
+        )  # fmt: skip
+    figure.update_layout(
+        **style.layout(theme, **_size(queries, keys, title)),
+        title={"text": title, "x": 0, "xref": "paper", "font": {"size": style.FONT_SIZE + 2}} if title else None,
+        xaxis=style.axis(names.key, theme, side="top", **_ticks(key_labels), range=[-0.5, right]),
+        yaxis=style.axis(names.query, theme, **_ticks(query_labels), range=[queries - 0.5, -0.5]),
+    )
+    if has_hidden:
+        # The frame is around the map alone; the bars stand outside it.
+        figure.update_xaxes(showline=False).update_yaxes(showline=False)
+        figure.add_shape(_frame(-0.5, -0.5, keys, queries, palette.line))
+    return figure
+
+
+def draw_heads(
+    maps: Sequence[AttentionMap],
+    *,
+    columns: int | None = None,
+    theme: style.Theme = "light",
+    scale: Scale = "shared",
+    title: str | None = None,
+    names: style.Names | None = None,
+) -> go.Figure:
+    """Draws heads side by side as one heatmap: one trace is several times faster than a subplot for each head.
+
+    Args:
+        maps: all with the same tokens, such as the heads of a layer.
+        columns: heads in a row; None for a grid that is about twice as wide as high.
+        theme, title, names: as in `draw_head`.
+        scale: "shared" has the colour range 0 to 1; "head" divides each head by its own largest weight, which its
+            label then names.
+
+    Returns:
+        A figure with one heatmap; a head's label is the annotation above it.
+
+    Example:
+        >>> len(draw_heads(recording.maps("encoder", layer=2)).layout.annotations)
+        8
+    """
+    if not maps:
+        raise ValueError("There is no head to draw.")
+    names = names or style.Names()
+    palette = style.PALETTES[theme]
+    queries, keys = maps[0].weights.shape
+    if any(other.weights.shape != (queries, keys) for other in maps):
+        raise ValueError("Heads side by side need the same queries and keys.")
+    columns = columns or min(len(maps), max(1, math.ceil(math.sqrt(2 * len(maps)))))
+    rows = math.ceil(len(maps) / columns)
+    gap_x, gap_y = max(1, round(keys * 0.1)), max(1, round(queries * 0.22))
+    step_x, step_y = keys + gap_x, queries + gap_y
+
+    canvas = np.full((rows * step_y - gap_y, columns * step_x - gap_x), np.nan, dtype=np.float32)
+    query_labels = [style.as_text(label) for label in maps[0].query_labels]
+    key_labels = [style.as_text(label) for label in maps[0].key_labels]
+    text = np.full(canvas.shape, "", dtype=object) if canvas.size <= MOST_HOVER else None
+    figure = go.Figure()
+    for place, map in enumerate(maps):
+        top, left = (place // columns) * step_y, (place % columns) * step_x
+        here = np.s_[top : top + queries, left : left + keys]
+        largest = top_of_scale([map], scale)
+        canvas[here] = map.weights / largest
+        if text is not None:
+            text[here] = _texts(map.weights, query_labels, key_labels)
+        label = f"L{map.layer} H{map.head}"
+        figure.add_annotation(
+            x=left - 0.5, y=top - 0.5, yshift=2, xanchor="left", yanchor="bottom", showarrow=False,
+            text=label if scale == "shared" else f"{label} · max {largest:.2f}",
+        )  # fmt: skip
+        figure.add_shape(_frame(left - 0.5, top - 0.5, keys, queries, palette.line))
+    hover: dict[str, Any] = {"text": text, "hovertemplate": "%{text}<extra></extra>"} if text is not None else {}
+    weight = names.weight if scale == "shared" else f"{names.weight} / max"
+    figure.add_heatmap(
+        z=canvas,
+        zmin=0.0,
+        zmax=1.0,
+        colorscale=style.sequential(theme),
+        colorbar=style.colour_bar(weight, theme),
+        hoverongaps=False,
+        **hover,
+    )
+    figure.update_layout(
+        **style.layout(theme, height=round(60 + 260 * rows)),
+        title={"text": title, "x": 0, "xref": "paper", "font": {"size": style.FONT_SIZE + 2}} if title else None,
+        xaxis=style.axis(names.key, theme, showline=False, range=[-0.5, canvas.shape[1] - 0.5],
+                         **_ticks(key_labels, repeats=columns, step=step_x)),
+        yaxis=style.axis(names.query, theme, showline=False, range=[canvas.shape[0] - 0.5, -0.5 - gap_y],
+                         **_ticks(query_labels, repeats=rows, step=step_y)),
+    )  # fmt: skip
+    return figure
+
+
+def top_of_scale(maps: Sequence[AttentionMap], scale: Scale) -> float:
+    """The weight that gets the strongest colour: 1, or the largest of these maps; never 0, which has no scale."""
+    if scale == "shared":
+        return 1.0
+    return max((float(map.weights.max()) for map in maps if map.weights.size), default=1.0) or 1.0
+
+
+def _texts(weights: np.ndarray, query_labels: Sequence[str], key_labels: Sequence[str]) -> list[list[str]]:
+    """(query, key): "sah → Hund 0.42"."""
+    return [
+        [f"{query} → {key} {weight:.2f}" for key, weight in zip(key_labels, row, strict=True)]
+        for query, row in zip(query_labels, weights.tolist(), strict=True)
+    ]
+
+
+def _hover(
+    weights: np.ndarray, query_labels: Sequence[str], key_labels: Sequence[str], names: style.Names
+) -> dict[str, Any]:
+    if weights.size <= MOST_HOVER:
+        return {"text": _texts(weights, query_labels, key_labels), "hovertemplate": "%{text}<extra></extra>"}
+    return {"hovertemplate": f"{names.query} %{{y}} → {names.key} %{{x}} %{{z:.2f}}<extra></extra>"}
+
+
+def _ticks(labels: Sequence[str], repeats: int = 1, step: int = 0) -> dict[str, Any]:
+    """Labels at their positions, once for each repeat; every second, third … where all would not fit."""
+    every = max(1, math.ceil(len(labels) * repeats / MOST_LABELS))
+    places = range(0, len(labels), every)
+    return {
+        "tickmode": "array",
+        "tickvals": [place + repeat * step for repeat in range(repeats) for place in places],
+        "ticktext": [labels[place] for _ in range(repeats) for place in places],
+    }
+
+
+def _frame(left: float, top: float, keys: int, queries: int, colour: str) -> dict[str, Any]:
+    return {
+        "type": "rect", "x0": left, "x1": left + keys, "y0": top, "y1": top + queries,
+        "line": {"color": colour, "width": 1}, "layer": "above",
+    }  # fmt: skip
+
+
+def _size(queries: int, keys: int, title: str | None) -> dict[str, int]:
+    """Width and height in pixels that make cells square: large ones for a short sentence, in all a screen at most.
+
+    The page may squeeze the width; a fixed aspect would then leave a gap.
+    """
+    longest = max(queries, keys, 1)
+    cell = min(58.0, max(464.0, min(680.0, 24.0 * longest)) / longest)
+    # A map of few keys and many queries, or the other way round, stays wide and high enough to be read.
+    width, height = (max(cell, min(58.0, 200.0 / max(1, count))) * count for count in (keys, queries))
+    return {"width": round(width) + 130, "height": round(height) + (180 if title else 150)}

@@ -1,0 +1,95 @@
+// What the components share. It stands in front of each component's own file, so the browser gets one module of each.
+// All text from outside reaches the page through textContent or a canvas; nothing is ever parsed as HTML.
+
+/* global SCALES */
+
+/** Creates an element; `props` are properties, except `data-` and `aria-` attributes and `role`. */
+function make(tag, className, props = {}, children = []) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  for (const [name, value] of Object.entries(props)) {
+    if (/^(data|aria)-|^role$/.test(name)) element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children);
+  return element;
+}
+
+/** Numbers in [0, 1] from base64 of little-endian 16-bit steps of 1/65535. */
+function decode(text) {
+  const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  const steps = new Uint16Array(bytes.buffer, 0, bytes.length >> 1);
+  return Float32Array.from(steps, (step) => step / 65535);
+}
+
+/** "0.42"; three digits where two would say 0.00 about something that is not nothing. */
+function number(weight) {
+  const rounded = weight.toFixed(2);
+  return rounded === "0.00" && weight >= 0.0005 ? weight.toFixed(3) : rounded;
+}
+
+/** "{0} of {1}" with the values in their places. */
+function fill(template, ...values) {
+  return template.replace(/\{(\d)\}/g, (_, place) => values[place]);
+}
+
+/** The colours of the theme that the page has now. */
+function readTheme(element) {
+  const style = getComputedStyle(element);
+  const value = (name, other) => style.getPropertyValue(name).trim() || other;
+  const background = value("--st-background-color", "#ffffff");
+  const [red, green, blue] = toRgb(background);
+  const dark = 0.299 * red + 0.587 * green + 0.114 * blue < 128;
+  return {
+    name: dark ? "dark" : "light",
+    background,
+    text: value("--st-text-color", dark ? "#e8eaed" : "#1b1f24"),
+    line: value("--st-border-color", dark ? "#323a44" : "#d5dae1"),
+    accent: value("--st-primary-color", "#2b5f9e"),
+    font: value("--st-font", "system-ui, sans-serif"),
+    scale: SCALES[dark ? "dark" : "light"],
+  };
+}
+
+function toRgb(colour) {
+  const context = document.createElement("canvas").getContext("2d");
+  context.fillStyle = colour; // the browser reads any notation and gives back #rrggbb or rgba(…)
+  const hex = context.fillStyle;
+  if (hex.startsWith("#")) return [1, 3, 5].map((start) => parseInt(hex.slice(start, start + 2), 16));
+  return hex.match(/[\d.]+/g).slice(0, 3).map(Number);
+}
+
+/** The scale as 256 pixels in the byte order of ImageData. */
+function lookup(colours) {
+  const table = new Uint8ClampedArray(256 * 4);
+  const stops = colours.map(toRgb);
+  for (let step = 0; step < 256; step++) {
+    const place = (step / 255) * (stops.length - 1);
+    const low = Math.min(Math.floor(place), stops.length - 2);
+    for (let channel = 0; channel < 3; channel++) {
+      table[step * 4 + channel] = stops[low][channel] + (place - low) * (stops[low + 1][channel] - stops[low][channel]);
+    }
+    table[step * 4 + 3] = 255;
+  }
+  return new Uint32Array(table.buffer);
+}
+
+/** One drawing of a component per element that it lives in; Streamlit calls again whenever data or theme change. */
+function mounted(instances, create) {
+  return (component) => {
+    let instance = instances.get(component.parentElement);
+    if (!instance) {
+      instance = create(component.parentElement);
+      instance.calls = 0;
+      instances.set(component.parentElement, instance);
+    }
+    const call = ++instance.calls;
+    instance.update(component.data, component.setTriggerValue);
+    return () => {
+      // Streamlit also ends a call that a newer one has overtaken; only the last one takes the drawing with it.
+      if (instance.calls !== call) return;
+      instances.delete(component.parentElement);
+      instance.destroy();
+    };
+  };
+}

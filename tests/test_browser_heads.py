@@ -1,0 +1,284 @@
+"""The home page as a reader meets it, in a real browser."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
+
+FIRST = "Der Hund sah den Ball."
+PICTURES = ".attnviz-head-picture"
+
+
+def wait(page: Page, sentence: str = FIRST) -> None:
+    """Until the page says that the figures of this sentence are complete."""
+    page.wait_for_function(
+        """(sentence) => {
+          const marks = document.querySelectorAll('.attnviz-ready');
+          return marks.length === 1 && marks[0].dataset.sentence === sentence;
+        }""",
+        arg=sentence,
+    )
+
+
+def enter(page: Page, sentence: str) -> None:
+    box = page.locator(".st-key-sentence input")
+    box.fill(sentence)
+    box.press("Enter")
+
+
+def opened(page: Page, address: str = "/", sentence: str = FIRST) -> Page:
+    page.goto(address)
+    wait(page, sentence)
+    return page
+
+
+def pixels(page: Page, head: int) -> list[int]:
+    """The colours along a line from the upper left to the lower right of a head's picture."""
+    return page.evaluate(
+        """(head) => {
+          const canvas = document.querySelectorAll('.attnviz-head-canvas')[head];
+          const context = canvas.getContext('2d');
+          const found = [];
+          for (let step = 1; step < 60; step++) {
+            const [x, y] = [canvas.width, canvas.height].map((size) => Math.floor((size * step) / 60));
+            found.push(...context.getImageData(x, y, 1, 1).data);
+          }
+          return found;
+        }""",
+        head,
+    )
+
+
+def parameters(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+# Seeing -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_screen_shows_the_answer(page: Page, outside_requests: list[str]) -> None:
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.set_viewport_size({"width": 1440, "height": 900})
+    opened(page)
+    expect(page.locator(".st-key-sentence input")).to_have_value(FIRST)
+    assert page.locator(PICTURES).count() == 8
+    names = page.locator(".attnviz-head-name").all_text_contents()
+    assert names == [f"L0 H{head}" for head in range(8)]
+    drawings = {tuple(pixels(page, head)) for head in range(8)}
+    assert len(drawings) == 8  # heads differ, so none is blank
+    last = page.locator(PICTURES).last.bounding_box()
+    assert last and last["y"] + last["height"] <= 900  # all of them without scrolling
+    assert outside_requests == [] and errors == []
+
+
+def test_typing_needs_no_enter(page: Page) -> None:
+    opened(page)
+    before = pixels(page, 0)
+    page.locator(".st-key-sentence input").fill("Der Ball sah den Hund.")
+    wait(page, "Der Ball sah den Hund.")
+    assert pixels(page, 0) != before
+    assert parameters(page)["sentence"] == ["Der Ball sah den Hund."]
+
+
+def test_pointing_at_a_cell_says_its_weight_in_every_head(page: Page) -> None:
+    opened(page)
+    box = page.locator(PICTURES).nth(2).bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5)
+    tip = page.locator(".attnviz-tip").first
+    expect(tip).to_be_visible()
+    assert re.fullmatch(r"\S+ → \S+ [01]\.\d{2,3}", tip.inner_text())
+    numbers = page.locator(".attnviz-head-value").all_text_contents()
+    assert len(numbers) == 8 and all(re.fullmatch(r"[01]\.\d{2,3}", number) for number in numbers)
+    assert tip.inner_text().endswith(numbers[2])
+    page.mouse.move(5, 5)
+    expect(tip).to_be_hidden()
+
+
+def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str) -> None:
+    sentence = 'Über "Größe" & # % = 学生?'
+    opened(page)
+    enter(page, sentence)
+    wait(page, sentence)
+    page.locator(".st-key-layer button").nth(2).click()
+    expect(page.locator(".attnviz-head-name").first).to_have_text("L2 H0")
+    wait(page, sentence)
+    other = browser.new_page(base_url=app_url, viewport={"width": 1366, "height": 900})
+    other.goto(page.url)
+    wait(other, sentence)
+    assert pixels(other, 0) == pixels(page, 0)
+    other.close()
+
+
+# One head -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_click_opens_a_head_and_a_button_closes_it(page: Page) -> None:
+    opened(page)
+    page.locator(PICTURES).nth(5).click()
+    panel = page.locator(".st-key-opened")
+    expect(panel).to_contain_text("L0 H5")
+    wait(page)
+    assert parameters(page)["head"] == ["5"]
+    expect(page.locator(".attnviz-head-open .attnviz-head-name")).to_have_text("L0 H5")
+    expect(panel.locator(".js-plotly-plot")).to_be_visible()
+    expect(panel.locator(".attnviz-lines")).to_be_visible()
+    expect(panel).to_be_in_viewport()
+    panel.get_by_text("Cross L0 H5").click()
+    expect(page.locator(".attnviz-heads-summary").first).to_contain_text("Cross")
+    page.locator(".st-key-close_head button").click()
+    expect(panel).to_have_count(0)
+    assert "head" not in parameters(page)
+
+
+def test_a_head_opens_from_the_keyboard(page: Page) -> None:
+    opened(page)
+    page.locator(".st-key-scale_per_head input").focus()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        focused = page.evaluate("document.activeElement.textContent")
+        if focused == "L0 H1":
+            break
+    assert focused == "L0 H1"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".attnviz-tip").first).to_contain_text("Der → Hund")
+    page.keyboard.press("Enter")
+    expect(page.locator(".st-key-opened")).to_contain_text("L0 H1")
+
+
+def test_lines_follow_a_word_and_stay_when_it_is_clicked(page: Page) -> None:
+    opened(page, "/?head=2")
+    queries, keys = (page.locator(f".attnviz-lines-side-{side} button") for side in (0, 1))
+    numbers = keys.locator(".attnviz-lines-number")
+    assert (queries.count(), keys.count()) == (7, 7)
+    assert numbers.all_text_contents() == [""] * 7
+    queries.nth(2).hover()
+    shown = [float(number) for number in numbers.all_text_contents()]
+    assert sum(shown) == pytest.approx(1, abs=0.04)
+    queries.nth(2).click()
+    page.mouse.move(5, 5)
+    assert [float(number) for number in numbers.all_text_contents()] == shown
+    expect(queries.nth(2)).to_have_attribute("aria-pressed", "true")
+    queries.nth(2).focus()
+    page.keyboard.press("ArrowDown")
+    assert [float(number) for number in numbers.all_text_contents()] != shown
+    page.keyboard.press("Escape")
+    expect(queries.nth(2)).to_have_attribute("aria-pressed", "false")
+
+
+# What cannot be shown, and what must not happen ---------------------------------------------------------------------
+
+
+def test_markup_is_never_run(page: Page, outside_requests: list[str]) -> None:
+    sentence = "<img src=x onerror=alert(1)>"
+    said: list[str] = []
+    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    opened(page)
+    enter(page, sentence)
+    wait(page, sentence)
+    page.locator(PICTURES).first.hover()
+    page.locator(PICTURES).first.click()
+    expect(page.locator(".st-key-opened .js-plotly-plot")).to_be_visible()
+    wait(page, sentence)
+    page.locator(".st-key-model input").fill("<img src=http://example.org/x.png onerror=alert(2)>")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("stAlert")).to_be_visible()
+    expect(page.locator(".st-key-sentence input")).to_have_value(sentence)
+    assert said == [] and outside_requests == []
+    assert page.locator("img[src='x']").count() == 0
+
+
+def test_too_long_a_text_and_an_empty_one_say_so(page: Page) -> None:
+    opened(page)
+    long = "Wort " * 2000
+    enter(page, long)
+    alert = page.get_by_test_id("stAlert")
+    expect(alert).to_contain_text("positions for 512")
+    expect(page.locator(".st-key-sentence input")).to_have_value(long)
+    expect(page.locator(".attnviz-ready")).to_have_count(0)
+    expect(page.locator(PICTURES)).to_have_count(0)
+    enter(page, "")
+    expect(alert).to_contain_text("Type a sentence")
+    expect(page.locator(".attnviz-ready")).to_have_count(0)
+    enter(page, FIRST)
+    wait(page)
+    assert page.locator(PICTURES).count() == 8
+
+
+def test_a_model_that_does_not_exist_leaves_everything_else(page: Page) -> None:
+    opened(page, "/?layer=2")
+    model = page.locator(".st-key-model input")
+    model.fill("/there/is/no/such/folder")
+    model.press("Enter")
+    expect(page.get_by_test_id("stAlert")).to_contain_text("does not exist")
+    expect(page.locator(".attnviz-ready")).to_have_count(0)
+    expect(page.locator(".st-key-sentence input")).to_have_value(FIRST)
+    model.click()
+    page.get_by_role("option", name="Bundled translation model").click()
+    wait(page)
+    expect(page.locator(".attnviz-head-name").first).to_have_text("L2 H0")
+    assert parameters(page) == {"layer": ["2"]}
+
+
+def test_a_damaged_link_opens_and_says_what_is_wrong(page: Page) -> None:
+    opened(page, "/?kind=sideways&layer=99&head=abc&hide_special=perhaps&by_word=%00")
+    expect(page.get_by_test_id("stAlert")).to_contain_text("layer 0 is shown instead")
+    assert page.locator(PICTURES).count() == 8
+
+
+# Screens and themes -------------------------------------------------------------------------------------------------
+
+
+def test_a_narrow_screen_has_two_columns_and_nothing_beside_it(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    opened(page, "/?head=3&kind=cross&target=The+dog.")
+    boxes = [page.locator(".attnviz-head").nth(place).bounding_box() for place in range(3)]
+    assert all(boxes)
+    left, right, below = (box or {} for box in boxes)
+    assert left["y"] == right["y"] and right["x"] > left["x"] and below["y"] > left["y"]
+    wider = page.evaluate(
+        """() => [document.documentElement, ...document.querySelectorAll('[data-testid=stMain], .st-key-figures')]
+          .filter((element) => element.scrollWidth > element.clientWidth + 1).length"""
+    )
+    assert wider == 0
+
+
+def test_dark_and_light_follow_the_reader(page: Page) -> None:
+    page.emulate_media(color_scheme="dark")
+    opened(page)
+    background = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
+    assert page.evaluate(background) == "rgb(15, 19, 23)"
+    dark = pixels(page, 0)
+    page.emulate_media(color_scheme="light")
+    page.wait_for_function(f"{background} === 'rgb(255, 255, 255)'")
+    page.wait_for_function(
+        """() => document.querySelector('.attnviz-heads-ramp').style.background.includes('rgb(255, 255, 255)')"""
+    )
+    wait(page)
+    assert pixels(page, 0) != dark
+
+
+def test_an_opened_head_changes_its_colours_too(page: Page) -> None:
+    opened(page, "/?head=1")
+    label = page.locator(".st-key-opened .xtick text").first
+    expect(label).to_have_css("fill", "rgb(27, 31, 36)")
+    page.emulate_media(color_scheme="dark")
+    expect(label).to_have_css("fill", "rgb(232, 234, 237)")
+    wait(page)
+
+
+def test_every_picture_has_a_text_beside_it(page: Page) -> None:
+    opened(page, "/?head=1")
+    for label in page.locator(".attnviz-head-canvas").evaluate_all("all => all.map((one) => one.ariaLabel)"):
+        assert re.match(r"(Decoder |Cross )?L0 H\d: .+ → .+ [01]\.\d\d", label)
+    buttons = page.locator(".attnviz-head-button")
+    assert "→" in (buttons.first.get_attribute("aria-label") or "")
+    expect(buttons.nth(1)).to_have_attribute("aria-pressed", "true")
+    assert "→" in (page.locator(".attnviz-lines").get_attribute("aria-label") or "")
