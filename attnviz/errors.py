@@ -60,3 +60,10 @@ class NoAttentionError(AttnvizError):
 
 class MemoryShortError(AttnvizError):
     """The machine or the accelerator ran out of memory."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether another library's error means that memory ran out; some devices say so in words only."""
+    words = ("out of memory", "not enough memory", "can't allocate memory")
+    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return named or (isinstance(error, RuntimeError) and any(item in str(error) for item in words))

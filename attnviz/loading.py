@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
+import io
 import json
+import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from attnviz.errors import InputError, LoadError, MemoryShortError, NetworkError, NotFoundError, UnsafeError
+from attnviz.errors import (
+    InputError,
+    LoadError,
+    MemoryShortError,
+    NetworkError,
+    NotFoundError,
+    UnsafeError,
+    out_of_memory,
+)
 from attnviz.models import Model
 
 BUNDLED = "bundled"
 Progress = Callable[[float | None, str], None]
 """Told how far a step is (0 to 1, None where nobody knows) and what is happening."""
 
-_FILES = (".json", ".safetensors", ".model", ".txt", ".jinja", ".tiktoken")
+# Configurations, and what tokenizers of all kinds keep their vocabularies in.
+_FILES = (".json", ".model", ".txt", ".jinja", ".tiktoken", ".spm", ".vocab", ".codes", ".tokenizer")
+_WEIGHTS = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 _DTYPES = ("float32", "float16", "bfloat16")
 
 
 def load(
-    name: str = BUNDLED,
+    name: str | os.PathLike[str] = BUNDLED,
     *,
     device: str = "auto",
     dtype: str | torch.dtype = "auto",
@@ -37,7 +51,7 @@ def load(
         device: "auto" (CUDA, then MPS, then CPU), or a PyTorch device such as "cpu" or "cuda:1".
         dtype: "auto" (float32 on the CPU, else what the checkpoint is in), "float32", "float16" or "bfloat16".
         revision: branch, tag or commit of a Hub model; the newest where it is None.
-        progress: called with (fraction or None, what is happening).
+        progress: called with (fraction or None, what is happening), from the thread that called `load`.
 
     Returns:
         The model, ready to record.
@@ -53,10 +67,12 @@ def load(
     ('encoder', 'decoder', 'cross')
     """
     tell = progress or (lambda fraction, text: None)
-    place = _device(device)
-    name = name.strip()
+    place, precision = _device(device), _dtype(dtype)
+    name = str(name).strip()
     if not name:
         raise InputError('Name a model: "bundled", a folder, or a Hub id such as "bert-base-uncased".')
+    if revision and (name == BUNDLED or _looks_like_path(name)):
+        raise InputError(f"{_shown(name)} has no revisions; only models on the Hub have. Leave `revision` out.")
     if name == BUNDLED:
         folder, commit = Path(__file__).parent / BUNDLED, None
     elif _exists(name, Path.is_dir):
@@ -64,13 +80,18 @@ def load(
     elif _looks_like_path(name):
         what = "is a file, not a folder" if _exists(name, Path.exists) else "does not exist"
         raise NotFoundError(
-            f"The folder {name} {what}. Give a folder that holds config.json, *.safetensors and a tokenizer, "
+            f"The folder {_shown(name)} {what}. Give a folder that holds config.json, *.safetensors and a tokenizer, "
             "or a Hub id such as bert-base-uncased."
         )
     else:
-        folder, commit = _download(name, revision, tell)
+        folder, commit = _download(name, revision or None, tell)
     tell(None, f"Loading {name}")
-    return _from_folder(folder, name, commit, place, dtype)
+    return _from_folder(folder, name, commit, place, precision)
+
+
+def _shown(name: str) -> str:
+    """A name in a message; somebody may have pasted a book into the box."""
+    return name if len(name) <= 200 else f"{name[:200]}…"
 
 
 def _exists(name: str, test: Callable[[Path], bool]) -> bool:
@@ -92,71 +113,104 @@ def _device(device: str) -> torch.device:
     try:
         place = torch.device(device)
         torch.empty(1, device=place)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(
-            f'There is no device {device!r} on this machine. Use "auto", "cpu"'
-            + (f' or "cuda:0" to "cuda:{torch.cuda.device_count() - 1}".' if torch.cuda.is_available() else ".")
-        ) from error
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
+        raise _no_device(device) from error
+    if place.type == "meta":  # which holds shapes and no numbers
+        raise _no_device(device)
     return place
 
 
-def _dtype(dtype: str | torch.dtype, place: torch.device, config: Any) -> torch.dtype:
-    if isinstance(dtype, torch.dtype):
-        return dtype
-    if dtype == "auto":
-        # Half precision is slow on most CPUs, and float32 is what the maps are compared in.
-        stored = getattr(config, "dtype", None)
-        return torch.float32 if place.type == "cpu" or not isinstance(stored, torch.dtype) else stored
-    if dtype not in _DTYPES:
+def _no_device(device: str) -> InputError:
+    cuda = f' or "cuda:0" to "cuda:{torch.cuda.device_count() - 1}"' if torch.cuda.is_available() else ""
+    return InputError(f'There is no device {device!r} on this machine. Use "auto", "cpu"{cuda}.')
+
+
+def _dtype(dtype: str | torch.dtype) -> torch.dtype | None:
+    """The precision that was asked for; None for "auto"."""
+    name = str(dtype).removeprefix("torch.")
+    if name == "auto":
+        return None
+    if name not in _DTYPES:
         raise InputError(f"There is no dtype {dtype!r} here. Use one of auto, {', '.join(_DTYPES)}.")
-    return getattr(torch, dtype)
+    return getattr(torch, name)
+
+
+def _automatic_dtype(place: torch.device, config: Any) -> torch.dtype:
+    # Half precision is slow on most CPUs, and float32 is what the maps are compared in.
+    stored = getattr(config, "dtype", None)
+    return torch.float32 if place.type == "cpu" or not isinstance(stored, torch.dtype) else stored
 
 
 def _download(name: str, revision: str | None, tell: Progress) -> tuple[Path, str | None]:
     """The local copy of a Hub model and its commit."""
-    from huggingface_hub import HfApi, errors, snapshot_download
+    from huggingface_hub import HfApi, errors
 
-    tell(None, f"Looking for {name} on the Hub")
+    tell(None, f"Looking for {_shown(name)} on the Hub")
     which = f"{name} at revision {revision}" if revision else name
     try:
-        info = HfApi().model_info(name, revision=revision, timeout=15)
+        info = HfApi().model_info(name, revision=revision, timeout=15, files_metadata=True)
     except errors.GatedRepoError as error:
-        raise NotFoundError(
-            f"{which} is gated: its owner gives access on request. Ask for it on its Hub page and log in, "
-            "or choose another."
-        ) from error
+        raise _gated(which) from error
     except errors.RevisionNotFoundError as error:
         raise NotFoundError(f"{name} has no revision {revision!r}. Leave it empty for the newest.") from error
     except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
         raise NotFoundError(
-            f"There is no model {name!r} on the Hub, and no folder of that name here. Check the spelling: "
-            "a Hub id looks like bert-base-uncased or owner/name."
+            f"There is no model {_shown(name)!r} on the Hub, and no folder of that name here. Check the spelling: a "
+            "Hub id looks like bert-base-uncased or owner/name."
         ) from error
     except Exception as error:  # no network shows itself in many ways, from name look-up to proxies
         return _cached(name, revision, error)
-    present = [item.rfilename for item in info.siblings or [] if "/" not in item.rfilename]
-    _check_weights(present, which)
+    sizes = {item.rfilename: item.size or 0 for item in info.siblings or [] if "/" not in item.rfilename}
+    _check_weights(list(sizes), which)
+    # Some repositories hold the same weights a second time, under another name.
+    weights = [item for item in sizes if _WEIGHTS.fullmatch(item)] or [
+        item for item in sizes if item.endswith(".safetensors")
+    ]
+    chosen = [*weights, *(item for item in sizes if item.endswith(_FILES))]
     try:
-        folder = snapshot_download(
-            name,
-            revision=info.sha,
-            allow_patterns=[item for item in present if item.endswith(_FILES)],
-            tqdm_class=_bar(tell, name),
-        )
+        folder = _fetch(name, revision, chosen, sum(sizes[item] for item in chosen), tell)
+    except errors.GatedRepoError as error:  # the Hub shows everybody the list of files of a gated model
+        raise _gated(which) from error
     except Exception as error:
         raise NetworkError(
             f"The download of {which} stopped ({_first_line(error)}). What is there is kept; try again."
         ) from error
-    return Path(folder), info.sha
+    return folder, folder.name
+
+
+def _gated(which: str) -> NotFoundError:
+    return NotFoundError(
+        f"{which} is gated: its owner gives access on request. Ask for it on its Hub page and log in, or choose "
+        "another model."
+    )
+
+
+def _fetch(name: str, revision: str | None, files: list[str], size: int, tell: Progress) -> Path:
+    """Downloads some files of a Hub model into the local cache, while this thread tells how far it is."""
+    from huggingface_hub import snapshot_download
+
+    # By its branch, not its commit: that the branch is this commit is then remembered for when there is no network.
+    counter = _counter()
+    pool = concurrent.futures.ThreadPoolExecutor(1, "attnviz-download")
+    running = pool.submit(snapshot_download, name, revision=revision, allow_patterns=files, tqdm_class=counter)
+    pool.shutdown(wait=False)
+    told = -1
+    while True:
+        ended = concurrent.futures.wait([running], timeout=0.1).done
+        if counter.most > told:
+            told, total = counter.most, max(size, counter.most, 1)
+            tell(told / total, f"Downloading {name}: {told / 1e6:,.0f} of {total / 1e6:,.0f} MB")
+        if ended:
+            return Path(running.result())
 
 
 def _cached(name: str, revision: str | None, reason: Exception) -> tuple[Path, str | None]:
     """The copy of an earlier download, for a machine without network."""
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import try_to_load_from_cache
 
-    patterns = [f"*{ending}" for ending in _FILES]
-    with contextlib.suppress(Exception):
-        folder = Path(snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=patterns))
+    found = try_to_load_from_cache(name, "config.json", revision=revision)
+    if isinstance(found, str) and any(Path(found).parent.glob("*.safetensors")):
+        folder = Path(found).parent
         return folder, folder.name
     raise NetworkError(
         f"{name} is not on this machine, and the Hub could not be reached ({_first_line(reason)}). Check the network, "
@@ -168,22 +222,27 @@ def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _bar(tell: Progress, name: str) -> type:
-    """A progress bar class for huggingface_hub that reports to `tell` and draws nothing."""
+def _counter() -> Any:
+    """A class in place of huggingface_hub's progress bars: it draws nothing and counts the bytes.
+
+    Its bars are updated from the threads of the download, where an app's screen cannot be written to.
+    """
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
-    class Bar(tqdm):
-        def display(self, *_: Any, **__: Any) -> None:
-            pass
+    class Counter(tqdm):
+        most = 0  # bytes, of the bar that is further
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            # On even where somebody turned progress bars off, for a bar that is off does not count.
+            super().__init__(*args, **options | {"disable": False, "file": io.StringIO()})
 
         def update(self, n: float | None = 1) -> bool | None:
             drawn = super().update(n)
-            if self.unit == "B" and self.total:
-                done, total = self.n / 1e6, self.total / 1e6
-                tell(min(1.0, self.n / self.total), f"Downloading {name}: {done:,.0f} of {total:,.0f} MB")
+            if self.unit == "B":
+                Counter.most = max(Counter.most, int(self.n))
             return drawn
 
-    return Bar
+    return Counter
 
 
 def _check_weights(present: list[str], which: str) -> None:
@@ -197,48 +256,74 @@ def _check_weights(present: list[str], which: str) -> None:
     raise NotFoundError(f"{which} has no *.safetensors file, so there are no weights to load.")
 
 
-def _from_folder(folder: Path, name: str, commit: str | None, place: torch.device, dtype: str | torch.dtype) -> Model:
-    if not (folder / "config.json").is_file():
-        raise NotFoundError(f"{folder} holds no config.json, so it is no model in Hugging Face format.")
+def _from_folder(
+    folder: Path, name: str, commit: str | None, place: torch.device, precision: torch.dtype | None
+) -> Model:
+    raw = _configuration(folder, name)
     _check_weights([item.name for item in folder.iterdir()], name)
     with _quiet():
-        config, network_class = _network_class(folder, name)
+        config, network_class = _network_class(folder, name, raw)
+        # Whatever was used in training: it may not be installed here, and may be code from the Hub.
+        config._attn_implementation = None
         try:
             network, report = network_class.from_pretrained(
                 folder,
                 config=config,
-                dtype=_dtype(dtype, place, config),
+                dtype=precision or _automatic_dtype(place, config),
                 use_safetensors=True,
                 local_files_only=True,
                 output_loading_info=True,
             )
             network.to(place)
-        except (MemoryError, torch.OutOfMemoryError) as error:
-            raise MemoryShortError(
-                f"{name} does not fit into the memory of {place}. "
-                'Choose a smaller model, dtype="float16" or device="cpu".'
-            ) from error
-        except InputError:
-            raise
         except Exception as error:
+            if out_of_memory(error):
+                raise MemoryShortError(
+                    f"{name} does not fit into the memory of {place}. Choose a smaller model, "
+                    'dtype="float16" or device="cpu".'
+                ) from error
             raise LoadError(f"{name} could not be loaded: {_first_line(error)}") from error
-        missing = sorted(key for key in report["missing_keys"] if "att" in key.lower())
-        if missing:
-            raise LoadError(
-                f"{name} lacks weights of its attention ({missing[0]} and {len(missing) - 1} more), so what it would "
-                "show was never learned. Choose a complete checkpoint."
-            )
+        network = _without_untrained_head(network, sorted(report["missing_keys"]), name)
         tokenizer = _tokenizer(folder)
     return Model(network, tokenizer, name=name, revision=commit)
 
 
-def _network_class(folder: Path, name: str) -> tuple[Any, Any]:
+def _configuration(folder: Path, name: str) -> dict[str, Any]:
+    """The folder's config.json as it is written."""
+    try:
+        raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{folder} holds no config.json, so it is no model in Hugging Face format.") from error
+    except (OSError, ValueError) as error:
+        raise LoadError(f"The config.json of {name} cannot be read: {_first_line(error)}") from error
+    if not isinstance(raw, dict):
+        raise LoadError(f"The config.json of {name} holds {type(raw).__name__}, not the settings of a model by name.")
+    return raw
+
+
+def _without_untrained_head(network: Any, missing: list[str], name: str) -> Any:
+    """The network, without a head whose weights are not in the checkpoint: its logits would mean nothing.
+
+    Raises:
+        LoadError: other weights are missing, so that attention would be random.
+    """
+    base = network.base_model
+    prefix = "" if base is network else f"{network.base_model_prefix}."
+    lost = [key for key in missing if key.startswith(prefix) and "pooler" not in key]
+    if lost:
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        raise LoadError(
+            f"{name} lacks weights ({lost[0]}{more}), so what it would show was never learned. Choose a complete "
+            "checkpoint."
+        )
+    return network if all(key.startswith(prefix) for key in missing) else base
+
+
+def _network_class(folder: Path, name: str, raw: dict[str, Any]) -> tuple[Any, Any]:
     """The configuration and the class that the checkpoint was saved from, or the one with the best matching head."""
     import transformers
 
-    raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     try:
-        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         if raw.get("auto_map"):
             raise UnsafeError(
@@ -249,16 +334,19 @@ def _network_class(folder: Path, name: str) -> tuple[Any, Any]:
             f"{name} is of type {raw.get('model_type')!r}, which the installed transformers {transformers.__version__} "
             f"cannot build: {_first_line(error)}"
         ) from error
-    for architecture in getattr(config, "architectures", None) or ():
+    named = raw.get("architectures")
+    architectures = [item for item in named if isinstance(item, str)] if isinstance(named, list) else []
+    for architecture in architectures:
         found = getattr(transformers, architecture, None)
-        if found is not None:
+        if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel):
             return config, found
-    if raw.get("auto_map") and raw.get("architectures"):
+    if raw.get("auto_map") and architectures:
         raise UnsafeError(
-            f"{name} needs code of its own ({raw['architectures'][0]}), and attnviz runs no code from a model's "
-            "repository."
+            f"{name} needs code of its own ({architectures[0]}), and attnviz runs no code from a model's repository."
         )
-    for auto in ("Seq2SeqLM", "CausalLM", "MaskedLM"):
+    # Types with both heads (BERT) look both ways unless their configuration says that they are decoders.
+    heads = ("CausalLM", "MaskedLM") if getattr(config, "is_decoder", False) else ("MaskedLM", "CausalLM")
+    for auto in ("Seq2SeqLM", *heads):
         choice = getattr(transformers, f"AutoModelFor{auto}")
         if type(config) in choice._model_mapping:
             return config, choice._model_mapping[type(config)]
@@ -276,7 +364,7 @@ def _tokenizer(folder: Path) -> Any:
         if raw.get("model_type") not in ("canine",):
             return None
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         raise LoadError(
             f"The tokenizer in {folder} could not be loaded: {_first_line(error)}. Save it again with save_pretrained, "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import reprlib
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
@@ -11,13 +13,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from attnviz import capture, plan, tokens
-from attnviz.errors import EmptyError, InputError, MemoryShortError, NoTokenizerError, TooLongError
+from attnviz import capture, plan, positions, tokens
+from attnviz.errors import (
+    AttnvizError,
+    EmptyError,
+    InputError,
+    MemoryShortError,
+    NoTokenizerError,
+    TooLongError,
+    out_of_memory,
+)
 from attnviz.recording import Part, Recording, Stored
 from attnviz.tokens import Token
 
 MAX_NEW_TOKENS = 128
 """A generation that finds no end is stopped after so many tokens."""
+
+_ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 
 # Networks are shared by all sessions of an app, and a capture changes a setting of theirs while it runs.
 _locks: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
@@ -76,8 +88,17 @@ class Model:
 
     @property
     def max_tokens(self) -> int | None:
-        """How many tokens fit, where the model has a table of positions; None where its positions have no end."""
-        return _positions(self.network)
+        """How many tokens fit, where the model has a table of positions; None where its positions have no end.
+
+        For an encoder–decoder, of the source; its decoder may have another table.
+        """
+        return positions.room(self._stack(of_decoder=False))
+
+    def _stack(self, of_decoder: bool) -> Any:
+        """The network, or of an encoder–decoder the part that reads the source or the target."""
+        if not plan.is_encoder_decoder(self.network):
+            return self.network
+        return self.network.get_decoder() if of_decoder else self.network.get_encoder()
 
     def _planned(self) -> plan.Plan:
         if self._plan is None:
@@ -91,10 +112,8 @@ class Model:
         with _lock(self.network):
             try:
                 yield
-            except (MemoryError, torch.OutOfMemoryError) as error:
-                raise _memory_short(self) from error
-            except RuntimeError as error:
-                if "not enough memory" in str(error) or "can't allocate memory" in str(error):
+            except Exception as error:
+                if out_of_memory(error):
                     raise _memory_short(self) from error
                 raise
 
@@ -121,9 +140,8 @@ class Model:
         ('encoder', 'decoder', 'cross')
         """
         encoding = self._encode(text, pair)
-        return self._record(
-            encoding.tokens, list(encoding.ids), encoding.token_type_ids, self._target(target), generate, sentence=True
-        )
+        chosen = self._target(target)
+        return self._record(encoding.tokens, list(encoding.ids), encoding.token_type_ids, chosen, generate)
 
     def record_ids(
         self,
@@ -136,12 +154,16 @@ class Model:
 
         Args:
             ids: integers, shape (sequence,); padding at either end is left off.
-            target_ids: for an encoder–decoder the decoder's input, beginning with its start token.
+            target_ids: for an encoder–decoder the decoder's input, beginning with its start token; padding behind it
+                is left off.
         """
-        numbers = self._checked(self._without_padding(_integers(ids, "ids")), "ids")
-        given = None if target_ids is None else self._checked(_integers(target_ids, "target_ids"), "target_ids")
-        if given is not None and not plan.is_encoder_decoder(self.network):
-            raise InputError(f"{self.name} has no decoder beside an encoder, so it takes no target.")
+        numbers = self._checked(self._without_padding(_integers(ids, "ids"), "ids"), "ids")
+        given = None
+        if target_ids is not None:
+            if not plan.is_encoder_decoder(self.network):
+                raise InputError(f"{self.name} has no decoder beside an encoder, so it takes no target.")
+            given = self._without_padding(_integers(target_ids, "target_ids"), "target_ids", of_decoder=True)
+            given = self._checked(given, "target_ids", of_decoder=True)
         return self._record(tokens.from_ids(self.tokenizer, numbers), numbers, None, given, generate)
 
     def translate(self, text: str, *, max_new_tokens: int = MAX_NEW_TOKENS) -> str:
@@ -152,7 +174,9 @@ class Model:
         """
         if not plan.is_encoder_decoder(self.network):
             raise InputError(f"{self.name} has no encoder and decoder, so it does not translate.")
-        ids = self._tensor(list(self._encode(text).ids))
+        numbers = list(self._encode(text).ids)
+        self._fits(len(numbers), "The text")
+        ids = self._tensor(numbers)
         with self._working():
             output = self._greedy(ids, plan.encode(self.network, ids), max_new_tokens)
         return self.tokenizer.decode(output, skip_special_tokens=True).strip()
@@ -168,26 +192,47 @@ class Model:
         encoding = tokens.encode(self.tokenizer, text, pair)
         if not encoding.ids:
             raise EmptyError("The tokenizer makes no tokens of this text. Type a sentence with letters in it.")
+        self._checked(list(encoding.ids), "text")
         return encoding
 
-    def _target(self, target: str | None) -> list[int] | None:
-        """The decoder's input for a target sentence: its start token and the words, without the end."""
+    def _target(self, target: str | None) -> tokens.Encoding | None:
+        """A target sentence as the decoder reads it, but for its start token."""
         if target is None or not target.strip():
             return None
         if not plan.is_encoder_decoder(self.network):
             raise InputError(f"{self.name} has no decoder beside an encoder, so it takes no target sentence.")
-        ids = list(tokens.encode(self.tokenizer, target, target=True).ids)
-        if ids and ids[-1] == self.tokenizer.eos_token_id:
-            ids.pop()  # the end is predicted by the last word and predicts nothing itself
-        return [self._start(), *ids]
+        try:
+            encoding = tokens.encode(self.tokenizer, target, target=True)
+        except LookupError as error:
+            raise InputError(
+                f"{self.name} writes many languages, and its tokenizer has to be told which one a target is in. Set "
+                "`model.tokenizer.tgt_lang`, or leave the target out to see the model's own output."
+            ) from error
+        if encoding.ids and encoding.ids[-1] == self.tokenizer.eos_token_id:
+            # The end is predicted by the last word and predicts nothing itself.
+            encoding = dataclasses.replace(encoding, ids=encoding.ids[:-1], tokens=encoding.tokens[:-1])
+        self._checked(list(encoding.ids), "target", of_decoder=True)
+        return encoding
 
-    def _with_language(self, ids: Tensor, states: Any, target_ids: list[int]) -> list[int]:
-        """The decoder's input with the language token that the model itself puts first, where it has such tokens."""
-        special = set(self.tokenizer.all_special_ids) - {self.tokenizer.eos_token_id, self.tokenizer.pad_token_id}
-        if len(target_ids) > 1 and target_ids[1] in special:
-            return target_ids
-        first = self._greedy(ids, states, 1)[1]
-        return [target_ids[0], first, *target_ids[1:]] if first in special else target_ids
+    def _before_target(self, ids: Tensor, states: Any, target: tokens.Encoding) -> list[int]:
+        """The decoder's input before a target sentence: its start token, and the language token that the model itself
+        puts first, where it has such tokens and the sentence names none."""
+        start, languages = self._start(), self._languages()
+        if not languages or (target.ids and target.ids[0] in languages):
+            return [start]
+        # Two tokens, because many models are made to end at the last that they may write.
+        first = self._greedy(ids, states, 2)[1]
+        return [start, first] if first in languages else [start]
+
+    def _languages(self) -> set[int]:
+        """The special tokens that have no common role, among which are those that name a language."""
+        added = getattr(self.tokenizer, "added_tokens_decoder", None)
+        special = {index: str(token) for index, token in added.items() if token.special} if added else {}
+        names = zip(self.tokenizer.all_special_ids, self.tokenizer.all_special_tokens, strict=True)
+        special |= {index: str(name) for index, name in names}
+        common = {getattr(self.tokenizer, f"{role}_token_id", None) for role in _ROLES}
+        # T5's sentinels mark gaps to be filled; where nobody left a gap, a given target has none of them.
+        return {index for index, name in special.items() if index not in common and not name.startswith("<extra_id_")}
 
     def _start(self) -> int:
         config, generation = self.network.config, getattr(self.network, "generation_config", None)
@@ -203,40 +248,42 @@ class Model:
         source: tuple[Token, ...],
         ids: list[int],
         token_type_ids: Sequence[int] | None,
-        target_ids: list[int] | None,
+        target: tokens.Encoding | list[int] | None,
         generate: int | None,
-        *,
-        sentence: bool = False,
     ) -> Recording:
         planned = self._planned()
+        if generate is not None and (not isinstance(generate, int) or generate < 0):
+            raise InputError(f"`generate` is a number of tokens, 0 or more, not {generate!r}.")
         if generate and not plan.is_encoder_decoder(self.network):
             source, ids = self._continued(ids, generate)
             token_type_ids = None
         self._fits(len(ids), "The text")
+        if target is not None:
+            self._fits(len(target if isinstance(target, list) else target.ids), "The target", of_decoder=True)
         tensor = self._tensor(ids)
         if not plan.is_encoder_decoder(self.network):
             types = {} if token_type_ids is None else {"token_type_ids": self._tensor(list(token_type_ids))}
             return Recording(planned.kinds, self._single(planned, tensor, source, types), model=self.name)
         if not planned.captures:
-            first, eager = self._eager_pair(planned, tensor, source, target_ids, generate, sentence)
+            first, eager = self._eager_pair(planned, tensor, source, target, generate)
             return Recording(planned.kinds, first, lambda: eager, model=self.name)
         part = slice(0, planned.encoder_calls)
-        with self._working(), capture.capturing(self.network) as found:
+        with self._reading(len(ids)), self._working(), capture.capturing(self.network) as found:
             states = plan.encode(self.network, tensor)
         first = Part(planned.sort(found, part), source)
 
         def second() -> Part:
             with self._working():
-                chosen = self._chosen(tensor, states, target_ids, generate, sentence)
-                with capture.capturing(self.network) as later:
+                chosen, shown = self._chosen(tensor, states, target, generate)
+                with self._reading(len(chosen), of_decoder=True), capture.capturing(self.network) as later:
                     output = plan.decode(self.network, tensor, self._tensor(chosen), states)
             layers = planned.sort(later, slice(planned.encoder_calls, None))
-            return Part(layers, tokens.from_ids(self.tokenizer, chosen), _logits(output))
+            return Part(layers, shown, _logits(output))
 
         return Recording(planned.kinds, first, second, model=self.name)
 
     def _single(self, planned: plan.Plan, ids: Tensor, source: tuple[Token, ...], types: dict[str, Tensor]) -> Part:
-        with self._working():
+        with self._reading(ids.shape[1]), self._working():
             if planned.captures:
                 with capture.capturing(self.network) as found:
                     output = plan.forward(self.network, ids, attention_mask=torch.ones_like(ids), **types)
@@ -249,34 +296,37 @@ class Model:
         planned: plan.Plan,
         ids: Tensor,
         source: tuple[Token, ...],
-        target_ids: list[int] | None,
+        target: tokens.Encoding | list[int] | None,
         generate: int | None,
-        sentence: bool,
     ) -> tuple[Part, Part]:
-        with self._working():
-            chosen = self._chosen(ids, None, target_ids, generate, sentence)
+        with self._reading(ids.shape[1]), self._working():
+            chosen, shown = self._chosen(ids, None, target, generate)
             output, maps = plan.eager(self.network, ids, self._tensor(chosen))
         later: dict[str, Sequence[Stored]] = {
             kind: maps[kind] for kind in ("decoder", "cross") if kind in planned.kinds
         }
         first = Part({"encoder": maps["encoder"]}, source)
-        return first, Part(later, tokens.from_ids(self.tokenizer, chosen), _logits(output))
+        return first, Part(later, shown, _logits(output))
 
     def _chosen(
-        self, ids: Tensor, states: Any, target_ids: list[int] | None, limit: int | None, sentence: bool
-    ) -> list[int]:
-        """The decoder's input: what was given, or the model's own greedy output but for its last token, which is only
-        predicted and never read."""
-        if target_ids is None:
-            return self._greedy(ids, states, limit or MAX_NEW_TOKENS)[:-1]
-        chosen = self._with_language(ids, states, target_ids) if sentence else target_ids
-        self._fits(len(chosen), "The target")
-        return chosen
+        self, ids: Tensor, states: Any, target: tokens.Encoding | list[int] | None, limit: int | None
+    ) -> tuple[list[int], tuple[Token, ...]]:
+        """The decoder's input and its tokens: what was given, or the model's own greedy output but for its last token,
+        which is only predicted and never read."""
+        if isinstance(target, tokens.Encoding):
+            before = self._before_target(ids, states, target)
+            chosen = [*before, *target.ids]
+            shown = (*tokens.from_ids(self.tokenizer, before), *target.tokens)
+        else:
+            chosen = self._greedy(ids, states, limit or MAX_NEW_TOKENS)[:-1] if target is None else target
+            shown = tokens.from_ids(self.tokenizer, chosen)
+        self._fits(len(chosen), "The target", of_decoder=True)
+        return chosen, shown
 
     def _greedy(self, ids: Tensor, states: Any, limit: int) -> list[int]:
         if not hasattr(self.network, "generate") or not getattr(self.network, "can_generate", lambda: False)():
             raise InputError(f"{self.name} has no language head, so it has no output of its own. Pass a target.")
-        room = _positions(self.network)
+        room = positions.room(self._stack(of_decoder=True))
         arguments = {"encoder_outputs": states} if states is not None else {"input_ids": ids}
         with torch.no_grad():
             output = self.network.generate(
@@ -294,54 +344,73 @@ class Model:
             raise InputError(
                 f"{self.name} does not generate text. Leave out `generate`, or choose a decoder such as GPT-2."
             )
-        if generate < 0:
-            raise InputError(f"`generate` is a number of tokens, 0 or more, not {generate}.")
         self._fits(len(ids) + generate, "The text with what is generated")
         with self._working(), torch.no_grad():
             tensor = self._tensor(ids)
             output = self.network.generate(
-                tensor, attention_mask=torch.ones_like(tensor), max_new_tokens=generate, do_sample=False, num_beams=1
+                tensor,
+                attention_mask=torch.ones_like(tensor),
+                max_new_tokens=generate,
+                max_length=None,
+                do_sample=False,
+                num_beams=1,
             )
         longer = output[0].tolist()
         return tokens.from_ids(self.tokenizer, longer), longer
 
-    def _fits(self, count: int, what: str) -> None:
-        room = self.max_tokens
+    def _fits(self, count: int, what: str, *, of_decoder: bool = False) -> None:
+        room = positions.room(self._stack(of_decoder))
         if room is not None and count > room:
-            raise TooLongError(
-                f"{what} has {count:,} tokens, and {self.name} has positions for {room:,}. Shorten it by "
-                f"{count - room:,} tokens, or choose a model for longer texts."
-            )
+            raise _too_long(self, what, count, room)
+
+    @contextlib.contextmanager
+    def _reading(self, count: int, *, of_decoder: bool = False) -> Iterator[None]:
+        """Of a network whose limit is in no table that can be found, its own failure beyond the limit says the same."""
+        try:
+            yield
+        except (IndexError, RuntimeError, ValueError) as error:
+            named = positions.named(self._stack(of_decoder))
+            if isinstance(error, AttnvizError) or not named or count <= min(named):
+                raise
+            raise _too_long(self, "The target" if of_decoder else "The text", count, min(named)) from error
 
     def _tensor(self, ids: list[int]) -> Tensor:
         return torch.tensor([ids], dtype=torch.long, device=self.device)
 
-    def _checked(self, ids: list[int], name: str) -> list[int]:
+    def _checked(self, ids: list[int], name: str, *, of_decoder: bool = False) -> list[int]:
         if not ids:
             raise EmptyError(f"`{name}` holds no token. Pass at least one vocabulary id.")
-        size = plan.vocabulary(self.network)
+        size = plan.vocabulary(self.network, of_decoder=of_decoder)
         wrong = next((index for index in ids if not 0 <= index < size), None)
         if wrong is not None:
             raise InputError(f"`{name}` holds {wrong}; the vocabulary of {self.name} has ids from 0 to {size - 1}.")
         return ids
 
-    def _without_padding(self, ids: list[int]) -> list[int]:
-        """Without padding at either end, where the model has an id that stands for nothing else."""
+    def _without_padding(self, ids: list[int], name: str, *, of_decoder: bool = False) -> list[int]:
+        """Without padding at either end, where the model has an id that stands for nothing else; a decoder's first
+        token stays, for many start with the padding."""
         config = self.network.config
         pad = getattr(config, "pad_token_id", None)
         names = ("bos_token_id", "eos_token_id", "sep_token_id", "cls_token_id", "unk_token_id")
-        others = [getattr(config, name, None) for name in names]
+        others = [getattr(config, item, None) for item in names]
         if pad is None or any(pad == other or (isinstance(other, list) and pad in other) for other in others):
             return ids
         real = [place for place, index in enumerate(ids) if index != pad]
+        if of_decoder:
+            return ids[: real[-1] + 1] if real else ids[:1]
+        if ids and not real:
+            raise EmptyError(f"`{name}` holds nothing but padding ({pad}). Pass at least one other vocabulary id.")
         return ids[real[0] : real[-1] + 1] if real else ids
 
 
 def _integers(ids: Sequence[int] | Tensor, name: str) -> list[int]:
-    tensor = torch.as_tensor(ids)
+    try:
+        tensor = torch.as_tensor(ids)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"`{name}` has to be integers of shape (sequence,), not {reprlib.repr(ids)}.") from error
+    if tensor.ndim == 1 and tensor.numel() == 0:
+        return []
     if tensor.ndim != 1 or tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
-        if tensor.numel() == 0 and tensor.ndim == 1:
-            return []
         raise InputError(
             f"`{name}` has to be integers of shape (sequence,), not {tensor.dtype} of shape {tuple(tensor.shape)}."
         )
@@ -355,26 +424,12 @@ def _logits(output: Any) -> Tensor | None:
     return logits[0].float().cpu()
 
 
-def _positions(network: nn.Module) -> int | None:
-    """How many tokens fit into the network's tables of absolute positions; None where it has none.
-
-    Only tables count: rotary and relative positions go on beyond what a configuration names as their most.
-    """
-    config = plan.text_config(network)
-    named = {getattr(config, name, None) for name in ("max_position_embeddings", "n_positions", "max_sequence_length")}
-    limit = None
-    for name, module in network.named_modules():
-        if not isinstance(module, nn.Embedding) or "pos" not in name.rsplit(".", 1)[-1] and not name.endswith("wpe"):
-            continue
-        # RoBERTa and its like start counting behind the padding's index, OPT and BART two further.
-        offset = getattr(module, "offset", None)
-        if offset is None:
-            offset = 0 if module.padding_idx is None else module.padding_idx + 1
-        for known in named:
-            if isinstance(known, int) and known <= module.num_embeddings <= known + max(offset, 2):
-                room = min(known, module.num_embeddings - offset)
-                limit = room if limit is None else min(limit, room)
-    return limit
+def _too_long(model: Model, what: str, count: int, room: int) -> TooLongError:
+    excess = "1 token" if count - room == 1 else f"{count - room:,} tokens"
+    return TooLongError(
+        f"{what} has {count:,} tokens, and {model.name} has positions for {room:,}. Shorten it by {excess}, or choose "
+        "a model for longer texts."
+    )
 
 
 def _memory_short(model: Model) -> MemoryShortError:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from attnviz import capture
 from attnviz.capture import Capture, Layer
-from attnviz.errors import AttnvizError, NoAttentionError
+from attnviz.errors import AttnvizError, NoAttentionError, out_of_memory
 
 Network = Any
 """A transformers model; their classes share no type that says what they take and give."""
@@ -253,13 +253,6 @@ def _make(network: Network) -> Plan:
             raise
         # Whatever goes wrong on the fast way only means that the model is not for it; eager attention has just worked.
         return Plan(kinds)
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that memory ran out; some devices say so in words only."""
-    words = ("out of memory", "not enough memory", "can't allocate memory")
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or (isinstance(error, RuntimeError) and any(item in str(error) for item in words))
 
 
 def _trial_ids(network: Network) -> tuple[Tensor, Tensor | None]:

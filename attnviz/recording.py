@@ -16,6 +16,7 @@ The three kinds of attention, as in Vaswani et al. 2017, section 3.2.3: "encoder
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from torch import Tensor
 
 from attnviz import streaming
 from attnviz.capture import Layer
-from attnviz.errors import InputError, NoAttentionError
+from attnviz.errors import InputError, MemoryShortError, NoAttentionError, out_of_memory
 from attnviz.maps import AttentionMap
 from attnviz.tokens import Token
 
@@ -75,6 +76,7 @@ class Recording:
         self._first = first
         self._make_second = second
         self._second: Part | None = None
+        self._running = threading.Lock()  # an app's sessions share a recording; the decoder runs for the first of them
 
     def __repr__(self) -> str:
         return f"Recording({self.model!r}, kinds={self.kinds}, tokens={len(self._first.tokens)})"
@@ -89,11 +91,12 @@ class Recording:
         return self._decoder()
 
     def _decoder(self) -> Part:
-        if self._second is None:
-            assert self._make_second is not None
-            self._second = self._make_second()
-            self._make_second = None  # drops the model and the encoder's states, which it held
-        return self._second
+        with self._running:
+            if self._second is None:
+                assert self._make_second is not None
+                self._second = self._make_second()
+                self._make_second = None  # drops the model and the encoder's states, which it held
+            return self._second
 
     def size(self, kind: str) -> tuple[int, int, int, int]:
         """(layers, heads, queries, keys) of one kind.
@@ -157,13 +160,23 @@ class Recording:
         if isinstance(stored, Tensor):
             if what == "scores":
                 raise self._no_vectors("scores")
-            return (stored if head is None else stored[head]).float().cpu()
+            return _own(stored if head is None else stored[head])
         heads = slice(None) if head is None else slice(head, head + 1)
         query, key = stored.query[heads], _keys(stored, stored.key, head)
         function = getattr(stored.rule, what)
-        result = torch.empty(query.shape[0], query.shape[1], key.shape[1])
-        for rows in streaming.blocks(query.shape[1], key.shape[1], query.shape[0]):
-            result[:, rows] = function(query[:, rows], key, rows, heads).cpu()
+        count, queries, keys = query.shape[0], query.shape[1], key.shape[1]
+        try:
+            result = torch.empty(count, queries, keys)
+            for rows in streaming.blocks(queries, keys, count):
+                result[:, rows] = function(query[:, rows], key, rows, heads).cpu()
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            raise MemoryShortError(
+                f"The {what} of {count:,} heads for {queries:,} queries and {keys:,} keys need "
+                f"{count * queries * keys * 4 / 1e9:,.1f} GB, more than is free. Ask for one head, or for a picture "
+                "of it with `pooled`, which needs next to nothing."
+            ) from error
         return result if head is None else result[0]
 
     def queries(self, kind: str, *, layer: int, head: int | None = None) -> Tensor:
@@ -184,8 +197,8 @@ class Recording:
             raise self._no_vectors(f"{name} vectors")
         tensor = getattr(stored, name)
         if name == "query":
-            return (tensor if head is None else tensor[head]).float().cpu()
-        tensor = _keys(stored, tensor, head).float().cpu()
+            return _own(tensor if head is None else tensor[head])
+        tensor = _own(_keys(stored, tensor, head))
         return tensor if head is None else tensor[0]
 
     def _no_vectors(self, what: str) -> NoAttentionError:
@@ -252,3 +265,8 @@ def _keys(stored: Layer, tensor: Tensor, head: int | None) -> Tensor:
         return tensor.repeat_interleave(stored.groups, dim=0) if stored.groups > 1 else tensor
     group = head // stored.groups
     return tensor[group : group + 1]
+
+
+def _own(tensor: Tensor) -> Tensor:
+    """A float32 copy on the CPU: changing it leaves the recording alone, and keeping it keeps nothing else alive."""
+    return tensor.to("cpu", torch.float32, copy=True)

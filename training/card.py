@@ -57,7 +57,7 @@ The pairs are volunteers' work: some are wrong, and the model has learned what t
 
 {recipe["steps"]:,} steps of about {recipe["batch_tokens"]:,} tokens (padding included), {recipe["warmup"]} of warm-up, the last {recipe["decay"]} with a falling rate (1 - √);
 peak rate {recipe["learning_rate"]:g}; Muon for the matrices inside the layers, AdamW for the rest; label smoothing {recipe["smoothing"]:g}, dropout {recipe["dropout"]:g};
-bfloat16 autocast; the last {recipe["average"]} checkpoints averaged; seed {recipe["seed"]}. No attention was supervised or arranged.
+bfloat16 autocast; {"the last weights" if recipe["average"] == 1 else f"the mean of the last {recipe['average']} weights"}; seed {recipe["seed"]}. No attention was supervised or arranged.
 `training/` makes it again: see `training/README.md`.
 
 ## Measured

@@ -14,6 +14,8 @@ from transformers import get_wsd_schedule
 from training import model
 from training.data import Packed, batches, padded
 
+AVERAGE_EVERY = 25
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -34,8 +36,8 @@ class Recipe:
     width: int = 256
     heads: int = 8
     seed: int = 0
-    average: int = 5
-    """How many of the last checkpoints are averaged into the result."""
+    average: int = 1
+    """How many weights of the last steps, 25 steps apart, are averaged into the result."""
 
 
 def optimisers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
@@ -96,8 +98,6 @@ def train(packed: Packed, vocabulary: int, recipe: Recipe, folder: Path, device:
         partial = checkpoint.with_suffix(".partial")
         torch.save(state, partial)
         partial.replace(checkpoint)
-        if step > recipe.steps - recipe.average * save_every:
-            torch.save(network.state_dict(), folder / f"weights-{step:07d}.pt")
 
     epoch, plan = -1, []
     smooth, pairs, since = None, 0, time.perf_counter()
@@ -125,15 +125,18 @@ def train(packed: Packed, vocabulary: int, recipe: Recipe, folder: Path, device:
         smooth = value.item() if smooth is None else 0.98 * smooth + 0.02 * value.item()
         if step % 50 == 0:
             seconds = time.perf_counter() - since
-            left = (recipe.steps - step) * seconds / 50 / 60
+            minutes = (recipe.steps - step) * seconds / 50 / 60
             print(
                 f"step {step:6d}  loss {smooth:.3f}  {pairs / seconds:5.0f} pairs/s  "
-                f"rate {schedulers[0].get_last_lr()[0]:.1e}  {left:5.1f} min left",
+                f"rate {schedulers[0].get_last_lr()[0]:.1e}  {minutes:5.1f} min left",
                 flush=True,
             )
             pairs, since = 0, time.perf_counter()
         if step % save_every == 0 or step == recipe.steps:
             save()
+        left = recipe.steps - step
+        if left < recipe.average * AVERAGE_EVERY and left % AVERAGE_EVERY == 0:
+            torch.save(network.state_dict(), folder / f"weights-{step:07d}.pt")
     average(folder, recipe.average)
 
 
