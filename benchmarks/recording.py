@@ -28,7 +28,7 @@ import attnviz
 
 
 def llama(device: str) -> attnviz.Model:
-    """A random Llama: 6 layers, 8 heads, d = 512; grouped keys off, so that eager and fused attention do the same work."""
+    """A random Llama: 6 layers, 8 heads, d = 512, no grouped keys, so that all three ways do the same work."""
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=1000,
