@@ -218,7 +218,7 @@ class Model:
         """The decoder's input before a target sentence: its start token, and the language token that the model itself
         puts first, where it has such tokens and the sentence names none."""
         start, languages = self._start(), self._languages()
-        if not languages or (target.ids and target.ids[0] in languages):
+        if not languages or target.ids[0] in languages or not self._writes():
             return [start]
         # Two tokens, because many models are made to end at the last that they may write.
         first = self._greedy(ids, states, 2)[1]
@@ -227,7 +227,8 @@ class Model:
     def _languages(self) -> set[int]:
         """The special tokens that have no common role, among which are those that name a language."""
         added = getattr(self.tokenizer, "added_tokens_decoder", None)
-        special = {index: str(token) for index, token in added.items() if token.special} if added else {}
+        added = added if isinstance(added, dict) else {}
+        special = {index: str(token) for index, token in added.items() if token.special}
         names = zip(self.tokenizer.all_special_ids, self.tokenizer.all_special_tokens, strict=True)
         special |= {index: str(name) for index, name in names}
         common = {getattr(self.tokenizer, f"{role}_token_id", None) for role in _ROLES}
@@ -323,8 +324,11 @@ class Model:
         self._fits(len(chosen), "The target", of_decoder=True)
         return chosen, shown
 
+    def _writes(self) -> bool:
+        return hasattr(self.network, "generate") and getattr(self.network, "can_generate", lambda: False)()
+
     def _greedy(self, ids: Tensor, states: Any, limit: int) -> list[int]:
-        if not hasattr(self.network, "generate") or not getattr(self.network, "can_generate", lambda: False)():
+        if not self._writes():
             raise InputError(f"{self.name} has no language head, so it has no output of its own. Pass a target.")
         room = positions.room(self._stack(of_decoder=True))
         arguments = {"encoder_outputs": states} if states is not None else {"input_ids": ids}
@@ -340,7 +344,7 @@ class Model:
         return output[0].tolist()
 
     def _continued(self, ids: list[int], generate: int) -> tuple[tuple[Token, ...], list[int]]:
-        if not getattr(self.network, "can_generate", lambda: False)() or self.kinds != ("decoder",):
+        if not self._writes() or self.kinds != ("decoder",):
             raise InputError(
                 f"{self.name} does not generate text. Leave out `generate`, or choose a decoder such as GPT-2."
             )

@@ -76,7 +76,8 @@ class Recording:
         self._first = first
         self._make_second = second
         self._second: Part | None = None
-        self._running = threading.Lock()  # an app's sessions share a recording; the decoder runs for the first of them
+        # An app's sessions share a recording; the decoder runs for the first of them that looks.
+        self._running = None if second is None else threading.Lock()
 
     def __repr__(self) -> str:
         return f"Recording({self.model!r}, kinds={self.kinds}, tokens={len(self._first.tokens)})"
@@ -91,6 +92,7 @@ class Recording:
         return self._decoder()
 
     def _decoder(self) -> Part:
+        assert self._running is not None
         with self._running:
             if self._second is None:
                 assert self._make_second is not None
@@ -244,9 +246,12 @@ class Recording:
 
     def _map(self, kind: str, layer: int, head: int, weights: np.ndarray) -> AttentionMap:
         stored = self._layer(kind, layer, head)
-        # A sink takes a share that belongs to no token: it is hidden from the start.
-        has_sink = isinstance(stored, Layer) and stored.rule.sink is not None
-        hidden = (1.0 - weights.sum(axis=-1)).clip(0.0, 1.0) if has_sink else None
+        # What a sink, a model's own prompt or sparse attention keeps to itself belongs to no token that is shown.
+        hidden = (1.0 - weights.sum(axis=-1)).clip(0.0, 1.0)
+        if isinstance(stored, Layer):
+            hidden = hidden if stored.rule.sink is not None else None
+        else:
+            hidden = hidden * (hidden > (1e-3 if stored.dtype == torch.float32 else 3e-2))  # more than rounding
         return AttentionMap.of(
             weights,
             self.query_tokens(kind),

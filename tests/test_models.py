@@ -376,6 +376,13 @@ def test_an_encoder_decoder_without_a_language_head() -> None:
             found.weights("cross", layer=0)
 
 
+def test_a_target_for_a_network_that_cannot_be_asked_for_a_language() -> None:
+    tokenizer = multilingual()
+    network = transformers.MarianModel(translator(tokenizer, None).network.config)
+    words = tokenizer(OTHER)["input_ids"][:-1]
+    assert query_ids(Model(network, tokenizer).record(TEXT, target=OTHER), "cross") == [0, *words]
+
+
 def test_half_of_an_encoder_decoder_is_an_encoder() -> None:
     alone = Model(transformers.T5EncoderModel(tiny.network("t5").config))
     found = alone.record_ids(tiny.ids())
