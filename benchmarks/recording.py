@@ -72,18 +72,25 @@ def _status(name: str) -> int:
     raise KeyError(name)
 
 
-def measure(way: Callable[[], Any], device: str) -> tuple[float, float]:
-    """Seconds and MiB of one run; the result is dropped."""
-    with Peak(device) as peak:
-        if device.startswith("cuda"):
-            torch.cuda.synchronize()
-        started = time.perf_counter()
-        result = way()
-        if device.startswith("cuda"):
-            torch.cuda.synchronize()
-        seconds = time.perf_counter() - started
+def seconds(way: Callable[[], Any], device: str) -> float:
+    """How long one run takes; its result is dropped behind the clock."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+    started = time.perf_counter()
+    result = way()
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+    took = time.perf_counter() - started
     del result
-    return seconds, peak.mib
+    return took
+
+
+def mebibytes(way: Callable[[], Any], device: str) -> float:
+    """The highest memory of one run; apart from the clock, since handing memory back to the system costs time."""
+    with Peak(device) as peak:
+        result = way()
+    del result
+    return peak.mib
 
 
 def compare(model: attnviz.Model, ids: list[int], target: list[int] | None, rounds: int, device: str) -> str:
@@ -113,13 +120,10 @@ def compare(model: attnviz.Model, ids: list[int], target: list[int] | None, roun
     for way in ways:
         way()
     times: list[list[float]] = []
-    memory: list[list[float]] = []
     for turn in range(rounds):
-        found = {}
-        for way in ways[turn % 3 :] + ways[: turn % 3]:
-            found[way] = measure(way, device)
-        times.append([found[way][0] for way in ways])
-        memory.append([found[way][1] for way in ways])
+        found = {way: seconds(way, device) for way in ways[turn % 3 :] + ways[: turn % 3]}
+        times.append([found[way] for way in ways])
+    memory = [[mebibytes(way, device) for way in ways] for _ in range(2)]
     network.set_attn_implementation("sdpa")
 
     def middle(values: Any) -> float:
