@@ -137,12 +137,12 @@ def train(packed: Packed, vocabulary: int, recipe: Recipe, folder: Path, device:
         left = recipe.steps - step
         if left < recipe.average * AVERAGE_EVERY and left % AVERAGE_EVERY == 0:
             torch.save(network.state_dict(), folder / f"weights-{step:07d}.pt")
-    average(folder, recipe.average)
+    average(folder, [recipe.steps - AVERAGE_EVERY * back for back in range(recipe.average)])
 
 
-def average(folder: Path, count: int) -> Path:
-    """The mean of the last `count` saved weights as `folder/averaged.pt`."""
-    paths = sorted(folder.glob("weights-*.pt"))[-count:]
+def average(folder: Path, steps: list[int]) -> Path:
+    """The mean of the weights saved at these steps as `folder/averaged.pt`."""
+    paths = [folder / f"weights-{step:07d}.pt" for step in steps]
     states = [torch.load(path, map_location="cpu", weights_only=True) for path in paths]
     mean = {
         name: sum(state[name].double() for state in states).div(len(states)).to(first.dtype)
