@@ -9,6 +9,7 @@ from pathlib import Path
 STAGES = ("tokenizer", "pack", "train", "evaluate", "export")
 VOCABULARY = 12_000
 MAX_TOKENS = 96
+JOINED = 0.1
 
 
 def main() -> None:
@@ -53,10 +54,11 @@ def run_tokenizer(options: argparse.Namespace, recipe) -> None:
 def run_pack(options: argparse.Namespace, recipe) -> None:
     from tokenizers import Tokenizer
 
-    from training.data import pack, training_pairs
+    from training.data import joined, pack, training_pairs
 
     tokenizer = Tokenizer.from_file(str(options.work / "tokenizer.json"))
-    packed = pack(list(training_pairs(options.corpus)), tokenizer, MAX_TOKENS)
+    pairs = list(training_pairs(options.corpus))
+    packed = pack(pairs + joined(pairs, JOINED), tokenizer, MAX_TOKENS)
     packed.save(options.work / "packed.npz")
     print(f"{len(packed):,} pairs, {len(packed.source):,} source and {len(packed.target):,} target tokens", flush=True)
 

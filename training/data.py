@@ -71,6 +71,28 @@ def training_pairs(corpus: Path) -> Iterator[Pair]:
                     yield Pair(source, target, english, foreign)
 
 
+def joined(pairs: list[Pair], share: float, seed: int = 0) -> list[Pair]:
+    """Longer pairs made of two or three of one direction, `share` times as many as there are pairs.
+
+    The corpus has six words a sentence; what people type is longer. Joined pairs show the model later positions, and
+    words that have nothing to do with each other in one text.
+
+    >>> joined([Pair("de", "en", "Ja.", "Yes.")], share=1.0)[0].source.startswith("Ja. Ja.")
+    True
+    """
+    random = np.random.default_rng(seed)
+    result = []
+    for direction in DIRECTIONS:
+        own = [pair for pair in pairs if (pair.source_language, pair.target_language) == direction]
+        for _ in range(round(share * len(own))):
+            parts = [own[i] for i in random.integers(len(own), size=random.integers(2, 4))]
+            gap = "" if direction[0] == "zh" else " "
+            result.append(
+                Pair(*direction, gap.join(part.source for part in parts), " ".join(part.target for part in parts))
+            )
+    return result
+
+
 @dataclass(frozen=True, slots=True)
 class Packed:
     """All pairs as integers: one long array a side and where each sentence begins.

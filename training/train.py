@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -134,6 +135,10 @@ def train(packed: Packed, vocabulary: int, recipe: Recipe, folder: Path, device:
             pairs, since = 0, time.perf_counter()
         if step % save_every == 0 or step == recipe.steps:
             save()
+        if step == recipe.steps - recipe.decay:
+            # From here a later, longer run can go on as if this one had never ended.
+            save()
+            shutil.copy(checkpoint, folder / "stable.pt")
         left = recipe.steps - step
         if left < recipe.average * AVERAGE_EVERY and left % AVERAGE_EVERY == 0:
             torch.save(network.state_dict(), folder / f"weights-{step:07d}.pt")
