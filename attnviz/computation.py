@@ -64,7 +64,7 @@ class Parts:
     shares: Tensor
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Computation:
     """One layer, followed.
 
