@@ -110,6 +110,15 @@ class Recording:
         heads = layers[0].shape[0] if isinstance(layers[0], Tensor) else layers[0].query.shape[0]
         return len(layers), heads, len(self.query_tokens(kind)), len(self.key_tokens(kind))
 
+    def vector_size(self, kind: str) -> tuple[int, int] | None:
+        """(key heads, head_dim); key heads are fewer where queries share keys. None where only weights are known.
+
+        >>> attnviz.load("bundled").record("Der Hund sah den Ball.").vector_size("encoder")
+        (8, 32)
+        """
+        first = self._part(kind).layers[kind][0]
+        return None if isinstance(first, Tensor) else (first.key.shape[0], first.query.shape[-1])
+
     def query_tokens(self, kind: str) -> tuple[Token, ...]:
         """The tokens of the rows."""
         return self._part(kind).tokens
