@@ -244,3 +244,113 @@ def test_a_map_is_not_changed_by_what_is_made_of_it() -> None:
     shown.hide(is_special, renormalise=True)
     np.testing.assert_array_equal(shown.weights, before)
     assert not shown.hidden_mass.any() and shown.query_tokens == TARGET
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Names, and several rows as one
+
+
+@pytest.mark.parametrize(
+    ("layer", "head", "aggregate", "name"),
+    [
+        (2, 5, "", "L2 H5"),
+        (2, None, "mean", "L2 mean"),
+        (2, None, "max", "L2 max"),
+        (None, 5, "L0–3 mean", "L0–3 mean H5"),
+        (None, None, "L0–3 max", "L0–3 max"),
+        (3, None, "rollout", "rollout L3"),
+    ],
+)
+def test_a_name_says_what_is_one_and_what_was_put_together(
+    layer: int | None, head: int | None, aggregate: str, name: str
+) -> None:
+    shown = AttentionMap.of(rows(7, 8), TARGET, SOURCE, layer=layer, head=head, aggregate=aggregate)
+    assert shown.name == name
+    for made in (shown.by_word(), shown.hide(is_special, renormalise=True), shown.average_queries([1, 4])):
+        assert (made.name, made.layer, made.head, made.aggregate) == (name, layer, head, aggregate)
+
+
+def test_several_rows_are_averaged_and_named() -> None:
+    taken = np.linspace(0.0, 0.6, len(TARGET)).astype(np.float32)
+    weights = rows(len(TARGET), len(SOURCE)) * (1 - taken)[:, None]
+    shown = AttentionMap.of(weights, TARGET, SOURCE, hidden_mass=taken, kind="cross", layer=2, head=5, model="m")
+    mean = shown.average_queries([5, 1, 4, 1])
+    assert mean.query_labels == ("The + fl + ew",) and mean.key_tokens == SOURCE
+    assert mean.weights.dtype == mean.hidden_mass.dtype == np.float32
+    np.testing.assert_allclose(mean.weights, weights[[1, 4, 5]].mean(axis=0, keepdims=True), atol=1e-6)
+    np.testing.assert_allclose(mean.hidden_mass, [taken[[1, 4, 5]].mean()], atol=1e-6)
+    np.testing.assert_allclose(whole(mean), 1.0, atol=1e-6)
+    assert (mean.kind, mean.name, mean.model) == ("cross", "L2 H5", "m")
+
+
+def test_the_mean_of_all_pieces_of_a_word_is_the_word() -> None:
+    mean = cross().by_word().average_queries([3])
+    np.testing.assert_allclose(mean.weights, cross().average_queries([4, 5, 6]).by_word().weights, atol=1e-6)
+    assert mean.query_labels == ("flew!",)
+
+
+def test_a_chosen_row_keeps_the_number_that_tells_it_from_its_like() -> None:
+    twice = tokens("the", "cat", "the")
+    assert AttentionMap.of(rows(3, 3), twice, twice).average_queries([0, 2]).query_labels == ("the + the₂",)
+    assert AttentionMap.of(rows(3, 3), twice, twice).average_queries([2]).query_labels == ("the₂",)
+
+
+def test_an_averaged_row_of_a_renormalised_map_is_whole_again() -> None:
+    divided = cross().hide(is_special, renormalise=True).average_queries([1, 3])
+    plain = cross().hide(is_special).average_queries([1, 3])
+    np.testing.assert_allclose(divided.weights.sum(axis=1), 1.0, atol=1e-6)
+    np.testing.assert_allclose(divided.weights, plain.weights / plain.weights.sum(), atol=1e-6)
+    np.testing.assert_allclose(divided.hidden_mass, plain.hidden_mass, atol=1e-6)
+    same(divided, cross().average_queries([2, 4]).hide(is_special, renormalise=True))
+
+
+def test_only_an_average_of_special_tokens_is_hidden_with_them() -> None:
+    assert cross().average_queries([0]).hide(is_special).weights.shape == (0, 7)
+    assert cross().average_queries([0, 1]).hide(is_special).weights.shape == (1, 7)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "text"),
+    [
+        ([], "This map has the rows 0 to 6, and none was chosen. Choose one or more"),
+        ([2, 7, -1], "This map has the rows 0 to 6, not -1, 7."),
+    ],
+)
+def test_rows_that_are_not_there_are_refused(chosen: list[int], text: str) -> None:
+    with pytest.raises(AttnvizError, match=text):
+        cross().average_queries(chosen)
+
+
+def test_a_map_without_rows_has_none_to_average() -> None:
+    with pytest.raises(AttnvizError, match="This map has no rows, not 0"):
+        cross().hide(lambda item: True).average_queries([0])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Maxima, whose rows may add up to more than 1
+
+
+def largest() -> AttentionMap:
+    weights = np.maximum(rows(len(TARGET), len(SOURCE), 0), rows(len(TARGET), len(SOURCE), 1))
+    return AttentionMap.of(weights, TARGET, SOURCE, layer=2, head=None, aggregate="max")
+
+
+def test_a_word_in_a_maximum_gets_the_largest_weight_between_any_of_its_pieces() -> None:
+    shown = largest().by_word()
+    weights = largest().weights
+    assert shown.weights.max() <= 1.0
+    assert shown.weights[1, 0] == weights[1:3, 0:3].max()
+    assert shown.weights[3, 2] == weights[4:7, 4:6].max()
+    np.testing.assert_array_equal(shown.hide(is_special).weights, largest().hide(is_special).by_word().weights)
+
+
+def test_the_share_hidden_of_a_maximum_is_one_of_its_whole_row() -> None:
+    weights = largest().weights
+    some = largest().hide(is_special)
+    np.testing.assert_allclose(some.hidden_mass, weights[1:, -1] / weights[1:].sum(axis=1), atol=1e-6)
+    np.testing.assert_array_equal(some.weights, weights[1:, :-1])
+    both = some.hide(is_point)
+    np.testing.assert_allclose(
+        both.hidden_mass, largest().hide(lambda item: is_special(item) or is_point(item)).hidden_mass, atol=1e-6
+    )
+    np.testing.assert_allclose(some.hide([], renormalise=True).weights.sum(axis=1), 1.0, atol=1e-6)

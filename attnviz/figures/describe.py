@@ -14,7 +14,7 @@ def describe(map: AttentionMap, most: int = 3) -> str:
     """Names the strongest weights of a head, the strongest first.
 
     Args:
-        map: weights (query, key) in [0, 1].
+        map: weights (query, key) in [0, 1]; of one head, or of several that were put together.
         most: how many to name.
 
     Returns:
@@ -32,7 +32,7 @@ def describe(map: AttentionMap, most: int = 3) -> str:
 
 def describe_with(map: AttentionMap, query_labels: tuple[str, ...], key_labels: tuple[str, ...], most: int = 3) -> str:
     """As `describe`, with labels that are known already: all heads of a layer have the same ones."""
-    name = f"L{map.layer} H{map.head}"
+    name = map.name
     weights = map.weights
     if not weights.size:
         return name

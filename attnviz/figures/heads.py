@@ -163,7 +163,7 @@ def draw_heads(
         canvas[here] = map.weights / largest
         if text is not None:
             text[here] = _texts(map.weights, query_labels, key_labels)
-        label = f"L{map.layer} H{map.head}"
+        label = map.name
         figure.add_annotation(
             x=left - 0.5, y=top - 0.5, yshift=2, xanchor="left", yanchor="bottom", showarrow=False,
             text=label if scale == "shared" else f"{label} · max {largest:.2f}",
