@@ -10,6 +10,7 @@
     │   ├── TooLongError     more tokens than the model has positions
     │   └── NoTokenizerError text for a model that has no tokenizer
     ├── NoAttentionError     the model has no attention weights that could be shown whole
+    ├── FontError            the machine has no font for a character that is to be drawn
     └── MemoryShortError     the machine or the accelerator ran out of memory
 
 Each message says what is needed, what was received and what to do next.
@@ -56,6 +57,10 @@ class NoTokenizerError(InputError):
 
 class NoAttentionError(AttnvizError):
     """The model has no attention weights, or none that could be shown whole and right."""
+
+
+class FontError(AttnvizError):
+    """The machine has no font for a character that is to be drawn."""
 
 
 class MemoryShortError(AttnvizError):

@@ -82,6 +82,11 @@ class Recording:
     def __repr__(self) -> str:
         return f"Recording({self.model!r}, kinds={self.kinds}, tokens={len(self._first.tokens)})"
 
+    def _repr_html_(self) -> str | None:
+        from attnviz.export import notebook
+
+        return notebook.show(self)
+
     def _part(self, kind: str) -> Part:
         if kind not in self.kinds:
             raise InputError(

@@ -1,0 +1,29 @@
+"""Take a picture along: SVG, PNG, HTML, CSV and npz of exactly what is shown, and back again.
+
+    AttentionMap, Difference ─ Picture ─ to_svg, to_png, to_html, to_csv, to_npz, save
+                                       ─ read ─ Picture, with the same numbers
+
+Each export but PNG has the numbers in it as they are, with tokens, model, kind, layer, head and switches. Nothing here
+needs a browser or the internet, and neither Streamlit nor torch is imported.
+"""
+
+from attnviz.export.arrays import to_npz
+from attnviz.export.files import SUFFIXES, read, save
+from attnviz.export.page import to_html
+from attnviz.export.picture import Picture, Style
+from attnviz.export.png import to_png
+from attnviz.export.svg import to_svg
+from attnviz.export.table import to_csv
+
+__all__ = [
+    "SUFFIXES",
+    "Picture",
+    "Style",
+    "read",
+    "save",
+    "to_csv",
+    "to_html",
+    "to_npz",
+    "to_png",
+    "to_svg",
+]

@@ -1,0 +1,203 @@
+"""`Picture`: exactly what is shown, as all that an export needs to know, and what it says about itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from attnviz import tokens as tokenization
+from attnviz.errors import InputError
+from attnviz.figures.compare import describe_difference, range_of
+from attnviz.figures.describe import describe_with
+from attnviz.figures.heads import Scale, top_of_scale
+from attnviz.figures.style import Theme
+from attnviz.maps import AttentionMap
+from attnviz.tokens import Token
+
+if TYPE_CHECKING:
+    from attnviz.measures import Difference
+
+Style = Literal["heatmap", "lines"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """Maps as they are shown, one or several side by side.
+
+    Attributes:
+        panels: the maps in reading order, and differences of maps.
+        style: "heatmap", or "lines" between the words of the queries and those of the keys.
+        columns: panels in a row; None for a grid that is about twice as wide as high.
+        scale: "shared" has the colours from 0 to 1 for all weights and from -1 to 1 for all differences; "head" ends
+            each panel's at its own largest.
+        theme: the background that the colours are for.
+        title: over the picture; where it is "", the setting "sentence", if there is one.
+        settings: what was switched on, as a name and a value each, such as {"by_word": "true"}; every export carries
+            them, and the picture says those that are neither "", nor "false", nor "[]".
+
+    Raises:
+        InputError: there is no panel, or an option has no such value.
+
+    Example:
+        >>> save(Picture(recording.maps("encoder", layer=2), title="Der Hund sah den Ball."), "heads.svg")
+    """
+
+    panels: tuple[AttentionMap | Difference, ...]
+    style: Style = "heatmap"
+    columns: int | None = None
+    scale: Scale = "shared"
+    theme: Theme = "light"
+    title: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.panels:
+            raise InputError("A picture needs at least one map, and there is none. Hand over `panels=(map,)`.")
+        for name, value, known in (
+            ("style", self.style, get_args(Style)),
+            ("scale", self.scale, get_args(Scale)),
+            ("theme", self.theme, get_args(Theme)),
+        ):
+            if value not in known:
+                raise InputError(f"The {name} of a picture is {' or '.join(map(repr, known))}, not {value!r}.")
+        if self.columns is not None and self.columns < 1:
+            raise InputError(f"A picture has at least 1 column, not {self.columns}.")
+
+    def _repr_html_(self) -> str | None:
+        from attnviz.export import notebook
+
+        return notebook.show(self)
+
+
+def is_difference(panel: AttentionMap | Difference) -> bool:
+    """Whether it goes below 0."""
+    return not isinstance(panel, AttentionMap)
+
+
+def hidden_mass(panel: AttentionMap | Difference) -> np.ndarray | None:
+    """float32 (query,): what share of each row is not shown; None where nothing is hidden, or for a difference."""
+    hidden = panel.hidden_mass if isinstance(panel, AttentionMap) else None
+    return hidden if hidden is not None and bool((hidden > 0).any()) else None
+
+
+def top(panel: AttentionMap | Difference, scale: Scale) -> float:
+    """The weight, or the size of a difference, that has the strongest colour: 1, or the largest of this panel."""
+    largest = top_of_scale([panel], scale) if isinstance(panel, AttentionMap) else range_of(panel, scale)
+    return largest if np.isfinite(largest) else 1.0
+
+
+def title(picture: Picture) -> str:
+    """What stands over the picture: its title, or the sentence that its settings name."""
+    return " ".join((picture.title.strip() or picture.settings.get("sentence", "")).split())
+
+
+def name(picture: Picture) -> str:
+    """What the file is called where a title is needed."""
+    return title(picture) or ", ".join(panel.name for panel in picture.panels)
+
+
+def describe_panel(panel: AttentionMap | Difference) -> str:
+    """What a panel shows, in words: "L2 H5: sah → Hund 0.42, …"."""
+    if isinstance(panel, AttentionMap):
+        return describe_with(panel, query_labels(panel), key_labels(panel))
+    return describe_difference(panel)
+
+
+def query_labels(panel: AttentionMap | Difference) -> tuple[str, ...]:
+    """The labels of the rows."""
+    return _labels(panel.query_tokens)
+
+
+def key_labels(panel: AttentionMap | Difference) -> tuple[str, ...]:
+    """The labels of the columns."""
+    return _labels(panel.key_tokens)
+
+
+@lru_cache(maxsize=16)
+def _labels(tokens: tuple[Token, ...]) -> tuple[str, ...]:
+    """All heads of a layer have the same ones, and naming long texts takes a while."""
+    return tokenization.labels(tokens)
+
+
+def heading(picture: Picture, panel: AttentionMap | Difference) -> str:
+    """What stands above a panel: its name, and of model and kind what is not the same for all.
+
+    >>> heading(Picture((encoder_map, cross_map)), cross_map)
+    'L2 H5 · cross'
+    """
+    parts = [panel.name]
+    if isinstance(panel, AttentionMap):
+        parts += [
+            value for name in ("kind", "model") if _common(picture, name) is None and (value := getattr(panel, name))
+        ]
+    else:
+        parts.append(f"JS divergence {panel.divergence:.2f}")
+    if picture.scale == "head" and len(picture.panels) > 1:
+        parts.append(f"max {number(top(panel, 'head'))}")
+    return " · ".join(parts)
+
+
+def facts(picture: Picture) -> list[str]:
+    """What the caption says: model, kind, switches and scale.
+
+    >>> facts(Picture((map,), settings={"by_word": "true", "hide": "[]"}))
+    ['model bundled', 'encoder attention', 'by words']
+    """
+    said = []
+    if model := _common(picture, "model"):
+        said.append(f"model {model}")
+    if kind := _common(picture, "kind"):
+        said.append(f"{kind} attention")
+    said += [part for name, value in picture.settings.items() if (part := _setting(name, value))]
+    if any(isinstance(panel, AttentionMap) and panel.renormalised for panel in picture.panels):
+        said.append("rows renormalised")
+    if len(picture.panels) > 1:
+        said.append("one scale for all panels" if picture.scale == "shared" else "each panel on its own scale")
+    return said
+
+
+def number(weight: float) -> str:
+    """ "0.42"; three digits where two would say 0.00 about something that is not nothing."""
+    rounded = f"{weight:.2f}"
+    shown = f"{weight:.3f}" if rounded in ("0.00", "-0.00") and abs(weight) >= 0.0005 else rounded
+    return shown.replace("-0.00", "0.00") if float(shown) == 0 else shown.replace("-", "−")
+
+
+# The app's switches by their names in the address; what headings, title and caption say anyway is not said again.
+_SWITCHES = {
+    **dict.fromkeys(("sentence", "model", "kind", "layer", "head", "panels", "renormalise", "scale_per_head"), ""),
+    "by_word": "by words",
+    "hide_special": "special tokens hidden",
+    "hide": "hidden",
+    "rows": "rows averaged",
+}
+
+
+def _setting(name: str, value: str) -> str:
+    """A switch in words; "" where it is off."""
+    name = _SWITCHES.get(name, name.replace("_", " "))
+    if not name:
+        return ""
+    try:
+        chosen = json.loads(value)
+    except ValueError:
+        chosen = value
+    if chosen is True:
+        return name
+    if isinstance(chosen, list):
+        return f"{name}: {', '.join(map(str, chosen))}" if chosen else ""
+    return f"{name}: {value}" if value and chosen is not False else ""
+
+
+def _common(picture: Picture, name: str) -> str | None:
+    """What an attribute is where it is the same for all maps, those of differences too; else None."""
+    maps = [
+        map for panel in picture.panels for map in ([panel] if isinstance(panel, AttentionMap) else [panel.a, panel.b])
+    ]
+    values = {getattr(map, name) for map in maps}
+    return values.pop() if len(values) == 1 else None
