@@ -16,7 +16,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("stage", choices=(*STAGES, "all"), help="'all' runs every stage in this order")
     parser.add_argument(
-        "--corpus", type=Path, required=True, help="folder that holds tatoeba/ (see training/README.md)"
+        "--corpus", type=Path, required=True, help="folder that holds tatoeba/ and ud/ (see training/README.md)"
     )
     parser.add_argument("--work", type=Path, required=True, help="folder for tokenizer, packed data and checkpoints")
     parser.add_argument("--bundle", type=Path, default=Path("attnviz/bundled"), help="where export writes the model")
@@ -73,7 +73,7 @@ def run_train(options: argparse.Namespace, recipe) -> None:
 def run_evaluate(options: argparse.Namespace, recipe) -> None:
     from training.evaluate import evaluate
 
-    evaluate(options.corpus, options.work)
+    evaluate(options.corpus, options.work, options.device)
 
 
 def run_export(options: argparse.Namespace, recipe) -> None:

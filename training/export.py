@@ -1,4 +1,4 @@
-"""From trained weights to a Hugging Face folder in half precision."""
+"""From trained weights to a Hugging Face folder in half precision, with what was measured of it."""
 
 from __future__ import annotations
 
@@ -10,28 +10,61 @@ import torch
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
+from attnviz.learned import NAME, WEIGHTS, fingerprint
 from training import model
+from training.card import model_card
+
+LONG = 60
+"""Tokens of a translation from which on its end becomes more likely with every token, so that none runs on for ever.
+
+Hardly any training sentence is longer. Without it, a word repeated 200 times or a script that the model has never seen
+was answered up to the limit of whoever asked.
+"""
 
 
 def export(work: Path, bundle: Path, weights: Path | None = None) -> None:
-    """Writes `bundle/`: model.safetensors (float16), config.json, generation_config.json, tokenizer files, model card.
+    """Writes `bundle/`: the model, and the heads.json and MODEL_CARD.md with what `evaluate` measured of it.
 
     Args:
-        work: the training folder with tokenizer.json, run/recipe.json and run/averaged.pt.
+        work: the training folder with tokenizer.json, run/recipe.json, run/averaged.pt, figures.json and heads.json.
         bundle: where the model is written.
         weights: another state dict than run/averaged.pt.
+
+    Raises:
+        ValueError: what was measured is missing, or belongs to other weights; nothing is written then.
+    """
+    draft = work / "model"
+    write_model(work, draft, weights)
+    measured = {}
+    for name in ("figures.json", NAME):
+        path = work / name
+        measured[name] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        if measured[name].get("weights") != fingerprint(draft / WEIGHTS):
+            what = "was measured on other weights" if measured[name] else "is missing"
+            raise ValueError(f"{path} {what}; run `python -m training evaluate` with the same --work, then export")
+    recipe = json.loads((work / "run" / "recipe.json").read_text())
+    shutil.copytree(draft, bundle, dirs_exist_ok=True)
+    shutil.copy(work / NAME, bundle / NAME)
+    card = model_card(recipe, measured["figures.json"], measured[NAME])
+    (bundle / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+
+
+def write_model(work: Path, folder: Path, weights: Path | None = None) -> None:
+    """Writes model.safetensors (float16), config.json, generation_config.json and the tokenizer's files.
+
+    The same weights give the same bytes, so that a measurement can name the file that it belongs to.
     """
     recipe = json.loads((work / "run" / "recipe.json").read_text())
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
     network = model.build(tokenizer.get_vocab_size(), recipe["layers"], recipe["width"], recipe["heads"])
     state = torch.load(weights or work / "run" / "averaged.pt", map_location="cpu", weights_only=True)
     network.load_state_dict(state)
-    bundle.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     network.config.dropout = 0.0
-    network.generation_config.update(bad_words_ids=[[model.PAD]])
-    network.half().save_pretrained(bundle)
+    network.generation_config.update(bad_words_ids=[[model.PAD]], exponential_decay_length_penalty=(LONG, 1.1))
+    network.half().save_pretrained(folder)
     # Written for its owner alone otherwise; a container runs as somebody else.
-    (bundle / "model.safetensors").chmod(0o644)
+    (folder / WEIGHTS).chmod(0o644)
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         model_max_length=512,
@@ -40,11 +73,4 @@ def export(work: Path, bundle: Path, weights: Path | None = None) -> None:
         unk_token="<unk>",
         pad_token="<pad>",
         clean_up_tokenization_spaces=False,
-    ).save_pretrained(bundle)
-    if (work / "figures.json").exists():
-        from training.card import model_card
-
-        figures = json.loads((work / "figures.json").read_text())
-        (bundle / "MODEL_CARD.md").write_text(model_card(recipe, figures, network), encoding="utf-8")
-    elif (work / "MODEL_CARD.md").exists():
-        shutil.copy(work / "MODEL_CARD.md", bundle)
+    ).save_pretrained(folder)

@@ -1,0 +1,123 @@
+"""Sentences of which it is known what a head should show, and inputs made to break a translation off its rails."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+
+from attnviz.maps import AttentionMap
+from attnviz.models import MAX_NEW_TOKENS, Model
+from attnviz.recording import Recording
+
+VERB = ("Der Hund sah den Ball.", "sah", ("Hund", "Ball"))
+"""A sentence, a word of it, and the two others that some encoder head should tie it to."""
+
+NOUNS = ("De kat zit op de mat.", "The cat sits on the mat.", {"cat": "kat", "mat": "mat"})
+"""A sentence, its translation, and for words of that those that they come from."""
+
+HOSTILE = {
+    "one word 200 times": "Hund " * 200,
+    "one sentence 40 times": "Der Hund sah den Ball. " * 40,
+    "one letter 400 times": "a" * 400,
+    "bytes of no word": "".join(chr(0xE000 + index) for index in range(60)),
+    "emoji": "🦊🚀👩‍👩‍👧‍👦🏳️‍🌈" * 8,
+    "punctuation": "?!…" * 60,
+    "digits": "3141592653589793" * 12,
+    "a script it has never seen": "Το σκυλί είδε την μπάλα και έτρεξε γρήγορα. " * 6,
+    "Chinese without an end": "学生在写" * 60,
+    "nothing but spaces and a full stop": " " * 100 + ".",
+}
+"""Texts that a small model is tempted to answer without end."""
+
+
+def verb_heads(model: Model) -> list[str]:
+    """The encoder heads in which `VERB`'s word attends most to its two words, special tokens aside."""
+    sentence, word, wanted = VERB
+    recording = model.record(sentence)
+    found = []
+    for map in _maps(recording, "encoder"):
+        words = map.by_word().hide(lambda token: token.special)
+        row = words.weights[[token.text for token in words.query_tokens].index(word)]
+        top = np.argsort(-row)[:2]
+        if {words.key_tokens[place].text for place in top} == set(wanted):
+            found.append(map.name)
+    return found
+
+
+def noun_heads(model: Model, target: str | None = None) -> dict[str, list[str]]:
+    """The cross-attention heads and layer means in which each of `NOUNS`' words is the maximum of the right row.
+
+    Args:
+        target: what the decoder is given; `NOUNS`' translation where it is None.
+
+    Returns:
+        Names such as "L3 H5" and "L3 mean" for each convention of `training.alignment.ROWS`, special tokens counted;
+        empty where the target has not all words.
+    """
+    sentence, translation, wanted = NOUNS
+    recording = model.record(sentence, target or translation)
+    found: dict[str, list[str]] = {"own": [], "before": []}
+    for layer in range(recording.size("cross")[0]):
+        maps = recording.maps("cross", layer=layer)
+        mean = AttentionMap.of(np.mean([map.weights for map in maps], axis=0), maps[0].query_tokens, maps[0].key_tokens)
+        for name, map in [*((map.name, map) for map in maps), (f"L{layer} mean", mean)]:
+            for rows, weights in (("own", map.weights), ("before", np.roll(map.weights, 1, axis=0))):
+                words = AttentionMap.of(weights, map.query_tokens, map.key_tokens).by_word()
+                if all(_greatest(words, word) == right for word, right in wanted.items()):
+                    found[rows].append(name)
+    return found
+
+
+def _greatest(map: AttentionMap, word: str) -> str | None:
+    """The key with the greatest weight in a word's row; None where there is no such word."""
+    texts = [token.text for token in map.query_tokens]
+    return map.key_tokens[int(map.weights[texts.index(word)].argmax())].text if word in texts else None
+
+
+def _maps(recording: Recording, kind: str) -> Iterator[AttentionMap]:
+    for layer in range(recording.size(kind)[0]):
+        yield from recording.maps(kind, layer=layer)
+
+
+def hostile(model: Model) -> list[dict]:
+    """How the model's own greedy output ends on each of `HOSTILE`.
+
+    Returns:
+        For each: its name; tokens read and written; whether it ended before the limit on new tokens; seconds.
+    """
+    result = []
+    for name, text in HOSTILE.items():
+        started = time.perf_counter()
+        recording = model.record(text)
+        written = recording.query_tokens("decoder")
+        seconds = time.perf_counter() - started
+        result.append(
+            {
+                "input": name,
+                "read": recording.size("encoder")[2],
+                "written": len(written),
+                "ended": len(written) < MAX_NEW_TOKENS,
+                "seconds": round(seconds, 2),
+            }
+        )
+    return result
+
+
+def measure(model: Model) -> dict:
+    """All of them, for figures.json."""
+    sentence, word, wanted = VERB
+    source, translation, pairs = NOUNS
+    own = model.translate(source)
+    return {
+        "verb": {"sentence": sentence, "word": word, "ties": list(wanted), "heads": verb_heads(model)},
+        "nouns": {
+            "sentence": source,
+            "translation": own,
+            "links": [f"{right} → {left}" for left, right in pairs.items()],
+            "given": {"target": translation, **noun_heads(model)},
+            "own": {"target": own, **noun_heads(model, own)} if all(word in own for word in pairs) else None,
+        },
+        "hostile": hostile(model),
+    }
