@@ -7,17 +7,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from attnviz.ui.messages import _
-from attnviz.ui.page import ICON, LOGO, page_style
+from attnviz.ui.page import ICON, LOGO, navigation, page_style
 
 st.set_page_config(page_title="attnviz", page_icon=ICON, layout="wide", initial_sidebar_state="collapsed")
 page_style()
 st.logo(LOGO, size="medium")
-
-page = st.navigation(
-    [
-        st.Page("pages/heads.py", title=_("Heads"), default=True),
-    ],
-    position="top",
-)
-page.run()
+navigation().run()

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz.ui import errors, models, pooling, state
-from attnviz.ui.grid import heads_grid
+from attnviz.ui import errors, models, pooling, state, view
+from attnviz.ui.grid import COLUMNS, heads_grid
 from attnviz.ui.messages import _, language, ngettext
 from attnviz.ui.opened import opened_head
 from attnviz.ui.ready import figures_ready, run_name, theme
+from attnviz.ui.take import take_along
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
+    from attnviz.export import Picture
+    from attnviz.export.picture import Style
+    from attnviz.figures.style import Theme
     from attnviz.maps import AttentionMap
     from attnviz.recording import Recording
 
@@ -28,17 +32,7 @@ class View:
     kind: str
     layer: int
     head: int | None
-    by_word: bool
-    hide: bool
-    per_head: bool
-
-    def of(self, map: AttentionMap) -> AttentionMap:
-        """The map as it is to be shown; groups of a long text's tokens stay as they are."""
-        if map.query_tokens[0].id == pooling.GROUP:
-            return map
-        if self.hide:
-            map = map.hide(lambda token: token.special)
-        return map.by_word() if self.by_word else map
+    switches: view.Switches
 
 
 def main() -> None:
@@ -53,9 +47,10 @@ def main() -> None:
     progress = st.empty()
     figures = st.container(key="figures")
 
-    loaded = errors.attempt(figures, lambda: models.load(name, progress))
+    model, revision = state.model_and_revision(name)
+    loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
     if loaded is None:
-        state.hold("target", "kind", "layer", "head", *state.SWITCHES)
+        state.hold("target", "kind", "layer", "head", *view.SWITCH_KEYS)
         return
     with controls:
         kind = state.kind_control(loaded.kinds, name, say)
@@ -72,15 +67,17 @@ def main() -> None:
         state.hold("target")
     size = state.known_size(name, kind)
     if size is None:
-        state.hold("layer", "head", *state.SWITCHES)
+        state.hold("layer", "head", *view.SWITCH_KEYS)
         return
     with controls:
         layer = state.layer_control(size[0], name, say)
         head = state.head_control(size[1], say)
-        view = View(kind, layer, head, *state.switches())
+        tokens = (recording.query_tokens(kind), recording.key_tokens(kind)) if recording else ((), ())
+        seen = View(kind, layer, head, view.switches(*tokens, say))
     if recording:
-        run = run_name(loaded.key, sentence, target, astuple(view), language(), theme())
-        drawn = errors.attempt(figures, lambda: draw(figures, recording, view, run))
+        run = run_name(loaded.key, sentence, target, astuple(seen), language(), theme())
+        settings = {"sentence": sentence, "target": target or "", "model": model, "revision": revision or ""}
+        drawn = errors.attempt(figures, lambda: draw(figures, recording, seen, run, settings))
         if drawn:
             figures_ready(run, sentence, figures=drawn)
 
@@ -106,70 +103,90 @@ def own_words(recording: Recording) -> str:
     return "".join(token.text for token in recording.query_tokens("decoder") if not token.special).strip()
 
 
-def draw(place: DeltaGenerator, recording: Recording, view: View, run: str) -> int:
+def draw(place: DeltaGenerator, recording: Recording, seen: View, run: str, settings: dict[str, str]) -> int:
     """Draws everything; returns how many figures that are, 0 where there is nothing to see."""
-    maps = [view.of(map) for map in pooling.layer_maps(recording, view.kind, view.layer)]
+    switches = seen.switches
+    maps = [switches.of(map) for map in pooling.layer_maps(recording, seen.kind, seen.layer)]
     if not maps[0].weights.size:
-        place.info(_("Only special tokens are left, and those are hidden."), icon=":material/visibility_off:")
+        place.info(_("Nothing is left to show: all tokens are hidden."), icon=":material/visibility_off:")
         return 0
-    scale = "head" if view.per_head else "shared"
+
+    shown = maps if seen.head is None else [maps[seen.head]]
+    made = partial(picture, shown, switches, {**settings, **switches.settings()}, theme())
+    origin = f"attnviz-L{seen.layer}" if seen.head is None else f"attnviz-L{seen.layer}-H{seen.head}"
+    take = partial(
+        take_along, made, name=f"{origin}-{seen.kind}", lines=None if seen.head is None else partial(made, "lines")
+    )
     with place:
+        if seen.head is None:
+            with st.container(key="take_corner"):
+                take()
         heads_grid(
             maps,
             run=run,
             key="heads",
-            summary=summary(recording, maps, view),
-            scale=scale,
-            opened=view.head,
+            summary=summary(recording, maps, seen),
+            scale=switches.scale,
+            opened=seen.head,
             on_open=state.open_head,
         )
-        if view.head is None:
+        if seen.head is None:
             return 1
         return 1 + opened_head(
-            maps[view.head],
-            others(recording, view),
+            maps[seen.head],
+            others(recording, seen),
             run=run,
-            scale=scale,
+            scale=switches.scale,
             on_close=partial(state.open_head, None),
             on_kind=state.show_kind,
+            take=take,
         )
 
 
-def others(recording: Recording, view: View) -> list[AttentionMap]:
+def picture(
+    maps: list[AttentionMap], switches: view.Switches, settings: dict[str, str], theme: Theme, style: Style = "heatmap"
+) -> Picture:
+    """What is on the screen, for an export."""
+    from attnviz.export import Picture
+
+    return Picture(
+        tuple(maps), style=style, columns=min(COLUMNS, len(maps)), scale=switches.scale, theme=theme, settings=settings
+    )
+
+
+def others(recording: Recording, seen: View) -> list[AttentionMap]:
     """The same layer and head of the other kinds, where there is one."""
     found = []
     for kind in recording.kinds:
         layers, heads, _queries, _keys = recording.size(kind)
-        if kind != view.kind and view.layer < layers and view.head is not None and view.head < heads:
-            map = view.of(pooling.head_map(recording, kind, view.layer, view.head))
+        if kind != seen.kind and seen.layer < layers and seen.head is not None and seen.head < heads:
+            map = seen.switches.of(pooling.head_map(recording, kind, seen.layer, seen.head))
             if map.weights.size:
                 found.append(map)
     return found
 
 
-def summary(recording: Recording, maps: list[AttentionMap], view: View) -> str:
+def summary(recording: Recording, maps: list[AttentionMap], seen: View) -> str:
     """What is shown, in a line."""
-    layers, heads, _queries, all_keys = recording.size(view.kind)
+    layers, heads, _queries, all_keys = recording.size(seen.kind)
     queries, keys = maps[0].weights.shape
     parts = [
-        view.kind.capitalize(),
-        _("layer {0} of 0–{1}").format(view.layer, layers - 1),
+        seen.kind.capitalize(),
+        _("layer {0} of 0–{1}").format(seen.layer, layers - 1),
         ngettext("{0} head", "{0} heads", heads).format(heads),
     ]
-    if pooling.is_long(recording, view.kind):
+    if pooling.is_long(recording, seen.kind):
         parts.append(ngettext("{0} token", "{0} tokens", all_keys).format(all_keys))
         parts.append(_("neighbours taken together, words and special tokens as they come"))
         return ", ".join(parts)
-    if view.kind == "cross":
+    if seen.kind == "cross":
         parts.append(_("{0} queries × {1} keys").format(queries, keys))
-    elif view.by_word:
+    elif seen.switches.by_word:
         parts.append(ngettext("{0} word", "{0} words", keys).format(keys))
     else:
         parts.append(ngettext("{0} token", "{0} tokens", keys).format(keys))
-    if view.hide:
-        share = sum(float(map.hidden_mass.mean()) for map in maps) / len(maps)
-        parts.append(_("special tokens hidden, with {0} % of the attention").format(round(100 * share)))
-    return ", ".join(parts)
+    whole = recording.map(seen.kind, layer=seen.layer, head=0)
+    return "; ".join([", ".join(parts), *seen.switches.says(whole, maps)])
 
 
 main()

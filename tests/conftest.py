@@ -6,6 +6,7 @@ tests fail first, and Playwright's event loop, which stays in the main thread, c
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -65,10 +66,9 @@ def stop(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
-@pytest.fixture(scope="session")
-def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the app, served as a user's `streamlit run app.py` serves it."""
-    folder = tmp_path_factory.mktemp("app")
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """The app as a user's `streamlit run app.py` serves it; yields its address."""
     log = folder / "server.log"
     port = free_port()
     # Neither this user's settings nor the models this user has downloaded change what the tests see.
@@ -87,6 +87,13 @@ def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
     finally:
         stop(server)
+
+
+@pytest.fixture(scope="session")
+def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server that all browser tests share."""
+    with serving(tmp_path_factory.mktemp("app")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

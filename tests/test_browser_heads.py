@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
+
+from attnviz import export
 
 expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
 
@@ -29,6 +34,23 @@ def enter(page: Page, sentence: str) -> None:
     box = page.locator(".st-key-sentence input")
     box.fill(sentence)
     box.press("Enter")
+
+
+def enter_target(page: Page, sentence: str) -> None:
+    box = page.locator(".st-key-target input")
+    box.fill(sentence)
+    box.press("Enter")
+
+
+def choose(page: Page, key: str, *labels: str) -> None:
+    """Chooses tokens in one of the lists behind "More", as a reader does who knows their names."""
+    box = page.locator(f".st-key-{key} input")
+    if not box.is_visible():
+        page.locator(".st-key-more button").first.click()
+    for label in labels:
+        box.fill(label)
+        page.get_by_role("option", name=label, exact=True).click()
+    expect(page.locator(f".st-key-{key} [data-tag]")).to_have_count(len(labels))
 
 
 def opened(page: Page, address: str = "/", sentence: str = FIRST) -> Page:
@@ -102,18 +124,122 @@ def test_pointing_at_a_cell_says_its_weight_in_every_head(page: Page) -> None:
 
 
 def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str) -> None:
-    sentence = 'Über "Größe" & # % = 学生?'
+    sentence = 'Über "Größe" & # % = 学生? 👩‍👩‍👧 den'
     opened(page)
     enter(page, sentence)
     wait(page, sentence)
+    page.locator(".st-key-kind button").nth(2).click()
+    expect(page.locator(".attnviz-heads-summary")).to_contain_text("Cross")
+    enter_target(page, "The & dog, 100 %")
     page.locator(".st-key-layer button").nth(2).click()
     expect(page.locator(".attnviz-head-name").first).to_have_text("L2 H0")
+    page.locator(".st-key-hide_special label").first.click()
+    choose(page, "hide", "#", "&")
+    choose(page, "rows", "dog", "%")
+    page.locator(".st-key-renormalise label").first.click()
+    page.locator(".st-key-scale_per_head label").first.click()
+    summary = page.locator(".attnviz-heads-summary")
+    expect(summary).to_contain_text("rows renormalised; rows averaged: dog + %")
     wait(page, sentence)
-    other = browser.new_page(base_url=app_url, viewport={"width": 1366, "height": 900})
-    other.goto(page.url)
+    expect(page.locator(".attnviz-head-value").first).to_contain_text("max")
+    page.keyboard.press("Escape")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator(".attnviz-take-status")).to_have_text("Copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == page.url
+    other = browser.new_context(base_url=app_url, viewport={"width": 1366, "height": 900}).new_page()
+    other.goto(link)
     wait(other, sentence)
-    assert pixels(other, 0) == pixels(page, 0)
-    other.close()
+    expect(other.locator(".attnviz-heads-summary")).to_have_text(summary.inner_text())
+    expect(other.locator(".st-key-target input")).to_have_value("The & dog, 100 %")
+    assert [pixels(other, head) for head in range(8)] == [pixels(page, head) for head in range(8)]
+    assert parameters(other) == parameters(page)
+    other.context.close()
+
+
+def test_what_a_link_brought_follows_to_the_next_page(page: Page) -> None:
+    asked = {"sentence": ["Der Hund."], "kind": ["cross"], "hide_special": ["true"], "hide": ["Der", "."]}
+    opened(page, "/?sentence=Der+Hund.&kind=cross&hide_special=true&hide=Der&hide=.", "Der Hund.")
+    page.get_by_role("link", name="Overview").click()
+    expect(page).to_have_url(re.compile("/overview"))
+    wait(page, "Der Hund.")
+    assert asked.items() <= parameters(page).items()
+    page.get_by_role("link", name="Heads").click()
+    expect(page.locator(".attnviz-heads-summary")).to_contain_text("hidden: ")
+    assert parameters(page) == asked
+
+
+def test_a_link_is_copied_without_a_clipboard(page: Page) -> None:
+    # As on a page that came by http from another machine.
+    page.add_init_script(
+        """Object.defineProperty(navigator, 'clipboard', { value: undefined });
+        document.addEventListener('copy', () => { window.attnvizCopied = document.activeElement.value; });"""
+    )
+    opened(page, "/?layer=1")
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator(".attnviz-take-status")).to_have_text("Copied")
+    assert page.evaluate("window.attnvizCopied") == page.url
+
+
+def test_a_very_long_sentence_survives_a_reload(page: Page) -> None:
+    sentence = "学" * 7_000  # 63,000 characters in the address; beyond 65,536 no server of Python's answers for certain
+    opened(page)
+    enter(page, sentence)
+    expect(page.get_by_test_id("stAlert")).to_contain_text("positions for 512")
+    answer = page.reload()
+    assert answer and answer.status == 200
+    expect(page.get_by_test_id("stAlert")).to_contain_text("positions for 512")
+    expect(page.locator(".st-key-sentence input")).to_have_value(sentence)
+
+
+# Taking along -------------------------------------------------------------------------------------------------------
+
+
+def take(page: Page, label: str, folder: Path) -> Path:
+    """The file behind a button of the menu, as the browser saves it."""
+    with page.expect_download() as download:
+        page.get_by_label(label, exact=True).click()
+    saved = folder / download.value.suggested_filename
+    download.value.save_as(saved)
+    return saved
+
+
+def test_the_files_hold_what_is_on_the_screen(page: Page, tmp_path: Path) -> None:
+    opened(page, "/?head=5&layer=2&hide=Der&renormalise=true")
+    page.get_by_role("button", name="Export").click()
+    expected = None
+    for kind in ("svg", "html"):
+        saved = take(page, f"Heatmap: {kind}", tmp_path)
+        assert saved.name == f"attnviz-L2-H5-encoder.{kind}"
+        expected = export.read(saved.read_bytes())
+        assert expected.panels[0].query_labels == ("Hund", "sah", "den", "Ball", ".", "</s>")
+    assert expected is not None and json.loads(expected.settings["hide"]) == ["Der"]
+    assert expected.settings["sentence"] == FIRST and expected.settings["model"] == "bundled"
+    for kind in ("csv", "npz"):
+        back = export.read(take(page, f"Numbers: {kind}", tmp_path).read_bytes())
+        np.testing.assert_allclose(back.panels[0].weights, expected.panels[0].weights, atol=1e-6)
+    lines = export.read(take(page, "Lines: svg", tmp_path).read_bytes())
+    assert lines.style == "lines"
+    png = take(page, "Heatmap: png", tmp_path).read_bytes()
+    assert png.startswith(b"\x89PNG") and len(png) > 10_000
+    queries = page.locator(".attnviz-lines-side-0 button")
+    queries.nth(1).hover()
+    numbers = page.locator(".attnviz-lines-side-1 .attnviz-lines-number").all_text_contents()
+    np.testing.assert_allclose([float(number) for number in numbers], expected.panels[0].weights[1], atol=0.006)
+    wait(page)  # the page is complete again
+
+
+def test_all_heads_of_a_layer_are_one_file(page: Page, tmp_path: Path) -> None:
+    opened(page, "/?kind=cross&by_word=true")
+    page.get_by_role("button", name="Export").click()
+    saved = take(page, "Numbers: npz", tmp_path)
+    assert saved.name == "attnviz-L0-cross.npz"
+    back = export.read(saved.read_bytes())
+    assert [panel.name for panel in back.panels] == [f"L0 H{head}" for head in range(8)]
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Numbers: npz", exact=True)).to_be_hidden()
+    expect(page.get_by_role("button", name="Export")).to_be_focused()
 
 
 # One head -----------------------------------------------------------------------------------------------------------
@@ -139,7 +265,7 @@ def test_a_click_opens_a_head_and_a_button_closes_it(page: Page) -> None:
 
 def test_a_head_opens_from_the_keyboard(page: Page) -> None:
     opened(page)
-    page.locator(".st-key-scale_per_head input").focus()
+    page.locator(".st-key-hide_special input").focus()
     for _ in range(12):
         page.keyboard.press("Tab")
         focused = page.evaluate("document.activeElement.textContent")
@@ -171,6 +297,23 @@ def test_lines_follow_a_word_and_stay_when_it_is_clicked(page: Page) -> None:
     assert [float(number) for number in numbers.all_text_contents()] != shown
     page.keyboard.press("Escape")
     expect(queries.nth(2)).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_finger_reads_a_number_first_and_opens_with_a_second_tap(browser: Browser, app_url: str) -> None:
+    context = browser.new_context(base_url=app_url, viewport={"width": 390, "height": 844}, has_touch=True)
+    page = opened(context.new_page())
+    picture = page.locator(PICTURES).nth(1)
+    picture.scroll_into_view_if_needed()
+    page.wait_for_timeout(300)  # the crosshair goes while the page scrolls
+    box = picture.bounding_box()
+    assert box
+    middle = (box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.6)
+    page.touchscreen.tap(*middle)
+    expect(page.locator(".attnviz-tip").first).to_contain_text("→")
+    assert "head" not in parameters(page)
+    page.touchscreen.tap(*middle)
+    expect(page.locator(".st-key-opened")).to_contain_text("L0 H1")
+    context.close()
 
 
 # What cannot be shown, and what must not happen ---------------------------------------------------------------------

@@ -16,6 +16,7 @@ from attnviz.ui.ready import run_name
 
 _heads = define("heads")
 
+COLUMNS = 4  # of cards on a wide screen, as in heads.css
 ABOVE = 330  # CSS pixels of a laptop's screen that the page needs for what stands above the grid
 
 

@@ -25,6 +25,7 @@ def opened_head(
     scale: Scale,
     on_close: Callable[[], None],
     on_kind: Callable[[str], None],
+    take: Callable[[], None] = lambda: None,
 ) -> int:
     """Draws an opened head into the current container.
 
@@ -35,6 +36,7 @@ def opened_head(
         scale: as in the grid.
         on_close: called when the reader closes it.
         on_kind: called with the kind that was clicked.
+        take: draws the buttons that take the head along, into the panel's first line.
 
     Returns:
         How many figures were drawn.
@@ -42,7 +44,9 @@ def opened_head(
     with st.container(key="opened", border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"##### L{map.layer} H{map.head} · {map.kind.capitalize()}")
-            st.button(_("Close"), key="close_head", icon=":material/close:", type="tertiary", on_click=on_close)
+            with st.container(horizontal=True, vertical_alignment="center", width="content", key="opened_tools"):
+                take()
+                st.button(_("Close"), key="close_head", icon=":material/close:", type="tertiary", on_click=on_close)
         heatmap, lines = st.columns(2, gap="medium")
         with heatmap:
             figure = draw_head(map, theme=theme(), scale=scale, names=_names())

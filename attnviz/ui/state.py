@@ -7,8 +7,11 @@ not on the screen (`hold`).
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -20,14 +23,39 @@ Say = Callable[[str], None]
 
 BUNDLED = "bundled"
 MOST_SEGMENTS = 12  # layers that fit side by side
-SWITCHES = ("by_word", "hide_special", "scale_per_head")
+SWITCH_KEYS = ("by_word", "hide_special", "hide", "renormalise", "rows", "scale_per_head")
+SHARED_KEYS = ("sentence", "target", "model", "kind", "layer", "head", *SWITCH_KEYS)
+_DEFAULTS = {"sentence": HOME_EXAMPLES[0], "model": BUNDLED}  # what is not in the address, beside nothing and 0
+_PAGE = "attnviz_page"
 _SIZES = "attnviz_sizes"
 _USED = "attnviz_models"  # names of models that were loaded in this session
 
 
 def sentence_box() -> str:
-    """The sentence, taken over while it is typed, after a pause of a quarter of a second."""
+    """The sentence, taken over while it is typed, after a pause of a quarter of a second.
+
+    The first control of every page: where the reader has come from another one, all that is shared comes along.
+    """
+    _arrive()
     return st.text_input(_("Sentence"), value=HOME_EXAMPLES[0], key="sentence", live=True, bind="query-params")
+
+
+def _arrive() -> None:
+    """Where the reader has come from another page, brings along what was set there.
+
+    Streamlit does so by itself, except for what a link brought when the very next thing is another page: those values
+    it forgets, in the controls and in the address.
+    """
+    page = urlsplit(st.context.url or "").path
+    before = st.session_state.setdefault(_PAGE, page)
+    if before == page:
+        return
+    st.session_state[_PAGE] = page
+    hold(*SHARED_KEYS)
+    for key in SHARED_KEYS:
+        value = st.session_state.get(key)
+        if value and value != _DEFAULTS.get(key) and key not in st.query_params:
+            st.query_params[key] = value if isinstance(value, list) else "true" if value is True else str(value)
 
 
 def target() -> str | None:
@@ -79,7 +107,10 @@ def model_picker() -> str:
         bind="query-params",
         accept_new_options=True,
         format_func=model_label,
-        help=_("Type a folder of this computer or a Hugging Face id to load another model."),
+        help=_(
+            "Type a folder of this computer or a Hugging Face id to load another model. "
+            "A revision can follow the id: google-t5/t5-small@main."
+        ),
     )
     name = (name or BUNDLED).strip()
     return BUNDLED if name.casefold() in ("", BUNDLED, model_label(BUNDLED).casefold()) else name
@@ -88,6 +119,18 @@ def model_picker() -> str:
 def model_label(name: str) -> str:
     """What a model is called on the screen."""
     return _("Bundled translation model") if name == BUNDLED else name
+
+
+def model_and_revision(name: str) -> tuple[str, str | None]:
+    """The parts of what the model's box holds; a folder with an "@" in its name is a folder.
+
+    >>> model_and_revision("google-t5/t5-small@df1b051")
+    ('google-t5/t5-small', 'df1b051')
+    """
+    parts = re.fullmatch(r"([\w.-]+(?:/[\w.-]+)?)@([\w./-]+)", name)
+    if parts is None or os.path.exists(os.path.expanduser(name)):
+        return name, None
+    return parts[1], parts[2]
 
 
 def kind_control(kinds: Sequence[str], model: str, say: Say) -> str:
@@ -142,24 +185,6 @@ def head_control(heads: int, say: Say) -> int | None:
         _("Head"), range(heads), index=None, key="head", bind="query-params", placeholder=_("all"), width=96
     )
     return value
-
-
-def switches() -> tuple[bool, bool, bool]:
-    """Words instead of tokens; special tokens hidden; each head on its own colour scale."""
-    by_word = st.toggle(_("Words"), key="by_word", bind="query-params", help=_("Pieces of a word taken together."))
-    hide = st.toggle(
-        _("Hide special tokens"),
-        key="hide_special",
-        bind="query-params",
-        help=_("Leaves out tokens such as the end of the sentence; a bar at each row says what share went there."),
-    )
-    per_head = st.toggle(
-        _("Scale per head"),
-        key="scale_per_head",
-        bind="query-params",
-        help=_("The strongest colour is each head's own largest weight instead of 1."),
-    )
-    return by_word, hide, per_head
 
 
 def remember_size(model: str, kind: str, size: tuple[int, int, int, int]) -> None:

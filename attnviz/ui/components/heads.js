@@ -1,5 +1,6 @@
 // All heads of a layer as a grid of heatmaps. Each card is a canvas under a button; the pointer or the arrow keys move
-// one crosshair through all of them, and the number at it stands in every card.
+// one crosshair through all of them, and the number at it stands in every card. A finger has no pointer to rest: the
+// first tap on a cell says its number, a second one there opens the head, as its button does.
 
 const MOST_CELL = 44; // CSS pixels
 const LEAST_ROW = 9; // of height for each query before the card grows no further than a square
@@ -30,11 +31,14 @@ class Heads {
     this.watch.observe(this.root);
     this.hideTip = () => this.move(null);
     window.addEventListener("scroll", this.hideTip, true);
+    this.elsewhere = (event) => this.grid.contains(event.target) || this.move(null);
+    document.addEventListener("pointerdown", this.elsewhere);
   }
 
   destroy() {
     this.watch.disconnect();
     window.removeEventListener("scroll", this.hideTip, true);
+    document.removeEventListener("pointerdown", this.elsewhere);
     this.root.remove();
   }
 
@@ -96,8 +100,10 @@ class Heads {
     picture.addEventListener("pointermove", (event) => {
       if (event.pointerType !== "touch") this.move(this.cellAt(picture, event), place, event);
     });
-    picture.addEventListener("pointerleave", () => this.move(null));
-    picture.addEventListener("click", () => this.open(place));
+    picture.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && this.move(null));
+    picture.addEventListener("click", (event) => {
+      if (event.pointerType !== "touch" || !this.tapped(this.cellAt(picture, event), place, event)) this.open(place);
+    });
     button.addEventListener("click", () => this.open(place));
     button.addEventListener("keydown", (event) => this.arrow(event, place));
     button.addEventListener("blur", () => this.move(null));
@@ -157,6 +163,15 @@ class Heads {
     const query = Math.floor((event.clientY - box.top - shape.top) / shape.cellHeight);
     const inside = key >= 0 && query >= 0 && key < this.data.keys.length && query < this.data.queries.length;
     return inside ? { query, key } : null;
+  }
+
+  /** Whether a tap moved the crosshair; not where it stands already, nor beside the cells. */
+  tapped(at, place, event) {
+    const same = at && this.at && at.query === this.at.query && at.key === this.at.key && place === this.tappedPlace;
+    this.tappedPlace = place;
+    if (!at || same) return false;
+    this.move(at, place, event);
+    return true;
   }
 
   arrow(event, place) {

@@ -1,0 +1,191 @@
+// "Copy link" and "Export". A file is asked for with the trigger `want` and comes back in `data.file`; PNG comes as SVG
+// and is drawn here, with the reader's own fonts.
+
+const SHARP = 3; // pixels of the PNG for each of the picture
+const MOST_PIXELS = 16000; // of width or height that browsers draw
+const SHOWN = 2500; // milliseconds that "Copied" stays
+
+class Take {
+  constructor(parent) {
+    this.copyText = make("span");
+    this.copy = make("button", "attnviz-take-button", { type: "button" }, [icon("link"), this.copyText]);
+    this.exportText = make("span");
+    this.export = make("button", "attnviz-take-button", { type: "button", "aria-expanded": "false" }, [
+      icon("save"),
+      this.exportText,
+    ]);
+    this.menu = make("div", "attnviz-take-menu", { role: "group", hidden: true });
+    this.status = make("div", "attnviz-take-status", { role: "status" });
+    this.root = make("div", "attnviz-take", {}, [this.copy, this.export, this.menu, this.status]);
+    parent.append(this.root);
+    this.copy.addEventListener("click", () => this.copyLink());
+    this.export.addEventListener("click", () => this.open(this.menu.hidden));
+    this.root.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || this.menu.hidden) return;
+      this.open(false);
+      this.export.focus();
+    });
+    this.root.addEventListener("focusout", (event) => {
+      if (event.relatedTarget && !this.root.contains(event.relatedTarget)) this.open(false);
+    });
+    this.outside = (event) => this.root.contains(event.target) || this.open(false);
+    document.addEventListener("pointerdown", this.outside);
+  }
+
+  destroy() {
+    document.removeEventListener("pointerdown", this.outside);
+    clearTimeout(this.fade);
+    this.root.remove();
+  }
+
+  update(data, trigger) {
+    if (!data) return;
+    this.trigger = trigger;
+    this.data = data;
+    this.copyText.textContent = data.texts.copy;
+    this.exportText.textContent = data.texts.export;
+    this.menu.setAttribute("aria-label", data.texts.export);
+    this.write();
+    const { file } = data;
+    if (file && file.call === this.call) {
+      this.call = null; // the same answer may come again
+      this.receive(file);
+    }
+  }
+
+  /** The formats, a line for each kind of picture; left alone while they stay the same, for one may have the focus. */
+  write() {
+    const written = JSON.stringify(this.data.groups);
+    if (written === this.written) return;
+    this.written = written;
+    this.menu.replaceChildren();
+    for (const { title, style, formats } of this.data.groups) {
+      this.menu.append(make("span", "attnviz-take-title", { textContent: title }));
+      const buttons = formats.map((format) => {
+        const button = make("button", "attnviz-take-format", {
+          type: "button",
+          textContent: format === "npz" ? format : format.toUpperCase(),
+          "aria-label": `${title}: ${format}`,
+        });
+        button.addEventListener("click", () => this.want(format, style));
+        return button;
+      });
+      this.menu.append(make("span", "attnviz-take-formats", {}, buttons));
+    }
+  }
+
+  open(open) {
+    this.menu.hidden = !open;
+    this.export.setAttribute("aria-expanded", open);
+    // Under the right end of the buttons, or as far to the right of that as the screen's left edge asks for.
+    this.menu.style.right = "0";
+    if (open) this.menu.style.right = `${Math.min(0, this.menu.getBoundingClientRect().left - 8)}px`;
+  }
+
+  say(text, stays = false) {
+    clearTimeout(this.fade);
+    this.status.textContent = text;
+    if (text && !stays) this.fade = setTimeout(() => this.say(""), Math.max(SHOWN, text.length * 60));
+  }
+
+  // A link ----------------------------------------------------------------------------------------------------------
+
+  async copyLink() {
+    const { texts, longest } = this.data;
+    const link = window.location.href;
+    const copied = (await this.clipboard(link)) || typed(link);
+    if (!copied) this.say(texts.by_hand, true);
+    else this.say(link.length > longest ? texts.long : texts.copied);
+  }
+
+  /** Browsers have a clipboard for pages that came by https or from this machine. */
+  async clipboard(link) {
+    try {
+      await navigator.clipboard.writeText(link);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  // A file ----------------------------------------------------------------------------------------------------------
+
+  want(format, style) {
+    this.call = `${Date.now()}-${Math.random()}`;
+    this.say(fill(this.data.texts.making, format.toUpperCase()), true);
+    this.trigger("want", { format, style, call: this.call });
+  }
+
+  async receive(file) {
+    const { texts } = this.data;
+    if (file.error) return this.say(file.error, true);
+    const bytes = Uint8Array.from(atob(file.content), (char) => char.charCodeAt(0));
+    let blob = new Blob([bytes], { type: file.media });
+    try {
+      if (file.format === "png") blob = await drawn(blob);
+    } catch {
+      return this.say(texts.failed, true);
+    }
+    const address = URL.createObjectURL(blob);
+    const anchor = make("a", "", { href: address, download: file.name });
+    anchor.click();
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    return this.say(fill(texts.saved, file.name));
+  }
+}
+
+/** For pages that came by http from another machine: what is selected in a field can still be copied. */
+function typed(text) {
+  const before = document.activeElement;
+  const field = make("textarea", "attnviz-take-field", { value: text, "aria-hidden": "true" });
+  document.body.append(field);
+  field.select();
+  let copied = false;
+  try {
+    copied = document.execCommand("copy");
+  } catch {
+    // The address bar still has it, and the reader is told.
+  }
+  field.remove();
+  before?.focus();
+  return copied;
+}
+
+/** The PNG of an SVG. */
+async function drawn(svg) {
+  const address = URL.createObjectURL(svg);
+  try {
+    const image = new Image();
+    image.src = address;
+    await image.decode();
+    const scale = Math.min(SHARP, MOST_PIXELS / Math.max(image.naturalWidth, image.naturalHeight, 1));
+    const canvas = make("canvas");
+    canvas.width = Math.round(image.naturalWidth * scale);
+    canvas.height = Math.round(image.naturalHeight * scale);
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    const png = await new Promise((done) => canvas.toBlob(done, "image/png"));
+    if (!png) throw new Error("too large");
+    return png;
+  } finally {
+    URL.revokeObjectURL(address);
+  }
+}
+
+/** Two drawings of a few lines: a chain's link, and an arrow into a tray. */
+function icon(name) {
+  const paths = {
+    link: "M6.5 9.5l3-3M7 4.6l1.3-1.3a3 3 0 0 1 4.3 4.3L11.3 9M9 11.4l-1.3 1.3a3 3 0 0 1-4.3-4.3L4.7 7",
+    save: "M8 2.5v7.5M4.8 7L8 10.2 11.2 7M2.8 11.5v2h10.4v-2",
+  };
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg");
+  const path = document.createElementNS(space, "path");
+  for (const [key, value] of Object.entries({ viewBox: "0 0 16 16", class: "attnviz-take-icon", "aria-hidden": "true" })) {
+    svg.setAttribute(key, value);
+  }
+  path.setAttribute("d", paths[name]);
+  svg.append(path);
+  return svg;
+}
+
+export default mounted(new WeakMap(), (parent) => new Take(parent));
