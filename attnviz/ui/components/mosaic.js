@@ -1,0 +1,420 @@
+// All heads of all layers as one picture: one canvas for every tile, and above it a grid of buttons, one for each head,
+// that the pointer and the arrow keys move over. The cell under the pointer is marked in all tiles.
+
+const MOST_TILE = 190; // CSS pixels
+const LEAST_TILE = 34;
+const LEAST_HEIGHT = 14;
+const LABEL = 34; // width of the layers' names
+const HEADING = 20; // height of the heads' names
+const ONE_LINE = 74; // width of a tile from which a note has one line instead of two
+const MOST_SIDE = 16000; // pixels of a canvas that every browser draws
+const MOST_WORDS = 48; // characters of a group of tokens that the tip shows
+
+class Mosaic {
+  constructor(parent) {
+    this.cells = [];
+    this.at = null; // {place, query, key} under the pointer
+    this.current = 0; // the tile that the Tab key reaches
+    this.summary = make("span", "attnviz-mosaic-summary", { "aria-live": "polite" });
+    this.axes = make("span", "attnviz-mosaic-axes");
+    this.quantity = make("span", "attnviz-mosaic-quantity");
+    this.ramp = make("span", "attnviz-mosaic-ramp");
+    this.high = make("span", "");
+    const legend = make("span", "attnviz-mosaic-legend", {}, [
+      this.axes,
+      this.quantity,
+      make("span", "attnviz-mosaic-range", {}, [make("span", "", { textContent: "0" }), this.ramp, this.high]),
+    ]);
+    this.canvas = make("canvas", "attnviz-mosaic-canvas", { role: "img" });
+    this.marks = make("canvas", "attnviz-mosaic-canvas attnviz-mosaic-marks", { "aria-hidden": "true" });
+    this.grid = make("div", "attnviz-mosaic-grid", { role: "grid" });
+    this.stage = make("div", "attnviz-mosaic-stage", {}, [this.canvas, this.marks, this.grid]);
+    this.scroller = make("div", "attnviz-mosaic-scroller", {}, [this.stage]);
+    this.tipName = make("div", "attnviz-mosaic-tip-name");
+    this.tipText = make("div", "");
+    this.tip = make("div", "attnviz-mosaic-tip", { role: "status", hidden: true }, [this.tipName, this.tipText]);
+    this.root = make("div", "attnviz-mosaic attnviz-figure", {}, [
+      make("div", "attnviz-mosaic-bar", {}, [this.summary, legend]),
+      this.scroller,
+      this.tip,
+    ]);
+    parent.append(this.root);
+    this.grid.addEventListener("pointermove", (event) => {
+      if (event.pointerType !== "touch") this.move(this.under(event), event);
+    });
+    this.grid.addEventListener("pointerleave", () => this.move(null));
+    this.grid.addEventListener("click", (event) => this.clicked(event));
+    this.grid.addEventListener("keydown", (event) => this.pressed(event));
+    this.grid.addEventListener("focusin", (event) => this.focused(event));
+    this.grid.addEventListener("focusout", () => this.hideTip());
+    this.watch = new ResizeObserver(() => this.resized());
+    this.watch.observe(this.root);
+    this.scrolled = () => (this.at ? this.move(null) : this.placeTip());
+    window.addEventListener("scroll", this.scrolled, true);
+  }
+
+  destroy() {
+    this.watch.disconnect();
+    window.removeEventListener("scroll", this.scrolled, true);
+    this.root.remove();
+  }
+
+  update(data, trigger) {
+    if (!data) return;
+    this.trigger = trigger;
+    const theme = readTheme(this.root);
+    if (this.data?.picture !== data.picture || this.theme?.name !== theme.name) {
+      if (this.data?.weights !== data.weights) this.weights = data.fine ? decode(data.weights) : decodeRoughly(data.weights);
+      this.hidden = data.hidden ? decode(data.hidden) : null;
+      this.theme = theme;
+      this.data = data;
+      this.colours = lookup(theme.scale);
+      this.move(null);
+      this.write();
+      this.draw();
+    }
+    this.data = data;
+    this.root.dataset.attnvizRun = data.run;
+  }
+
+  resized() {
+    if (this.data && Math.abs(this.scroller.clientWidth - this.drawnWidth) > 1) this.draw();
+  }
+
+  get layers() {
+    return this.data.names.length / this.data.heads;
+  }
+
+  // Everything but the pictures -------------------------------------------------------------------------------------
+
+  write() {
+    const { data, theme } = this;
+    const { texts } = data;
+    this.summary.textContent = data.summary;
+    this.axes.textContent = `${texts.query} ↓  ${texts.key} →`;
+    this.quantity.textContent = texts.weight;
+    this.high.textContent = data.perHead ? texts.max : "1";
+    this.ramp.style.background = `linear-gradient(90deg, ${theme.scale.join(", ")})`;
+    this.canvas.setAttribute("aria-label", data.summary);
+    this.grid.setAttribute("aria-label", data.summary);
+    const shape = `${this.layers} ${data.heads}`;
+    if (this.grid.dataset.shape !== shape) this.build(shape);
+    data.names.forEach((name, place) => {
+      const { button } = this.cells[place];
+      button.setAttribute("aria-label", `${data.said[place]}. ${texts.open}`);
+      button.dataset.head = name;
+    });
+    this.notes();
+  }
+
+  /** A row of the grid for each layer, with a button for each head. */
+  build(shape) {
+    this.grid.dataset.shape = shape;
+    this.cells = [];
+    const { heads } = this.data;
+    const heading = make("div", "attnviz-mosaic-row", { role: "row" }, [make("div", "attnviz-mosaic-corner", { role: "columnheader" })]);
+    for (let head = 0; head < heads; head++) {
+      heading.append(make("div", "attnviz-mosaic-head", { role: "columnheader", textContent: `H${head}` }));
+    }
+    const rows = [heading];
+    for (let layer = 0; layer < this.layers; layer++) {
+      const row = make("div", "attnviz-mosaic-row", { role: "row" }, [
+        make("div", "attnviz-mosaic-layer", { role: "rowheader", textContent: `L${layer}` }),
+      ]);
+      for (let head = 0; head < heads; head++) {
+        const text = make("span", "attnviz-mosaic-note");
+        const bar = make("span", "attnviz-mosaic-bar-of-note");
+        const button = make("button", "attnviz-mosaic-tile", { type: "button", tabIndex: -1 }, [bar, text]);
+        button.dataset.place = this.cells.length;
+        this.cells.push({ button, bar, text });
+        row.append(make("div", "attnviz-mosaic-cell", { role: "gridcell" }, [button]));
+      }
+      rows.push(row);
+    }
+    this.grid.replaceChildren(...rows);
+    this.reach(Math.min(this.current, this.cells.length - 1));
+  }
+
+  /** Below each tile: the weight at the crosshair, else what the page has to say about the head. */
+  notes() {
+    const { notes, bars, marked } = this.data;
+    this.cells.forEach(({ button, bar, text }, place) => {
+      const said = this.at ? number(this.weight(place, this.at.query, this.at.key)) : notes[place];
+      if (text.textContent !== said) text.textContent = said;
+      text.classList.toggle("attnviz-mosaic-note-now", Boolean(this.at));
+      bar.classList.toggle("attnviz-mosaic-no-bar", bars[place] === null || Boolean(this.at));
+      bar.style.setProperty("--share", bars[place] ?? 0);
+      button.classList.toggle("attnviz-mosaic-marked", Boolean(marked?.[place]));
+    });
+  }
+
+  weight(place, query, key) {
+    const { queries, keys } = this.data;
+    return this.weights[(place * queries.length + query) * keys.length + key];
+  }
+
+  // Pointer and keys ------------------------------------------------------------------------------------------------
+
+  /** The tile and the cell at a place on the screen. */
+  under(event) {
+    const { shape, data } = this;
+    const box = this.stage.getBoundingClientRect();
+    const x = event.clientX - box.left - LABEL;
+    const y = event.clientY - box.top - HEADING;
+    const head = Math.floor(x / shape.stepX);
+    const layer = Math.floor(y / shape.stepY);
+    const key = Math.floor((x - head * shape.stepX) / shape.cellWidth);
+    const query = Math.floor((y - layer * shape.stepY) / shape.cellHeight);
+    const inside =
+      head >= 0 && head < data.heads && layer >= 0 && layer < this.layers &&
+      key >= 0 && key < data.keys.length && query >= 0 && query < data.queries.length;
+    return inside ? { place: layer * data.heads + head, query, key } : null;
+  }
+
+  move(at, event) {
+    if (!at && !this.at) return;
+    const before = this.at;
+    this.at = at;
+    if (!at) {
+      this.mark();
+      this.notes();
+      this.hideTip();
+      return;
+    }
+    if (before?.place !== at.place || before.query !== at.query || before.key !== at.key) {
+      this.mark();
+      if (before?.query !== at.query || before?.key !== at.key) this.notes();
+      const { queries, keys, texts, names, fine } = this.data;
+      const weight = number(this.weight(at.place, at.query, at.key));
+      let text = `${short(queries[at.query])} → ${short(keys[at.key])} ${fine ? weight : fill(texts.about, weight)}`;
+      const share = this.hidden ? this.hidden[at.place * queries.length + at.query] : 0;
+      if (share > 0) text += `\n${fill(texts.hidden, number(share))}`;
+      this.say(names[at.place], text);
+    }
+    this.placeTip(event);
+  }
+
+  clicked(event) {
+    const place = event.target.closest("button")?.dataset.place;
+    if (place !== undefined) this.trigger("open", { place: Number(place), call: Date.now() });
+  }
+
+  pressed(event) {
+    if (event.key === "Escape") return this.hideTip();
+    const { heads } = this.data;
+    const last = this.cells.length - 1;
+    const row = Math.floor(this.current / heads) * heads;
+    const to = {
+      ArrowLeft: this.current - (this.current > row ? 1 : 0),
+      ArrowRight: this.current + (this.current < row + heads - 1 ? 1 : 0),
+      ArrowUp: this.current >= heads ? this.current - heads : this.current,
+      ArrowDown: this.current + heads <= last ? this.current + heads : this.current,
+      Home: event.ctrlKey ? 0 : row,
+      End: event.ctrlKey ? last : row + heads - 1,
+    }[event.key];
+    if (to === undefined) return undefined;
+    event.preventDefault();
+    this.reach(to);
+    this.cells[to].button.focus();
+    return undefined;
+  }
+
+  /** Makes a tile the one that the Tab key reaches. */
+  reach(place) {
+    this.current = place;
+    this.cells.forEach(({ button }, other) => (button.tabIndex = other === place ? 0 : -1));
+  }
+
+  focused(event) {
+    const place = event.target.closest("button")?.dataset.place;
+    if (place === undefined) return;
+    this.reach(Number(place));
+    if (!event.target.matches(":focus-visible")) return; // the pointer's own tip is there
+    this.move(null);
+    const name = this.data.names[place];
+    this.say(name, this.data.said[place].slice(name.length + 2));
+    this.placeTip();
+  }
+
+  say(name, text) {
+    if (this.tipName.textContent !== name) this.tipName.textContent = name;
+    if (this.tipText.textContent !== text) this.tipText.textContent = text;
+    this.tip.hidden = false;
+  }
+
+  hideTip() {
+    this.tip.hidden = true;
+  }
+
+  placeTip(event) {
+    if (this.tip.hidden) return;
+    const box = this.cells[this.at ? this.at.place : this.current].button.getBoundingClientRect();
+    const x = event ? event.clientX : box.right - 10;
+    const y = event ? event.clientY : box.top + 10;
+    const width = this.tip.offsetWidth;
+    const height = this.tip.offsetHeight;
+    const beside = x + 14 + width > document.documentElement.clientWidth ? x - 12 - width : x + 14;
+    const under = y + 16 + height > window.innerHeight ? y - 10 - height : y + 16;
+    this.tip.style.transform = `translate(${Math.max(4, beside)}px, ${Math.max(4, under)}px)`;
+  }
+
+  // The picture -----------------------------------------------------------------------------------------------------
+
+  draw() {
+    this.drawnWidth = this.scroller.clientWidth;
+    if (!this.drawnWidth) return;
+    this.shape = this.measure();
+    const { shape } = this;
+    for (const [name, size] of Object.entries({
+      "--tile-width": shape.width,
+      "--tile-height": shape.height,
+      "--step-x": shape.stepX,
+      "--step-y": shape.stepY,
+      "--label": LABEL,
+      "--heading": HEADING,
+    })) {
+      this.stage.style.setProperty(name, `${size}px`);
+    }
+    this.stage.style.width = `${shape.totalWidth}px`;
+    this.grid.style.setProperty("--heads", this.data.heads);
+    this.root.classList.toggle("attnviz-mosaic-small", shape.tileWidth < ONE_LINE);
+    this.scroller.classList.toggle("attnviz-mosaic-wide", shape.totalWidth > this.drawnWidth);
+    this.paint();
+    this.mark();
+  }
+
+  /** Sizes in CSS pixels; cells that are large enough to be seen get whole pixels of the screen. */
+  measure() {
+    const { data, layers } = this;
+    const columns = Math.max(1, data.keys.length);
+    const rows = Math.max(1, data.queries.length);
+    const room = (this.drawnWidth - LABEL) / data.heads;
+    const gap = room >= ONE_LINE ? 10 : 4;
+    const tileWidth = Math.floor(Math.min(MOST_TILE, Math.max(LEAST_TILE, room - gap)));
+    const square = Math.max(LEAST_HEIGHT, tileWidth * Math.min(1.15, rows / columns));
+    const note = tileWidth < ONE_LINE ? 30 : 21;
+    // On the screen as a whole where that leaves enough to see: a pixel for each row of a long text.
+    const fits = (window.innerHeight - data.above - HEADING) / layers - note - 6;
+    const enough = tileWidth < ONE_LINE ? square : Math.max(square * 0.62, Math.min(square, rows));
+    const tileHeight = Math.max(LEAST_HEIGHT, Math.min(square, Math.max(fits, enough)));
+    const asked = window.devicePixelRatio || 1;
+    const stepX = tileWidth + gap;
+    const ratio = Math.min(asked, MOST_SIDE / (HEADING + layers * (tileHeight + note + 6)), MOST_SIDE / (LABEL + data.heads * stepX));
+    const whole = (size) => (size * ratio >= 6 ? Math.floor(size * ratio) / ratio : size);
+    const cellWidth = whole(tileWidth / columns);
+    const cellHeight = whole(tileHeight / rows);
+    const height = Math.ceil(cellHeight * rows);
+    const stepY = height + note + 6;
+    return {
+      ratio, tileWidth, cellWidth, cellHeight, width: cellWidth * columns, height, stepX, stepY,
+      totalWidth: LABEL + data.heads * stepX, totalHeight: HEADING + layers * stepY,
+    };
+  }
+
+  context(canvas) {
+    const { ratio, totalWidth, totalHeight } = this.shape;
+    canvas.width = Math.round(totalWidth * ratio);
+    canvas.height = Math.round(totalHeight * ratio);
+    canvas.style.width = `${totalWidth}px`;
+    canvas.style.height = `${totalHeight}px`;
+    const context = canvas.getContext("2d");
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    return context;
+  }
+
+  corner(place) {
+    const { stepX, stepY } = this.shape;
+    return [LABEL + (place % this.data.heads) * stepX, HEADING + Math.floor(place / this.data.heads) * stepY];
+  }
+
+  paint() {
+    const { shape, theme, data } = this;
+    const [columns, rows] = [data.keys.length, data.queries.length];
+    const context = this.context(this.canvas);
+    if (!columns || !rows) return;
+    const image = this.image();
+    context.imageSmoothingEnabled = Math.min(shape.cellWidth, shape.cellHeight) * shape.ratio < 2;
+    context.imageSmoothingQuality = "high";
+    context.strokeStyle = theme.line;
+    context.lineWidth = 1 / shape.ratio;
+    const half = context.lineWidth / 2;
+    data.names.forEach((_, place) => {
+      const [left, top] = this.corner(place);
+      context.globalAlpha = data.marked && !data.marked[place] ? 0.3 : 1;
+      context.drawImage(image, 0, place * rows, columns, rows, left, top, shape.width, shape.height);
+      context.globalAlpha = 1;
+      context.strokeRect(left - half, top - half, shape.width + 2 * half, shape.height + 2 * half);
+    });
+  }
+
+  /** A pixel for each cell, the heads one under the other. */
+  image() {
+    const { data, weights, colours } = this;
+    const [columns, rows] = [data.keys.length, data.queries.length];
+    const size = columns * rows;
+    const image = (this.scratch ??= make("canvas"));
+    image.width = columns;
+    image.height = rows * data.names.length;
+    const context = image.getContext("2d");
+    const pixels = context.createImageData(image.width, image.height);
+    const target = new Uint32Array(pixels.data.buffer);
+    for (let place = 0; place < data.names.length; place++) {
+      const factor = 255 / (data.perHead ? data.most[place] || 1 : 1);
+      for (let cell = place * size; cell < (place + 1) * size; cell++) {
+        target[cell] = colours[Math.min(255, Math.round(weights[cell] * factor))];
+      }
+    }
+    context.putImageData(pixels, 0, 0);
+    return image;
+  }
+
+  /** The cell under the pointer in every tile; in its own also its row and its column. */
+  mark() {
+    if (!this.shape || (!this.at && !this.hasMarks)) return;
+    const context = this.context(this.marks);
+    this.hasMarks = Boolean(this.at);
+    if (!this.at) return;
+    const { shape, theme, at } = this;
+    const width = Math.max(6, shape.cellWidth + 2);
+    const height = Math.max(6, shape.cellHeight + 2);
+    this.data.names.forEach((_, place) => {
+      const [left, top] = this.corner(place);
+      const x = left + (at.key + 0.5) * shape.cellWidth - width / 2;
+      const y = top + (at.query + 0.5) * shape.cellHeight - height / 2;
+      context.strokeStyle = theme.accent;
+      if (place === at.place) {
+        context.lineWidth = 1;
+        context.globalAlpha = 0.6;
+        context.strokeRect(left - 0.5, y + 0.5, shape.width + 1, height - 1);
+        context.strokeRect(x + 0.5, top - 0.5, width - 1, shape.height + 1);
+        context.globalAlpha = 1;
+      }
+      context.lineWidth = 3;
+      context.strokeStyle = theme.background;
+      context.strokeRect(x, y, width, height);
+      context.lineWidth = 1.5;
+      context.strokeStyle = theme.accent;
+      context.strokeRect(x, y, width, height);
+    });
+  }
+}
+
+/** Numbers in [0, 1] from base64 of a byte each: steps of 1/255 of their square root. */
+function decodeRoughly(text) {
+  const bytes = atob(text);
+  const weights = new Float32Array(bytes.length);
+  for (let place = 0; place < bytes.length; place++) {
+    const root = bytes.charCodeAt(place) / 255;
+    weights[place] = root * root;
+  }
+  return weights;
+}
+
+/** The beginning and the end of what a group of many tokens says; never half of a surrogate pair. */
+function short(label) {
+  const characters = Array.from(label);
+  if (characters.length <= MOST_WORDS) return label;
+  return `${characters.slice(0, MOST_WORDS / 2).join("")} … ${characters.slice(-MOST_WORDS / 2).join("")}`;
+}
+
+export default mounted(new WeakMap(), (parent) => new Mosaic(parent));

@@ -1,0 +1,257 @@
+"""All heads of all layers as one picture: their maps at the size of a tile, and the component that draws them.
+
+    recording ─ tiles ─ a small map for each head ─ heads_mosaic ─ one canvas
+
+Of long inputs, neighbouring positions are taken together until a map has about as many cells as its tile has pixels.
+Attention to a group is all that its tokens get, attention from a group what its tokens give on average: rows still sum
+to 1, and a narrow line through the map stays as strong as it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from attnviz.figures.describe import describe_with
+from attnviz.figures.heads import Scale
+from attnviz.maps import AttentionMap
+from attnviz.tokens import Token
+from attnviz.ui import pooling
+from attnviz.ui.components import define, encode
+from attnviz.ui.messages import _
+from attnviz.ui.ready import run_name
+from attnviz.ui.view import Switches
+
+if TYPE_CHECKING:
+    from attnviz.recording import Recording
+
+_mosaic = define("mosaic")
+
+ABOVE = 400  # CSS pixels of a laptop's screen that the page needs for what stands above the tiles
+ACROSS = 1280  # CSS pixels that the tiles of a layer share on a laptop's screen
+MOST_CELLS = 1_200_000  # of all tiles together: at a byte each they are 1.6 MB on their way to the browser
+MOST_FINE = 350_000  # of all tiles together that travel with five digits instead of two
+MOST_WHOLE = 2048  # positions on an axis up to which a head's whole map is made before it is taken together
+
+At = tuple[int, int]  # layer, head
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What stands below a tile.
+
+    Attributes:
+        text: short, for the eye: "prev 0.81"; "" for nothing.
+        said: the same for the text alternative: "previous token 0.81".
+        bar: in [0, 1], the length of the bar between tile and text; None for no bar.
+    """
+
+    text: str = ""
+    said: str = ""
+    bar: float | None = None
+
+
+# The maps -----------------------------------------------------------------------------------------------------------
+
+
+def side(layers: int, heads: int) -> int:
+    """Cells of a tile on an axis at most: about its pixels on a laptop's screen, fewer where there are very many tiles.
+
+    >>> side(6, 12), side(32, 32)
+    (106, 34)
+    """
+    shown = min(128, max(32, ACROSS // heads))
+    return max(8, min(shown, math.isqrt(MOST_CELLS // (layers * heads))))
+
+
+def per_cell(recording: Recording, kind: str) -> int:
+    """How many neighbouring positions a tile's cell takes together at most; 1 where none are."""
+    layers, heads, queries, keys = recording.size(kind)
+    return math.ceil(max(queries, keys) / side(layers, heads))
+
+
+def tiles(
+    recording: Recording, kind: str, switches: Switches, progress: Callable[[float], None] = lambda done: None
+) -> tuple[AttentionMap, ...]:
+    """The maps of all heads, layer by layer, as they are to be shown and at the size of a tile.
+
+    Args:
+        recording: of the sentence.
+        kind: "encoder", "decoder" or "cross".
+        switches: what is left out and taken together; without effect on a text longer than `pooling.MOST` tokens.
+        progress: told after each layer what part of all of them is done, in (0, 1].
+    """
+    layers, heads, queries, keys = recording.size(kind)
+    size = side(layers, heads)
+    longest = max(queries, keys)
+    as_it_is = longest > pooling.MOST or switches == Switches(per_head=switches.per_head)
+    found: list[AttentionMap] = []
+    for layer in range(layers):
+        if longest > MOST_WHOLE:
+            maps = tuple(_streamed(recording, kind, layer, head, size) for head in range(heads))
+        elif longest > pooling.MOST:
+            # One head at a time: those of a layer together may need more memory than there is.
+            maps = tuple(taken_together(recording.map(kind, layer=layer, head=head), size) for head in range(heads))
+        else:
+            whole = recording.maps(kind, layer=layer)
+            maps = tuple(taken_together(map if as_it_is else switches.of(map), size) for map in whole)
+        found.extend(maps)
+        progress((layer + 1) / layers)
+    return tuple(found)
+
+
+def taken_together(map: AttentionMap, size: int) -> AttentionMap:
+    """The map with at most `size` queries and keys; one that has no more comes back as it is.
+
+    Args:
+        map: weights (query, key) in [0, 1].
+        size: most positions on an axis; groups are of equal size, but for the last.
+
+    Returns:
+        The sum over a group's keys, the mean over its queries: rows still sum to 1 where they did.
+    """
+    rows, columns = (_groups(len(tokens), size) for tokens in (map.query_tokens, map.key_tokens))
+    weights, hidden = map.weights, map.hidden_mass
+    if columns is not None:
+        weights = np.add.reduceat(weights, _starts(columns), axis=1)
+    if rows is not None:
+        starts = _starts(rows)
+        counts = np.bincount(rows).astype(np.float32)
+        weights = np.add.reduceat(weights, starts, axis=0) / counts[:, None]
+        hidden = np.add.reduceat(hidden, starts) / counts
+    if rows is None and columns is None:
+        return map
+    return dataclasses.replace(
+        map,
+        weights=np.minimum(weights, 1.0).astype(np.float32),
+        hidden_mass=hidden.astype(np.float32),
+        query_tokens=map.query_tokens if rows is None else _joined(map.query_tokens, rows),
+        key_tokens=map.key_tokens if columns is None else _joined(map.key_tokens, columns),
+    )
+
+
+def _streamed(recording: Recording, kind: str, layer: int, head: int, size: int) -> AttentionMap:
+    """The same of a map too large to be made whole; its groups differ in size by one at most."""
+    mean = recording.pooled(kind, layer=layer, head=head, size=size).numpy()
+    queries, keys = recording.query_tokens(kind), recording.key_tokens(kind)
+    rows, columns = (
+        np.arange(len(tokens)) * count // len(tokens) for tokens, count in zip((queries, keys), mean.shape, strict=True)
+    )
+    return AttentionMap.of(
+        np.minimum(mean * np.bincount(columns), 1.0),
+        queries if len(queries) <= size else _joined(queries, rows),
+        keys if len(keys) <= size else _joined(keys, columns),
+        kind=kind,
+        layer=layer,
+        head=head,
+        model=recording.model,
+    )
+
+
+def _groups(count: int, size: int) -> np.ndarray | None:
+    """(count,): the group of each position; None where each stays for itself."""
+    return None if count <= size else np.arange(count) // math.ceil(count / size)
+
+
+def _starts(groups: np.ndarray) -> np.ndarray:
+    return np.flatnonzero(np.diff(groups, prepend=-1))
+
+
+def _joined(tokens: Sequence[Token], groups: np.ndarray) -> tuple[Token, ...]:
+    """A token for each group, with the text of all that are in it, and a space where the sentence has one."""
+    texts = [""] * (int(groups[-1]) + 1)
+    before = None
+    for token, group in zip(tokens, groups.tolist(), strict=True):
+        apart = before is None or token.start is None or before.end is None or token.start > before.end
+        texts[group] += f" {token.text}" if apart and texts[group] else token.text
+        before = token
+    return tuple(Token(pooling.GROUP, text, False, group, None, None) for group, text in enumerate(texts))
+
+
+# The picture --------------------------------------------------------------------------------------------------------
+
+
+def heads_mosaic(
+    maps: Sequence[AttentionMap],
+    notes: Sequence[Note],
+    *,
+    run: str,
+    key: str,
+    summary: str,
+    scale: Scale = "shared",
+    marked: frozenset[At] | None = None,
+    on_open: Callable[[int, int], None],
+) -> None:
+    """Draws a tile for each head, layers from top to bottom and heads from left to right.
+
+    Args:
+        maps: those of all heads, layer by layer; they have the same tokens.
+        notes: what stands below each.
+        run: the name of what the page shows now, for `figures_ready`.
+        key: of the component on its page.
+        summary: what is shown, in a line above the tiles.
+        scale: "shared" has the colour range 0 to 1; "head" ends each head's at its own largest weight.
+        marked: heads that stand out while the others step back; None where none does.
+        on_open: called with the layer and the head that were clicked, before the page runs again.
+    """
+    first = maps[0]
+    queries, keys = first.query_labels, first.key_labels
+    stacked = np.stack([map.weights for map in maps])
+    fine = stacked.size <= MOST_FINE
+    weights = encode(stacked) if fine else _encode_roughly(stacked)
+    masses = np.stack([map.hidden_mass for map in maps])
+    hidden = encode(masses) if (masses > 0).any() else None
+    heads = 1 + max(map.head or 0 for map in maps)
+    shown = {
+        "summary": summary,
+        "queries": queries,
+        "keys": keys,
+        "heads": heads,
+        "weights": weights,
+        "fine": fine,
+        "hidden": hidden,
+        "perHead": scale == "head",
+        "above": ABOVE,
+        "names": [map.name for map in maps],
+        "said": [_said(map, note, queries, keys) for map, note in zip(maps, notes, strict=True)],
+        "most": [round(float(map.weights.max(initial=0.0)), 4) for map in maps],
+        "notes": [note.text for note in notes],
+        "bars": [note.bar if note.bar is None else round(note.bar, 3) for note in notes],
+        "marked": None if marked is None else [(map.layer, map.head) in marked for map in maps],
+        "texts": {
+            "weight": _("attention weight"),
+            "max": _("max"),
+            "hidden": _("hidden {0}"),
+            "open": _("Open this head"),
+            "query": _("query"),
+            "key": _("key"),
+            "about": _("about {0}"),
+        },
+    }
+    data: dict[str, Any] = {"run": run, "picture": run_name(*shown.values()), **shown}
+
+    def clicked() -> None:
+        at = st.session_state[key].get("open")
+        if isinstance(at, dict) and isinstance(at.get("place"), int) and 0 <= at["place"] < len(maps):
+            map = maps[at["place"]]
+            on_open(map.layer or 0, map.head or 0)
+
+    _mosaic(key=key, data=data, on_open_change=clicked)
+
+
+def _said(map: AttentionMap, note: Note, queries: tuple[str, ...], keys: tuple[str, ...]) -> str:
+    text = describe_with(map, queries, keys)
+    return f"{text}. {note.said}" if note.said else text
+
+
+def _encode_roughly(weights: np.ndarray) -> str:
+    """Numbers in [0, 1] as base64 of a byte each: steps of their square root, so that small ones keep two digits."""
+    steps = np.rint(np.sqrt(np.clip(weights, 0.0, 1.0)) * 255).astype(np.uint8)
+    return base64.b64encode(steps.tobytes()).decode("ascii")

@@ -1,0 +1,274 @@
+"""Overview: every layer and head at once, what each head does, and finding one by it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import astuple, dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from attnviz.ui import errors, finding, models, pooling, state, view
+from attnviz.ui.head_tables import measures_table, weights_table
+from attnviz.ui.messages import _, language, ngettext
+from attnviz.ui.mosaic import heads_mosaic, per_cell, tiles
+from attnviz.ui.page import through_router
+from attnviz.ui.ready import figures_ready, run_name, theme
+from attnviz.ui.take import take_along
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    from streamlit.delta_generator import DeltaGenerator
+
+    from attnviz.export import Picture
+    from attnviz.figures.style import Theme
+    from attnviz.maps import AttentionMap
+    from attnviz.measures import Measures
+    from attnviz.recording import Recording
+    from attnviz.ui.finding import Trait
+    from attnviz.ui.view import Switches
+
+SHELF = 12  # overviews and their measures that are kept, of 5 MB at most
+PATIENCE = 0.7  # seconds after which the page says how far it is
+_CHOSEN = "attnviz_chosen_head"
+
+
+@dataclass(frozen=True)
+class View:
+    """What is asked of the recording, and what each head does in that."""
+
+    kind: str
+    switches: Switches
+    measures: tuple[Measures, ...]  # of all heads, in what the switches leave of them
+    known: tuple[Trait, ...]  # what heads can be found by
+    trait: Trait | None  # what they are to be found by
+
+
+def main() -> None:
+    chosen = st.session_state.pop(_CHOSEN, None)
+    if chosen:
+        # In the address, where the controls of the home page look first; what this page's controls hold follows.
+        st.switch_page("pages/heads.py", query_params=chosen)
+    state.hold("layer", "head")
+    boxes = st.container(horizontal=True, key="boxes")
+    with boxes:
+        sentence = state.sentence_box()
+    state.examples()
+    controls = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
+    with controls:
+        name = state.model_picker()
+    say = errors.Remarks(st.empty())
+    progress = st.empty()
+    finder = st.container()
+    figures = st.container(key="figures")
+    tables = st.container()
+
+    model, revision = state.model_and_revision(name)
+    loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
+    if loaded is None:
+        state.hold("target", "kind", *view.SWITCH_KEYS)
+        return
+    with controls:
+        kind = state.kind_control(loaded.kinds, name, say)
+    has_target = "cross" in loaded.kinds
+    target = state.target() if has_target else None
+
+    recording = record(figures, loaded, sentence, target, kind)
+    if has_target and kind != "encoder":
+        with boxes:
+            state.target_box(own_words(recording) if recording and target is None else "")
+    else:
+        state.hold("target")
+    with controls:
+        tokens = (recording.query_tokens(kind), recording.key_tokens(kind)) if recording else ((), ())
+        switches = view.switches(*tokens, say)
+    if recording is None:
+        return
+
+    asked = (loaded.key, sentence, target, kind)
+    measures = errors.attempt(figures, lambda: measured(recording, kind, switches, asked))
+    if measures is None:
+        return
+    known = finding.traits(measures, kind, switches.by_word)
+    with finder:
+        seen = View(kind, switches, measures, known, find_control(known, kind, say))
+
+    run = run_name(*asked, astuple(switches), seen.trait and seen.trait.name, language(), theme())
+    settings = {"sentence": sentence, "target": target or "", "model": model, "revision": revision or ""}
+
+    def show() -> int:
+        maps = kept(("maps", *asked, astuple(switches)), lambda: tiles(recording, kind, switches, patience(progress)))
+        return draw(figures, tables, recording, seen, maps, run, settings)
+
+    drawn = errors.attempt(figures, show)
+    progress.empty()
+    if drawn:
+        figures_ready(run, sentence, figures=drawn)
+
+
+def record(
+    place: DeltaGenerator, loaded: models.Loaded, sentence: str, target: str | None, kind: str
+) -> Recording | None:
+    """The recording, once its part of this kind has been computed; None where the reader was told why not."""
+    if not sentence.strip():
+        place.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
+        return None
+
+    def make() -> Recording:
+        recording = loaded.record(sentence, target)
+        recording.size(kind)
+        return recording
+
+    return errors.attempt(place, make)
+
+
+def own_words(recording: Recording) -> str:
+    """What an encoder–decoder itself said."""
+    return "".join(token.text for token in recording.query_tokens("decoder") if not token.special).strip()
+
+
+def find_control(known: tuple[Trait, ...], kind: str, say: state.Say) -> Trait | None:
+    """What heads are looked for, or None.
+
+    The control itself would put its options into the address as they are written on the screen, in the reader's
+    language; so the word of the API is put there by hand.
+    """
+    if not known:  # nothing is shown, so nothing is measured
+        return None
+    by_name = {trait.name: trait for trait in known}
+    asked = st.session_state.get("found", st.session_state.get("find", st.query_params.get("find")))
+    if asked and asked not in by_name:
+        say(_("Heads of the {0} attention cannot be found by {1}; none stands out.").format(kind, state._short(asked)))
+    st.session_state["found"] = asked if asked in by_name else None
+    name = st.pills(
+        _("Find heads that look"),
+        list(by_name),
+        format_func=lambda name: by_name[name].asks,
+        key="found",
+        wrap=False,
+        help=_(
+            "Shares of what is shown of the attention, averaged over its queries. Without a choice, what gets more "
+            "than half of a head's attention is named below it."
+        ),
+    )
+    st.session_state["find"] = name
+    if name and st.query_params.get("find") != name:
+        st.query_params["find"] = name
+    elif not name and "find" in st.query_params:
+        del st.query_params["find"]
+    return by_name[name] if name else None
+
+
+@st.cache_resource(show_spinner=False)
+def _shelf() -> models.Shelf[Any]:
+    return models.Shelf(SHELF)
+
+
+def kept(key: Hashable, make: Callable[[], Any]) -> Any:
+    """What was made before for the same sentence, model and switches, or what is made now."""
+    return _shelf().get(key, make)
+
+
+def measured(recording: Recording, kind: str, switches: Switches, asked: tuple[Hashable, ...]) -> tuple[Measures, ...]:
+    """What each head does in what is shown of it; averaged rows are measured one by one."""
+    from attnviz.measures import measure_all
+
+    shown = replace(switches, rows=(), per_head=False)
+    prepare = None if shown == view.Switches() else shown.of
+    return kept(("measures", *asked, astuple(shown)), lambda: measure_all(recording, kind, prepare))
+
+
+def patience(place: DeltaGenerator) -> Callable[[float], None]:
+    """Says in `place` how far it is, once it has taken longer than one notices."""
+    started = time.monotonic()
+
+    def tell(done: float) -> None:
+        if time.monotonic() - started > PATIENCE:
+            place.progress(done, _("Computing the maps of all heads"))
+
+    return tell
+
+
+def draw(
+    place: DeltaGenerator,
+    tables: DeltaGenerator,
+    recording: Recording,
+    seen: View,
+    maps: tuple[AttentionMap, ...],
+    run: str,
+    settings: dict[str, str],
+) -> int:
+    """Draws everything; returns how many figures that are, 0 where there is nothing to see."""
+    switches = seen.switches
+    if not maps[0].weights.size:
+        place.info(_("Nothing is left to show: all tokens are hidden."), icon=":material/visibility_off:")
+        return 0
+    best = finding.ranked(seen.measures, seen.trait) if seen.trait else []
+    made = partial(picture, maps, switches, {**settings, **switches.settings()}, theme())
+    with place:
+        with st.container(key="take_corner"):
+            take_along(made, name=f"attnviz-overview-{seen.kind}")
+        heads_mosaic(
+            maps,
+            finding.notes(seen.measures, seen.known, seen.trait),
+            run=run,
+            key="mosaic",
+            summary=summary(recording, seen, maps, best),
+            scale=switches.scale,
+            marked=frozenset((one.layer, one.head) for one in best) if seen.trait else None,
+            on_open=open_head,
+        )
+    with tables:
+        measures_table(seen.measures, seen.known, finding.left_out(seen.measures, seen.kind), on_open=open_head)
+        weights_table(maps)
+    return 1
+
+
+def open_head(layer: int, head: int) -> None:
+    """Goes to the head on the home page; for callbacks, which run before the page does."""
+    st.session_state[_CHOSEN] = {"layer": str(layer), "head": str(head)}
+    for key in ("layer", "head"):
+        st.session_state.pop(key, None)
+
+
+def picture(maps: tuple[AttentionMap, ...], switches: Switches, settings: dict[str, str], theme: Theme) -> Picture:
+    """What is on the screen, for an export."""
+    from attnviz.export import Picture
+
+    heads = 1 + max(map.head or 0 for map in maps)
+    return Picture(maps, columns=heads, scale=switches.scale, theme=theme, settings=settings)
+
+
+def summary(recording: Recording, seen: View, maps: Sequence[AttentionMap], best: Sequence[Measures]) -> str:
+    """What is shown, in a line; the heads that were found come first."""
+    layers, heads, all_queries, all_keys = recording.size(seen.kind)
+    together = per_cell(recording, seen.kind)
+    keys = maps[0].weights.shape[1]
+    parts = [
+        seen.kind.capitalize(),
+        _("{0} × {1}").format(
+            ngettext("{0} layer", "{0} layers", layers).format(layers),
+            ngettext("{0} head", "{0} heads", heads).format(heads),
+        ),
+    ]
+    if seen.kind == "cross":
+        parts.append(_("{0} queries × {1} keys").format(all_queries, all_keys))
+    elif seen.switches.by_word and together == 1:
+        parts.append(ngettext("{0} word", "{0} words", keys).format(keys))
+    else:
+        parts.append(ngettext("{0} token", "{0} tokens", all_keys).format(all_keys))
+    if pooling.GROUP in (maps[0].query_tokens[0].id, maps[0].key_tokens[0].id):
+        parts.append(_("up to {0} neighbours taken together in each cell").format(together))
+    said = [", ".join(parts)]
+    if max(all_queries, all_keys) <= pooling.MOST:
+        said += seen.switches.says(recording.map(seen.kind, layer=0, head=0), maps)
+    if seen.trait:
+        named = ", ".join(f"L{one.layer} H{one.head} {seen.trait.number(one)}" for one in best)
+        said.insert(0, _("Looking most {0}: {1}").format(seen.trait.asks, named))
+    return "; ".join(said)
+
+
+through_router()
+main()
