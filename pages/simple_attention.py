@@ -1,0 +1,294 @@
+"""By hand: the simplest self-attention on a table that can be edited, every number with what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import astuple, replace
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from attnviz.ui import by_hand_controls as controls
+from attnviz.ui import by_hand_tables as tables
+from attnviz.ui import errors, state
+from attnviz.ui.messages import _, language
+from attnviz.ui.page import through_router
+from attnviz.ui.ready import figures_ready, run_name, theme
+from attnviz.ui.tables import Pick, number_tables
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from attnviz.by_hand import Settings, Working
+    from attnviz.word_vectors import WordVectors
+
+
+def main() -> None:
+    chosen = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
+    details = st.container(horizontal=True, vertical_alignment="bottom", key="hand_details")
+    say = errors.Remarks(st.empty())
+    figures = st.container(key="figures")
+    with figures:
+        left, right = st.columns([0.3, 0.7], gap="medium")
+    with left:
+        heading(_("Words and vectors x: edit them"))
+        table = controls.word_table(say)
+    if not table.words:
+        right.info(_("Type a word and its numbers into the table."), icon=":material/keyboard:")
+        state.hold("query_word", *controls.MATRIX_KEYS, *controls.DROPOUT_KEYS, "times")
+        with chosen:
+            controls.switches()
+        return
+    with chosen:
+        query = controls.query_control(table, say)
+        on = controls.switches()
+    with left:
+        small(explanation(on["matrices"]), "explanation")
+    key = controls.key_word(table, say)
+    with details:
+        options = chosen_options(on, say)
+        head = controls.head_control(options.get("heads", 1), say)
+    at = (head, query, key)
+    drawn = errors.attempt(figures, lambda: draw(figures, right, table, options, at, say))
+    if drawn:
+        figures_ready(drawn[0], table.sentence, figures=drawn[1])
+
+
+def chosen_options(on: dict[str, bool], say: state.Say) -> dict[str, Any]:
+    """What the controls say, by the names in `Settings`; controls of a switch that is off keep their values."""
+    from attnviz.by_hand import MOST_OUT
+
+    options: dict[str, Any] = {"matrices": on["matrices"], "scaled": on["scaled"], "causal": on["causal"]}
+    if on["matrices"]:
+        options |= controls.matrix_controls(MOST_OUT, say)
+    else:
+        state.hold(*controls.MATRIX_KEYS)
+    if on["dropout"]:
+        options |= controls.dropout_controls(say)
+    else:
+        state.hold(*controls.DROPOUT_KEYS)
+    return options
+
+
+def draw(
+    figures: DeltaGenerator,
+    right: DeltaGenerator,
+    table: WordVectors,
+    options: dict[str, Any],
+    at: tuple[int, int, int],
+    say: state.Say,
+) -> tuple[str, int]:
+    """Draws everything; returns the name of the run and how many figures there are.
+
+    Args:
+        figures: the whole width; `right`, what is beside the table.
+        table: at least one word.
+        options: for `Settings`.
+        at: head, query and key that are looked at.
+    """
+    from attnviz.by_hand import Settings, work
+
+    settings = Settings(**options)
+    if settings.matrices:
+        typed = controls.entries(settings.seed, settings.d_out, say)
+        settings = replace(settings, edits=controls.usable(typed, settings.sizes, say))
+    working = work(table, settings)
+    # What the softmax is shown for is not drawn yet, and decides what the figures show.
+    run = run_name(table, astuple(settings), at, st.session_state.get("times"), language(), theme())
+    if settings.matrices:
+        with right:
+            matrices(table, settings, working, typed, at, run)
+        with figures:
+            # Beside each other where both can be read whole.
+            wide, beside = st.columns([0.62, 0.38], gap="medium") if settings.d_k <= 2 else (st.container(),) * 2
+    else:
+        wide = beside = right
+    with wide:
+        one_word(table, settings, working, at, run)
+    with beside:
+        one_pair(table, settings, working, at, run)
+    with figures:
+        all_words(table, settings, working, at, run)
+        left, code = st.columns(2, gap="medium")
+    with left:
+        softmaxes(table, working, at, run, say)
+    with code:
+        take_along(table, settings, working, at[1])
+    return run, 4 + (3 if settings.matrices else 0)
+
+
+def explanation(matrices: bool) -> str:
+    """What query, key, value, score, weight and context are; the pictures beside it show them."""
+    if matrices:
+        said = _(
+            "Each vector x becomes a query q with which the word asks, a key k with which it answers, and a value v "
+            "that it gives."
+        )
+    else:
+        said = _(
+            "Here a word's vector x is all three: the query q with which it asks, the key k with which it answers, "
+            "and the value v that it gives."
+        )
+    rest = _(
+        "The better q and k agree, the larger the score ω. Softmax makes weights α of the scores, which sum to 1; the "
+        "context z is the sum of the values with these weights."
+    )
+    return f"{said} {rest}"
+
+
+def matrices(
+    table: WordVectors,
+    settings: Settings,
+    working: Working,
+    typed: controls.Entries,
+    at: tuple[int, int, int],
+    run: str,
+) -> None:
+    """The three matrices and what they make of every word; the output projection below, where there is one."""
+    _head, query, key = at
+    heading(_("Three matrices make a query, a key and a value of each vector"))
+    small(_("A model learns these numbers in training; here a seed draws them. Edit any of them."), "matrices")
+    for place, letter in zip(st.columns(3, gap="small"), "qkv", strict=True):
+        with place:
+            st.markdown(rf"${letter} = x\,W_{letter}$")
+            controls.matrix_editor(letter, working.drawn[letter].tolist(), typed, settings.seed)
+            number_tables(
+                [tables.projected(table, settings, working, letter, query if letter == "q" else key)],
+                run=run,
+                key=f"hand_{letter}",
+                text=_("{0} of every word").format(letter),
+            )
+    if settings.projection:
+        st.markdown(_("The output projection mixes the contexts of all heads: ${0}$").format("W_o"))
+        with st.container(width=min(90 * settings.d_out + 20, 480)):
+            controls.matrix_editor("o", working.drawn["o"].tolist(), typed, settings.seed)
+    controls.undo_entries(typed, working.drawn)
+
+
+def one_word(table: WordVectors, settings: Settings, working: Working, at: tuple[int, int, int], run: str) -> None:
+    """The chosen word against every word."""
+    head, query, key = at
+    label = errors.as_markdown(table.labels[query])
+    heading(
+        _("{0} looks at every word").format(label), r"\alpha = \mathrm{softmax}(\omega) \quad z = \sum_j \alpha_j v_j"
+    )
+    number_tables(
+        [tables.one_word(table, settings, working, head, query, key)],
+        run=run,
+        key="hand_word",
+        text=_("Scores, weights and context of {0}").format(table.labels[query]),
+        on_pick=pick_key(table),
+    )
+
+
+def one_pair(table: WordVectors, settings: Settings, working: Working, at: tuple[int, int, int], run: str) -> None:
+    """Where one number of the chosen word comes from."""
+    head, query, key = at
+    number_tables(
+        tables.one_pair(table, settings, working, head, query, key),
+        run=run,
+        key="hand_pair",
+        text=_("How {0} and {1} come to their score and weight").format(table.labels[query], table.labels[key]),
+    )
+
+
+def all_words(table: WordVectors, settings: Settings, working: Working, at: tuple[int, int, int], run: str) -> None:
+    """The same for every word at once."""
+    head, query, key = at
+    scale = r"\sqrt{d_k}" if settings.scaled else ""
+    inside = rf"\frac{{Q K^\top}}{{{scale}}}" if scale else r"Q K^\top"
+    heading(_("All words at once"), rf"Z = \mathrm{{softmax}}\left({inside}\right) V")
+    number_tables(
+        tables.all_words(table, settings, working, head, query, key),
+        run=run,
+        key="hand_all",
+        text=_("Scores, weights and contexts of all words; rows are queries, columns are keys"),
+        on_pick=pick_pair(table),
+    )
+
+
+def softmaxes(table: WordVectors, working: Working, at: tuple[int, int, int], run: str, say: state.Say) -> None:
+    """Softmax as its formula stands beside the one that is computed, for scores as large as the reader likes."""
+    from attnviz.by_hand import two_softmaxes
+
+    head, query, key = at
+    label = errors.as_markdown(table.labels[query])
+    heading(
+        _("Two ways to compute softmax"),
+        r"\alpha_j = \frac{e^{\omega_j}}{\sum_i e^{\omega_i}}"
+        r" = \frac{e^{\omega_j - \max \omega}}{\sum_i e^{\omega_i - \max \omega}}",
+    )
+    times = controls.times_control(say)
+    both = two_softmaxes(working.scores[head, query] * times)
+    if both.overflows:
+        said = _(
+            "The naive way breaks: above 88.7 a power of e is larger than any float32, so it is inf, and inf / inf is "
+            "no number, nan. With the largest score taken away first no power exceeds 1."
+        )
+    else:
+        said = _(
+            "Both give the same weights of {0}. Multiply the scores until a power of e is larger than any float32: "
+            "the naive way breaks, the stable one does not."
+        ).format(label)
+    small(said, "softmax")
+    number_tables(
+        [tables.both_softmaxes(table, both, key)],
+        run=run,
+        key="hand_softmax",
+        text=_("Softmax of the scores of {0} in two ways").format(table.labels[query]),
+    )
+
+
+def take_along(table: WordVectors, settings: Settings, working: Working, query: int) -> None:
+    """The same in PyTorch, and all numbers as a file."""
+    from attnviz.by_hand_code import code, to_csv
+
+    heading(_("The same in PyTorch"))
+    small(_("Pasted into Python it gives the numbers of this page."), "code")
+    st.code(code(table, settings, query, working), language="python", height="content")
+    st.download_button(
+        _("All numbers (CSV)"),
+        lambda: to_csv(table, settings, working),
+        file_name="attention-by-hand.csv",
+        mime="text/csv",
+        key="hand_csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def heading(text: str, formula: str = "") -> None:
+    """A line over a part of the page, with the formula of its numbers."""
+    st.markdown(f"**{text}**" + (f" &ensp; ${formula}$" if formula else ""))
+
+
+def small(text: str, name: str) -> None:
+    """A sentence or two on what to look at; smaller than a heading and as dark, which a caption is not."""
+    with st.container(key=f"hand_said_{name}"):
+        st.markdown(text)
+
+
+def pick_key(table: WordVectors) -> Callable[[Pick], None]:
+    """A row of the chosen word's table is a key."""
+
+    def picked(pick: Pick) -> None:
+        st.session_state[controls.KEY] = table.labels[pick[1]]
+
+    return picked
+
+
+def pick_pair(table: WordVectors) -> Callable[[Pick], None]:
+    """A cell of a head's weights is a query and a key."""
+
+    def picked(pick: Pick) -> None:
+        head, query, key = pick
+        st.session_state["query_word"] = table.labels[query]
+        st.session_state[controls.KEY] = table.labels[key or 0]
+        if st.session_state.get("one_head", head) != head:
+            st.session_state["one_head"] = head
+
+    return picked
+
+
+through_router()
+main()

@@ -1,0 +1,244 @@
+"""The page "By hand" as a reader meets it, in a real browser."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
+
+SENTENCE = "Your journey starts with one step"
+PAGE = "/simple_attention"
+SCORES = ["0.9544", "1.4950", "1.4754", "0.8434", "0.7070", "1.0865"]
+WEIGHTS = ["0.1385", "0.2379", "0.2333", "0.1240", "0.1082", "0.1581"]
+CONTEXT = ["0.4419", "0.6515", "0.5683"]
+ROW = 35  # CSS pixels of a row of the editor, its header included
+
+
+def opened(page: Page, address: str = "", sentence: str = SENTENCE) -> Page:
+    page.goto(PAGE + address)
+    wait(page, sentence)
+    return page
+
+
+def wait(page: Page, sentence: str = SENTENCE) -> None:
+    """Until the page says that the figures of these words are complete."""
+    page.wait_for_function(
+        """(sentence) => {
+          const marks = document.querySelectorAll('.attnviz-ready');
+          return marks.length === 1 && marks[0].dataset.sentence === sentence;
+        }""",
+        arg=sentence,
+    )
+
+
+def edit(page: Page, row: int, left: int, text: str, editor: str = "hand_table_0") -> None:
+    """Types into an entry of an editor, whose cells are drawn on a canvas."""
+    canvas = page.locator(f'[class*="st-key-{editor}"] canvas').first
+    box = canvas.bounding_box()
+    assert box
+    x, y = box["x"] + left, box["y"] + ROW * row + ROW / 2
+    # The editor takes a click where it has seen the pointer before.
+    page.mouse.move(x - 4, y - 4)
+    page.wait_for_timeout(200)
+    page.mouse.click(x, y)
+    page.wait_for_timeout(200)
+    page.keyboard.press("Enter")
+    overlay = page.locator("#portal textarea")
+    overlay.wait_for()
+    overlay.fill(text)
+    page.wait_for_timeout(150)
+    overlay.press("Enter")
+    overlay.wait_for(state="detached")
+
+
+def parameters(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def column(page: Page, key: str, place: int) -> list[str]:
+    """The texts of a column of a component's first table."""
+    cells = page.locator(f".st-key-{key} table").first.locator(f"tbody tr td:nth-of-type({place + 1})")
+    return cells.all_inner_texts()
+
+
+# Seeing -------------------------------------------------------------------------------------------------------------
+
+
+def test_every_number_of_the_sentence_is_on_the_page(page: Page, outside_requests: list[str]) -> None:
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    opened(page)
+    assert column(page, "hand_word", 3) == SCORES
+    assert column(page, "hand_word", 4) == WEIGHTS
+    assert page.locator(".st-key-hand_word tfoot td").all_inner_texts()[-3:] == CONTEXT
+    every = page.locator(".st-key-figures").inner_text()
+    assert all(number in every for number in SCORES + WEIGHTS + CONTEXT)
+    expect(page.locator(".st-key-hand_pair")).to_contain_text("0.55 · 0.57")
+    chosen = page.locator(".st-key-hand_word").bounding_box()
+    assert chosen and chosen["y"] + chosen["height"] < 900  # the answer is on the first screen
+    assert outside_requests == [] and errors == []
+
+
+def test_a_row_is_a_key_and_a_cell_is_a_query_and_a_key(page: Page) -> None:
+    opened(page)
+    page.locator(".st-key-hand_word tbody tr").nth(1).click()
+    pair = page.locator(".st-key-hand_pair")
+    expect(pair).to_contain_text("journey → journey")
+    expect(pair).to_contain_text("0.55 · 0.55")
+    expect(pair).to_contain_text("= 1.4950")
+    assert parameters(page)["key_word"] == ["journey"]
+    page.get_by_role("button", name="with → one 0.1263").click()
+    expect(pair).to_contain_text("with → one")
+    expect(page.locator(".st-key-hand_word tbody tr").nth(4)).to_have_class(re.compile("attnviz-tables-on"))
+    expect(page.get_by_role("button", name="with → one 0.1263")).to_have_attribute("aria-pressed", "true")
+    assert parameters(page) == {"query_word": ["with"], "key_word": ["one"]}
+    wait(page)
+
+
+def test_cells_are_picked_from_the_keyboard(page: Page) -> None:
+    opened(page)
+    page.get_by_role("button", name="journey → starts 0.2333").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    expect(page.locator(".st-key-hand_pair")).to_contain_text("starts → journey")
+    focused = "document.activeElement.ariaLabel"
+    assert page.evaluate(focused) == "starts → journey 0.2369"
+    assert page.locator('.st-key-hand_all button[tabindex="0"]').count() == 1
+
+
+def test_the_naive_softmax_overflows_within_reach(page: Page) -> None:
+    opened(page)
+    assert column(page, "hand_softmax", 2) == column(page, "hand_softmax", 5) == WEIGHTS
+    page.locator(".st-key-times input[type=range]").focus()
+    page.keyboard.press("End")
+    expect(page.locator(".st-key-hand_softmax")).to_contain_text("nan")
+    expect(page.locator(".st-key-hand_said_softmax")).to_contain_text("The naive way breaks")
+    assert column(page, "hand_softmax", 1) == ["inf"] * 6
+    assert column(page, "hand_softmax", 5)[1] == "1.0000"
+    assert parameters(page)["times"] == ["1000"]
+
+
+# Editing ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_word_and_a_number_are_edited_and_the_link_has_them(page: Page) -> None:
+    opened(page)
+    edit(page, 2, 90, "travel")
+    sentence = "Your travel starts with one step"
+    wait(page, sentence)
+    expect(page.locator(".st-key-query_word [aria-checked=true], .st-key-query_word [kind*=Active]")).to_have_text(
+        "travel"
+    )
+    edit(page, 2, 160, "0,9")
+    expect(page.locator(".st-key-hand_word tbody tr").nth(1)).to_contain_text("0.90")
+    wait(page, sentence)
+    expect(page.locator(".stCode")).to_contain_text("# travel")
+    text = parameters(page)["table"][0]
+    assert "travel 0.9 0.87 0.66" in text
+    opened(page, page.url.split("simple_attention")[1], sentence)
+    expect(page.locator(".st-key-hand_word tbody tr").nth(1)).to_contain_text("0.90")
+
+
+def test_what_is_no_number_is_said_and_stays(page: Page) -> None:
+    opened(page)
+    edit(page, 3, 160, "abc")
+    expect(page.get_by_test_id("stAlert")).to_contain_text("Row 3 is left out until it is complete: “abc”")
+    wait(page, "Your journey with one step")
+    edit(page, 3, 160, "0.57")
+    wait(page)
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+    assert column(page, "hand_word", 3) == SCORES and "table" not in parameters(page)
+
+
+def test_what_was_typed_is_there_again_after_another_page(page: Page) -> None:
+    opened(page)
+    edit(page, 1, 90, "My")
+    wait(page, "My journey starts with one step")
+    page.get_by_role("link", name="Heads").click()
+    expect(page.locator(".st-key-sentence")).to_be_visible()
+    page.get_by_role("link", name="By hand").click()
+    wait(page, "My journey starts with one step")
+    assert "My 0.43" in parameters(page)["table"][0]
+
+
+def test_a_matrix_is_edited(page: Page) -> None:
+    opened(page, "?matrices=true&scaled=true")
+    expect(page.locator(".stCode")).to_contain_text("W_q = torch.rand(3, 2)")
+    edit(page, 1, 60, "-2", "hand_w_q_123_2_0")
+    expect(page.locator(".stCode")).to_contain_text("W_q[0, 0] = -2.0")
+    wait(page)
+    assert parameters(page)["entries"] == ["q 0 0 -2"]
+    page.get_by_text("Matrices as they were drawn").click()
+    expect(page.locator(".stCode")).not_to_contain_text("W_q[0, 0]")
+    wait(page)
+
+
+def test_an_edit_is_drawn_soon(page: Page) -> None:
+    opened(page)
+    before = page.locator(".attnviz-ready").get_attribute("data-run")
+    elapsed = page.evaluate(
+        """(before) => new Promise((resolve) => {
+          const start = performance.now();
+          const look = () => {
+            const mark = document.querySelector('.attnviz-ready');
+            if (mark && mark.dataset.run !== before) resolve(performance.now() - start);
+            else requestAnimationFrame(look);
+          };
+          document.querySelectorAll('.st-key-hand_word tbody tr')[0].click();
+          look();
+        })""",
+        before,
+    )
+    assert elapsed < 3000  # some 200 ms on a machine that does nothing else
+
+
+# Screens and themes -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", ["", "?matrices=true&scaled=true&causal=true&dropout=true&d_out=4&n_heads=2"])
+def test_a_narrow_screen_has_nothing_beside_it(page: Page, address: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    opened(page, address)
+    wider = page.evaluate(
+        """() => [document.documentElement, ...document.querySelectorAll('[data-testid=stMain], .attnviz-tables')]
+          .filter((element) => element.scrollWidth > element.clientWidth + 1).length"""
+    )
+    assert wider == 0
+    if not address:
+        weights = page.locator(".st-key-hand_all .attnviz-tables-scroll").nth(1)
+        assert weights.evaluate("(place) => place.scrollWidth <= place.clientWidth")
+
+
+def luminance(colour: str) -> float:
+    channels = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_numbers_can_be_read_on_their_colours(page: Page, theme: str) -> None:
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    opened(page, "?causal=true&dropout=true&dropout_seed=3&times=5")
+    cells = page.locator(".attnviz-tables-weight").evaluate_all(
+        "all => all.map((one) => { const s = getComputedStyle(one); return [s.color, s.backgroundColor]; })"
+    )
+    assert len(cells) > 50 and len({background for _, background in cells}) > 10
+    for colour, background in cells:
+        darker, lighter = sorted([luminance(colour), luminance(background)])
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5, (colour, background)
+
+
+def test_every_part_has_a_text_and_is_a_table(page: Page) -> None:
+    opened(page)
+    parts = page.locator(".attnviz-tables")
+    assert parts.count() == 4
+    assert all(parts.evaluate_all("all => all.map((one) => one.ariaLabel)"))
+    assert page.locator(".attnviz-tables table").count() == 5
+    for table in page.locator(".attnviz-tables table").all():
+        assert table.locator("th[scope=row]").count() >= 6 and table.locator("th[scope=col]").count() >= 3
+    expect(page.locator(".st-key-hand_table_0")).to_be_visible()
