@@ -1,0 +1,251 @@
+"""A translation, a text or a gap, token by token: what each prediction looked at, and what else could have come."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import streamlit as st
+
+from attnviz.errors import InputError
+from attnviz.examples import HOME_EXAMPLES
+from attnviz.ui import errors, models, state, writing
+from attnviz.ui.messages import _, language
+from attnviz.ui.page import through_router
+from attnviz.ui.ready import figures_ready, run_name, theme
+from attnviz.ui.writing import Choices, as_text, keep
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from attnviz.export import Picture
+    from attnviz.generation import Method
+    from attnviz.maps import AttentionMap
+    from attnviz.tokens import Token
+    from attnviz.ui.story import View
+    from attnviz.walk import Walk
+
+FIRST = "De kat zit op de mat."
+SOURCES = (FIRST, "Der Hund sah den Ball.", "The teacher taught the student with the book.", "学生在写作业。")
+BEGINNINGS = ("The dog saw the", "The cat sits on", "Your journey starts with")
+GAPS = ("The dog {0} the ball.", "The {0} sits on the mat.", "The students {0} their homework.")
+OTHERS = ("target", "hide", "renormalise", "rows", "scale_per_head")  # controls of other pages
+OWN = ("kind", "layer", "head", "by_word", "hide_special")
+
+
+def main() -> None:
+    arrives = writing.arriving()
+    if arrives:
+        writing.begin("sentence", FIRST, HOME_EXAMPLES[0])
+    sentence = state.sentence_box()
+    examples = st.container()
+    controls = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
+    with controls:
+        name = state.model_picker()
+    say = errors.Remarks(st.empty())
+    progress = st.empty()
+    figures = st.container(key="figures")
+    state.hold(*OTHERS)
+
+    loaded = errors.attempt(figures, lambda: models.load(name, progress))
+    does = errors.attempt(figures, lambda: task_of(loaded)) if loaded else None
+    if loaded is None or does is None:
+        with examples:
+            state.examples(SOURCES)
+        state.hold(*OWN, *writing.METHOD_KEYS, "length")
+        return
+    with examples:
+        state.examples(offered(does, loaded))
+    # The places of attention in the order of what the page is about.
+    kinds = [kind for kind in ("cross", "decoder", "encoder") if kind in loaded.kinds]
+    if arrives:
+        writing.begin("kind", kinds[0], loaded.kinds[0])
+    with controls:
+        method_name = writing.method_control(does != "fill", say)
+        method = errors.attempt(figures, lambda: writing.method_settings(method_name, say))
+        limit = writing.length_setting(say) if does == "continue" else None
+    if does != "continue":
+        state.hold("length")
+    if method is None or not sentence.strip():
+        if not sentence.strip():
+            figures.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
+        state.hold(*OWN)
+        return
+    choices = writing.Choices((name, sentence), say)
+    found = errors.attempt(figures, lambda: written(loaded, does, sentence, method, limit, choices, say))
+    if found is None:
+        state.hold(*OWN)
+        return
+    walk, words = found
+    if arrives:
+        writing.begin("layer", walk.recording.size(kinds[0])[0] - 1, 0)
+    with figures:
+        left, right = st.columns([72, 28], gap="medium")
+    with right:
+        kind = state.kind_control(kinds, name, say)
+    with controls:
+        view = shown(walk, name, kind, say)
+    run = run_name(loaded.key, sentence, walk.written.ids, dataclasses.astuple(method), walk.positions,
+                   dataclasses.astuple(view), language(), theme())  # fmt: skip
+    if errors.attempt(figures, lambda: draw((left, right), loaded, walk, view, words, choices, run)):
+        figures_ready(run, sentence, figures=2)
+        with figures:
+            beside(walk, view, name, sentence)
+
+
+def task_of(loaded: models.Loaded) -> str:
+    """What the model can be asked for."""
+    from attnviz.generation import task
+
+    return kept(loaded, "task", lambda: task(loaded.model))
+
+
+def offered(does: str, loaded: models.Loaded) -> tuple[str, ...]:
+    """Sentences to begin with that suit what the model does."""
+    if does == "fill":
+        return tuple(text.format(loaded.model.tokenizer.mask_token) for text in GAPS)
+    return BEGINNINGS if does == "continue" else SOURCES
+
+
+def kept(loaded: models.Loaded, key: Any, make: Any) -> Any:
+    """What was made of a model, beside its recordings, so that it goes when the model does."""
+    shelf = cast("models.Shelf[Any]", loaded.recordings)
+    return shelf.get(("translate", key), make)
+
+
+def written(
+    loaded: models.Loaded,
+    does: str,
+    sentence: str,
+    method: Method,
+    limit: int | None,
+    choices: Choices,
+    say: errors.Remarks,
+) -> tuple[Walk, tuple[Token, ...]]:
+    """The text with its steps, and of a gap that was made here the tokens that could be masked instead."""
+    from attnviz.gaps import MASKS, fill, mask_word
+    from attnviz.generation import Writer
+    from attnviz.walk import Walk
+
+    model = loaded.model
+    if does == "fill":
+        mask = model.tokenizer.mask_token
+        text = sentence
+        for other in MASKS:
+            if other in text and other != mask:
+                text = text.replace(other, mask)
+                say(_("This model's gaps are called {0}; {1} is read as that.").format(mask, other))
+        tokens = loaded.record(text, None).query_tokens("encoder")
+        ids, word = mask_word(tokens, model.tokenizer.mask_token_id, choices.masked)
+        if choices.masked is not None and word != choices.masked:
+            say(_("There is no word {0} to mask; another one is masked instead.").format(choices.masked))
+        try:
+            filled = kept(loaded, (ids, choices.prefix, method), lambda: fill(model, ids, choices.prefix, method))
+        except InputError as error:
+            if not choices.prefix:
+                raise
+            choices.drop(error, say)
+            filled = fill(model, ids, (), method)
+        return Walk.of_gaps(filled, method, model.tokenizer), () if word is None else tokens
+
+    source = tuple(token.id for token in loaded.record(sentence, None).query_tokens(loaded.kinds[0]))
+    writer: Writer = kept(loaded, ("writer", source), lambda: Writer(model, source))
+    try:
+        writer.checked(choices.prefix)
+    except InputError as error:
+        choices.drop(error, say)
+    text = kept(
+        loaded, ("text", source, choices.prefix, method, limit), lambda: writer.write(choices.prefix, method, limit)
+    )
+    recording = kept(loaded, ("recording", source, text.ids), lambda: writer.record(text.ids))
+    return Walk.of_text(writer, text, method, recording), ()
+
+
+def shown(walk: Walk, name: str, kind: str, say: errors.Remarks) -> View:
+    """What is looked at: the controls for it."""
+    from attnviz.ui.story import View
+
+    layers, heads, _queries, _keys = walk.recording.size(kind)
+    layer = state.layer_control(layers, name, say)
+    head = state.head_control(heads, say)
+    by_word = st.toggle(_("Words"), key="by_word", bind="query-params", help=_("Pieces of a word taken together."))
+    hide = st.toggle(
+        _("Hide special tokens"),
+        key="hide_special",
+        bind="query-params",
+        help=_("Leaves out tokens such as the end of the sentence; what share went there is said."),
+    )
+    return View(kind, layer, head, by_word, hide)
+
+
+def draw(
+    places: tuple[DeltaGenerator, DeltaGenerator],
+    loaded: models.Loaded,
+    walk: Walk,
+    view: View,
+    words: tuple[Token, ...],
+    choices: Choices,
+    run: str,
+) -> bool:
+    """Draws the text, and the transformer beside it."""
+    from attnviz.ui.growing import architecture, growing
+    from attnviz.ui.story import Pieces
+
+    ids = walk.written.ids
+
+    def choose(step: int, index: int) -> None:
+        prefix = (*ids[:step], index)
+        keep(prefix=as_text(prefix), step=str(len(prefix)))
+
+    def mask(word: int) -> None:
+        keep(masked=str(word), prefix=None, step=None)
+
+    step = first_step(walk) if choices.step is None else min(choices.step, len(walk) - 1)
+    pieces = kept(loaded, "pieces", lambda: Pieces(loaded.model.tokenizer))
+    left, right = places
+    with left:
+        growing(
+            walk, view, pieces, run=run, key="growing", step=step, words=words, on_choose=choose,
+            on_step=lambda to: keep(step=str(to)), on_reset=lambda: keep(prefix=None, step=None), on_mask=mask,
+        )  # fmt: skip
+    with right:
+        layers: dict[str, int | None] = {
+            kind: walk.recording.size(kind)[0] for kind in ("encoder", "decoder") if kind in walk.kinds
+        }
+        architecture(walk.kinds, layers, kind=view.kind, run=run, key="architecture", on_kind=state.show_kind)
+    return True
+
+
+def beside(walk: Walk, view: View, name: str, sentence: str) -> None:
+    """The same as numbers, and as files."""
+    from attnviz.ui.opened import numbers
+    from attnviz.ui.take import take_along
+    from attnviz.ui.written import beam_table, steps_table
+
+    map = view.of(walk, view.kind)
+    with st.container(horizontal=True, vertical_alignment="center", key="below"):
+        take_along(partial(picture, map, view, sentence), name=f"attnviz {view.kind} {map.name}", key="take_translate")
+    with st.expander(_("Numbers")):
+        steps_table(walk)
+        numbers(map)
+        if walk.written.beams:
+            beam_table(walk)
+
+
+def picture(map: AttentionMap, view: View, sentence: str) -> Picture:
+    """The map of all steps, for a file."""
+    from attnviz.export import Picture
+
+    flags = {"by_word": view.by_word, "hide_special": view.hide}
+    settings = {key: "true" if on else "false" for key, on in flags.items()}
+    return Picture((map,), theme=theme(), title=sentence, settings=settings)
+
+
+def first_step(walk: Walk) -> int:
+    """The first step that predicts a word: what comes before it, such as the language, is less to look at."""
+    return next((place for place, token in enumerate(walk.tokens) if not token.special), 0)
+
+
+through_router()
+main()
