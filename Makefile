@@ -14,10 +14,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 READY := $(VENV)/.runtime-installed
 DEV_READY := $(VENV)/.development-installed
-CHECKED := app.py pages attnviz training benchmarks tests
+CHECKED := app.py pages attnviz training benchmarks docs tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint format browser clean
+.PHONY: help run test bench pictures lint format browser clean
 # A recipe that fails half-way must not leave a stamp that says it succeeded.
 .DELETE_ON_ERROR:
 
@@ -30,9 +30,14 @@ run: $(READY) ## start the app with the bundled model and open it in the browser
 test: lint browser ## check style and types, then run all tests
 	$(BIN)/python -m pytest
 
-bench: $(READY) browser ## measure recording against plain attention, and the app in a browser
+bench: $(DEV_READY) browser ## measure recording against plain attention, and the app in a browser
 	$(BIN)/python benchmarks/recording.py
 	$(BIN)/python benchmarks/app.py
+	$(BIN)/python benchmarks/overview.py
+	$(BIN)/python benchmarks/translate.py
+
+pictures: $(DEV_READY) browser ## take the pictures in docs/ from the running app
+	$(BIN)/python docs/pictures.py
 
 lint: $(DEV_READY) ## check style and types
 	$(BIN)/python -m ruff check $(wildcard $(CHECKED))

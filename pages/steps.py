@@ -1,0 +1,161 @@
+"""Step by step: one word's way from text to the output of a layer, with the numbers that the model used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from attnviz.ui import errors, following, models, state, view
+from attnviz.ui.costs import costs
+from attnviz.ui.messages import _, language
+from attnviz.ui.page import through_router
+from attnviz.ui.ready import figures_ready, run_name, theme
+
+if TYPE_CHECKING:
+    import numpy as np
+    from streamlit.delta_generator import DeltaGenerator
+
+    from attnviz.computation import Computation
+    from attnviz.recording import Recording
+    from attnviz.tokens import Token
+
+SHELF = 24  # layers that were followed last
+
+
+def main() -> None:
+    state.hold(*view.SWITCH_KEYS)
+    boxes = st.container(horizontal=True, key="boxes")
+    with boxes:
+        sentence = state.sentence_box()
+    state.examples()
+    controls = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
+    with controls:
+        name = state.model_picker()
+    say = errors.Remarks(st.empty())
+    progress = st.empty()
+    step = following.step_control(say)
+    figures = st.container(key="figures")
+
+    model, revision = state.model_and_revision(name)
+    loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
+    if loaded is None:
+        state.hold("target", "kind", "layer", "head", *following.KEYS)
+        return
+    with controls:
+        kind = state.kind_control(loaded.kinds, name, say)
+    target = state.target() if "cross" in loaded.kinds else None
+    if "cross" in loaded.kinds and kind != "encoder":
+        with boxes:
+            state.target_box("")
+    else:
+        state.hold("target")
+    recording = record(figures, loaded, sentence, target, kind)
+    if recording is None:
+        state.hold("layer", "head", *following.KEYS)
+        return
+    layers, heads, _queries, _keys = recording.size(kind)
+    with controls:
+        layer = state.layer_control(layers, name, say)
+        head = following.head_control(heads, say)
+    asked = (loaded.key, sentence, target, kind, layer)
+    computation = errors.attempt(figures, lambda: followed(loaded, recording, kind, layer, asked))
+    if computation is None:
+        state.hold(*following.KEYS)
+        return
+
+    labels = recording.map(kind, layer=layer, head=head)
+    queries, keys = labels.query_labels, labels.key_labels
+    with controls:
+        query = following.token_control(_("Word"), "looking", queries, middle(computation.query_tokens), say)
+        best = strongest(labels.weights[query], [token.special for token in computation.key_tokens])
+        key = following.token_control(_("looks at"), "looked_at", keys, best, say)
+        costs(recording, kind)
+    run = run_name(*asked, head, query, key, step, st.session_state.get("temperature"), language(), theme())
+
+    from attnviz.ui import steps
+
+    scene = steps.Scene(loaded.model, recording, computation, head, query, key, queries, keys, run)
+
+    def show() -> int:
+        with figures:
+            drawn = steps.draw(step, scene)
+            check(computation, head)
+            return drawn
+
+    drawn = errors.attempt(figures, show)
+    if step != 5:
+        state.hold("temperature")
+    if drawn is not None:
+        figures_ready(run, sentence, figures=drawn)
+
+
+def record(
+    place: DeltaGenerator, loaded: models.Loaded, sentence: str, target: str | None, kind: str
+) -> Recording | None:
+    """The recording, once its part of this kind has been computed; None where the reader was told why not."""
+    if not sentence.strip():
+        place.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
+        return None
+
+    def make() -> Recording:
+        recording = loaded.record(sentence, target)
+        recording.size(kind)
+        return recording
+
+    return errors.attempt(place, make)
+
+
+@st.cache_resource(show_spinner=False)
+def _shelf() -> models.Shelf[Computation]:
+    return models.Shelf(SHELF)
+
+
+def followed(
+    loaded: models.Loaded, recording: Recording, kind: str, layer: int, asked: tuple[object, ...]
+) -> Computation:
+    """The computation of a layer, kept for the next step."""
+    from attnviz.computation import follow
+
+    return _shelf().get(asked, lambda: follow(loaded.model, recording, kind, layer=layer))
+
+
+def middle(tokens: tuple[Token, ...]) -> int:
+    """A word to begin with: neither the first nor the last of what was typed."""
+    real = [place for place, token in enumerate(tokens) if not token.special] or [0]
+    return real[len(real) // 3 if len(real) > 2 else 0]
+
+
+def strongest(weights: np.ndarray, special: list[bool]) -> int:
+    """The key that gets most, special tokens aside where there are others."""
+    order = sorted(range(len(weights)), key=lambda place: (special[place], -weights[place]))
+    return order[0]
+
+
+def check(computation: Computation, head: int) -> None:
+    """Whether what is shown is what the model computed."""
+    difference = computation.difference(head)
+    place = f"L{computation.layer} H{head}"
+    if difference is None:
+        st.caption(
+            _(
+                "{0}: this model does something to its heads before they can be seen one by one, so they could not be "
+                "compared with its own."
+            ).format(place)
+        )
+    elif difference <= 1e-5:
+        st.caption(
+            ":material/check_circle: "
+            + _(
+                "Our output of {0} equals the model's own, computed without attnviz: they differ by {1} at most."
+            ).format(place, f"{difference:.1e}")
+        )
+    else:
+        st.warning(
+            _("Our output of {0} differs from the model's own by up to {1}.").format(place, f"{difference:.1e}"),
+            icon=":material/warning:",
+        )
+
+
+through_router()
+main()
