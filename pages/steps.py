@@ -73,9 +73,11 @@ def main() -> None:
         costs(recording, kind)
     run = run_name(*asked, head, query, key, step, st.session_state.get("temperature"), language(), theme())
 
+    # Plotly and torch come in only now: the controls are on the screen before.
     from attnviz.ui import steps
+    from attnviz.ui.scene import Scene
 
-    scene = steps.Scene(loaded.model, recording, computation, head, query, key, queries, keys, run)
+    scene = Scene(loaded.model, recording, computation, head, query, key, queries, keys, run)
 
     def show() -> int:
         with figures:

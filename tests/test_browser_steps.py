@@ -1,0 +1,44 @@
+"""The page that follows a computation, in a real browser: a link shows the same step, and one walks on from it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Page, expect
+
+HOSTILE = 'Ä & # % + "ß" 学生 🙂 <b>.'
+
+
+def ready(page: Page, sentence: str) -> None:
+    page.wait_for_function(
+        "sentence => document.querySelector('.attnviz-ready')?.dataset.sentence === sentence", arg=sentence
+    )
+
+
+@pytest.mark.parametrize("step", [1, 4])
+def test_a_link_shows_the_same_step(page: Page, step: int) -> None:
+    page.goto("/steps?" + urlencode({"sentence": HOSTILE, "step": step, "layer": 2, "head": 3, "looking": "学"}))
+    ready(page, HOSTILE)
+    expect(page.locator(".st-key-sentence input")).to_have_value(HOSTILE)
+    assert f"step={step}" in page.url
+    expect(page.get_by_text("Our output of L2 H3 equals the model's own")).to_be_visible()
+    assert page.locator(".st-key-figures b script, .st-key-figures img[src=x]").count() == 0
+
+
+def test_one_walks_from_step_to_step_and_to_the_next_layer(page: Page) -> None:
+    page.goto("/steps?step=6")
+    ready(page, "Der Hund sah den Ball.")
+    page.get_by_role("button", name="Next").click()
+    page.get_by_role("button", name="On to layer 1").click()
+    expect(page.get_by_text("Our output of L1 H0 equals")).to_be_visible()
+    expect(page.get_by_text("Three learned matrices")).to_be_visible()
+    page.wait_for_function("() => location.search.includes('step=3') && location.search.includes('layer=1')")
+
+
+def test_the_costs_open(page: Page) -> None:
+    page.goto("/steps")
+    ready(page, "Der Hund sah den Ball.")
+    page.get_by_role("button", name="1,568 weights").click()
+    expect(page.get_by_text("7 × 7 tokens × 8 heads × 4 layers = 1,568 attention weights")).to_be_visible()
+    expect(page.get_by_text("128,000")).to_be_visible()
