@@ -1,0 +1,190 @@
+"""In context: the same word in two sentences, layer by layer, and the words that made the difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from attnviz.ui import errors, models, state, two_sentences, view
+from attnviz.ui.messages import _, language
+from attnviz.ui.page import through_router
+from attnviz.ui.ready import figures_ready, run_name, theme
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from attnviz.states import Similarity
+    from attnviz.ui.in_context import Followed, Side, View
+
+SHELF = 12  # vectors of sentences that are kept; with the sizes of BERT 40 MB each at most
+
+
+def main() -> None:
+    two_sentences.arrive()
+    with st.container(horizontal=True, key="boxes"):
+        sentences = (state.sentence_box(), two_sentences.second_box())
+    two_sentences.pair_examples()
+    controls = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
+    with controls:
+        name = state.model_picker()
+    say = errors.Remarks(st.empty())
+    progress = st.empty()
+    figures = st.container(key="figures")
+    state.hold("target", *view.SWITCH_KEYS)
+
+    model, revision = state.model_and_revision(name)
+    loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
+    if loaded is None:
+        state.hold("kind", "layer", "head", *two_sentences.WORD_KEYS)
+        return
+    with controls:
+        kind = state.kind_control(loaded.kinds, name, say)
+    sides = read(figures, loaded, sentences, kind)
+    if sides is None:
+        state.hold("layer", "head", *two_sentences.WORD_KEYS)
+        return
+
+    from attnviz.ui import in_context
+
+    layers, heads, *_sizes = sides[0].recording.size(kind)
+    with controls:
+        words = two_sentences.word_controls(sides[0].states, sides[1].states, say)
+        layer = two_sentences.layer_control(layers, name, say)
+        head = state.head_control(heads, say)
+    seen = in_context.View(kind, layer, head, words)
+    labels = tuple(word.label for word in words)
+    run = run_name(loaded.key, sentences, kind, layer, head, labels, language(), theme())
+    found = errors.attempt(figures, lambda: in_context.followed(loaded.model, sides, seen))
+    if found is None:
+        return
+    drawn = errors.attempt(figures, lambda: draw(figures, sides, seen, found, run))
+    if drawn:
+        figures_ready(run, sentences[0], figures=drawn)
+        errors.attempt(figures, lambda: below(figures, loaded, sides, seen, found))
+
+
+def read(
+    place: DeltaGenerator, loaded: models.Loaded, sentences: tuple[str, str], kind: str
+) -> tuple[Side, Side] | None:
+    """Both sentences with their attention and their vectors; None where the reader was told why not."""
+    if not all(sentence.strip() for sentence in sentences):
+        place.info(_("Type two sentences above, or pick one of the pairs."), icon=":material/keyboard:")
+        return None
+    sides = []
+    for sentence in sentences:
+        side = errors.attempt(place, lambda text=sentence: side_of(loaded, text, kind))
+        if side is None:
+            return None
+        if not two_sentences.words_of(side.states.tokens):
+            said = _("There is no word in “{0}”, only signs. Type a sentence with words in it.")
+            if kind != "encoder" and "cross" in loaded.kinds:
+                said = _("What the model writes for “{0}” has no word in it. Choose the encoder, or another sentence.")
+            said = said.format(two_sentences.shortened(sentence))
+            place.info(errors.as_markdown(said), icon=":material/keyboard:")
+            return None
+        sides.append(side)
+    return sides[0], sides[1]
+
+
+def side_of(loaded: models.Loaded, sentence: str, kind: str) -> Side:
+    """A sentence with its attention and its vectors."""
+    from attnviz.states import hidden_states
+    from attnviz.ui.in_context import Side
+
+    recording = loaded.record(sentence, None)
+    states = kept(("states", loaded.key, sentence, kind), lambda: hidden_states(loaded.model, recording, kind))
+    return Side(sentence, recording, states)
+
+
+@st.cache_resource(show_spinner=False)
+def _shelf() -> models.Shelf[Any]:
+    return models.Shelf(SHELF)
+
+
+def kept(key: Hashable, make: Callable[[], Any]) -> Any:
+    """What was made before under this key, or what is made now."""
+    return _shelf().get(key, make)
+
+
+def draw(place: DeltaGenerator, sides: tuple[Side, Side], seen: View, found: Followed, run: str) -> int:
+    """Draws the line and the bars, then the words that moved it in all layers; returns how many figures these are."""
+    from attnviz.ui import in_context
+
+    with place:
+        st.markdown(f"##### {errors.as_markdown(in_context.headline(seen, found))}")
+        st.caption(errors.as_markdown(in_context.remarks(sides, seen, found)))
+        line, *bars = st.columns([38, 31, 31], gap="medium")
+        with line:
+            in_context.similarity_chart(sides, seen, found, run)
+        for number, column in enumerate(bars):
+            with column:
+                in_context.sources_chart(sides, seen, found, number, run)
+        in_context.layers_tables(sides, seen, found, run)
+    return in_context.FIGURES
+
+
+def below(place: DeltaGenerator, loaded: models.Loaded, sides: tuple[Side, Side], seen: View, found: Followed) -> bool:
+    """What static and contextual vectors tell apart, and all numbers."""
+    from attnviz.ui import in_context
+
+    kind = loaded.kinds[0]
+    mine = seen.kind == kind  # the table is about what the model reads, not about what it writes
+    sentences = (sides[0].sentence, sides[1].sentence)
+    measured = contrasts_in(loaded, kind)
+    rows = [
+        (contrast, alike)
+        for contrast, alike in zip(two_sentences.contrasts(), measured, strict=True)
+        if alike is not None and not (mine and sentences == (contrast.first, contrast.second))
+    ]
+    if mine:
+        about = _("Your word") if seen.one_word else _("Your words")
+        first, second = seen.words
+        own = two_sentences.Contrast(about, *sentences, (first.text, second.text), (first.start, second.start))
+        rows.insert(0, (own, found.word))
+    with place:
+        st.markdown(f"###### {_('What static and contextual vectors tell apart')}")
+        two_sentences.contrasts_table(rows)
+        said = [
+            _(
+                "Cosine and angle in this model, in its {0}: of the underlined words, or of the means of all of a "
+                "sentence's tokens. 1.000 and 0° cannot be told apart."
+            ).format(kind)
+        ]
+        if sides[0].states.final_norm:
+            said.append(_("The last layer's vectors have been through the normalisation behind it."))
+        if kind == "decoder":
+            said.append(_("A decoder's word knows only what comes before it."))
+        st.caption(" ".join(said))
+        opened = st.expander(_("Numbers"), key="numbers", on_change="rerun")
+        if opened.open:
+            with opened:
+                in_context.numbers_tables(sides, found)
+    return True
+
+
+@st.cache_resource(show_spinner=False)
+def _contrasts() -> models.Shelf[list[Similarity | None]]:
+    return models.Shelf(models.MODELS)
+
+
+def contrasts_in(loaded: models.Loaded, kind: str) -> list[Similarity | None]:
+    """The fixed pairs of the table in this model."""
+    from attnviz.states import hidden_states
+
+    def make() -> list[Similarity | None]:
+        found = []
+        for contrast in two_sentences.contrasts():
+            one, other = (
+                hidden_states(loaded.model, loaded.model.record(text), kind)
+                for text in (contrast.first, contrast.second)
+            )
+            found.append(two_sentences.measured(contrast, one, other))
+        return found
+
+    return _contrasts().get(loaded.key, make)
+
+
+through_router()
+main()
