@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from attnviz.learned import learned, opening_layer
 from attnviz.ui import errors, models, pooling, state, view
 from attnviz.ui.grid import COLUMNS, heads_grid
+from attnviz.ui.learned import said
 from attnviz.ui.messages import _, language, ngettext
 from attnviz.ui.opened import opened_head
+from attnviz.ui.page import through_router
 from attnviz.ui.ready import figures_ready, run_name, theme
+from attnviz.ui.recorded import own_words, record
 from attnviz.ui.take import take_along
 
 if TYPE_CHECKING:
@@ -70,7 +74,7 @@ def main() -> None:
         state.hold("layer", "head", *view.SWITCH_KEYS)
         return
     with controls:
-        layer = state.layer_control(size[0], name, say)
+        layer = state.layer_control(size[0], name, say, opening_layer(model))
         head = state.head_control(size[1], say)
         tokens = (recording.query_tokens(kind), recording.key_tokens(kind)) if recording else ((), ())
         seen = View(kind, layer, head, view.switches(*tokens, say))
@@ -80,27 +84,6 @@ def main() -> None:
         drawn = errors.attempt(figures, lambda: draw(figures, recording, seen, run, settings))
         if drawn:
             figures_ready(run, sentence, figures=drawn)
-
-
-def record(
-    place: DeltaGenerator, loaded: models.Loaded, sentence: str, target: str | None, kind: str
-) -> Recording | None:
-    """The recording, once its part of this kind has been computed; None where the reader was told why not."""
-    if not sentence.strip():
-        place.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
-        return None
-
-    def make() -> Recording:
-        recording = loaded.record(sentence, target)
-        recording.size(kind)
-        return recording
-
-    return errors.attempt(place, make)
-
-
-def own_words(recording: Recording) -> str:
-    """What an encoder–decoder itself said."""
-    return "".join(token.text for token in recording.query_tokens("decoder") if not token.special).strip()
 
 
 def draw(place: DeltaGenerator, recording: Recording, seen: View, run: str, settings: dict[str, str]) -> int:
@@ -128,6 +111,7 @@ def draw(place: DeltaGenerator, recording: Recording, seen: View, run: str, sett
             summary=summary(recording, maps, seen),
             scale=switches.scale,
             opened=seen.head,
+            notes=notes(settings["model"], maps),
             on_open=state.open_head,
         )
         if seen.head is None:
@@ -140,7 +124,14 @@ def draw(place: DeltaGenerator, recording: Recording, seen: View, run: str, sett
             on_close=partial(state.open_head, None),
             on_kind=state.show_kind,
             take=take,
+            measured=[said(item) for item in learned(settings["model"], seen.kind, seen.layer, seen.head)],
         )
+
+
+def notes(model: str, maps: list[AttentionMap]) -> list[str]:
+    """Under each head the first of what it was measured to do, where that is known."""
+    found = [learned(model, map.kind, map.layer, map.head) for map in maps]
+    return [said(items[0]) if items else "" for items in found]
 
 
 def picture(
@@ -181,6 +172,8 @@ def summary(recording: Recording, maps: list[AttentionMap], seen: View) -> str:
         return ", ".join(parts)
     if seen.kind == "cross":
         parts.append(_("{0} queries × {1} keys").format(queries, keys))
+        # Readers expect "cat" to look at "kat"; the row that does is the one before, which is about to write "cat".
+        parts.append(_("each row looks for the word after it"))
     elif seen.switches.by_word:
         parts.append(ngettext("{0} word", "{0} words", keys).format(keys))
     else:
@@ -189,4 +182,5 @@ def summary(recording: Recording, maps: list[AttentionMap], seen: View) -> str:
     return "; ".join([", ".join(parts), *seen.switches.says(whole, maps)])
 
 
+through_router()
 main()

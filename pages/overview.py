@@ -15,6 +15,7 @@ from attnviz.ui.messages import _, language, ngettext
 from attnviz.ui.mosaic import heads_mosaic, per_cell, tiles
 from attnviz.ui.page import through_router
 from attnviz.ui.ready import figures_ready, run_name, theme
+from attnviz.ui.recorded import own_words, record
 from attnviz.ui.take import take_along
 
 if TYPE_CHECKING:
@@ -106,27 +107,6 @@ def main() -> None:
     progress.empty()
     if drawn:
         figures_ready(run, sentence, figures=drawn)
-
-
-def record(
-    place: DeltaGenerator, loaded: models.Loaded, sentence: str, target: str | None, kind: str
-) -> Recording | None:
-    """The recording, once its part of this kind has been computed; None where the reader was told why not."""
-    if not sentence.strip():
-        place.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
-        return None
-
-    def make() -> Recording:
-        recording = loaded.record(sentence, target)
-        recording.size(kind)
-        return recording
-
-    return errors.attempt(place, make)
-
-
-def own_words(recording: Recording) -> str:
-    """What an encoder–decoder itself said."""
-    return "".join(token.text for token in recording.query_tokens("decoder") if not token.special).strip()
 
 
 def find_control(known: tuple[Trait, ...], kind: str, say: state.Say) -> Trait | None:

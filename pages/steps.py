@@ -11,10 +11,10 @@ from attnviz.ui.costs import costs
 from attnviz.ui.messages import _, language
 from attnviz.ui.page import through_router
 from attnviz.ui.ready import figures_ready, run_name, theme
+from attnviz.ui.recorded import own_words, record
 
 if TYPE_CHECKING:
     import numpy as np
-    from streamlit.delta_generator import DeltaGenerator
 
     from attnviz.computation import Computation
     from attnviz.recording import Recording
@@ -45,12 +45,12 @@ def main() -> None:
     with controls:
         kind = state.kind_control(loaded.kinds, name, say)
     target = state.target() if "cross" in loaded.kinds else None
+    recording = record(figures, loaded, sentence, target, kind)
     if "cross" in loaded.kinds and kind != "encoder":
         with boxes:
-            state.target_box("")
+            state.target_box(own_words(recording) if recording and target is None else "")
     else:
         state.hold("target")
-    recording = record(figures, loaded, sentence, target, kind)
     if recording is None:
         state.hold("layer", "head", *following.KEYS)
         return
@@ -90,22 +90,6 @@ def main() -> None:
         state.hold("temperature")
     if drawn is not None:
         figures_ready(run, sentence, figures=drawn)
-
-
-def record(
-    place: DeltaGenerator, loaded: models.Loaded, sentence: str, target: str | None, kind: str
-) -> Recording | None:
-    """The recording, once its part of this kind has been computed; None where the reader was told why not."""
-    if not sentence.strip():
-        place.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
-        return None
-
-    def make() -> Recording:
-        recording = loaded.record(sentence, target)
-        recording.size(kind)
-        return recording
-
-    return errors.attempt(place, make)
 
 
 @st.cache_resource(show_spinner=False)

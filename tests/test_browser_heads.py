@@ -12,10 +12,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from attnviz import export
+from attnviz.learned import opening_layer
 
 expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
 
 FIRST = "Der Hund sah den Ball."
+OPENING = opening_layer("bundled")  # the layer that has most to show, as it was measured
+OTHER = (OPENING + 1) % 4
 PICTURES = ".attnviz-head-picture"
 
 
@@ -91,7 +94,7 @@ def test_the_first_screen_shows_the_answer(page: Page, outside_requests: list[st
     expect(page.locator(".st-key-sentence input")).to_have_value(FIRST)
     assert page.locator(PICTURES).count() == 8
     names = page.locator(".attnviz-head-name").all_text_contents()
-    assert names == [f"L0 H{head}" for head in range(8)]
+    assert names == [f"L{OPENING} H{head}" for head in range(8)]
     drawings = {tuple(pixels(page, head)) for head in range(8)}
     assert len(drawings) == 8  # heads differ, so none is blank
     last = page.locator(PICTURES).last.bounding_box()
@@ -131,8 +134,8 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
     page.locator(".st-key-kind button").nth(2).click()
     expect(page.locator(".attnviz-heads-summary")).to_contain_text("Cross")
     enter_target(page, "The & dog, 100 %")
-    page.locator(".st-key-layer button").nth(2).click()
-    expect(page.locator(".attnviz-head-name").first).to_have_text("L2 H0")
+    page.locator(".st-key-layer button").nth(OTHER).click()
+    expect(page.locator(".attnviz-head-name").first).to_have_text(f"L{OTHER} H0")
     page.locator(".st-key-hide_special label").first.click()
     choose(page, "hide", "#", "&")
     choose(page, "rows", "dog", "%")
@@ -234,9 +237,9 @@ def test_all_heads_of_a_layer_are_one_file(page: Page, tmp_path: Path) -> None:
     opened(page, "/?kind=cross&by_word=true")
     page.get_by_role("button", name="Export").click()
     saved = take(page, "Numbers: npz", tmp_path)
-    assert saved.name == "attnviz-L0-cross.npz"
+    assert saved.name == f"attnviz-L{OPENING}-cross.npz"
     back = export.read(saved.read_bytes())
-    assert [panel.name for panel in back.panels] == [f"L0 H{head}" for head in range(8)]
+    assert [panel.name for panel in back.panels] == [f"L{OPENING} H{head}" for head in range(8)]
     page.keyboard.press("Escape")
     expect(page.get_by_label("Numbers: npz", exact=True)).to_be_hidden()
     expect(page.get_by_role("button", name="Export")).to_be_focused()
@@ -249,14 +252,14 @@ def test_a_click_opens_a_head_and_a_button_closes_it(page: Page) -> None:
     opened(page)
     page.locator(PICTURES).nth(5).click()
     panel = page.locator(".st-key-opened")
-    expect(panel).to_contain_text("L0 H5")
+    expect(panel).to_contain_text(f"L{OPENING} H5")
     wait(page)
     assert parameters(page)["head"] == ["5"]
-    expect(page.locator(".attnviz-head-open .attnviz-head-name")).to_have_text("L0 H5")
+    expect(page.locator(".attnviz-head-open .attnviz-head-name")).to_have_text(f"L{OPENING} H5")
     expect(panel.locator(".js-plotly-plot")).to_be_visible()
     expect(panel.locator(".attnviz-lines")).to_be_visible()
     expect(panel).to_be_in_viewport()
-    panel.get_by_text("Cross L0 H5").click()
+    panel.get_by_text(f"Cross L{OPENING} H5").click()
     expect(page.locator(".attnviz-heads-summary").first).to_contain_text("Cross")
     page.locator(".st-key-close_head button").click()
     expect(panel).to_have_count(0)
@@ -269,14 +272,14 @@ def test_a_head_opens_from_the_keyboard(page: Page) -> None:
     for _ in range(12):
         page.keyboard.press("Tab")
         focused = page.evaluate("document.activeElement.textContent")
-        if focused == "L0 H1":
+        if focused == f"L{OPENING} H1":
             break
-    assert focused == "L0 H1"
+    assert focused == f"L{OPENING} H1"
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     expect(page.locator(".attnviz-tip").first).to_contain_text("Der → Hund")
     page.keyboard.press("Enter")
-    expect(page.locator(".st-key-opened")).to_contain_text("L0 H1")
+    expect(page.locator(".st-key-opened")).to_contain_text(f"L{OPENING} H1")
 
 
 def test_lines_follow_a_word_and_stay_when_it_is_clicked(page: Page) -> None:
@@ -312,7 +315,7 @@ def test_a_finger_reads_a_number_first_and_opens_with_a_second_tap(browser: Brow
     expect(page.locator(".attnviz-tip").first).to_contain_text("→")
     assert "head" not in parameters(page)
     page.touchscreen.tap(*middle)
-    expect(page.locator(".st-key-opened")).to_contain_text("L0 H1")
+    expect(page.locator(".st-key-opened")).to_contain_text(f"L{OPENING} H1")
     context.close()
 
 
@@ -356,7 +359,7 @@ def test_too_long_a_text_and_an_empty_one_say_so(page: Page) -> None:
 
 
 def test_a_model_that_does_not_exist_leaves_everything_else(page: Page) -> None:
-    opened(page, "/?layer=2")
+    opened(page, f"/?layer={OTHER}")
     model = page.locator(".st-key-model input")
     model.fill("/there/is/no/such/folder")
     model.press("Enter")
@@ -366,13 +369,13 @@ def test_a_model_that_does_not_exist_leaves_everything_else(page: Page) -> None:
     model.click()
     page.get_by_role("option", name="Bundled translation model").click()
     wait(page)
-    expect(page.locator(".attnviz-head-name").first).to_have_text("L2 H0")
-    assert parameters(page) == {"layer": ["2"]}
+    expect(page.locator(".attnviz-head-name").first).to_have_text(f"L{OTHER} H0")
+    assert parameters(page) == {"layer": [str(OTHER)]}
 
 
 def test_a_damaged_link_opens_and_says_what_is_wrong(page: Page) -> None:
     opened(page, "/?kind=sideways&layer=99&head=abc&hide_special=perhaps&by_word=%00")
-    expect(page.get_by_test_id("stAlert")).to_contain_text("layer 0 is shown instead")
+    expect(page.get_by_test_id("stAlert")).to_contain_text(f"layer {OPENING} is shown instead")
     assert page.locator(PICTURES).count() == 8
 
 

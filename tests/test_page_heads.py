@@ -22,6 +22,7 @@ from streamlit.testing.v1 import AppTest
 
 from attnviz.examples import HOME_EXAMPLES
 from attnviz.figures.style import sequential_colours
+from attnviz.learned import learned, opening_layer
 from attnviz.ui import catalogue, models
 from attnviz.ui.errors import as_markdown
 from attnviz.ui.models import Shelf
@@ -87,9 +88,11 @@ def test_it_opens_with_a_sentence_and_all_heads_of_a_layer() -> None:
     data = grid(app)
     assert app.text_input(key="sentence").value == HOME_EXAMPLES[0] == "Der Hund sah den Ball."
     assert data["keys"] == data["queries"] == ["Der", "Hund", "sah", "den", "Ball", ".", "</s>"]
-    assert [head["name"] for head in data["heads"]] == [f"L0 H{head}" for head in range(HEADS)]
+    # The layer that has most to show, as it was measured.
+    layer = opening_layer("bundled")
+    assert [head["name"] for head in data["heads"]] == [f"L{layer} H{head}" for head in range(HEADS)]
     np.testing.assert_allclose(weights(data).sum(axis=-1), 1, atol=1e-3)
-    assert data["summary"] == "Encoder, layer 0 of 0–3, 8 heads, 7 tokens"
+    assert data["summary"] == f"Encoder, layer {layer} of 0–3, 8 heads, 7 tokens"
     assert data["open"] is None and not app.get("plotly_chart")
     assert not app.error and not app.warning
 
@@ -102,8 +105,19 @@ def test_the_heads_are_those_of_the_engine() -> None:
     np.testing.assert_allclose(weights(grid(app)), expected, atol=1e-4)
 
 
+def test_a_head_says_what_it_was_measured_to_do() -> None:
+    from attnviz.ui.learned import said
+
+    for layer in range(LAYERS):
+        for head in grid(opened(layer=str(layer)))["heads"]:
+            findings = learned("bundled", "encoder", layer, head["head"])
+            assert head["note"] == (said(findings[0]) if findings else "")
+    # Somebody else's model was not measured.
+    assert learned("another/model", "encoder", 2, 7) == ()
+
+
 def test_every_head_has_its_text() -> None:
-    first = grid(opened())["heads"][0]
+    first = grid(opened(layer="0"))["heads"][0]
     assert first["text"].startswith("L0 H0: ") and first["text"].count("→") == 3
 
 

@@ -30,6 +30,7 @@ def heads_grid(
     height: int | None = None,
     scale: Scale = "shared",
     opened: int | None = None,
+    notes: Sequence[str] = (),
     on_open: Callable[[int], None],
 ) -> None:
     """Draws a card for each head; the crosshair of one moves through all.
@@ -43,6 +44,7 @@ def heads_grid(
         height: of each map in CSS pixels; None for what lets two rows of cards fit on a laptop's screen.
         scale: "shared" has the colour range 0 to 1; "head" ends each head's at its own largest weight.
         opened: the head that is marked as open.
+        notes: for each head what stands under its map; "" for nothing.
         on_open: called with the head that was clicked, before the page runs again.
     """
     first = maps[0]
@@ -57,12 +59,15 @@ def heads_grid(
             "name": f"{before}L{map.layer} H{map.head}",
             "text": before + describe_with(map, queries, keys),
             "max": round(float(map.weights.max(initial=0.0)), 4),
+            "note": note,
         }
-        for map in maps
+        for map, note in zip(maps, notes or [""] * len(maps), strict=True)
     ]
     data = {
         "run": run,
-        "picture": run_name(weights, hidden, queries, keys, summary, scale, height, [head["name"] for head in heads]),
+        "picture": run_name(
+            weights, hidden, queries, keys, summary, scale, height, [head["name"] for head in heads], notes
+        ),
         "summary": summary,
         "queries": queries,
         "keys": keys,

@@ -26,6 +26,7 @@ def opened_head(
     on_close: Callable[[], None],
     on_kind: Callable[[str], None],
     take: Callable[[], None] = lambda: None,
+    measured: Sequence[str] = (),
 ) -> int:
     """Draws an opened head into the current container.
 
@@ -37,6 +38,7 @@ def opened_head(
         on_close: called when the reader closes it.
         on_kind: called with the kind that was clicked.
         take: draws the buttons that take the head along, into the panel's first line.
+        measured: what the head was measured to do, a line each.
 
     Returns:
         How many figures were drawn.
@@ -47,6 +49,8 @@ def opened_head(
             with st.container(horizontal=True, vertical_alignment="center", width="content", key="opened_tools"):
                 take()
                 st.button(_("Close"), key="close_head", icon=":material/close:", type="tertiary", on_click=on_close)
+        if measured:
+            st.caption(_("Measured: {0}").format("; ".join(measured)))
         heatmap, lines = st.columns(2, gap="medium")
         with heatmap:
             figure = draw_head(map, theme=theme(), scale=scale, names=_names())

@@ -156,21 +156,22 @@ def kind_control(kinds: Sequence[str], model: str, say: Say) -> str:
     return value
 
 
-def layer_control(layers: int, model: str, say: Say) -> int:
-    """Which layer, from 0."""
+def layer_control(layers: int, model: str, say: Say, opening: int = 0) -> int:
+    """Which layer, from 0; `opening` where nobody has chosen one."""
+    opening = min(opening, layers - 1)
 
     def missing(value: str, instead: int) -> str:
         return _("{0} has the layers 0 to {1}, not {2}; layer {3} is shown instead.").format(
             model_label(model), layers - 1, value, instead
         )
 
-    _checked("layer", range(layers), say, missing)
+    _checked("layer", range(layers), say, missing, default=opening)
     if layers <= MOST_SEGMENTS:
         value = st.segmented_control(
-            _("Layer"), range(layers), default=0, key="layer", required=True, bind="query-params"
+            _("Layer"), range(layers), default=opening, key="layer", required=True, bind="query-params"
         )
     else:
-        value = st.selectbox(_("Layer"), range(layers), key="layer", bind="query-params", width=110)
+        value = st.selectbox(_("Layer"), range(layers), index=opening, key="layer", bind="query-params", width=110)
     return value
 
 
@@ -217,7 +218,14 @@ def show_kind(kind: str) -> None:
     st.session_state["kind"] = kind
 
 
-def _checked(key: str, options: Sequence[T], say: Say, missing: Callable[[str, T], str], fallback: Any = ...) -> None:
+def _checked(
+    key: str,
+    options: Sequence[T],
+    say: Say,
+    missing: Callable[[str, T], str],
+    fallback: Any = ...,
+    default: T | None = None,
+) -> None:
     """Before a control is drawn: replaces a value that is not among its options, and says so."""
     if key in st.session_state:
         value = st.session_state[key]
@@ -225,7 +233,7 @@ def _checked(key: str, options: Sequence[T], say: Say, missing: Callable[[str, T
     else:
         # The first run of a link. The control reads it by itself, but drops what it does not know without a word.
         value = asked = st.query_params.get(key)
-    instead = options[0] if fallback is ... else fallback
+    instead = (options[0] if default is None else default) if fallback is ... else fallback
     if isinstance(value, int) and len(options) and fallback is ...:
         instead = min(max(value, options[0]), options[-1])
     if asked is None or asked in {str(option) for option in options}:

@@ -80,7 +80,10 @@ class Heads {
     data.heads.forEach((head, place) => {
       const card = this.cards[place];
       card.name.textContent = head.name;
-      card.button.setAttribute("aria-label", `${head.text}. ${data.texts.open}`);
+      const said = head.note ? `${head.text}. ${head.note}` : head.text;
+      card.button.setAttribute("aria-label", `${said}. ${data.texts.open}`);
+      card.note.textContent = head.note;
+      card.note.hidden = !head.note;
       card.canvas.setAttribute("aria-label", head.text);
     });
     this.values();
@@ -93,9 +96,11 @@ class Heads {
     const canvas = make("canvas", "attnviz-head-canvas", { role: "img" });
     const marks = ["label", "label", "row", "column", "cell"].map((part) => make("div", `attnviz-mark attnviz-mark-${part}`));
     const picture = make("div", "attnviz-head-picture", {}, [canvas, ...marks]);
+    const note = make("p", "attnviz-head-note");
     const root = make("div", "attnviz-head", { role: "listitem" }, [
       make("div", "attnviz-head-bar", {}, [button, value]),
       picture,
+      note,
     ]);
     picture.addEventListener("pointermove", (event) => {
       if (event.pointerType !== "touch") this.move(this.cellAt(picture, event), place, event);
@@ -108,7 +113,7 @@ class Heads {
     button.addEventListener("keydown", (event) => this.arrow(event, place));
     button.addEventListener("blur", () => this.move(null));
     this.grid.append(root);
-    return { root, name, value, button, picture, canvas, marks };
+    return { root, name, value, note, button, picture, canvas, marks };
   }
 
   /** Which head is open. */
@@ -283,7 +288,9 @@ class Heads {
     const top = Math.ceil(slanted ? Math.max(0, ...widths) * -Math.sin(SLANT) + 9 : LABEL_SIZE + 6);
     let cellWidth = Math.min(MOST_CELL, across(right) / columns);
     // Two rows of cards fit on a laptop's screen; long sentences get more height, up to a square.
-    const fits = this.data.height ?? Math.max(110, Math.min(260, (window.innerHeight - this.data.above) / 2 - top - 48));
+    const under = this.data.heads.some((head) => head.note) ? 36 : 0; // for two lines of what a head was measured to do
+    const fits =
+      this.data.height ?? Math.max(110, Math.min(260, (window.innerHeight - this.data.above) / 2 - top - 48 - under));
     const grown = Math.max(fits, Math.min(rows * LEAST_ROW, across(right)));
     let cellHeight = Math.min(Math.max(cellWidth, 14), (this.data.height ? fits : grown) / rows);
     cellWidth = Math.min(cellWidth, Math.max(cellHeight * 1.6, 14));
