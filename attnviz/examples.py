@@ -27,5 +27,9 @@ OTHER_EXAMPLES: tuple[str, ...] = (
     "Your journey starts with one step.",
     "学生在写生。",
     "学生在写作。",
+    "She sat on the bank of the river.",
+    "He took the money to the bank.",
+    "The cat drank the milk because it was thirsty.",
+    "The cat drank the milk because it was fresh.",
 )
 """Offered by other pages, or the plain translations of the sentences above."""

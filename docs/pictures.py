@@ -47,10 +47,10 @@ def take(page: Page, name: str) -> None:
     page.wait_for_timeout(700)  # fonts and the last animation
     picture = Image.open(io.BytesIO(page.screenshot()))
     picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(HERE / f"{name}.png", optimize=True)
-    print(name, flush=True)
 
 
 def main() -> None:
+    """Takes those that are named on the command line, or all."""
     names = sys.argv[1:] or list(PICTURES)
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())

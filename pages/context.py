@@ -11,6 +11,7 @@ from attnviz.ui import errors, models, state, two_sentences, view
 from attnviz.ui.messages import _, language
 from attnviz.ui.page import through_router
 from attnviz.ui.ready import figures_ready, run_name, theme
+from attnviz.ui.take import copy_link
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -53,6 +54,7 @@ def main() -> None:
         words = two_sentences.word_controls(sides[0].states, sides[1].states, say)
         layer = two_sentences.layer_control(layers, name, say)
         head = state.head_control(heads, say)
+        copy_link()
     seen = in_context.View(kind, layer, head, words)
     labels = tuple(word.label for word in words)
     run = run_name(loaded.key, sentences, kind, layer, head, labels, language(), theme())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from attnviz.ui import errors, finding, models, pooling, state, view
+from attnviz.ui.costs import costs
 from attnviz.ui.head_tables import measures_table, weights_table
 from attnviz.ui.messages import _, language, ngettext
 from attnviz.ui.mosaic import heads_mosaic, per_cell, tiles
@@ -85,6 +86,8 @@ def main() -> None:
     with controls:
         tokens = (recording.query_tokens(kind), recording.key_tokens(kind)) if recording else ((), ())
         switches = view.switches(*tokens, say)
+        if recording:
+            costs(recording, kind)
     if recording is None:
         return
 

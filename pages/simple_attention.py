@@ -15,6 +15,7 @@ from attnviz.ui.messages import _, language
 from attnviz.ui.page import through_router
 from attnviz.ui.ready import figures_ready, run_name, theme
 from attnviz.ui.tables import Pick, number_tables
+from attnviz.ui.take import copy_link
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -42,6 +43,7 @@ def main() -> None:
     with chosen:
         query = controls.query_control(table, say)
         on = controls.switches()
+        copy_link()
     with left:
         small(explanation(on["matrices"]), "explanation")
     key = controls.key_word(table, say)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -12,11 +13,15 @@ from attnviz.ui.messages import _, language
 from attnviz.ui.page import through_router
 from attnviz.ui.ready import figures_ready, run_name, theme
 from attnviz.ui.recorded import own_words, record
+from attnviz.ui.take import take_along
 
 if TYPE_CHECKING:
     import numpy as np
 
     from attnviz.computation import Computation
+    from attnviz.export import Picture
+    from attnviz.figures.style import Theme
+    from attnviz.maps import AttentionMap
     from attnviz.recording import Recording
     from attnviz.tokens import Token
 
@@ -34,7 +39,7 @@ def main() -> None:
         name = state.model_picker()
     say = errors.Remarks(st.empty())
     progress = st.empty()
-    step = following.step_control(say)
+    step, row = following.step_control(say)
     figures = st.container(key="figures")
 
     model, revision = state.model_and_revision(name)
@@ -71,6 +76,9 @@ def main() -> None:
         best = strongest(labels.weights[query], [token.special for token in computation.key_tokens])
         key = following.token_control(_("looks at"), "looked_at", keys, best, say)
         costs(recording, kind)
+    settings = {"sentence": sentence, "target": target or "", "model": model, "revision": revision or ""}
+    with row:
+        take_along(partial(picture, labels, settings, theme()), name=f"attnviz-L{layer}-H{head}-{kind}")
     run = run_name(*asked, head, query, key, step, st.session_state.get("temperature"), language(), theme())
 
     # Plotly and torch come in only now: the controls are on the screen before.
@@ -104,6 +112,13 @@ def followed(
     from attnviz.computation import follow
 
     return _shelf().get(asked, lambda: follow(loaded.model, recording, kind, layer=layer))
+
+
+def picture(map: AttentionMap, settings: dict[str, str], theme: Theme) -> Picture:
+    """The map of the head that is followed, for export."""
+    from attnviz.export import Picture
+
+    return Picture((map,), theme=theme, settings={name: value for name, value in settings.items() if value})
 
 
 def middle(tokens: tuple[Token, ...]) -> int:

@@ -423,7 +423,7 @@ def test_an_opened_head_changes_its_colours_too(page: Page) -> None:
 def test_every_picture_has_a_text_beside_it(page: Page) -> None:
     opened(page, "/?head=1")
     for label in page.locator(".attnviz-head-canvas").evaluate_all("all => all.map((one) => one.ariaLabel)"):
-        assert re.match(r"(Decoder |Cross )?L0 H\d: .+ → .+ [01]\.\d\d", label)
+        assert re.match(r"(Decoder |Cross )?L\d H\d: .+ → .+ [01]\.\d\d", label)
     buttons = page.locator(".attnviz-head-button")
     assert "→" in (buttons.first.get_attribute("aria-label") or "")
     expect(buttons.nth(1)).to_have_attribute("aria-pressed", "true")

@@ -14,6 +14,7 @@ from attnviz.figures import style
 
 STRIP = 34  # pixels of height of a vector
 MOST_HOVER = 60_000  # numbers that carry their own hover text
+MOST_TEXTS = 16  # tokens whose bars have their number above them
 
 
 def draw_strips(
@@ -49,41 +50,38 @@ def draw_strips(
     most = range_to or float(np.nanmax(np.abs(vectors), initial=0.0)) or 1.0
     names = [style.as_text(label) for label in labels]
     strips = len(vectors)
-    figure = go.Figure(
-        go.Heatmap(
-            z=vectors,
-            y=list(range(strips)),
-            zmin=-most,
-            zmax=most,
-            xgap=1 if vectors.shape[1] <= 96 else 0,
-            ygap=3 if strips <= 12 else 0,
-            colorscale=style.diverging(theme),
-            # A low figure has room for three numbers beside its colours, but not for what they are.
-            colorbar=style.colour_bar(
-                value if height * strips >= 100 else "",
-                theme,
-                len=max(70, height * strips),
-                lenmode="pixels",
-                tickvals=[-most, 0, most],
-                ticktext=[_short(-most), "0", _short(most)],
-            ),
-            hoverongaps=False,
-        )
-    )
-    if vectors.size <= MOST_HOVER:
-        figure.data[0].customdata = [[name] * vectors.shape[1] for name in names]
-        figure.data[0].hovertemplate = f"%{{customdata}} · {dimension} %{{x}}: %{{z:.4f}}<extra></extra>"
-    else:
-        figure.data[0].hovertemplate = f"{dimension} %{{x}}: %{{z:.4f}}<extra></extra>"
-    figure.update_layout(
-        **style.layout(theme, height=height * strips + 66),
-        xaxis=style.axis(dimension, theme, showline=False),
-        yaxis=style.axis(
-            "", theme, showline=False, tickmode="array", tickvals=list(range(strips)), ticktext=names,
-            range=[strips - 0.5, -0.5],
+    heatmap: dict[str, object] = {
+        "type": "heatmap",
+        "z": vectors,
+        "y": list(range(strips)),
+        "zmin": -most,
+        "zmax": most,
+        "xgap": 1 if vectors.shape[1] <= 96 else 0,
+        "ygap": 3 if strips <= 12 else 0,
+        "colorscale": style.diverging(theme),
+        # A low figure has room for three numbers beside its colours, but not for what they are.
+        "colorbar": style.colour_bar(
+            value if height * strips >= 100 else "",
+            theme,
+            len=max(70, height * strips),
+            lenmode="pixels",
+            tickvals=[-most, 0, most],
+            ticktext=[_short(-most), "0", _short(most)],
         ),
+        "hoverongaps": False,
+        "hovertemplate": f"{dimension} %{{x}}: %{{z:.4f}}<extra></extra>",
+    }
+    if vectors.size <= MOST_HOVER:
+        heatmap["customdata"] = [[name] * vectors.shape[1] for name in names]
+        heatmap["hovertemplate"] = f"%{{customdata}} · {dimension} %{{x}}: %{{z:.4f}}<extra></extra>"
+    layout = style.layout(theme, height=height * strips + 66)
+    layout["xaxis"] = style.axis(dimension, theme, showline=False)
+    layout["yaxis"] = style.axis(
+        "", theme, showline=False, tickmode="array", tickvals=list(range(strips)), ticktext=names,
+        range=[strips - 0.5, -0.5],
     )  # fmt: skip
-    return figure
+    # Given at once: a layout that is changed afterwards takes plotly several times as long.
+    return go.Figure([heatmap], layout)
 
 
 def _short(number: float) -> str:
@@ -119,37 +117,38 @@ def draw_bars(
     palette = style.PALETTES[theme]
     names = [style.as_text(label) for label in labels]
     colours = [palette.accent, palette.quiet] if len(series) == 1 else [palette.quiet, palette.accent]
-    figure = go.Figure()
+    bars = []
     for (name, values), colour in zip(series, colours, strict=False):
         numbers = np.asarray(values, dtype=np.float64)
         shown = np.where(np.isfinite(numbers), numbers, np.nan)
         said = [f"{number:.4f}" if np.isfinite(number) else "−∞" for number in numbers]
         width = [2.0 if place == chosen else 0.0 for place in range(len(names))]
-        figure.add_bar(
-            x=list(range(len(names))),
-            y=shown,
-            name=name,
-            marker={"color": colour, "line": {"color": palette.text, "width": width}},
-            customdata=[[label, text] for label, text in zip(names, said, strict=True)],
-            hovertemplate=f"%{{customdata[0]}}: %{{customdata[1]}}<extra>{style.as_text(name)}</extra>",
-            text=[f"{number:.2f}" if np.isfinite(number) else "" for number in numbers] if len(names) <= 16 else None,
-            textposition="outside",
-            textfont={"size": style.FONT_SIZE - 2, "color": palette.text},
-            cliponaxis=False,
-        )
-    figure.update_layout(
-        **style.layout(theme, height=270, barmode="group", bargap=0.35, bargroupgap=0.08),
-        showlegend=len(series) > 1,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-        xaxis=style.axis(
-            "", theme, mirror=False, tickmode="array", tickvals=list(range(len(names))), ticktext=names,
-        ),
-        yaxis=style.axis(
-            title, theme, showline=False, mirror=False, zeroline=True, zerolinecolor=palette.line, nticks=4,
-            **({"range": [0, 1.1 * _top(series)]} if share else {}),
-        ),
+        bar = {
+            "type": "bar",
+            "x": list(range(len(names))),
+            "y": shown,
+            "name": name,
+            "marker": {"color": colour, "line": {"color": palette.text, "width": width}},
+            "customdata": [[label, text] for label, text in zip(names, said, strict=True)],
+            "hovertemplate": f"%{{customdata[0]}}: %{{customdata[1]}}<extra>{style.as_text(name)}</extra>",
+            "textposition": "outside",
+            "textfont": {"size": style.FONT_SIZE - 2, "color": palette.text},
+            "cliponaxis": False,
+        }
+        if len(names) <= MOST_TEXTS:
+            bar["text"] = [f"{number:.2f}" if np.isfinite(number) else "" for number in numbers]
+        bars.append(bar)
+    layout = style.layout(theme, height=270, barmode="group", bargap=0.35, bargroupgap=0.08)
+    layout["showlegend"] = len(series) > 1
+    layout["legend"] = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
+    layout["xaxis"] = style.axis(
+        "", theme, mirror=False, tickmode="array", tickvals=list(range(len(names))), ticktext=names
+    )
+    layout["yaxis"] = style.axis(
+        title, theme, showline=False, mirror=False, zeroline=True, zerolinecolor=palette.line, nticks=4,
+        **({"range": [0, 1.1 * _top(series)]} if share else {}),
     )  # fmt: skip
-    return figure
+    return go.Figure(bars, layout)
 
 
 def _top(series: Sequence[tuple[str, Sequence[float]]]) -> float:
@@ -174,27 +173,24 @@ def draw_lengths(
     """
     palette = style.PALETTES[theme]
     places = list(range(len(labels)))
-    figure = go.Figure(
-        go.Bar(
-            x=list(lengths),
-            y=places,
-            orientation="h",
-            width=0.62,
-            marker={"color": palette.accent},
-            text=[f"{length:.2f}" for length in lengths],
-            textposition="outside",
-            textfont={"color": palette.text, "size": style.FONT_SIZE - 1},
-            cliponaxis=False,
-            hovertemplate="%{y}: %{x:.4f}<extra></extra>",
-        )
-    )
-    figure.update_layout(
-        **style.layout(theme, height=27 * len(places) + 62),
-        showlegend=False,
-        xaxis=style.axis(title, theme, showline=False, mirror=False, range=[0, max([*lengths, 1e-6]) * 1.15]),
-        yaxis=style.axis(
-            "", theme, showline=False, tickmode="array", tickvals=places,
-            ticktext=[style.as_text(label) for label in labels], range=[len(places) - 0.5, -0.5],
-        ),
+    bar = {
+        "type": "bar",
+        "x": list(lengths),
+        "y": places,
+        "orientation": "h",
+        "width": 0.62,
+        "marker": {"color": palette.accent},
+        "text": [f"{length:.2f}" for length in lengths],
+        "textposition": "outside",
+        "textfont": {"color": palette.text, "size": style.FONT_SIZE - 1},
+        "cliponaxis": False,
+        "hovertemplate": "%{y}: %{x:.4f}<extra></extra>",
+    }
+    layout = style.layout(theme, height=27 * len(places) + 62)
+    layout["showlegend"] = False
+    layout["xaxis"] = style.axis(title, theme, showline=False, mirror=False, range=[0, max([*lengths, 1e-6]) * 1.15])
+    layout["yaxis"] = style.axis(
+        "", theme, showline=False, tickmode="array", tickvals=places,
+        ticktext=[style.as_text(label) for label in labels], range=[len(places) - 0.5, -0.5],
     )  # fmt: skip
-    return figure
+    return go.Figure([bar], layout)

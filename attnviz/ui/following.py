@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from attnviz.ui import state
 from attnviz.ui.messages import _
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 STEPS = 7
 KEYS = ("looking", "looked_at", "temperature", "beside")
@@ -27,15 +31,16 @@ def names() -> tuple[str, ...]:
     )
 
 
-def step_control(say: state.Say) -> int:
-    """Which step, from 1; its number stands in the address, its name on the screen."""
+def step_control(say: state.Say) -> tuple[int, DeltaGenerator]:
+    """Which step, from 1, and the row of the control. The number stands in the address, the name on the screen."""
     asked = st.session_state.get("step", st.query_params.get("step", "1"))
     step = int(asked) if str(asked).isdecimal() and 1 <= int(asked) <= STEPS else 1
     if str(asked) != str(step):
         say(_("The steps are 1 to {0}, there is no step {1}; step 1 is shown.").format(STEPS, state._short(str(asked))))
     labels = [f"{place} {name}" for place, name in enumerate(names(), 1)]
     st.session_state["step_shown"] = labels[step - 1]
-    with st.container(horizontal=True, vertical_alignment="center", key="steps"):
+    row = st.container(horizontal=True, vertical_alignment="center", key="steps")
+    with row:
         chosen = st.segmented_control(_("Step"), labels, key="step_shown", required=True, label_visibility="collapsed")
         st.button(_("Back"), icon=":material/arrow_back:", key="back", disabled=step == 1, on_click=_go, args=(-1,))
         st.button(
@@ -45,7 +50,7 @@ def step_control(say: state.Say) -> int:
     st.session_state["step"] = step
     if st.query_params.get("step") != str(step):
         st.query_params["step"] = str(step)
-    return step
+    return step, row
 
 
 def _go(by: int) -> None:

@@ -38,11 +38,7 @@ def navigation() -> Page:
         "context": _("In context"),
         "translate": _("Translate"),
     }
-    pages = [
-        st.Page(f"pages/{name}.py", title=title, default=name == "heads")
-        for name, title in titles.items()
-        if (_FOLDER.parents[1] / "pages" / f"{name}.py").exists()
-    ]
+    pages = [st.Page(f"pages/{name}.py", title=title, default=name == "heads") for name, title in titles.items()]
     return st.navigation(pages, position="top")
 
 

@@ -25,8 +25,8 @@ BUNDLED = "bundled"
 MOST_SEGMENTS = 12  # layers that fit side by side
 SWITCH_KEYS = ("by_word", "hide_special", "hide", "renormalise", "rows", "scale_per_head")
 SHARED_KEYS = ("sentence", "target", "model", "kind", "layer", "head", *SWITCH_KEYS)
-_DEFAULTS = {"sentence": HOME_EXAMPLES[0], "model": BUNDLED}  # what is not in the address, beside nothing and 0
-_PAGE = "attnviz_page"
+_PAGE = "attnviz_page"  # where the reader is
+_LINKED = "attnviz_linked"  # what the link asked for that opened the session
 _SIZES = "attnviz_sizes"
 _USED = "attnviz_models"  # names of models that were loaded in this session
 
@@ -47,15 +47,21 @@ def _arrive() -> None:
     it forgets, in the controls and in the address.
     """
     page = urlsplit(st.context.url or "").path
-    before = st.session_state.setdefault(_PAGE, page)
-    if before == page:
+    if _PAGE not in st.session_state:
+        st.session_state[_PAGE] = page
+        st.session_state[_LINKED] = [key for key in SHARED_KEYS if key in st.query_params]
+    if st.session_state[_PAGE] == page:
         return
     st.session_state[_PAGE] = page
     hold(*SHARED_KEYS)
-    for key in SHARED_KEYS:
+    for key in st.session_state.pop(_LINKED, ()):
         value = st.session_state.get(key)
-        if value and value != _DEFAULTS.get(key) and key not in st.query_params:
-            st.query_params[key] = value if isinstance(value, list) else "true" if value is True else str(value)
+        if value not in (None, "", []) and key not in st.query_params:
+            st.query_params[key] = value if isinstance(value, list) else _in_address(value)
+
+
+def _in_address(value: str | int | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def target() -> str | None:

@@ -53,6 +53,11 @@ def take_along(
     _buttons(make, file_name(name), key, lines)
 
 
+def copy_link(*, key: str = "take") -> None:
+    """Draws the button "Copy link" alone, for pages whose pictures are no attention maps."""
+    _take(key=key, data={"groups": [], "file": None, "longest": LONGEST_LINK, "texts": _texts()})
+
+
 @st.fragment
 def _buttons(make: Callable[[], Picture], name: str, key: str, lines: Callable[[], Picture] | None) -> None:
     """In a fragment, so that making a file does not draw the page again."""
@@ -69,24 +74,26 @@ def _buttons(make: Callable[[], Picture], name: str, key: str, lines: Callable[[
         "groups": groups,
         "file": _answer(request, kinds, name) if request else None,
         "longest": LONGEST_LINK,
-        "texts": {
-            "copy": _("Copy link"),
-            "copied": _("Copied"),
-            "by_hand": _("Copy the address from the address bar: the browser did not let the page do it."),
-            "long": _(
-                "Copied. The link is very long: some programs and servers cut it off. An HTML export holds it all."
-            ),
-            "export": _("Export"),
-            "making": _("Making {0} …"),
-            "saved": _("{0} was saved."),
-            "failed": _("The browser could not draw the PNG. Take the SVG instead."),
-        },
+        "texts": _texts(),
     }
 
     def wanted() -> None:
         st.session_state[_asked(key)] = st.session_state[key].get("want")
 
     _take(key=key, data=data, on_want_change=wanted)
+
+
+def _texts() -> dict[str, str]:
+    return {
+        "copy": _("Copy link"),
+        "copied": _("Copied"),
+        "by_hand": _("Copy the address from the address bar: the browser did not let the page do it."),
+        "long": _("Copied. The link is very long: some programs and servers cut it off. An HTML export holds it all."),
+        "export": _("Export"),
+        "making": _("Making {0} …"),
+        "saved": _("{0} was saved."),
+        "failed": _("The browser could not draw the PNG. Take the SVG instead."),
+    }
 
 
 def _answer(

@@ -44,6 +44,7 @@ class Take {
     this.data = data;
     this.copyText.textContent = data.texts.copy;
     this.exportText.textContent = data.texts.export;
+    this.export.hidden = !data.groups.length;
     this.menu.setAttribute("aria-label", data.texts.export);
     this.write();
     const { file } = data;

@@ -1,0 +1,230 @@
+// Words as points in three dimensions that a drag or the arrow keys turn. Drawn as SVG: it needs no WebGL, its labels are
+// text of the page, and a screen of any size and theme shows them sharp.
+
+const SVG = "http://www.w3.org/2000/svg";
+const START = { yaw: -0.55, pitch: 0.38 };
+const FLAT = { yaw: 0, pitch: 0 };
+const STEP = Math.PI / 18; // of an arrow key
+const SPEED = 0.009; // radians for each pixel of a drag
+const HIT = 26; // pixels of a point's surroundings that take a click
+const CORNERS = [[-1, -1], [1, -1], [1, 1], [-1, 1]];
+
+class Space {
+  constructor(parent) {
+    this.view = { ...START };
+    this.note = make("span", "attnviz-space-note");
+    this.flat = make("button", "attnviz-space-button", { type: "button" });
+    this.flat.addEventListener("click", () => this.turnTo(this.isFlat() ? START : FLAT));
+    this.svg = svg("svg", { class: "attnviz-space-picture", role: "img", tabindex: "0" });
+    this.root = make("div", "attnviz-space attnviz-figure", {}, [
+      this.svg,
+      make("div", "attnviz-space-bar", {}, [this.note, this.flat]),
+    ]);
+    parent.append(this.root);
+    this.svg.addEventListener("pointerdown", (event) => this.grab(event));
+    this.svg.addEventListener("pointermove", (event) => this.drag(event));
+    for (const name of ["pointerup", "pointercancel"]) this.svg.addEventListener(name, (event) => this.drop(event));
+    this.svg.addEventListener("keydown", (event) => this.pressed(event));
+    this.watch = new ResizeObserver(() => this.draw());
+    this.watch.observe(this.root);
+  }
+
+  destroy() {
+    this.watch.disconnect();
+    this.root.remove();
+  }
+
+  update(data, trigger) {
+    if (!data) return;
+    this.trigger = trigger;
+    const theme = readTheme(this.root);
+    if (this.data?.picture !== data.picture || this.theme?.name !== theme.name) {
+      this.data = data;
+      this.theme = theme;
+      this.note.textContent = data.texts.turn;
+      this.svg.setAttribute("aria-label", data.text);
+      this.draw();
+    }
+    this.data = data;
+    this.root.dataset.attnvizRun = data.run;
+  }
+
+  isFlat() {
+    return Math.abs(this.view.yaw) < 1e-6 && Math.abs(this.view.pitch) < 1e-6;
+  }
+
+  turnTo(view) {
+    this.view = { ...view };
+    this.draw();
+  }
+
+  turn(yaw, pitch) {
+    const limit = Math.PI / 2;
+    this.turnTo({ yaw: this.view.yaw + yaw, pitch: Math.max(-limit, Math.min(limit, this.view.pitch + pitch)) });
+  }
+
+  // Pointer and keys ------------------------------------------------------------------------------------------------
+
+  grab(event) {
+    if (event.button) return;
+    this.held = { x: event.clientX, y: event.clientY, moved: 0 };
+    this.svg.setPointerCapture(event.pointerId);
+  }
+
+  drag(event) {
+    if (!this.held) return;
+    const across = event.clientX - this.held.x;
+    const down = event.clientY - this.held.y;
+    this.held = { x: event.clientX, y: event.clientY, moved: this.held.moved + Math.abs(across) + Math.abs(down) };
+    if (this.held.moved > 4) this.turn(across * SPEED, down * SPEED);
+  }
+
+  drop(event) {
+    const held = this.held;
+    this.held = null;
+    if (!held || held.moved > 4 || event.type === "pointercancel") return;
+    const box = this.svg.getBoundingClientRect();
+    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
+    const near = this.spots
+      .map((spot, place) => ({ place, far: Math.hypot(spot.x - x, spot.y - y) }))
+      .sort((one, other) => one.far - other.far)[0];
+    if (near && near.far <= HIT) this.trigger("pick", { place: near.place, call: Date.now() });
+  }
+
+  pressed(event) {
+    const by = {
+      ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP],
+    }[event.key];
+    if (event.key === "Home") this.turnTo(START);
+    else if (by) this.turn(...by);
+    else return;
+    event.preventDefault();
+  }
+
+  // The picture -----------------------------------------------------------------------------------------------------
+
+  /** Where a point of the unit cube is on the screen, and how near: larger is nearer. */
+  place([x, y, z]) {
+    const { yaw, pitch } = this.view;
+    const across = x * Math.cos(yaw) + z * Math.sin(yaw);
+    const away = -x * Math.sin(yaw) + z * Math.cos(yaw);
+    const up = y * Math.cos(pitch) - away * Math.sin(pitch);
+    const near = y * Math.sin(pitch) + away * Math.cos(pitch);
+    const scale = this.isFlat() ? 1 : 1 / (1 - 0.16 * near);
+    return { x: this.middle.x + across * scale * this.size, y: this.middle.y - up * scale * this.size, near };
+  }
+
+  draw() {
+    const width = this.root.clientWidth;
+    if (!this.data || !width) return;
+    const height = Math.round(Math.max(290, Math.min(450, width * 0.72)));
+    this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this.svg.style.height = `${height}px`;
+    this.middle = { x: width / 2, y: height / 2 };
+    const flat = this.isFlat();
+    this.flat.textContent = flat ? this.data.texts.space : this.data.texts.flat;
+    // The cube stays inside from every side; flat, its front does.
+    this.size = flat ? Math.min(width / 2.5, height / 2.3) : Math.min(width / 3.3, height / 3.3);
+    this.names = []; // where the axes' names stand
+    this.svg.replaceChildren(...this.frame(flat), ...this.points(flat, width, height));
+  }
+
+  frame(flat) {
+    const lines = [];
+    const line = (from, to, name) => {
+      const [one, other] = [this.place(from), this.place(to)];
+      lines.push(svg("line", { class: `attnviz-space-${name}`, x1: one.x, y1: one.y, x2: other.x, y2: other.y }));
+    };
+    CORNERS.forEach(([one, other], place) => {
+      const [next, after] = CORNERS[(place + 1) % 4];
+      line([one, -1, other], [next, -1, after], "frame");
+      if (!flat) line([one, 1, other], [next, 1, after], "box");
+      if (!flat || other < 0) line([one, -1, other], [one, 1, other], flat ? "frame" : "box");
+    });
+    if (flat) line([-1, 1, -1], [1, 1, -1], "frame");
+    // Each axis is named beside an edge of the box, where no point is.
+    const spots = flat ? [[0, -1, 0], [-1, 0, 0]] : [[0, -1, 1.3], [-1.25, 0, 1], [1.35, -1, 0]];
+    spots.forEach((place, axis) => {
+      const { x, y } = this.place(place);
+      const [left, base, anchor] = flat ? [[x, y + 18, "middle"], [x - 8, y + 4, "end"]][axis] : [x, y + 4, "middle"];
+      const name = svg("text", { class: "attnviz-space-name", x: left, y: base, "text-anchor": anchor });
+      name.textContent = this.data.axes[axis];
+      lines.push(name);
+      const length = textWidth(name.textContent, false);
+      const from = left - { middle: length / 2, end: length }[anchor];
+      this.names.push([from, base - 11, from + length, base + 4]);
+    });
+    return lines;
+  }
+
+  points(flat, width, height) {
+    const { words } = this.data;
+    this.spots = words.map((word) => this.place(word.at));
+    const order = words.map((_, place) => place).sort((one, other) => this.spots[one].near - this.spots[other].near);
+    const drawn = [];
+    for (const place of order) {
+      const [word, spot] = [words[place], this.spots[place]];
+      if (!flat) {
+        const foot = this.place([word.at[0], -1, word.at[2]]);
+        drawn.push(svg("line", { class: "attnviz-space-stem", x1: spot.x, y1: spot.y, x2: foot.x, y2: foot.y }));
+      }
+      const radius = (word.on ? 7 : 5) * (flat ? 1 : 1 + 0.18 * spot.near);
+      const dot = svg("circle", { class: `attnviz-space-dot attnviz-space-${word.kind}`, cx: spot.x, cy: spot.y, r: radius });
+      if (word.on) dot.classList.add("attnviz-space-on");
+      const title = svg("title", {});
+      title.textContent = word.said;
+      dot.append(title);
+      drawn.push(dot);
+    }
+    return [...drawn, ...this.labels(width, height)];
+  }
+
+  /** Labels where there is room for them, the chosen words' first; one that finds none is in its point's title. */
+  labels(width, height) {
+    const { words } = this.data;
+    const taken = [...this.spots.map(({ x, y }) => [x - 5, y - 5, x + 5, y + 5]), ...this.names];
+    const order = words.map((_, place) => place).sort((one, other) => Number(words[other].on) - Number(words[one].on) || this.spots[other].near - this.spots[one].near);
+    const made = [];
+    for (const place of order) {
+      const { label, on } = words[place];
+      const shown = Array.from(label).length > 18 ? `${Array.from(label).slice(0, 17).join("")}…` : label;
+      const length = textWidth(shown, on);
+      const { x, y } = this.spots[place];
+      const ways = [
+        [x + 10, y + 4.5, "start"], [x - 10, y + 4.5, "end"], [x, y - 11, "middle"], [x, y + 20, "middle"],
+        [x + 8, y - 8, "start"], [x - 8, y - 8, "end"], [x + 8, y + 17, "start"], [x - 8, y + 17, "end"],
+      ];
+      for (const [left, base, anchor] of ways) {
+        const from = left - { start: 0, middle: length / 2, end: length }[anchor];
+        const box = [from - 1, base - 11, from + length + 1, base + 4];
+        const inside = box[0] >= 0 && box[2] <= width && box[1] >= 0 && box[3] <= height;
+        if (!inside || taken.some((other, index) => index !== place && overlap(box, other))) continue;
+        taken.push(box);
+        const text = svg("text", { class: `attnviz-space-label${on ? " attnviz-space-chosen" : ""}`, x: left, y: base, "text-anchor": anchor });
+        text.textContent = shown;
+        made.push(text);
+        break;
+      }
+    }
+    return made;
+  }
+}
+
+const ruler = document.createElement("canvas").getContext("2d");
+
+function textWidth(text, bold) {
+  ruler.font = `${bold ? 600 : 400} 14px system-ui, sans-serif`;
+  return ruler.measureText(text).width;
+}
+
+function overlap(one, other) {
+  return one[0] < other[2] && other[0] < one[2] && one[1] < other[3] && other[1] < one[3];
+}
+
+function svg(tag, attributes) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+export default mounted(new WeakMap(), (parent) => new Space(parent));

@@ -1,0 +1,212 @@
+"""Embeddings: words as points, angles and neighbours in the model's own table, and how it tells positions apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from attnviz.errors import EmptyError, NoAttentionError
+from attnviz.ui import embedding_controls, errors, models, state, view
+from attnviz.ui.messages import _, language
+from attnviz.ui.page import through_router
+from attnviz.ui.ready import figures_ready, run_name, theme
+from attnviz.ui.take import copy_link
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from attnviz.positional_encoding import PositionalEncoding
+    from attnviz.vocabulary import Neighbour, Vocabulary, Word
+
+SHELF = 48  # neighbourhoods and positional encodings that are kept, of about 1 MB at most
+MOST_WORDS = 60  # that are placed; beyond that no picture of them can be read
+
+
+@dataclass(frozen=True)
+class Near:
+    """How alike the vocabulary is to a word."""
+
+    similarities: np.ndarray
+    neighbours: tuple[Neighbour, ...]
+
+
+def main() -> None:
+    state.hold("layer", "head", *view.SWITCH_KEYS)
+    boxes = st.container(horizontal=True, key="boxes")
+    with boxes:
+        sentence = state.sentence_box()
+    state.examples()
+    controls = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
+    with controls:
+        name = state.model_picker()
+    say = errors.Remarks(st.empty())
+    progress = st.empty()
+    figures = st.container(key="figures")
+
+    with boxes:
+        more = embedding_controls.more_words()
+    model, revision = state.model_and_revision(name)
+    loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
+    kinds = None if loaded is None else errors.attempt(figures, lambda: loaded.kinds)
+    if loaded is None or kinds is None:
+        state.hold("target", "kind", *embedding_controls.KEYS)
+        return
+    with controls:
+        kind = embedding_controls.part_control(kinds, say)
+    of_decoder = "cross" in kinds and kind == "decoder"
+    target = state.target() if "cross" in kinds else None
+    text = sentence
+    if of_decoder:
+        own = errors.attempt(figures, lambda: written(loaded, sentence, target)) if sentence.strip() else ""
+        with boxes:
+            state.target_box(own or "" if target is None else "")
+        if own is None:
+            state.hold(*embedding_controls.KEYS)
+            return
+        text = own
+    else:
+        state.hold("target")
+    if not sentence.strip():
+        figures.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
+        state.hold(*embedding_controls.KEYS)
+        return
+
+    found = errors.attempt(figures, lambda: placed(loaded, of_decoder, text, more, say))
+    if found is None:
+        state.hold(*embedding_controls.KEYS)
+        return
+    vocabulary, words = found
+    labels = [word.label for word in words]
+    with controls:
+        one = embedding_controls.word_control(_("Word"), "word_one", labels, middle(words), say)
+        two = embedding_controls.word_control(_("compared with"), "word_two", labels, likest(words, one), say)
+        copy_link()
+    asked = (loaded.key, kind, target, sentence, more)
+    run = run_name(*asked, one, two, st.session_state.get("rotation"), language(), theme())
+
+    from attnviz.ui import embeddings
+    from attnviz.vocabulary import plane
+
+    def show() -> int:
+        near = neighbourhood(loaded, of_decoder, vocabulary, words[one])
+        cosine = plane(words[one].vector, words[two].vector).cosine
+        more_like = near.similarities > cosine + 1e-6
+        more_like[[*words[one].ids, *words[two].ids]] = False
+        closer = int(more_like.sum())
+        scene = embeddings.Scene(words, one, two, near.neighbours, closer, vocabulary.size, vocabulary.width, run)
+        with figures:
+            left, right = st.columns([1.35, 1], gap="medium")
+            with left:
+                drawn = embeddings.space(scene, lambda place: pick(labels, place))
+            with right:
+                drawn += embeddings.angle(scene)
+            left, right = st.columns([1, 1.35], gap="medium")
+            with left:
+                drawn += embeddings.neighbours(scene)
+            with right:
+                drawn += embeddings.matrix(scene)
+            encoding, several = positions(loaded, kind), False
+            if isinstance(encoding, str):
+                st.markdown("#### " + _("Positions"))
+                st.info(errors.as_markdown(encoding), icon=":material/info:")
+            else:
+                several = len(encoding.rotations) > 1
+                drawn += embeddings.positions(encoding, run, say)
+            if not several:
+                state.hold("rotation")
+        return drawn
+
+    drawn = errors.attempt(figures, show)
+    if drawn is not None:
+        figures_ready(run, sentence, figures=drawn)
+
+
+def written(loaded: models.Loaded, sentence: str, target: str | None) -> str:
+    """What the decoder reads: the target, or what the model itself says."""
+    if target is not None:
+        return target
+    tokens = loaded.record(sentence, None).query_tokens("decoder")
+    return "".join(token.text for token in tokens if not token.special).strip()
+
+
+def placed(
+    loaded: models.Loaded, of_decoder: bool, text: str, more: tuple[str, ...], say: state.Say
+) -> tuple[Vocabulary, tuple[Word, ...]]:
+    """The table, and the words that are placed."""
+    from attnviz.vocabulary import Vocabulary
+
+    vocabulary = Vocabulary(loaded.model, of_decoder=of_decoder)
+    if len(more) > embedding_controls.MOST_MORE:
+        say(_("Of the {0} further words, the first {1} are shown.").format(len(more), embedding_controls.MOST_MORE))
+    words = vocabulary.words(text, more[: embedding_controls.MOST_MORE])
+    if not words:
+        raise EmptyError(_("There is no word in this sentence. Type one with letters in it."))
+    if len(words) > MOST_WORDS:
+        own = [word for word in words if not word.added]
+        kept = MOST_WORDS - (len(words) - len(own))
+        say(_("The text has {0} different words; the first {1} are shown.").format(len(own), kept))
+        words = (*own[:kept], *(word for word in words if word.added))
+    return vocabulary, words
+
+
+def middle(words: tuple[Word, ...]) -> int:
+    """A word to begin with: the second of the sentence that has letters, for the first is often an article."""
+    real = [place for place, word in enumerate(words) if any(char.isalpha() for char in word.label)]
+    return (real or [0])[min(1, len(real or [0]) - 1)]
+
+
+def likest(words: tuple[Word, ...], one: int) -> int:
+    """The word that is most like another one."""
+    from attnviz.vocabulary import cosines
+
+    alike = cosines(np.stack([word.vector for word in words]))[one]
+    alike[one] = -2.0
+    return int(alike.argmax())
+
+
+@st.cache_resource(show_spinner=False)
+def _shelf() -> models.Shelf[Any]:
+    return models.Shelf(SHELF)
+
+
+def kept(key: Hashable, make: Callable[[], Any]) -> Any:
+    """What was made before for the same model and the same word, or what is made now."""
+    return _shelf().get(key, make)
+
+
+def neighbourhood(loaded: models.Loaded, of_decoder: bool, vocabulary: Vocabulary, word: Word) -> Near:
+    """How alike the whole vocabulary is to a word."""
+
+    def make() -> Near:
+        similarities = vocabulary.similarities(word.vector)
+        return Near(similarities, vocabulary.neighbours(similarities, without=word.ids))
+
+    return kept(("near", loaded.key, of_decoder, word.ids), make)
+
+
+def positions(loaded: models.Loaded, kind: str) -> PositionalEncoding | str:
+    """How the model tells positions apart, or why that cannot be said."""
+    from attnviz.positional_encoding import read
+
+    def make() -> PositionalEncoding | str:
+        try:
+            return read(loaded.model, kind)
+        except NoAttentionError as error:
+            return str(error)
+
+    return kept(("positions", loaded.key, kind), make)
+
+
+def pick(labels: list[str], place: int) -> None:
+    """Chooses a word by its point; for callbacks, which run before the page does."""
+    if 0 <= place < len(labels):
+        st.session_state["word_one"] = labels[place]
+        # What it is compared with is chosen anew, unless somebody did.
+        st.session_state.pop("word_two", None)
+
+
+through_router()
+main()
