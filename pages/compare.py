@@ -346,7 +346,7 @@ def draw(
                 "target": page.target or "",
                 "model": state.model_label(page.model),
             },
-            models=[model for model in st.session_state.get(state._USED, []) if model != page.model],
+            models=[model for model in state.used_models() if model != page.model],
             on_edit=edit,
         )
         if not any_map:

@@ -11,6 +11,7 @@ import streamlit as st
 from attnviz.learned import learned, opening_layer
 from attnviz.ui import errors, models, pooling, state, view
 from attnviz.ui.grid import COLUMNS, heads_grid
+from attnviz.ui.head_tables import weights_table
 from attnviz.ui.learned import said
 from attnviz.ui.messages import _, language, ngettext
 from attnviz.ui.opened import opened_head
@@ -115,6 +116,7 @@ def draw(place: DeltaGenerator, recording: Recording, seen: View, run: str, sett
             on_open=state.open_head,
         )
         if seen.head is None:
+            weights_table(maps)
             return 1
         return 1 + opened_head(
             maps[seen.head],

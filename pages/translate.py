@@ -48,7 +48,8 @@ def main() -> None:
     figures = st.container(key="figures")
     state.hold(*OTHERS)
 
-    loaded = errors.attempt(figures, lambda: models.load(name, progress))
+    model, revision = state.model_and_revision(name)
+    loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
     does = errors.attempt(figures, lambda: task_of(loaded)) if loaded else None
     if loaded is None or does is None:
         with examples:

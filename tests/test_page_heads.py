@@ -116,6 +116,17 @@ def test_a_head_says_what_it_was_measured_to_do() -> None:
     assert learned("another/model", "encoder", 2, 7) == ()
 
 
+def test_the_numbers_of_all_heads_are_a_table_when_asked_for() -> None:
+    app = opened()
+    assert not app.dataframe
+    app.session_state["numbers"] = True
+    table = app.run().dataframe[0].value
+    assert len(table) == HEADS * 7 * 7
+    largest = table["attention weight"]
+    assert largest.is_monotonic_decreasing
+    np.testing.assert_allclose(largest.iloc[0], weights(grid(app)).max(), atol=1e-3)
+
+
 def test_every_head_has_its_text() -> None:
     first = grid(opened(layer="0"))["heads"][0]
     assert first["text"].startswith("L0 H0: ") and first["text"].count("→") == 3

@@ -169,3 +169,15 @@ def test_a_model_that_hides_its_vectors_is_said_so(tmp_path: Path) -> None:
 def test_an_empty_box_asks_for_a_sentence() -> None:
     app = opened(sentence=" ")
     assert "Type a sentence above" in app.info[0].value
+
+
+def test_the_same_text_in_another_models_tokens(tmp_path: Path) -> None:
+    tokenizer = tokenizers_for_tests.wordpiece()
+    tiny_models.network("bert", vocab_size=len(tokenizer)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    app = opened(model=str(tmp_path), sentence="The dog saw the ball.", step="1")
+    app.segmented_control(key="beside").set_value("Bundled translation model").run()
+    own = attnviz.load("bundled").record("The dog saw the ball.").query_tokens("encoder")
+    chips = "".join(element.proto.body for element in app.get("html"))
+    assert all(f"<small>{token.id}</small>" in chips for token in own)
+    assert not app.exception and not app.error

@@ -389,8 +389,8 @@ def bias(encoding: PositionalEncoding, run: str, _say: Say) -> int:
         figure.update_yaxes(type="log")
         drawn += shown(figure, run, "similarity", _("Factor on the weight by distance, for {0} heads").format(heads))
     st.latex(
-        r"s_{ij} = \text{scale} \cdot q_i \cdot k_j + b_{j-i}"
-        r"\qquad \alpha_{ij} \propto e^{s_{ij}} = e^{\text{scale} \cdot q_i \cdot k_j} \, e^{b_{j-i}}"
+        r"\begin{gathered} s_{ij} = \text{scale} \cdot q_i \cdot k_j + b_{j-i} \\"
+        r" \alpha_{ij} \propto e^{s_{ij}} = e^{\text{scale} \cdot q_i \cdot k_j} \, e^{b_{j-i}} \end{gathered}"
     )
     with st.expander(_("Numbers")):
         numbers({_("distance"): distances.tolist(), **{f"H{head}": row.tolist() for head, row in enumerate(found)}})

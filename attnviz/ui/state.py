@@ -122,6 +122,11 @@ def model_picker() -> str:
     return BUNDLED if name.casefold() in ("", BUNDLED, model_label(BUNDLED).casefold()) else name
 
 
+def used_models() -> tuple[str, ...]:
+    """The names of the models that were asked for in this session, the bundled one first."""
+    return tuple(st.session_state.get(_USED, (BUNDLED,)))
+
+
 def model_label(name: str) -> str:
     """What a model is called on the screen."""
     return _("Bundled translation model") if name == BUNDLED else name

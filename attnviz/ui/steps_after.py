@@ -92,7 +92,9 @@ def formula(scene: Scene, raw: torch.Tensor, final: torch.Tensor, bias: torch.Te
         lines.append(rf"+\, {own:.4f}\ \text{{(position)}} = {value + own:.4f}")
     if float(final[scene.key]) == -np.inf:
         lines.append(r"\rightarrow -\infty")
-    st.latex(r" \qquad ".join(lines))
+    # One below the other: on a telephone they would not fit side by side.
+    below = r" \\ ".join(lines)
+    st.latex(rf"\begin{{gathered}} {below} \end{{gathered}}")
     hidden = int((final == -torch.inf).sum())
     if hidden:
         st.caption(
@@ -131,15 +133,21 @@ def softmax(scene: Scene) -> int:
     changed = abs(value - 1) > 1e-9
     if changed:
         series.append((_("at temperature {0}").format(f"{value:g}"), attention.weights(row / value).tolist()))
-    figure = draw_bars(scene.keys, series, theme=theme(), chosen=scene.key, share=True, title=_("attention weight"))
+    before, after = st.columns(2, gap="medium")
+    with before:
+        figure = draw_bars(
+            scene.keys, [(_("score"), row.tolist())], theme=theme(), chosen=scene.key, title=_("score, before")
+        )
+        drawn = scene.shown(figure, "step_before", _("Scores of {0} before the softmax").format(word))
     strongest = int(own.argmax())
-    drawn = scene.shown(
-        figure,
-        "step_weights",
-        _("Weights of {0}; the largest, {1}, belongs to {2}").format(
+    with after:
+        figure = draw_bars(
+            scene.keys, series, theme=theme(), chosen=scene.key, share=True, title=_("attention weight, after")
+        )
+        alt = _("Weights of {0}; the largest, {1}, belongs to {2}").format(
             word, number(float(own[strongest]), 2), scene.keys[strongest]
-        ),
-    )
+        )
+        drawn += scene.shown(figure, "step_weights", alt)
     unscaled = attention.weights(row / computation.scale)
     if abs(computation.scale - 1) > 1e-6:
         st.caption(
@@ -173,8 +181,8 @@ def output(scene: Scene) -> int:
         ).format(f"**{plain(word)}**")
     )
     st.latex(
-        r"z = \sum_j \alpha_j v_j \qquad "
-        r"\text{share}_j = \frac{\lVert \alpha_j f(x_j) \rVert}{\sum_i \lVert \alpha_i f(x_i) \rVert}"
+        r"\begin{gathered} z = \sum_j \alpha_j v_j \\[6pt] "
+        r"\text{share}_j = \frac{\lVert \alpha_j f(x_j) \rVert}{\sum_i \lVert \alpha_i f(x_i) \rVert} \end{gathered}"
     )
     figure = draw_bars(
         scene.keys,

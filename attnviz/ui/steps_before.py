@@ -9,14 +9,19 @@ import numpy as np
 import streamlit as st
 import torch
 
+from attnviz import tokens as tokenization
 from attnviz.anatomy import ROLES
 from attnviz.figures.steps import draw_strips
+from attnviz.ui import errors, models, state
 from attnviz.ui.messages import _, ngettext
 from attnviz.ui.ready import theme
 from attnviz.ui.scene import MOST_ROWS, Scene, number, plain, vectors_table
 
 if TYPE_CHECKING:
     from attnviz.anatomy import Projection, Role
+
+Chip = tuple[str, str, bool, int | None]  # what it says, what stands below it, whether it is special, its word
+MOST_CHIPS = 200
 
 
 def tokens(scene: Scene) -> int:
@@ -55,27 +60,48 @@ def tokens(scene: Scene) -> int:
 
 
 def beside(scene: Scene) -> None:
-    """The same text cut up in another way."""
+    """The same text cut up in other ways: three that anybody can imagine, and those of the models of this session."""
     text = "".join(token.text for token in scene.computation.query_tokens if not token.special).strip()
-    ways = (_("words"), _("characters"), _("bytes"))
+    words, characters, in_bytes = _("words"), _("characters"), _("bytes")
+    others = {state.model_label(name): name for name in state.used_models()}
     st.markdown("###### " + _("The same text in other vocabularies"))
     chosen = st.segmented_control(
-        _("Cut into"), ways, default=ways[1], key="beside", required=True, label_visibility="collapsed"
+        _("Cut into"),
+        [words, characters, in_bytes, *others],
+        default=characters,
+        key="beside",
+        required=True,
+        label_visibility="collapsed",
     )
-    if chosen == ways[0]:
-        found = text.split()
+    if chosen in others:
+        pieces = _pieces(others[chosen], text)
+        said = _("{0} tokens. Load any model above, and its tokens can be chosen here beside another's.")
+    elif chosen == words:
+        pieces = [(piece, "", False, None) for piece in text.split()]
         said = _("{0} tokens: short, but every form of every word needs an entry, and a new word has none.")
-    elif chosen == ways[1]:
-        found = list(text)
+    elif chosen == characters:
+        pieces = [("␣" if piece == " " else piece, "", False, None) for piece in text]
         said = _("{0} tokens: nothing is unknown, but the text is long, and a letter alone means little.")
     else:
-        found = [f"{byte:02x}" for byte in text.encode()]
+        pieces = [(f"{byte:02x}", "", False, None) for byte in text.encode()]
         said = _("{0} tokens from a vocabulary of 256: any language, any emoji, and the longest of the three.")
-    chips([("␣" if piece == " " else piece, "", False, None) for piece in found[:200]], None)
-    st.caption(said.format(len(found)))
+    chips(pieces[:MOST_CHIPS], None)
+    st.caption(said.format(len(pieces)))
 
 
-def chips(items: list[tuple[str, str, bool, int | None]], chosen: int | None) -> None:
+def _pieces(name: str, text: str) -> list[Chip]:
+    """The tokens of another model, as chips; none where it cannot be loaded, and the reader is told why."""
+    place = st.empty()
+    model, revision = state.model_and_revision(name)
+    loaded = errors.attempt(place, lambda: models.load(model, place, revision=revision))
+    if loaded is None or loaded.model.tokenizer is None:
+        return []
+    tokens = tokenization.encode(loaded.model.tokenizer, text).tokens
+    labels = tokenization.labels(tokens)
+    return [(label, str(token.id), token.special, token.word) for label, token in zip(labels, tokens, strict=True)]
+
+
+def chips(items: list[Chip], chosen: int | None) -> None:
     """Tokens as boxes; the pieces of a word stand close together."""
     parts = []
     for place, (label, below, special, word) in enumerate(items):
