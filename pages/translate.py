@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import streamlit as st
 
 from attnviz.errors import InputError
+from attnviz.learned import opening_layer
 from attnviz.examples import HOME_EXAMPLES
 from attnviz.ui import errors, models, state, writing
 from attnviz.ui.messages import _, language
@@ -80,7 +81,7 @@ def main() -> None:
         return
     walk, words = found
     if arrives:
-        writing.begin("layer", walk.recording.size(kinds[0])[0] - 1, 0)
+        writing.begin("layer", walk.recording.size(kinds[0])[0] - 1, opening_layer(model))
     with figures:
         left, right = st.columns([72, 28], gap="medium")
     with right:

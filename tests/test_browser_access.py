@@ -9,6 +9,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from attnviz.learned import opening_layer
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {
     "/": "heads",
@@ -104,7 +106,8 @@ def test_every_control_and_every_head_is_reached_by_the_tab_key_and_seen(page: P
         element.evaluate("(element) => element.focus({ focusVisible: true })")
         reached.add(name)
     controls = {"example", "model", "kind", "layer", "head", "by_word", "hide_special", "more", "close_head"}
-    heads = {f"L0 H{head}" for head in range(8)} | {"Decoder L0 H3", "Cross L0 H3"}
+    layer = opening_layer("bundled")
+    heads = {f"L{layer} H{head}" for head in range(8)} | {f"Decoder L{layer} H3", f"Cross L{layer} H3"}
     assert controls | heads | {"Copy link", "Export"} <= reached
     assert unseen == []
 

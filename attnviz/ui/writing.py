@@ -37,7 +37,7 @@ def begin(key: str, value: Any, usual: Any) -> None:
     Args:
         key: of the control.
         value: what this page begins with.
-        usual: what every other page begins with; where the control holds that, nothing was chosen.
+        usual: what the home page begins with; where the control holds that, nothing was chosen.
     """
     if st.query_params.get(key) is None and st.session_state.get(key, usual) == usual:
         st.session_state[key] = value
