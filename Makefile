@@ -35,6 +35,7 @@ bench: $(DEV_READY) browser ## measure recording against plain attention, and th
 	$(BIN)/python benchmarks/app.py
 	$(BIN)/python benchmarks/overview.py
 	$(BIN)/python benchmarks/translate.py
+	$(BIN)/python benchmarks/pages.py
 
 pictures: $(DEV_READY) browser ## take the pictures in docs/ from the running app
 	$(BIN)/python docs/pictures.py

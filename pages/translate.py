@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import streamlit as st
 
 from attnviz.errors import InputError
-from attnviz.learned import opening_layer
 from attnviz.examples import HOME_EXAMPLES
+from attnviz.learned import opening_layer
 from attnviz.ui import errors, models, state, writing
 from attnviz.ui.messages import _, language
 from attnviz.ui.page import through_router
