@@ -20,7 +20,7 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 import browser as chromium  # noqa: E402
 from conftest import serving  # noqa: E402
 
-WIDTH, COLOURS = 1366, 96
+WIDTH, COLOURS = 1366, 192
 
 PICTURES: dict[str, tuple[str, int]] = {
     # name: the address, and the height of the window

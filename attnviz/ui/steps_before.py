@@ -18,7 +18,10 @@ from attnviz.ui.ready import theme
 from attnviz.ui.scene import MOST_ROWS, Scene, number, plain, vectors_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from attnviz.anatomy import Projection, Role
+    from attnviz.tokens import Token
 
 Chip = tuple[str, str, bool, int | None]  # what it says, what stands below it, whether it is special, its word
 MOST_CHIPS = 200
@@ -61,7 +64,7 @@ def tokens(scene: Scene) -> int:
 
 def beside(scene: Scene) -> None:
     """The same text cut up in other ways: three that anybody can imagine, and those of the models of this session."""
-    text = "".join(token.text for token in scene.computation.query_tokens if not token.special).strip()
+    text = written(scene.computation.query_tokens)
     words, characters, in_bytes = _("words"), _("characters"), _("bytes")
     others = {state.model_label(name): name for name in state.used_models()}
     st.markdown("###### " + _("The same text in other vocabularies"))
@@ -87,6 +90,18 @@ def beside(scene: Scene) -> None:
         said = _("{0} tokens from a vocabulary of 256: any language, any emoji, and the longest of the three.")
     chips(pieces[:MOST_CHIPS], None)
     st.caption(said.format(len(pieces)))
+
+
+def written(tokens: Sequence[Token]) -> str:
+    """The text of tokens; BERT's have none of the spaces between them, but say where they stand."""
+    text, end = "", None
+    for token in tokens:
+        if token.special:
+            continue
+        gap = end is not None and token.start is not None and token.start > end
+        text += " " * gap + token.text
+        end = token.end
+    return text.strip()
 
 
 def _pieces(name: str, text: str) -> list[Chip]:
