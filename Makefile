@@ -9,6 +9,9 @@ ADDRESS ?= 127.0.0.1
 # A package index with another build of torch than the registry's own, such as the one for CPUs; see README.md.
 TORCH_INDEX_URL ?=
 
+# Processes that share the tests; each may start the app and a browser.
+WORKERS ?= 2
+
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
@@ -28,7 +31,7 @@ run: $(READY) ## start the app with the bundled model and open it in the browser
 	@exec $(BIN)/python -m streamlit run app.py --server.address "$(ADDRESS)" --server.port "$(PORT)"
 
 test: lint browser ## check style and types, then run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 bench: $(DEV_READY) browser ## measure recording against plain attention, and the app in a browser
 	$(BIN)/python benchmarks/recording.py
