@@ -33,7 +33,7 @@ PICTURES: dict[str, tuple[str, int]] = {
     "context": ("/context", 900),
     **{
         f"step_{step}": (f"/steps?step={step}&layer=1&looking=sah&looked_at=Ball", height)
-        for step, height in enumerate((640, 620, 760, 900, 600, 840, 760), 1)
+        for step, height in enumerate((760, 760, 900, 960, 860, 960, 800), 1)
     },
 }
 
