@@ -181,3 +181,8 @@ def test_the_same_text_in_another_models_tokens(tmp_path: Path) -> None:
     chips = "".join(element.proto.body for element in app.get("html"))
     assert all(f"<small>{token.id}</small>" in chips for token in own)
     assert not app.exception and not app.error
+    # Once it is the model above, it is no other one, and the page goes on with the letters.
+    app.selectbox(key="model").set_value("bundled").run()
+    assert not app.exception and not app.error
+    assert app.segmented_control(key="beside").value == "characters"
+    assert "Bundled translation model" not in app.segmented_control(key="beside").options

@@ -19,6 +19,7 @@ from attnviz.states import between_words, looked_at, moved_by, same_word, simila
 from attnviz.ui import errors, tables, two_sentences
 from attnviz.ui.messages import _, ngettext
 from attnviz.ui.ready import mark_run, theme
+from attnviz.ui.recorded import own_words
 from attnviz.ui.two_sentences import Word, shortened
 
 if TYPE_CHECKING:
@@ -119,11 +120,6 @@ def _sources(model: Model, side: Side, seen: View, word: Word) -> Sources:
         weights=tuple(looked_at(recording, kind, word.positions, layer=layer, head=seen.head) for layer in layers),
         moved=known if len(known) == len(layers) else (),
     )
-
-
-def own_words(recording: Recording) -> str:
-    """What an encoder–decoder itself said."""
-    return "".join(token.text for token in recording.query_tokens("decoder") if not token.special).strip()
 
 
 # In words -----------------------------------------------------------------------------------------------------------

@@ -66,12 +66,14 @@ def beside(scene: Scene) -> None:
     """The same text cut up in other ways: three that anybody can imagine, and those of the models of this session."""
     text = written(scene.computation.query_tokens)
     words, characters, in_bytes = _("words"), _("characters"), _("bytes")
-    others = {state.model_label(name): name for name in state.used_models()}
+    others = {state.model_label(name): name for name in state.used_models() if name != scene.model.name}
     st.markdown("###### " + _("The same text in other vocabularies"))
+    ways = [words, characters, in_bytes, *others]
+    if st.session_state.get("beside") not in ways:  # it was another model's, which is now the one above
+        st.session_state["beside"] = characters
     chosen = st.segmented_control(
         _("Cut into"),
-        [words, characters, in_bytes, *others],
-        default=characters,
+        ways,
         key="beside",
         required=True,
         label_visibility="collapsed",

@@ -26,9 +26,8 @@ def define(name: str) -> ComponentRenderer:
     """Registers the component of `<name>.js` and `<name>.css`; returns what mounts it."""
     scales = {theme: style.sequential_colours(theme) for theme in ("light", "dark")}
     parts = [f"const SCALES = {json.dumps(scales)};", _read("common.js"), _read(f"{name}.js")]
-    return st.components.v2.component(
-        f"attnviz.{name}", js="\n".join(parts), css=_read(f"{name}.css"), isolate_styles=False
-    )
+    css = "\n".join([_read("common.css"), _read(f"{name}.css")])
+    return st.components.v2.component(f"attnviz.{name}", js="\n".join(parts), css=css, isolate_styles=False)
 
 
 def encode(weights: np.ndarray) -> str:

@@ -74,6 +74,14 @@ function lookup(colours) {
   return new Uint32Array(table.buffer);
 }
 
+/** The label, or as much of it as fits with an ellipsis; never half of a surrogate pair. */
+function shorten(context, label, room) {
+  if (context.measureText(label).width <= room) return label;
+  const characters = Array.from(label);
+  while (characters.length > 1 && context.measureText(`${characters.join("")}…`).width > room) characters.pop();
+  return `${characters.join("")}…`;
+}
+
 /** One drawing of a component per element that it lives in; Streamlit calls again whenever data or theme change. */
 function mounted(instances, create) {
   return (component) => {

@@ -81,7 +81,7 @@ class Growing {
     this.rows = make("div", "attnviz-growing-rows");
     this.picture = make("canvas", "attnviz-growing-canvas", { role: "img" });
     this.mark = make("div", "attnviz-growing-mark");
-    this.tip = make("div", "attnviz-growing-tip", { hidden: true });
+    this.tip = make("div", "attnviz-tip attnviz-growing-tip", { hidden: true });
     this.frame = make("div", "attnviz-growing-frame", {}, [this.picture, this.mark]);
     this.frame.addEventListener("pointermove", (event) => this.point(event));
     this.frame.addEventListener("pointerleave", () => (this.tip.hidden = true));

@@ -396,12 +396,4 @@ class Heads {
   }
 }
 
-/** The label, or as much of it as fits with an ellipsis; never half of a surrogate pair. */
-function shorten(context, label, room) {
-  if (context.measureText(label).width <= room) return label;
-  const characters = Array.from(label);
-  while (characters.length > 1 && context.measureText(`${characters.join("")}…`).width > room) characters.pop();
-  return `${characters.join("")}…`;
-}
-
 export default mounted(new WeakMap(), (parent) => new Heads(parent));

@@ -32,7 +32,7 @@ class Mosaic {
     this.scroller = make("div", "attnviz-mosaic-scroller", {}, [this.stage]);
     this.tipName = make("div", "attnviz-mosaic-tip-name");
     this.tipText = make("div", "");
-    this.tip = make("div", "attnviz-mosaic-tip", { role: "status", hidden: true }, [this.tipName, this.tipText]);
+    this.tip = make("div", "attnviz-tip attnviz-mosaic-tip", { role: "status", hidden: true }, [this.tipName, this.tipText]);
     this.root = make("div", "attnviz-mosaic attnviz-figure", {}, [
       make("div", "attnviz-mosaic-bar", {}, [this.summary, legend]),
       this.scroller,

@@ -194,7 +194,7 @@ class Panels {
     this.more.addEventListener("click", () => this.add());
     this.models = make("datalist", "", { id: `attnviz-models-${Math.random().toString(36).slice(2)}` });
     this.grid = make("div", "attnviz-panels-grid", { role: "list" });
-    this.tip = make("div", "attnviz-panels-tip", { role: "status", hidden: true });
+    this.tip = make("div", "attnviz-tip attnviz-panels-tip", { role: "status", hidden: true });
     this.root = make("div", "attnviz-panels attnviz-figure", {}, [
       make("div", "attnviz-panels-bar", {}, [this.summary, legend, this.more]),
       this.grid,
@@ -719,14 +719,6 @@ function options(select, wanted, value) {
     );
   }
   if (select.value !== String(value)) select.value = String(value);
-}
-
-/** The label, or as much of it as fits with an ellipsis; never half of a surrogate pair. */
-function shorten(context, label, room) {
-  if (context.measureText(label).width <= room) return label;
-  const characters = Array.from(label);
-  while (characters.length > 1 && context.measureText(`${characters.join("")}…`).width > room) characters.pop();
-  return `${characters.join("")}…`;
 }
 
 export default mounted(new WeakMap(), (parent) => new Panels(parent));
