@@ -17,11 +17,11 @@ from attnviz.maps import AttentionMap
 from attnviz.models import Model
 from attnviz.tokens import Token
 from training import alignment, checks, evaluate, model, relations
-from training.data import is_example
+from training.data import Packed, is_example
 from training.export import export
 from training.findings import heads_file, layer_shows
 from training.relations import Instances, Word, by_unit, read_conllu, units
-from training.train import Recipe
+from training.train import Recipe, train
 from training.vocabulary import train_tokenizer
 
 BUNDLED = Path(attnviz.__file__).parent / "bundled"
@@ -378,6 +378,114 @@ def test_from_weights_to_card_by_command(
     with pytest.raises(ValueError, match=r"figures\.json was measured on other weights"):
         export(work, bundle)
     assert learned.fingerprint(bundle / "model.safetensors") == figures["weights"]
+
+
+# Training -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def few_pairs() -> Packed:
+    """Forty pairs of four to nine random tokens, as `pack` would leave them."""
+    random = np.random.default_rng(0)
+    sides = []
+    for first in ([], [4]):
+        rows = [[*first, *random.integers(6, 90, size=random.integers(4, 10)), model.END] for _ in range(40)]
+        starts = np.cumsum([0, *(len(row) for row in rows)], dtype=np.int64)
+        sides += [np.array([number for row in rows for number in row], dtype=np.uint16), starts]
+    return Packed(*sides)
+
+
+def trained(folder: Path, packed: Packed, *, steps: int = 6, processes: int = 1) -> dict[str, torch.Tensor]:
+    recipe = Recipe(
+        steps=steps,
+        warmup=2,
+        decay=2,
+        batch_tokens=120,
+        dropout=0.0,
+        attention_dropout=0.0,
+        layers=1,
+        width=32,
+        heads=2,
+    )
+    train(packed, 90, recipe, folder, processes=processes, save_every=3)
+    return torch.load(folder / "averaged.pt", weights_only=True)
+
+
+def apart(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> dict[str, float]:
+    """How far apart the matrices are. Not the biases: AdamW makes much of their gradients' rounding.
+
+    Muon makes much of it in matrices too, in the directions of small gradients: hence the generous limits below. Parts
+    that were mixed up or left out would be as far apart as they have come.
+    """
+    return {
+        name: float((value - other[name]).norm())
+        for name, value in one.items()
+        if value.ndim == 2 and not name.endswith(("embed_positions.weight", "final_logits_bias"))
+    }
+
+
+def test_two_processes_train_what_one_does_and_go_on_from_each_others_checkpoint(
+    tmp_path: Path, few_pairs: Packed
+) -> None:
+    first = model.build(90, layers=1, width=32, heads=2).state_dict()
+    one = trained(tmp_path / "one", few_pairs)
+    two = trained(tmp_path / "two", few_pairs, processes=2)
+    way, gap = apart(one, first), apart(one, two)
+    assert all(gap[name] < 0.4 * way[name] for name in gap)
+
+    further = trained(tmp_path / "one", few_pairs, steps=12, processes=2)
+    way, gap = apart(further, one), apart(further, trained(tmp_path / "two", few_pairs, steps=12))
+    assert all(gap[name] < 0.6 * way[name] for name in gap)
+
+
+def test_an_interrupted_training_ends_where_an_unbroken_one_does(tmp_path: Path, few_pairs: Packed) -> None:
+    unbroken = trained(tmp_path / "unbroken", few_pairs)
+
+    class Interrupt(Exception):
+        pass
+
+    def interrupted(*_: object) -> None:
+        if len(seen) == 5:
+            raise Interrupt
+        seen.append(1)
+
+    seen: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        real = model.loss
+        patch.setattr(model, "loss", lambda *given: interrupted() or real(*given))
+        with pytest.raises(Interrupt):
+            trained(tmp_path / "broken", few_pairs)
+    assert torch.load(tmp_path / "broken" / "checkpoint.pt", weights_only=True)["step"] == 4
+    resumed = trained(tmp_path / "broken", few_pairs)
+    for name, value in unbroken.items():
+        torch.testing.assert_close(value, resumed[name], rtol=0, atol=0)
+
+
+def test_the_loss_is_that_of_transformers() -> None:
+    network = model.build(90, layers=1, width=32, heads=2).eval()
+    source = torch.tensor([[10, 11, 12, 2], [20, 21, 2, 0]])
+    target = torch.tensor([[4, 30, 31, 32, 2], [4, 40, 2, 0, 0]])
+    start = torch.full((2, 1), model.START)
+    theirs = network(
+        input_ids=source,
+        attention_mask=source != model.PAD,
+        decoder_input_ids=torch.cat([start, target[:, :-1]], dim=1),
+        labels=target.masked_fill(target == model.PAD, -100),
+    ).loss
+    torch.testing.assert_close(model.loss(network, source, target, smoothing=0.0), theirs)
+
+
+def test_hidden_tokens_are_words_of_half_the_sentences() -> None:
+    torch.manual_seed(0)
+    source = torch.randint(6, 90, (2000, 12))
+    source[:, 9], source[:, 10:] = model.END, model.PAD
+    read, hidden = model.noised(source, 0.5)
+    assert not hidden[:, 9:].any()
+    assert (read == source)[~hidden].all()
+    assert hidden.any(dim=1).float().mean() == pytest.approx(0.5, abs=0.05)
+    assert hidden[hidden.any(dim=1), :9].float().mean() == pytest.approx(0.5, abs=0.03)
+    shares = [(read == model.MASK)[hidden].float().mean(), (read == source)[hidden].float().mean()]
+    assert shares == [pytest.approx(0.6, abs=0.03), pytest.approx(0.2, abs=0.03)]
 
 
 # What ships ---------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, default=Path("attnviz/bundled"), help="where export writes the model")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves PyTorch's choice")
+    parser.add_argument("--processes", type=int, default=1, help="of the training; on a CPU one for each core is best")
 
     import torch
 
@@ -54,11 +55,11 @@ def run_tokenizer(options: argparse.Namespace, recipe) -> None:
 def run_pack(options: argparse.Namespace, recipe) -> None:
     from tokenizers import Tokenizer
 
-    from training.data import joined, pack, training_pairs
+    from training.data import joined, pack, training_pairs, weighted
 
     tokenizer = Tokenizer.from_file(str(options.work / "tokenizer.json"))
     pairs = list(training_pairs(options.corpus))
-    packed = pack(pairs + joined(pairs, JOINED), tokenizer, MAX_TOKENS)
+    packed = pack(weighted(pairs) + joined(pairs, JOINED), tokenizer, MAX_TOKENS)
     packed.save(options.work / "packed.npz")
     print(f"{len(packed):,} pairs, {len(packed.source):,} source and {len(packed.target):,} target tokens", flush=True)
 
@@ -67,7 +68,8 @@ def run_train(options: argparse.Namespace, recipe) -> None:
     from training.data import Packed
     from training.train import train
 
-    train(Packed.open(options.work / "packed.npz"), VOCABULARY, recipe, options.work / "run", options.device)
+    packed = Packed.open(options.work / "packed.npz")
+    train(packed, VOCABULARY, recipe, options.work / "run", options.device, options.processes)
 
 
 def run_evaluate(options: argparse.Namespace, recipe) -> None:

@@ -46,9 +46,10 @@ The pairs are volunteers' work: some are wrong, and the model has learned what t
 
 ## Recipe
 
-{recipe["steps"]:,} steps of about {recipe["batch_tokens"]:,} tokens (padding included), {recipe["warmup"]} of warm-up, the last {recipe["decay"]} with a falling rate (1 - √);
-peak rate {recipe["learning_rate"]:g}; Muon for the matrices inside the layers, AdamW for the rest; label smoothing {recipe["smoothing"]:g}, dropout {recipe["dropout"]:g};
-bfloat16 autocast; {"the last weights" if recipe["average"] == 1 else f"the mean of the last {recipe['average']} weights"}; seed {recipe["seed"]}. No attention was supervised or arranged.
+{recipe["steps"]:,} steps of about {recipe["batch_tokens"]:,} tokens (padding included), {recipe["warmup"]} of warm-up, the last {recipe["decay"]:,} with a falling rate (1 - √);
+peak rate {recipe["learning_rate"]:g}: Muon for the matrices inside the layers (weight decay {recipe["weight_decay"]:g}), AdamW at {recipe["embedding_rate"]:g} times that rate
+for the rest; label smoothing {recipe["smoothing"]:g}, dropout {recipe["dropout"]:g}, of attention weights {recipe["attention_dropout"]:g}; {_masked(recipe["masked"])}bfloat16 autocast;
+{"the last weights" if recipe["average"] == 1 else f"the mean of the last {recipe['average']} weights, 25 steps apart"}; seed {recipe["seed"]}. No attention was supervised or arranged.
 `training/` makes it again: see `training/README.md`.
 
 ## Translations
@@ -87,6 +88,12 @@ The layer that has most to show is {heads["opening_layer"]}: by how much its hea
 Measured on the development sections of Universal Dependencies (https://universaldependencies.org, CC BY-SA 4.0), up to so many
 sentences of each: {_treebanks(figures["heads"]["treebanks"])}.
 """
+
+
+def _masked(share: float) -> str:
+    if not share:
+        return ""
+    return f"in half of the sentences {share:.0%} of the source tokens\nare hidden or replaced, and the encoder has to name them too; "
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:

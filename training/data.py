@@ -71,6 +71,24 @@ def training_pairs(corpus: Path) -> Iterator[Pair]:
                     yield Pair(source, target, english, foreign)
 
 
+LONG, VERY_LONG = 8, 12
+"""English words from which a pair is taken twice, and three times."""
+
+
+def weighted(pairs: list[Pair]) -> list[Pair]:
+    """The pairs, long ones twice and very long ones three times: most of the corpus is short, and text is not.
+
+    >>> pair = Pair("de", "en", "Der alte Hund sah den roten Ball nicht.", "The old dog did not see the red ball.")
+    >>> len(weighted([pair]))
+    2
+    """
+    result = []
+    for pair in pairs:
+        words = len((pair.target if pair.target_language == "en" else pair.source).split())
+        result += [pair] * (1 + (words >= LONG) + (words >= VERY_LONG))
+    return result
+
+
 def joined(pairs: list[Pair], share: float, seed: int = 0) -> list[Pair]:
     """Longer pairs made of two or three of one direction, `share` times as many as there are pairs.
 

@@ -60,7 +60,7 @@ def write_model(work: Path, folder: Path, weights: Path | None = None) -> None:
     state = torch.load(weights or work / "run" / "averaged.pt", map_location="cpu", weights_only=True)
     network.load_state_dict(state)
     folder.mkdir(parents=True, exist_ok=True)
-    network.config.dropout = 0.0
+    network.config.dropout = network.config.attention_dropout = 0.0
     network.generation_config.update(bad_words_ids=[[model.PAD]], exponential_decay_length_penalty=(LONG, 1.1))
     network.half().save_pretrained(folder)
     # Written for its owner alone otherwise; a container runs as somebody else.

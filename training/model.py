@@ -6,11 +6,19 @@ import torch
 from torch import nn
 from transformers import MarianConfig, MarianMTModel
 
-PAD, START, END = 0, 1, 2
+PAD, START, END, MASK = 0, 1, 2, 3
+"""MASK is `<unk>`: as every character can be spelt in bytes, no text contains it."""
 
 
 def build(
-    vocabulary: int, layers: int = 4, width: int = 256, heads: int = 8, dropout: float = 0.1, seed: int = 0
+    vocabulary: int,
+    layers: int = 4,
+    width: int = 256,
+    heads: int = 8,
+    dropout: float = 0.1,
+    seed: int = 0,
+    embedding_std: float = 0.02,
+    attention_dropout: float = 0.0,
 ) -> MarianMTModel:
     """A freshly initialised network; post-norm and sinusoidal positions as in Vaswani et al. 2017, section 3.
 
@@ -19,6 +27,11 @@ def build(
         layers: of the encoder and of the decoder, each.
         width: d_model; the feed-forward layer is four times as wide.
         heads: in each layer; `width / heads` is head_dim.
+        dropout: between the layers.
+        seed: of the weights.
+        embedding_std: of the embeddings. Times the root of the width they should start below the positions' 0.7, or no
+            head learns to look by position.
+        attention_dropout: of the weights after the softmax.
     """
     torch.manual_seed(seed)
     config = MarianConfig(
@@ -32,10 +45,10 @@ def build(
         decoder_ffn_dim=4 * width,
         max_position_embeddings=512,
         dropout=dropout,
-        attention_dropout=0.0,
+        attention_dropout=attention_dropout,
         activation_function="relu",
         scale_embedding=True,
-        init_std=width**-0.5,
+        init_std=embedding_std,
         pad_token_id=PAD,
         bos_token_id=START,
         eos_token_id=END,
@@ -52,22 +65,52 @@ def build(
     return network
 
 
-def loss(network: MarianMTModel, source: torch.Tensor, target: torch.Tensor, smoothing: float) -> torch.Tensor:
-    """Mean cross-entropy of every real target token, in nats, with label smoothing.
+def noised(source: torch.Tensor, share: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Source ids with some of them hidden, and which, in half of the sentences; both (batch, source length)."""
+    words = source > MASK
+    hidden = words & (torch.rand(source.shape, device=source.device) < share)
+    hidden &= torch.rand((len(source), 1), device=source.device) < 0.5
+    what = torch.rand(source.shape, device=source.device)
+    pool = source[words]
+    others = pool[torch.randint(len(pool), source.shape, device=source.device)]
+    read = source.masked_fill(hidden & (what < 0.6), MASK)
+    return torch.where(hidden & (what > 0.8), others, read), hidden
+
+
+def loss(
+    network: MarianMTModel,
+    source: torch.Tensor,
+    target: torch.Tensor,
+    smoothing: float,
+    masked: float = 0.0,
+    masked_weight: float = 0.5,
+) -> torch.Tensor:
+    """Mean cross-entropy of every real target token, in nats, with label smoothing, and that of hidden source tokens.
 
     Args:
         source: (batch, source length) ids, padded with PAD.
         target: (batch, target length) ids `>>xx<< … </s>`, padded with PAD; the decoder reads them shifted by one
             behind `<s>`, so that it learns to name the target language itself.
+        masked: in half of the sentences, the share of source tokens that the encoder has to name from the words around
+            (Devlin et al. 2019, "masked language model"): three in five of them are replaced by MASK, one by another
+            token of the batch, and one is left as it is, so that no token can be sure of itself.
+        masked_weight: of the encoder's loss, beside the decoder's at 1.
     """
     start = target.new_full((len(target), 1), START)
-    states = network.model(
-        input_ids=source,
+    read, hidden = source, None
+    if masked:
+        read, hidden = noised(source, masked)
+    outputs = network.model(
+        input_ids=read,
         attention_mask=source != PAD,
         decoder_input_ids=torch.cat([start, target[:, :-1]], dim=1),
         use_cache=False,
-    ).last_hidden_state
+    )
     real = target != PAD
     # Logits are computed for real tokens only: with 12,000 entries they cost about as much as the layers do.
-    logits = network.lm_head(states[real])  # (real tokens, vocabulary)
-    return nn.functional.cross_entropy(logits.float(), target[real], label_smoothing=smoothing)
+    logits = network.lm_head(outputs.last_hidden_state[real])  # (real tokens, vocabulary)
+    value = nn.functional.cross_entropy(logits.float(), target[real], label_smoothing=smoothing)
+    if hidden is not None and hidden.any():
+        guesses = network.lm_head(outputs.encoder_last_hidden_state[hidden])
+        value = value + masked_weight * nn.functional.cross_entropy(guesses.float(), source[hidden])
+    return value

@@ -1,14 +1,17 @@
-"""The training loop: resumable, seeded, the same on CPU and GPU."""
+"""The training loop: resumable, seeded, the same on CPU and GPU, on a CPU in one process or several."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import socket
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from torch import nn
 from transformers import get_wsd_schedule
 
@@ -33,39 +36,180 @@ class Recipe:
     learning_rate: float = 2e-3
     smoothing: float = 0.1
     dropout: float = 0.1
+    attention_dropout: float = 0.1
+    """Of the weights after the softmax: a head that looks at one token only is often left with nothing."""
+    weight_decay: float = 0.1
+    """Of the matrices inside the layers, times the learning rate."""
     layers: int = 4
     width: int = 256
     heads: int = 8
+    masked: float = 0.0
+    """Share of the source tokens that are hidden in half of the sentences, for the encoder to guess."""
+    embedding_std: float = 0.02
+    """Of the embeddings at first, before they are multiplied by the root of the width; positions have 0.7."""
+    embedding_rate: float = 1.0
+    """The learning rate of embeddings, biases and norms, as a share of that of the matrices."""
     seed: int = 0
     average: int = 1
     """How many weights of the last steps, 25 steps apart, are averaged into the result."""
 
 
-def optimisers(network: nn.Module, recipe: Recipe) -> list[torch.optim.Optimizer]:
+def optimisers(network: nn.Module, recipe: Recipe, team: Team) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the layers, AdamW for embeddings, biases and norms.
 
     Muon (Jordan et al. 2024) orthogonalises each update; scaled to AdamW's update size both share one learning rate.
+    Of several processes each updates its own part of the matrices, because that takes a sixth of a step.
     """
+    matrices, rest = inside_and_rest(network)
+    return [
+        torch.optim.Muon(
+            team.part(matrices),
+            lr=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+            adjust_lr_fn="match_rms_adamw",
+        ),
+        torch.optim.AdamW(
+            rest,
+            lr=recipe.learning_rate * recipe.embedding_rate,
+            betas=(0.9, 0.98),
+            eps=1e-9,
+            weight_decay=0.0,
+            fused=True,
+        ),
+    ]
+
+
+def inside_and_rest(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """The matrices inside the layers, and every other parameter that is trained."""
     matrices, rest = [], []
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
             (matrices if parameter.ndim == 2 and "embed" not in name else rest).append(parameter)
-    return [
-        torch.optim.Muon(matrices, lr=recipe.learning_rate, weight_decay=0.01, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(rest, lr=recipe.learning_rate, betas=(0.9, 0.98), eps=1e-9, weight_decay=0.0, fused=True),
-    ]
+    return matrices, rest
 
 
-def train(packed: Packed, vocabulary: int, recipe: Recipe, folder: Path, device: str = "cpu", save_every: int = 250):
+@dataclass(frozen=True, slots=True)
+class Team:
+    """The processes that train together; each has the whole network and reads its share of every batch."""
+
+    rank: int = 0
+    size: int = 1
+
+    def part(self, things: list) -> list:
+        return things[self.rank :: self.size]
+
+    def sum(self, tensors: list[torch.Tensor]) -> None:
+        """Replaces every tensor by its sum over the processes, the same bits in each."""
+        if self.size > 1:
+            flat = torch.cat([tensor.view(-1) for tensor in tensors])
+            dist.all_reduce(flat)
+            for tensor, summed in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+                tensor.copy_(summed.view_as(tensor))
+
+    def share_updates(self, matrices: list[nn.Parameter]) -> None:
+        """Gives every process the matrices that the others updated."""
+        if self.size > 1:
+            with torch.no_grad():
+                for other in range(self.size):
+                    if other != self.rank:
+                        for matrix in matrices[other :: self.size]:
+                            matrix.zero_()
+                self.sum([matrix.data for matrix in matrices])
+
+    def gathered(self, state: dict) -> dict | None:
+        """One optimiser state of the processes' parts, as one process would have it; in the others None."""
+        if self.size == 1:
+            return state
+        states = [None] * self.size if self.rank == 0 else None
+        dist.gather_object(state, states)
+        if states is None:
+            return None
+        count = sum(len(each["param_groups"][0]["params"]) for each in states)
+        merged = {
+            rank + index * self.size: value
+            for rank, each in enumerate(states)
+            for index, value in each["state"].items()
+        }
+        return {
+            "state": dict(sorted(merged.items())),
+            "param_groups": [states[0]["param_groups"][0] | {"params": list(range(count))}],
+        }
+
+    def own(self, state: dict) -> dict:
+        """This process's part of such a state."""
+        group = state["param_groups"][0]
+        mine = self.part(group["params"])
+        return {
+            "state": {index: state["state"][whole] for index, whole in enumerate(mine) if whole in state["state"]},
+            "param_groups": [group | {"params": list(range(len(mine)))}],
+        }
+
+
+def train(
+    packed: Packed,
+    vocabulary: int,
+    recipe: Recipe,
+    folder: Path,
+    device: str = "cpu",
+    processes: int = 1,
+    save_every: int = 250,
+) -> None:
     """Trains, or goes on from `folder/checkpoint.pt` where there is one; the result is `folder/averaged.pt`.
 
     Prints a line every 50 steps: loss (nats per token, smoothed), pairs a second, minutes left.
+
+    Args:
+        packed: the pairs.
+        vocabulary: entries of the vocabulary.
+        recipe: what decides how the training goes.
+        folder: for checkpoints and the result.
+        device: "cpu" or "cuda".
+        processes: how many share each batch, on a CPU one for each core. The batches and their order are those of one
+            process; dropout differs.
+        save_every: steps between checkpoints.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2))
-    network = model.build(vocabulary, recipe.layers, recipe.width, recipe.heads, recipe.dropout, recipe.seed)
+    if processes == 1:
+        _work(0, 1, 0, packed, vocabulary, recipe, folder, device, save_every)
+    else:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        torch.multiprocessing.spawn(
+            _work, (processes, port, packed, vocabulary, recipe, folder, device, save_every), nprocs=processes
+        )
+    average(folder, [recipe.steps - AVERAGE_EVERY * back for back in range(recipe.average)])
+
+
+def _work(
+    rank: int,
+    size: int,
+    port: int,
+    packed: Packed,
+    vocabulary: int,
+    recipe: Recipe,
+    folder: Path,
+    device: str,
+    save_every: int,
+) -> None:
+    team = Team(rank, size)
+    if size > 1:
+        torch.set_num_threads(max(1, torch.get_num_threads() // size))
+        dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=size)
+    network = model.build(
+        vocabulary,
+        recipe.layers,
+        recipe.width,
+        recipe.heads,
+        recipe.dropout,
+        recipe.seed,
+        recipe.embedding_std,
+        recipe.attention_dropout,
+    )
     network.to(device).train()
-    optimiser_list = optimisers(network, recipe)
+    optimiser_list = optimisers(network, recipe, team)
+    matrices, rest = inside_and_rest(network)
     schedulers = [
         get_wsd_schedule(
             optimiser,
@@ -81,8 +225,11 @@ def train(packed: Packed, vocabulary: int, recipe: Recipe, folder: Path, device:
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
-        for optimiser, saved in zip(optimiser_list, state["optimisers"], strict=True):
-            optimiser.load_state_dict(saved)
+        muon, adam = state["optimisers"]
+        optimiser_list[0].load_state_dict(team.own(muon))
+        optimiser_list[1].load_state_dict(adam)
+        # A checkpoint brings its own; the recipe's counts.
+        optimiser_list[0].param_groups[0]["weight_decay"] = recipe.weight_decay
         step = state["step"]
         for scheduler in schedulers:
             # The schedule is a function of the step alone, so it needs no state of its own.
@@ -91,40 +238,52 @@ def train(packed: Packed, vocabulary: int, recipe: Recipe, folder: Path, device:
                 group["lr"] = rate * scheduler.lr_lambdas[0](step)
 
     def save() -> None:
-        state = {
-            "network": network.state_dict(),
-            "optimisers": [optimiser.state_dict() for optimiser in optimiser_list],
-            "step": step,
-        }
-        partial = checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(checkpoint)
+        muon = team.gathered(optimiser_list[0].state_dict())
+        if team.rank == 0:
+            state = {
+                "network": network.state_dict(),
+                "optimisers": [muon, optimiser_list[1].state_dict()],
+                "step": step,
+            }
+            partial = checkpoint.with_suffix(".partial")
+            torch.save(state, partial)
+            partial.replace(checkpoint)
 
+    starter = os.getppid()
     epoch, plan = -1, []
     smooth, pairs, since = None, 0, time.perf_counter()
     first_epoch_batches = len(batches(packed, recipe.batch_tokens, recipe.seed))
     while step < recipe.steps:
+        if size > 1 and os.getppid() != starter:
+            # Who ended the command, by whatever signal, meant these processes too.
+            return
         # Epochs differ by a batch or so in how many batches they hold; the first one's number places every step, so
         # that a resumed run sees the batches that an uninterrupted one would.
         now, within = divmod(step, first_epoch_batches)
         if now != epoch:
             epoch, plan = now, batches(packed, recipe.batch_tokens, recipe.seed + now)
-        rows = plan[within % len(plan)]
-        torch.manual_seed(recipe.seed * 1_000_003 + step)
+        whole = plan[within % len(plan)]
+        # A batch of fewer pairs than processes is read by all of them, which changes nothing.
+        rows = team.part(whole) if len(whole) >= team.size else whole
+        torch.manual_seed(recipe.seed * 1_000_003 + step + 500_000_009 * team.rank)
         source = torch.from_numpy(padded(packed.source, packed.source_starts, rows, 4, model.PAD)).to(device)
         target = torch.from_numpy(padded(packed.target, packed.target_starts, rows, 4, model.PAD)).to(device)
         with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
-            value = model.loss(network, source, target, recipe.smoothing)
+            value = model.loss(network, source, target, recipe.smoothing, recipe.masked)
         value.backward()
+        gradients = [parameter.grad for parameter in (*matrices, *rest)]
+        torch._foreach_mul_(gradients, 1 / team.size)
+        team.sum(gradients)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         for optimiser, scheduler in zip(optimiser_list, schedulers, strict=True):
             optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
             scheduler.step()
+        network.zero_grad(set_to_none=True)
+        team.share_updates(matrices)
         step += 1
-        pairs += len(rows)
+        pairs += len(whole)
         smooth = value.item() if smooth is None else 0.98 * smooth + 0.02 * value.item()
-        if step % 50 == 0:
+        if step % 50 == 0 and team.rank == 0:
             seconds = time.perf_counter() - since
             minutes = (recipe.steps - step) * seconds / 50 / 60
             print(
@@ -138,11 +297,14 @@ def train(packed: Packed, vocabulary: int, recipe: Recipe, folder: Path, device:
         if step == recipe.steps - recipe.decay:
             # From here a later, longer run can go on as if this one had never ended.
             save()
-            shutil.copy(checkpoint, folder / "stable.pt")
+            if team.rank == 0:
+                shutil.copy(checkpoint, folder / "stable.pt")
         left = recipe.steps - step
-        if left < recipe.average * AVERAGE_EVERY and left % AVERAGE_EVERY == 0:
+        if team.rank == 0 and left < recipe.average * AVERAGE_EVERY and left % AVERAGE_EVERY == 0:
             torch.save(network.state_dict(), folder / f"weights-{step:07d}.pt")
-    average(folder, [recipe.steps - AVERAGE_EVERY * back for back in range(recipe.average)])
+    if size > 1:
+        dist.barrier()
+        dist.destroy_process_group()
 
 
 def average(folder: Path, steps: list[int]) -> Path:
