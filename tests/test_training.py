@@ -406,6 +406,8 @@ def trained(folder: Path, packed: Packed, *, steps: int = 6, processes: int = 1)
         layers=1,
         width=32,
         heads=2,
+        masked=0.0,
+        average=1,
     )
     train(packed, 90, recipe, folder, processes=processes, save_every=3)
     return torch.load(folder / "averaged.pt", weights_only=True)

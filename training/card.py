@@ -93,7 +93,10 @@ sentences of each: {_treebanks(figures["heads"]["treebanks"])}.
 def _masked(share: float) -> str:
     if not share:
         return ""
-    return f"in half of the sentences {share:.0%} of the source tokens\nare hidden or replaced, and the encoder has to name them too; "
+    return (
+        f"until the rate falls {share:.0%} of the source tokens\n"
+        "are hidden or replaced in half of the sentences, and the encoder has to name them too; "
+    )
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:

@@ -29,13 +29,13 @@ class Recipe:
     a run can be lengthened or ended from any checkpoint of its stable part.
     """
 
-    steps: int = 6000
-    warmup: int = 300
-    decay: int = 2000
-    batch_tokens: int = 6144
+    steps: int = 4300
+    warmup: int = 150
+    decay: int = 1250
+    batch_tokens: int = 4096
     learning_rate: float = 2e-3
     smoothing: float = 0.1
-    dropout: float = 0.1
+    dropout: float = 0.05
     attention_dropout: float = 0.1
     """Of the weights after the softmax: a head that looks at one token only is often left with nothing."""
     weight_decay: float = 0.1
@@ -43,14 +43,15 @@ class Recipe:
     layers: int = 4
     width: int = 256
     heads: int = 8
-    masked: float = 0.0
-    """Share of the source tokens that are hidden in half of the sentences, for the encoder to guess."""
+    masked: float = 0.2
+    """Share of the source tokens that are hidden in half of the sentences, for the encoder to guess; until the learning
+    rate falls. What follows is trained on text as it is."""
     embedding_std: float = 0.02
     """Of the embeddings at first, before they are multiplied by the root of the width; positions have 0.7."""
-    embedding_rate: float = 1.0
+    embedding_rate: float = 0.5
     """The learning rate of embeddings, biases and norms, as a share of that of the matrices."""
     seed: int = 0
-    average: int = 1
+    average: int = 5
     """How many weights of the last steps, 25 steps apart, are averaged into the result."""
 
 
@@ -269,7 +270,8 @@ def _work(
         source = torch.from_numpy(padded(packed.source, packed.source_starts, rows, 4, model.PAD)).to(device)
         target = torch.from_numpy(padded(packed.target, packed.target_starts, rows, 4, model.PAD)).to(device)
         with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
-            value = model.loss(network, source, target, recipe.smoothing, recipe.masked)
+            masked = recipe.masked if step < recipe.steps - recipe.decay else 0.0
+            value = model.loss(network, source, target, recipe.smoothing, masked)
         value.backward()
         gradients = [parameter.grad for parameter in (*matrices, *rest)]
         torch._foreach_mul_(gradients, 1 / team.size)
