@@ -212,6 +212,9 @@ def test_beams_say_what_they_looked_at(bundled: Model) -> None:
     end = bundled.network.config.eos_token_id
     going_on = [one for one in first if one.ids[0] != end]
     assert [one.state for one in going_on] == ["kept"] * 3 + ["dropped"] * (len(going_on) - 3)
+    for place, one in enumerate(first):
+        if one.ids[0] == end:  # only what ends among the best as many as there are beams is an answer
+            assert one.state == ("finished" if place < 3 else "dropped")
     kept = [one for one in first if one.state == "kept"]
     for one in second:
         assert one.parent is not None and one.ids[:-1] == kept[one.parent].ids

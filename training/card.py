@@ -42,6 +42,7 @@ Sentence pairs from Tatoeba (https://tatoeba.org), CC BY 2.0 FR, by their contri
 Chinese selection via www.manythings.org/anki. Changes: normalised, deduplicated, filtered; Chinese converted to
 Simplified. The weights are offered under CC BY 2.0 with the same attribution.
 The sentences that the app shows as examples, and their plain translations, were taken out of the training data.
+For training, long pairs were taken two or three times, and pairs joined from two or three were added.
 The pairs are volunteers' work: some are wrong, and the model has learned what they say, common names and clichés included.
 
 ## Recipe

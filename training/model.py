@@ -29,8 +29,7 @@ def build(
         heads: in each layer; `width / heads` is head_dim.
         dropout: between the layers.
         seed: of the weights.
-        embedding_std: of the embeddings. Times the root of the width they should start below the positions' 0.7, or no
-            head learns to look by position.
+        embedding_std: of the embeddings; times the root of the width it is set against the positions' 0.7.
         attention_dropout: of the weights after the softmax.
     """
     torch.manual_seed(seed)

@@ -37,7 +37,7 @@ class Recipe:
     smoothing: float = 0.1
     dropout: float = 0.05
     attention_dropout: float = 0.1
-    """Of the weights after the softmax: a head that looks at one token only is often left with nothing."""
+    """Of the weights after the softmax."""
     weight_decay: float = 0.1
     """Of the matrices inside the layers, times the learning rate."""
     layers: int = 4
