@@ -55,20 +55,30 @@ class Recipe:
     """How many weights of the last steps, 25 steps apart, are averaged into the result."""
 
 
-def optimisers(network: nn.Module, recipe: Recipe, team: Team) -> list[torch.optim.Optimizer]:
+def optimisers(network: nn.Module, recipe: Recipe, processes: int = 1) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the layers, AdamW for embeddings, biases and norms.
 
     Muon (Jordan et al. 2024) orthogonalises each update; scaled to AdamW's update size both share one learning rate.
-    Of several processes each updates its own part of the matrices, because that takes a sixth of a step.
+    Of several processes each updates a part of the matrices, because that takes a sixth of a step.
     """
-    matrices, rest = inside_and_rest(network)
+    matrices, rest = [], []
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            (matrices if parameter.ndim == 2 and "embed" not in name else rest).append(parameter)
+    for_matrices = {
+        "lr": recipe.learning_rate,
+        "weight_decay": recipe.weight_decay,
+        "adjust_lr_fn": "match_rms_adamw",
+    }
+    if processes == 1:
+        muon = torch.optim.Muon(matrices, **for_matrices)
+    else:
+        # Imported here, because the module warns of what PyTorch has deprecated in itself.
+        from torch.distributed.optim import ZeroRedundancyOptimizer
+
+        muon = ZeroRedundancyOptimizer(matrices, torch.optim.Muon, **for_matrices)
     return [
-        torch.optim.Muon(
-            team.part(matrices),
-            lr=recipe.learning_rate,
-            weight_decay=recipe.weight_decay,
-            adjust_lr_fn="match_rms_adamw",
-        ),
+        muon,
         torch.optim.AdamW(
             rest,
             lr=recipe.learning_rate * recipe.embedding_rate,
@@ -78,72 +88,6 @@ def optimisers(network: nn.Module, recipe: Recipe, team: Team) -> list[torch.opt
             fused=True,
         ),
     ]
-
-
-def inside_and_rest(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """The matrices inside the layers, and every other parameter that is trained."""
-    matrices, rest = [], []
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            (matrices if parameter.ndim == 2 and "embed" not in name else rest).append(parameter)
-    return matrices, rest
-
-
-@dataclass(frozen=True, slots=True)
-class Team:
-    """The processes that train together; each has the whole network and reads its share of every batch."""
-
-    rank: int = 0
-    size: int = 1
-
-    def part(self, things: list) -> list:
-        return things[self.rank :: self.size]
-
-    def sum(self, tensors: list[torch.Tensor]) -> None:
-        """Replaces every tensor by its sum over the processes, the same bits in each."""
-        if self.size > 1:
-            flat = torch.cat([tensor.view(-1) for tensor in tensors])
-            dist.all_reduce(flat)
-            for tensor, summed in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
-                tensor.copy_(summed.view_as(tensor))
-
-    def share_updates(self, matrices: list[nn.Parameter]) -> None:
-        """Gives every process the matrices that the others updated."""
-        if self.size > 1:
-            with torch.no_grad():
-                for other in range(self.size):
-                    if other != self.rank:
-                        for matrix in matrices[other :: self.size]:
-                            matrix.zero_()
-                self.sum([matrix.data for matrix in matrices])
-
-    def gathered(self, state: dict) -> dict | None:
-        """One optimiser state of the processes' parts, as one process would have it; in the others None."""
-        if self.size == 1:
-            return state
-        states = [None] * self.size if self.rank == 0 else None
-        dist.gather_object(state, states)
-        if states is None:
-            return None
-        count = sum(len(each["param_groups"][0]["params"]) for each in states)
-        merged = {
-            rank + index * self.size: value
-            for rank, each in enumerate(states)
-            for index, value in each["state"].items()
-        }
-        return {
-            "state": dict(sorted(merged.items())),
-            "param_groups": [states[0]["param_groups"][0] | {"params": list(range(count))}],
-        }
-
-    def own(self, state: dict) -> dict:
-        """This process's part of such a state."""
-        group = state["param_groups"][0]
-        mine = self.part(group["params"])
-        return {
-            "state": {index: state["state"][whole] for index, whole in enumerate(mine) if whole in state["state"]},
-            "param_groups": [group | {"params": list(range(len(mine)))}],
-        }
 
 
 def train(
@@ -194,7 +138,6 @@ def _work(
     device: str,
     save_every: int,
 ) -> None:
-    team = Team(rank, size)
     if size > 1:
         torch.set_num_threads(max(1, torch.get_num_threads() // size))
         dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=size)
@@ -209,8 +152,8 @@ def _work(
         recipe.attention_dropout,
     )
     network.to(device).train()
-    optimiser_list = optimisers(network, recipe, team)
-    matrices, rest = inside_and_rest(network)
+    optimiser_list = optimisers(network, recipe, size)
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     schedulers = [
         get_wsd_schedule(
             optimiser,
@@ -226,9 +169,8 @@ def _work(
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
-        muon, adam = state["optimisers"]
-        optimiser_list[0].load_state_dict(team.own(muon))
-        optimiser_list[1].load_state_dict(adam)
+        for optimiser, saved in zip(optimiser_list, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
         # A checkpoint brings its own; the recipe's counts.
         optimiser_list[0].param_groups[0]["weight_decay"] = recipe.weight_decay
         step = state["step"]
@@ -239,11 +181,12 @@ def _work(
                 group["lr"] = rate * scheduler.lr_lambdas[0](step)
 
     def save() -> None:
-        muon = team.gathered(optimiser_list[0].state_dict())
-        if team.rank == 0:
+        if size > 1:
+            optimiser_list[0].consolidate_state_dict(to=0)
+        if rank == 0:
             state = {
                 "network": network.state_dict(),
-                "optimisers": [muon, optimiser_list[1].state_dict()],
+                "optimisers": [optimiser.state_dict() for optimiser in optimiser_list],
                 "step": step,
             }
             partial = checkpoint.with_suffix(".partial")
@@ -265,27 +208,25 @@ def _work(
             epoch, plan = now, batches(packed, recipe.batch_tokens, recipe.seed + now)
         whole = plan[within % len(plan)]
         # A batch of fewer pairs than processes is read by all of them, which changes nothing.
-        rows = team.part(whole) if len(whole) >= team.size else whole
-        torch.manual_seed(recipe.seed * 1_000_003 + step + 500_000_009 * team.rank)
+        rows = whole[rank::size] if len(whole) >= size else whole
+        torch.manual_seed(recipe.seed * 1_000_003 + step + 500_000_009 * rank)
         source = torch.from_numpy(padded(packed.source, packed.source_starts, rows, 4, model.PAD)).to(device)
         target = torch.from_numpy(padded(packed.target, packed.target_starts, rows, 4, model.PAD)).to(device)
         with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
             masked = recipe.masked if step < recipe.steps - recipe.decay else 0.0
             value = model.loss(network, source, target, recipe.smoothing, masked)
         value.backward()
-        gradients = [parameter.grad for parameter in (*matrices, *rest)]
-        torch._foreach_mul_(gradients, 1 / team.size)
-        team.sum(gradients)
+        if size > 1:
+            average_gradients(trained, size)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         for optimiser, scheduler in zip(optimiser_list, schedulers, strict=True):
             optimiser.step()
             scheduler.step()
         network.zero_grad(set_to_none=True)
-        team.share_updates(matrices)
         step += 1
         pairs += len(whole)
         smooth = value.item() if smooth is None else 0.98 * smooth + 0.02 * value.item()
-        if step % 50 == 0 and team.rank == 0:
+        if step % 50 == 0 and rank == 0:
             seconds = time.perf_counter() - since
             minutes = (recipe.steps - step) * seconds / 50 / 60
             print(
@@ -299,14 +240,23 @@ def _work(
         if step == recipe.steps - recipe.decay:
             # From here a later, longer run can go on as if this one had never ended.
             save()
-            if team.rank == 0:
+            if rank == 0:
                 shutil.copy(checkpoint, folder / "stable.pt")
         left = recipe.steps - step
-        if team.rank == 0 and left < recipe.average * AVERAGE_EVERY and left % AVERAGE_EVERY == 0:
+        if rank == 0 and left < recipe.average * AVERAGE_EVERY and left % AVERAGE_EVERY == 0:
             torch.save(network.state_dict(), folder / f"weights-{step:07d}.pt")
     if size > 1:
         dist.barrier()
         dist.destroy_process_group()
+
+
+def average_gradients(parameters: list[nn.Parameter], processes: int) -> None:
+    """Gives every process the mean of all their gradients, the same bits in each, in one message."""
+    gradients = [parameter.grad for parameter in parameters]
+    flat = torch.cat([gradient.view(-1) for gradient in gradients]).div_(processes)
+    dist.all_reduce(flat)
+    for gradient, mean in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
 
 
 def average(folder: Path, steps: list[int]) -> Path:
