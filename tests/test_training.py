@@ -17,8 +17,9 @@ from attnviz.maps import AttentionMap
 from attnviz.models import Model
 from attnviz.tokens import Token
 from training import alignment, checks, evaluate, model, relations
-from training.data import Packed, is_example
-from training.export import export
+from training.crossentropy import projected_cross_entropy
+from training.data import Packed, batches, is_example, padded
+from training.export import export, write_model
 from training.findings import heads_file, layer_shows
 from training.relations import Instances, Word, by_unit, read_conllu, units
 from training.train import Recipe, train
@@ -336,7 +337,7 @@ def small_work(tmp_path: Path) -> tuple[Path, Path]:
     tokenizer = train_tokenizer(words * 5, 420)
     tokenizer.save(str(work / "tokenizer.json"))
     recipe = Recipe(steps=1, layers=2, width=16, heads=2)
-    (work / "run" / "recipe.json").write_text(json.dumps(asdict(recipe)))
+    (work / "run" / "recipe.json").write_text(json.dumps([asdict(recipe)]))
     network = model.build(tokenizer.get_vocab_size(), 2, 16, 2)
     torch.save(network.state_dict(), work / "run" / "averaged.pt")
     return corpus, work
@@ -407,6 +408,7 @@ def trained(folder: Path, packed: Packed, *, steps: int = 6, processes: int = 1)
         width=32,
         heads=2,
         masked=0.0,
+        masked_at_last=0.0,
         average=1,
     )
     train(packed, 90, recipe, folder, processes=processes, save_every=3)
@@ -461,6 +463,65 @@ def test_an_interrupted_training_ends_where_an_unbroken_one_does(tmp_path: Path,
     resumed = trained(tmp_path / "broken", few_pairs)
     for name, value in unbroken.items():
         torch.testing.assert_close(value, resumed[name], rtol=0, atol=0)
+
+
+def test_a_run_can_begin_with_the_weights_of_another(small_work: tuple[Path, Path], tmp_path: Path) -> None:
+    """What `export` left is enough: nothing else is kept of a run between machines."""
+    work, bundle = small_work[1], tmp_path / "bundle"
+    write_model(work, bundle)
+    first = {"steps": 1, "said": "by the first run"}
+    (bundle / "recipe.json").write_text(json.dumps([first]))
+    recipe = Recipe(steps=2, warmup=1, decay=1, batch_tokens=60, layers=2, width=16, heads=2, average=1)
+    still = replace(recipe, learning_rate=0.0)
+    vocabulary = attnviz.load(bundle, device="cpu").network.config.vocab_size
+    tokens = np.array([20, 21, 22, model.END] * 2, dtype=np.uint16)
+    packed = Packed(tokens, np.array([0, 4, 8]), tokens, np.array([0, 4, 8]))
+
+    train(packed, vocabulary, still, tmp_path / "run", start=bundle)
+    begun = torch.load(tmp_path / "run" / "averaged.pt", weights_only=True)
+    ended = torch.load(work / "run" / "averaged.pt", weights_only=True)
+    for name, value in ended.items():
+        torch.testing.assert_close(begun[name], value, rtol=1e-3, atol=1e-4)  # the file has half precision
+    recipes = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    assert recipes == [first, asdict(still)]
+
+    # Gone on with by the same command or without naming the start, it still says where it comes from.
+    train(packed, vocabulary, replace(still, steps=3), tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "recipe.json").read_text())[0] == first
+
+    with pytest.raises(ValueError, match="does not hold the weights of a network with 1 layers, width 16"):
+        train(packed, vocabulary, replace(recipe, layers=1), tmp_path / "other", start=bundle)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("count", [1, 64, 150])
+def test_the_projected_cross_entropy_is_that_of_torch(count: int, smoothing: float) -> None:
+    """Value and gradients; more rows than are worked on at once, and fewer."""
+    generator = torch.Generator().manual_seed(0)
+    states = torch.randn((count, 16), generator=generator)
+    weight = torch.randn((90, 16), generator=generator)
+    target = torch.randint(90, (count,), generator=generator)
+    results = []
+    for loss in (
+        projected_cross_entropy,
+        lambda s, w, t, e: torch.nn.functional.cross_entropy(s @ w.T, t, label_smoothing=e),
+    ):
+        s, w = states.clone().requires_grad_(), weight.clone().requires_grad_()
+        value = loss(s, w, target, smoothing)
+        (3 * value).backward()
+        results.append((value, s.grad, w.grad))
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_batches_hold_each_pair_once_and_hardly_any_padding(few_pairs: Packed) -> None:
+    plan = batches(few_pairs, 40, seed=3)
+    assert sorted(np.concatenate(plan).tolist()) == list(range(len(few_pairs)))
+    for rows in plan:
+        lengths = np.diff(few_pairs.target_starts)[rows]
+        assert len(set(lengths.tolist())) == 1
+        assert len(rows) * max(lengths.max(), np.diff(few_pairs.source_starts)[rows].max()) <= 40
+        assert (padded(few_pairs.target, few_pairs.target_starts, rows, model.PAD) != model.PAD).all()
 
 
 def test_the_loss_is_that_of_transformers() -> None:

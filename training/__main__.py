@@ -24,6 +24,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves PyTorch's choice")
     parser.add_argument("--processes", type=int, default=1, help="of the training; on a CPU one for each core is best")
 
+    parser.add_argument("--start", type=Path, help="an exported folder whose weights a new training begins with")
+
     import torch
 
     from training.train import Recipe
@@ -69,7 +71,7 @@ def run_train(options: argparse.Namespace, recipe) -> None:
     from training.train import train
 
     packed = Packed.open(options.work / "packed.npz")
-    train(packed, VOCABULARY, recipe, options.work / "run", options.device, options.processes)
+    train(packed, VOCABULARY, recipe, options.work / "run", options.device, options.processes, start=options.start)
 
 
 def run_evaluate(options: argparse.Namespace, recipe) -> None:

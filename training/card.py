@@ -11,14 +11,15 @@ BEAM_NAMES = {"beam1": "greedy", "beam4": "beam 4"}
 LOOK_NAMES = {"to_dependent": "From the head to its dependent", "to_head": "From the dependent to its head"}
 
 
-def model_card(recipe: dict, figures: dict, heads: dict) -> str:
+def model_card(recipes: list[dict], figures: dict, heads: dict) -> str:
     """The text of MODEL_CARD.md.
 
     Args:
-        recipe: `Recipe` as a dictionary.
+        recipes: a `Recipe` as a dictionary for each run; each began with the weights of the one before.
         figures: what `training.evaluate.evaluate` returned.
         heads: the content of heads.json.
     """
+    recipe = recipes[-1]
     return f"""---
 license: cc-by-2.0
 language: [de, nl, zh, en]
@@ -47,11 +48,8 @@ The pairs are volunteers' work: some are wrong, and the model has learned what t
 
 ## Recipe
 
-{recipe["steps"]:,} steps of about {recipe["batch_tokens"]:,} tokens (padding included), {recipe["warmup"]} of warm-up, the last {recipe["decay"]:,} with a falling rate (1 - √);
-peak rate {recipe["learning_rate"]:g}: Muon for the matrices inside the layers (weight decay {recipe["weight_decay"]:g}), AdamW at {recipe["embedding_rate"]:g} times that rate
-for the rest; label smoothing {recipe["smoothing"]:g}, dropout {recipe["dropout"]:g}, of attention weights {recipe["attention_dropout"]:g}; {_masked(recipe["masked"])}bfloat16 autocast;
-{"the last weights" if recipe["average"] == 1 else f"the mean of the last {recipe['average']} weights, 25 steps apart"}; seed {recipe["seed"]}. No attention was supervised or arranged.
-`training/` makes it again: see `training/README.md`.
+{_recipe(recipes)}
+No attention was supervised or arranged. `training/` makes it again: see `training/README.md`.
 
 ## Translations
 
@@ -91,12 +89,39 @@ sentences of each: {_treebanks(figures["heads"]["treebanks"])}.
 """
 
 
-def _masked(share: float) -> str:
+def _recipe(recipes: list[dict]) -> str:
+    if len(recipes) == 1:
+        return f"{_run(recipes[0])}."
+    runs = [f"{number}. {_run(recipe)}." for number, recipe in enumerate(recipes, start=1)]
+    return "\n".join(
+        [f"Trained in {len(recipes)} runs, each from the weights that the one before it ended with:\n", *runs, ""]
+    )
+
+
+def _run(recipe: dict) -> str:
+    return (
+        f"{recipe['steps']:,} steps of about {recipe['batch_tokens']:,} tokens, {recipe['warmup']} of warm-up, the last "
+        f"{recipe['decay']:,} with a falling rate (1 - √); peak rate {recipe['learning_rate']:g}: Muon for the matrices inside "
+        f"the layers (weight decay {recipe['weight_decay']:g}), AdamW at {recipe['embedding_rate']:g} times that rate for the "
+        f"rest; label smoothing {recipe['smoothing']:g}, dropout {recipe['dropout']:g}, of attention weights "
+        f"{recipe['attention_dropout']:g}; {_masked(recipe)}bfloat16 autocast; "
+        + (
+            "the last weights"
+            if recipe["average"] == 1
+            else f"the mean of the last {recipe['average']} weights, 25 steps apart"
+        )
+        + f"; seed {recipe['seed']}"
+    )
+
+
+def _masked(recipe: dict) -> str:
+    share, at_last = recipe["masked"], recipe["masked_at_last"]
     if not share:
         return ""
     return (
-        f"until the rate falls {share:.0%} of the source tokens\n"
-        "are hidden or replaced in half of the sentences, and the encoder has to name them too; "
+        f"until the rate falls {share:.0%} of the source tokens are hidden or replaced in half of the sentences "
+        f"({f'then {at_last:.0%}' if at_last else 'then none'}), and the encoder has to name them too, for "
+        f"{recipe['masked_weight']:g} times the translation's loss; "
     )
 
 

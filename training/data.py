@@ -160,21 +160,19 @@ def _concatenate(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     return np.fromiter((i for row in rows for i in row), dtype=np.uint16, count=int(starts[-1])), starts
 
 
-def batches(packed: Packed, tokens: int, seed: int, multiple: int = 4) -> list[np.ndarray]:
-    """One epoch's batches: indices of pairs with the same padded lengths, about `tokens` target tokens each, shuffled.
+def batches(packed: Packed, tokens: int, seed: int) -> list[np.ndarray]:
+    """One epoch's batches: indices of pairs of one target length and about the same source length, shuffled.
 
-    Lengths are rounded up to `multiple`, so that few different shapes occur and little of a batch is padding.
+    Each has about `tokens` tokens on its longer side. 1 % of them is padding; with lengths rounded up to multiples of
+    four, for fewer different shapes, 11 % was.
     """
     random = np.random.default_rng(seed)
-    source = -(-np.diff(packed.source_starts) // multiple) * multiple
-    target = -(-np.diff(packed.target_starts) // multiple) * multiple
+    source, target = np.diff(packed.source_starts), np.diff(packed.target_starts)
     order = random.permutation(len(packed))
     order = order[np.lexsort((source[order], target[order]))]
     result, start = [], 0
     while start < len(order):
-        longest_target = target[order[start]]
-        stop = start
-        longest_source = 0
+        stop, longest_target, longest_source = start, target[order[start]], 0
         while stop < len(order) and target[order[stop]] == longest_target:
             longest_source = max(longest_source, source[order[stop]])
             if (stop - start + 1) * max(longest_target, longest_source) > tokens and stop > start:
@@ -186,11 +184,10 @@ def batches(packed: Packed, tokens: int, seed: int, multiple: int = 4) -> list[n
     return result
 
 
-def padded(flat: np.ndarray, starts: np.ndarray, rows: np.ndarray, multiple: int, pad: int) -> np.ndarray:
-    """The chosen rows as one (rows, length) int64 array, padded to a multiple of `multiple`."""
+def padded(flat: np.ndarray, starts: np.ndarray, rows: np.ndarray, pad: int) -> np.ndarray:
+    """The chosen rows as one (rows, greatest length) int64 array."""
     lengths = starts[rows + 1] - starts[rows]
-    length = -(-int(lengths.max()) // multiple) * multiple
-    out = np.full((len(rows), length), pad, dtype=np.int64)
+    out = np.full((len(rows), int(lengths.max())), pad, dtype=np.int64)
     for i, row in enumerate(rows):
         out[i, : lengths[i]] = flat[starts[row] : starts[row + 1]]
     return out

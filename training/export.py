@@ -23,7 +23,7 @@ was answered up to the limit of whoever asked.
 
 
 def export(work: Path, bundle: Path, weights: Path | None = None) -> None:
-    """Writes `bundle/`: the model, and the heads.json and MODEL_CARD.md with what `evaluate` measured of it.
+    """Writes `bundle/`: the model, recipe.json, and heads.json and MODEL_CARD.md with what `evaluate` measured of it.
 
     Args:
         work: the training folder with tokenizer.json, run/recipe.json, run/averaged.pt, figures.json and heads.json.
@@ -42,10 +42,11 @@ def export(work: Path, bundle: Path, weights: Path | None = None) -> None:
         if measured[name].get("weights") != fingerprint(draft / WEIGHTS):
             what = "was measured on other weights" if measured[name] else "is missing"
             raise ValueError(f"{path} {what}; run `python -m training evaluate` with the same --work, then export")
-    recipe = json.loads((work / "run" / "recipe.json").read_text())
+    recipes = work / "run" / "recipe.json"
     shutil.copytree(draft, bundle, dirs_exist_ok=True)
     shutil.copy(work / NAME, bundle / NAME)
-    card = model_card(recipe, measured["figures.json"], measured[NAME])
+    shutil.copy(recipes, bundle / recipes.name)
+    card = model_card(json.loads(recipes.read_text()), measured["figures.json"], measured[NAME])
     (bundle / "MODEL_CARD.md").write_text(card, encoding="utf-8")
 
 
@@ -54,7 +55,7 @@ def write_model(work: Path, folder: Path, weights: Path | None = None) -> None:
 
     The same weights give the same bytes, so that a measurement can name the file that it belongs to.
     """
-    recipe = json.loads((work / "run" / "recipe.json").read_text())
+    recipe = json.loads((work / "run" / "recipe.json").read_text())[-1]
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
     network = model.build(tokenizer.get_vocab_size(), recipe["layers"], recipe["width"], recipe["heads"])
     state = torch.load(weights or work / "run" / "averaged.pt", map_location="cpu", weights_only=True)

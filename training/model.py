@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from transformers import MarianConfig, MarianMTModel
+
+from training.crossentropy import projected_cross_entropy
 
 PAD, START, END, MASK = 0, 1, 2, 3
 """MASK is `<unk>`: as every character can be spelt in bytes, no text contains it."""
@@ -64,6 +69,26 @@ def build(
     return network
 
 
+def read(network: MarianMTModel, path: Path) -> None:
+    """Gives the network the weights of an exported `model.safetensors`.
+
+    Raises:
+        ValueError: the file is of a network of another shape.
+    """
+    state = load_file(path)
+    # What shares its memory with the embeddings, and the positions, which are computed, are not in the file.
+    left_out = ("embed_tokens.weight", "embed_positions.weight", "lm_head.weight")
+    expected = {name: value.shape for name, value in network.state_dict().items() if not name.endswith(left_out)}
+    if {name: value.shape for name, value in state.items()} != expected:
+        config = network.config
+        raise ValueError(
+            f"{path} does not hold the weights of a network with {config.encoder_layers} layers, width "
+            f"{config.d_model} and {config.vocab_size} entries; start from another folder, or give "
+            "the settings that it was trained with"
+        )
+    network.load_state_dict(state, strict=False)
+
+
 def noised(source: torch.Tensor, share: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Source ids with some of them hidden, and which, in half of the sentences; both (batch, source length)."""
     words = source > MASK
@@ -107,9 +132,9 @@ def loss(
     )
     real = target != PAD
     # Logits are computed for real tokens only: with 12,000 entries they cost about as much as the layers do.
-    logits = network.lm_head(outputs.last_hidden_state[real])  # (real tokens, vocabulary)
-    value = nn.functional.cross_entropy(logits.float(), target[real], label_smoothing=smoothing)
+    output = network.lm_head.weight
+    value = projected_cross_entropy(outputs.last_hidden_state[real], output, target[real], smoothing)
     if hidden is not None and hidden.any():
-        guesses = network.lm_head(outputs.encoder_last_hidden_state[hidden])
-        value = value + masked_weight * nn.functional.cross_entropy(guesses.float(), source[hidden])
+        guesses = outputs.encoder_last_hidden_state[hidden]
+        value = value + masked_weight * projected_cross_entropy(guesses, output, source[hidden])
     return value

@@ -43,9 +43,12 @@ class Recipe:
     layers: int = 4
     width: int = 256
     heads: int = 8
-    masked: float = 0.2
-    """Share of the source tokens that are hidden in half of the sentences, for the encoder to guess; until the learning
-    rate falls. What follows is trained on text as it is."""
+    masked: float = 0.25
+    """Share of the source tokens that are hidden in half of the sentences, for the encoder to guess."""
+    masked_at_last: float = 0.15
+    """The same, while the learning rate falls."""
+    masked_weight: float = 1.0
+    """Of the loss of those guesses, beside the translation's at 1."""
     embedding_std: float = 0.02
     """Of the embeddings at first, before they are multiplied by the root of the width; positions have 0.7."""
     embedding_rate: float = 0.5
@@ -98,8 +101,11 @@ def train(
     device: str = "cpu",
     processes: int = 1,
     save_every: int = 250,
+    start: Path | None = None,
 ) -> None:
     """Trains, or goes on from `folder/checkpoint.pt` where there is one; the result is `folder/averaged.pt`.
+
+    `folder/recipe.json` becomes the list of the recipes that made the weights, one a run, this one last.
 
     Prints a line every 50 steps: loss (nats per token, smoothed), pairs a second, minutes left.
 
@@ -112,9 +118,17 @@ def train(
         processes: how many share each batch, on a CPU one for each core. The batches and their order are those of one
             process; dropout differs.
         save_every: steps between checkpoints.
+        start: a folder that `training.export.export` wrote, whose weights a new run begins with instead of fresh ones.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2))
+    earlier, first = folder / "earlier.json", folder / "start.safetensors"
+    if not (folder / "checkpoint.pt").exists():
+        earlier.write_text((start / "recipe.json").read_text() if start else "[]")
+        first.unlink(missing_ok=True)
+        if start:
+            shutil.copy(start / "model.safetensors", first)
+    runs = [*json.loads(earlier.read_text()), asdict(recipe)] if earlier.exists() else [asdict(recipe)]
+    (folder / "recipe.json").write_text(json.dumps(runs, indent=2) + "\n")
     if processes == 1:
         _work(0, 1, 0, packed, vocabulary, recipe, folder, device, save_every)
     else:
@@ -166,6 +180,8 @@ def _work(
     ]
     step = 0
     checkpoint = folder / "checkpoint.pt"
+    if not checkpoint.exists() and (folder / "start.safetensors").exists():
+        model.read(network, folder / "start.safetensors")
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
@@ -210,14 +226,14 @@ def _work(
         # A batch of fewer pairs than processes is read by all of them, which changes nothing.
         rows = whole[rank::size] if len(whole) >= size else whole
         torch.manual_seed(recipe.seed * 1_000_003 + step + 500_000_009 * rank)
-        source = torch.from_numpy(padded(packed.source, packed.source_starts, rows, 4, model.PAD)).to(device)
-        target = torch.from_numpy(padded(packed.target, packed.target_starts, rows, 4, model.PAD)).to(device)
+        source = torch.from_numpy(padded(packed.source, packed.source_starts, rows, model.PAD)).to(device)
+        target = torch.from_numpy(padded(packed.target, packed.target_starts, rows, model.PAD)).to(device)
         with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
-            masked = recipe.masked if step < recipe.steps - recipe.decay else 0.0
-            value = model.loss(network, source, target, recipe.smoothing, masked)
+            masked = recipe.masked if step < recipe.steps - recipe.decay else recipe.masked_at_last
+            value = model.loss(network, source, target, recipe.smoothing, masked, recipe.masked_weight)
         value.backward()
         if size > 1:
-            average_gradients(trained, size)
+            average_gradients(trained, int((target != model.PAD).sum()))
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         for optimiser, scheduler in zip(optimiser_list, schedulers, strict=True):
             optimiser.step()
@@ -250,11 +266,12 @@ def _work(
         dist.destroy_process_group()
 
 
-def average_gradients(parameters: list[nn.Parameter], processes: int) -> None:
-    """Gives every process the mean of all their gradients, the same bits in each, in one message."""
+def average_gradients(parameters: list[nn.Parameter], tokens: int) -> None:
+    """Gives every process the mean of all their gradients, by their numbers of tokens; the same bits in each."""
     gradients = [parameter.grad for parameter in parameters]
-    flat = torch.cat([gradient.view(-1) for gradient in gradients]).div_(processes)
+    flat = torch.cat([*(gradient.view(-1) for gradient in gradients), gradients[0].new_ones(1)]).mul_(tokens)
     dist.all_reduce(flat)
+    flat = flat[:-1].div_(flat[-1].item())
     for gradient, mean in zip(gradients, flat.split([gradient.numel() for gradient in gradients]), strict=True):
         gradient.copy_(mean.view_as(gradient))
 
