@@ -17,6 +17,7 @@ from attnviz.ui import alike, errors, models, panels, pooling, state, view
 from attnviz.ui.cards import Card, Compared, panel_cards
 from attnviz.ui.messages import _, language, ngettext
 from attnviz.ui.opened import numbers
+from attnviz.ui.opening import opening
 from attnviz.ui.page import through_router
 from attnviz.ui.panels import LETTERS, Panel, Panels
 from attnviz.ui.ready import figures_ready, run_name, theme
@@ -61,33 +62,25 @@ class Source(NamedTuple):
 
 def main() -> None:
     state.hold("kind", "layer", "head")
-    boxes = st.container(horizontal=True, key="boxes")
-    with boxes:
-        sentence = state.sentence_box()
-    state.examples()
-    controls = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
-    with controls:
-        name = state.model_picker()
-    say = errors.Remarks(st.empty())
-    progress = st.empty()
+    top = opening()
     figures = st.container(key="figures")
 
-    page = Page(sentence, state.target(), name, progress)
-    found = errors.attempt(figures, lambda: looked_up(current(page, say), page, say))
+    page = Page(top.sentence, state.target(), top.name, top.progress)
+    found = errors.attempt(figures, lambda: looked_up(current(page, top.say), page, top.say))
     if found is None:
         state.hold("target", *view.SWITCH_KEYS)
         return
     shown, sources, wholes, cards = found
     st.session_state[_SHOWN] = shown
-    with boxes:
+    with top.boxes:
         target_box(shown, sources)
-    with controls:
-        switches = view.switches(*tokens(wholes), say)
+    with top.controls:
+        switches = view.switches(*tokens(wholes), top.say)
 
     def show() -> None:
         run, drawn = draw(figures, page, shown, sources, wholes, [dressed(card, switches) for card in cards], switches)
         if drawn:
-            figures_ready(run, sentence, figures=drawn)
+            figures_ready(run, top.sentence, figures=drawn)
 
     errors.attempt(figures, show)
 

@@ -11,6 +11,7 @@ import streamlit as st
 from attnviz.errors import EmptyError, NoAttentionError
 from attnviz.ui import embedding_controls, errors, models, state, view
 from attnviz.ui.messages import _, language
+from attnviz.ui.opening import opening
 from attnviz.ui.page import through_router
 from attnviz.ui.ready import figures_ready, run_name, theme
 from attnviz.ui.take import copy_link
@@ -35,33 +36,24 @@ class Near:
 
 def main() -> None:
     state.hold("layer", "head", *view.SWITCH_KEYS)
-    boxes = st.container(horizontal=True, key="boxes")
-    with boxes:
-        sentence = state.sentence_box()
-    state.examples()
-    controls = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
-    with controls:
-        name = state.model_picker()
-    say = errors.Remarks(st.empty())
-    progress = st.empty()
+    top = opening()
     figures = st.container(key="figures")
 
-    with boxes:
+    with top.boxes:
         more = embedding_controls.more_words()
-    model, revision = state.model_and_revision(name)
-    loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
+    loaded = top.load(figures)
     kinds = None if loaded is None else errors.attempt(figures, lambda: loaded.kinds)
     if loaded is None or kinds is None:
         state.hold("target", "kind", *embedding_controls.KEYS)
         return
-    with controls:
-        kind = embedding_controls.part_control(kinds, say)
+    with top.controls:
+        kind = embedding_controls.part_control(kinds, top.say)
     of_decoder = "cross" in kinds and kind == "decoder"
     target = state.target() if "cross" in kinds else None
-    text = sentence
+    text = top.sentence
     if of_decoder:
-        own = errors.attempt(figures, lambda: written(loaded, sentence, target)) if sentence.strip() else ""
-        with boxes:
+        own = errors.attempt(figures, lambda: written(loaded, top.sentence, target)) if top.sentence.strip() else ""
+        with top.boxes:
             state.target_box(own or "" if target is None else "")
         if own is None:
             state.hold(*embedding_controls.KEYS)
@@ -69,22 +61,22 @@ def main() -> None:
         text = own
     else:
         state.hold("target")
-    if not sentence.strip():
+    if not top.sentence.strip():
         figures.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
         state.hold(*embedding_controls.KEYS)
         return
 
-    found = errors.attempt(figures, lambda: placed(loaded, of_decoder, text, more, say))
+    found = errors.attempt(figures, lambda: placed(loaded, of_decoder, text, more, top.say))
     if found is None:
         state.hold(*embedding_controls.KEYS)
         return
     vocabulary, words = found
     labels = [word.label for word in words]
-    with controls:
-        one = embedding_controls.word_control(_("Word"), "word_one", labels, middle(words), say)
-        two = embedding_controls.word_control(_("compared with"), "word_two", labels, likest(words, one), say)
+    with top.controls:
+        one = embedding_controls.word_control(_("Word"), "word_one", labels, middle(words), top.say)
+        two = embedding_controls.word_control(_("compared with"), "word_two", labels, likest(words, one), top.say)
         copy_link()
-    asked = (loaded.key, kind, target, sentence, more)
+    asked = (loaded.key, kind, target, top.sentence, more)
     run = run_name(*asked, one, two, st.session_state.get("rotation"), language(), theme())
 
     from attnviz.ui import embeddings
@@ -114,14 +106,14 @@ def main() -> None:
                 st.info(errors.as_markdown(encoding), icon=":material/info:")
             else:
                 several = len(encoding.rotations) > 1
-                drawn += embeddings.positions(encoding, run, say)
+                drawn += embeddings.positions(encoding, run, top.say)
             if not several:
                 state.hold("rotation")
         return drawn
 
     drawn = errors.attempt(figures, show)
     if drawn is not None:
-        figures_ready(run, sentence, figures=drawn)
+        figures_ready(run, top.sentence, figures=drawn)
 
 
 def written(loaded: models.Loaded, sentence: str, target: str | None) -> str:

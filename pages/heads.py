@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from attnviz.learned import learned, opening_layer
-from attnviz.ui import errors, models, pooling, state, view
+from attnviz.ui import errors, pooling, state, view
 from attnviz.ui.grid import COLUMNS, heads_grid
 from attnviz.ui.head_tables import weights_table
 from attnviz.ui.learned import said
 from attnviz.ui.messages import _, language, ngettext
 from attnviz.ui.opened import opened_head
+from attnviz.ui.opening import opening
 from attnviz.ui.page import through_router
 from attnviz.ui.ready import figures_ready, run_name, theme
-from attnviz.ui.recorded import own_words, record
 from attnviz.ui.take import take_along
 
 if TYPE_CHECKING:
@@ -41,50 +41,31 @@ class View:
 
 
 def main() -> None:
-    boxes = st.container(horizontal=True, key="boxes")
-    with boxes:
-        sentence = state.sentence_box()
-    state.examples()
-    controls = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
-    with controls:
-        name = state.model_picker()
-    say = errors.Remarks(st.empty())
-    progress = st.empty()
+    top = opening()
     figures = st.container(key="figures")
-
-    model, revision = state.model_and_revision(name)
-    loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
+    loaded = top.load(figures)
     if loaded is None:
         state.hold("target", "kind", "layer", "head", *view.SWITCH_KEYS)
         return
-    with controls:
-        kind = state.kind_control(loaded.kinds, name, say)
-    has_target = "cross" in loaded.kinds
-    target = state.target() if has_target else None
-
-    recording = record(figures, loaded, sentence, target, kind)
+    with top.controls:
+        kind = state.kind_control(loaded.kinds, top.name, top.say)
+    recording, target = top.record(figures, loaded, kind)
     if recording:
-        state.remember_size(name, kind, recording.size(kind))
-    if has_target and kind != "encoder":
-        with boxes:
-            state.target_box(own_words(recording) if recording and target is None else "")
-    else:
-        state.hold("target")
-    size = state.known_size(name, kind)
+        state.remember_size(top.name, kind, recording.size(kind))
+    size = state.known_size(top.name, kind)
     if size is None:
         state.hold("layer", "head", *view.SWITCH_KEYS)
         return
-    with controls:
-        layer = state.layer_control(size[0], name, say, opening_layer(model))
-        head = state.head_control(size[1], say)
+    with top.controls:
+        layer = state.layer_control(size[0], top.name, top.say, opening_layer(top.model))
+        head = state.head_control(size[1], top.say)
         tokens = (recording.query_tokens(kind), recording.key_tokens(kind)) if recording else ((), ())
-        seen = View(kind, layer, head, view.switches(*tokens, say))
+        seen = View(kind, layer, head, view.switches(*tokens, top.say))
     if recording:
-        run = run_name(loaded.key, sentence, target, astuple(seen), language(), theme())
-        settings = {"sentence": sentence, "target": target or "", "model": model, "revision": revision or ""}
-        drawn = errors.attempt(figures, lambda: draw(figures, recording, seen, run, settings))
+        run = run_name(loaded.key, top.sentence, target, astuple(seen), language(), theme())
+        drawn = errors.attempt(figures, lambda: draw(figures, recording, seen, run, top.settings(target)))
         if drawn:
-            figures_ready(run, sentence, figures=drawn)
+            figures_ready(run, top.sentence, figures=drawn)
 
 
 def draw(place: DeltaGenerator, recording: Recording, seen: View, run: str, settings: dict[str, str]) -> int:

@@ -14,9 +14,9 @@ from attnviz.ui.costs import costs
 from attnviz.ui.head_tables import measures_table, weights_table
 from attnviz.ui.messages import _, language, ngettext
 from attnviz.ui.mosaic import heads_mosaic, per_cell, tiles
+from attnviz.ui.opening import opening
 from attnviz.ui.page import through_router
 from attnviz.ui.ready import figures_ready, run_name, theme
-from attnviz.ui.recorded import own_words, record
 from attnviz.ui.take import take_along
 
 if TYPE_CHECKING:
@@ -54,62 +54,46 @@ def main() -> None:
         # In the address, where the controls of the home page look first; what this page's controls hold follows.
         st.switch_page("pages/heads.py", query_params=chosen)
     state.hold("layer", "head")
-    boxes = st.container(horizontal=True, key="boxes")
-    with boxes:
-        sentence = state.sentence_box()
-    state.examples()
-    controls = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
-    with controls:
-        name = state.model_picker()
-    say = errors.Remarks(st.empty())
-    progress = st.empty()
+    top = opening()
     finder = st.container()
     figures = st.container(key="figures")
     tables = st.container()
 
-    model, revision = state.model_and_revision(name)
-    loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
+    loaded = top.load(figures)
     if loaded is None:
         state.hold("target", "kind", *view.SWITCH_KEYS)
         return
-    with controls:
-        kind = state.kind_control(loaded.kinds, name, say)
-    has_target = "cross" in loaded.kinds
-    target = state.target() if has_target else None
-
-    recording = record(figures, loaded, sentence, target, kind)
-    if has_target and kind != "encoder":
-        with boxes:
-            state.target_box(own_words(recording) if recording and target is None else "")
-    else:
-        state.hold("target")
-    with controls:
+    with top.controls:
+        kind = state.kind_control(loaded.kinds, top.name, top.say)
+    recording, target = top.record(figures, loaded, kind)
+    with top.controls:
         tokens = (recording.query_tokens(kind), recording.key_tokens(kind)) if recording else ((), ())
-        switches = view.switches(*tokens, say)
+        switches = view.switches(*tokens, top.say)
         if recording:
             costs(recording, kind)
     if recording is None:
         return
 
-    asked = (loaded.key, sentence, target, kind)
+    asked = (loaded.key, top.sentence, target, kind)
     measures = errors.attempt(figures, lambda: measured(recording, kind, switches, asked))
     if measures is None:
         return
     known = finding.traits(measures, kind, switches.by_word)
     with finder:
-        seen = View(kind, switches, measures, known, find_control(known, kind, say))
+        seen = View(kind, switches, measures, known, find_control(known, kind, top.say))
 
     run = run_name(*asked, astuple(switches), seen.trait and seen.trait.name, language(), theme())
-    settings = {"sentence": sentence, "target": target or "", "model": model, "revision": revision or ""}
 
     def show() -> int:
-        maps = kept(("maps", *asked, astuple(switches)), lambda: tiles(recording, kind, switches, patience(progress)))
-        return draw(figures, tables, recording, seen, maps, run, settings)
+        maps = kept(
+            ("maps", *asked, astuple(switches)), lambda: tiles(recording, kind, switches, patience(top.progress))
+        )
+        return draw(figures, tables, recording, seen, maps, run, top.settings(target))
 
     drawn = errors.attempt(figures, show)
-    progress.empty()
+    top.progress.empty()
     if drawn:
-        figures_ready(run, sentence, figures=drawn)
+        figures_ready(run, top.sentence, figures=drawn)
 
 
 def find_control(known: tuple[Trait, ...], kind: str, say: state.Say) -> Trait | None:

@@ -10,9 +10,9 @@ import streamlit as st
 from attnviz.ui import errors, following, models, state, view
 from attnviz.ui.costs import costs
 from attnviz.ui.messages import _, language
+from attnviz.ui.opening import opening
 from attnviz.ui.page import through_router
 from attnviz.ui.ready import figures_ready, run_name, theme
-from attnviz.ui.recorded import own_words, record
 from attnviz.ui.take import take_along
 
 if TYPE_CHECKING:
@@ -30,40 +30,25 @@ SHELF = 24  # layers that were followed last
 
 def main() -> None:
     state.hold(*view.SWITCH_KEYS)
-    boxes = st.container(horizontal=True, key="boxes")
-    with boxes:
-        sentence = state.sentence_box()
-    state.examples()
-    controls = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
-    with controls:
-        name = state.model_picker()
-    say = errors.Remarks(st.empty())
-    progress = st.empty()
-    step, row = following.step_control(say)
+    top = opening()
+    step, row = following.step_control(top.say)
     figures = st.container(key="figures")
 
-    model, revision = state.model_and_revision(name)
-    loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
+    loaded = top.load(figures)
     if loaded is None:
         state.hold("target", "kind", "layer", "head", *following.KEYS)
         return
-    with controls:
-        kind = state.kind_control(loaded.kinds, name, say)
-    target = state.target() if "cross" in loaded.kinds else None
-    recording = record(figures, loaded, sentence, target, kind)
-    if "cross" in loaded.kinds and kind != "encoder":
-        with boxes:
-            state.target_box(own_words(recording) if recording and target is None else "")
-    else:
-        state.hold("target")
+    with top.controls:
+        kind = state.kind_control(loaded.kinds, top.name, top.say)
+    recording, target = top.record(figures, loaded, kind)
     if recording is None:
         state.hold("layer", "head", *following.KEYS)
         return
     layers, heads, _queries, _keys = recording.size(kind)
-    with controls:
-        layer = state.layer_control(layers, name, say)
-        head = following.head_control(heads, say)
-    asked = (loaded.key, sentence, target, kind, layer)
+    with top.controls:
+        layer = state.layer_control(layers, top.name, top.say)
+        head = following.head_control(heads, top.say)
+    asked = (loaded.key, top.sentence, target, kind, layer)
     computation = errors.attempt(figures, lambda: followed(loaded, recording, kind, layer, asked))
     if computation is None:
         state.hold(*following.KEYS)
@@ -71,12 +56,12 @@ def main() -> None:
 
     labels = recording.map(kind, layer=layer, head=head)
     queries, keys = labels.query_labels, labels.key_labels
-    with controls:
-        query = following.token_control(_("Word"), "looking", queries, middle(computation.query_tokens), say)
+    with top.controls:
+        query = following.token_control(_("Word"), "looking", queries, middle(computation.query_tokens), top.say)
         best = strongest(labels.weights[query], [token.special for token in computation.key_tokens])
-        key = following.token_control(_("looks at"), "looked_at", keys, best, say)
+        key = following.token_control(_("looks at"), "looked_at", keys, best, top.say)
         costs(recording, kind)
-    settings = {"sentence": sentence, "target": target or "", "model": model, "revision": revision or ""}
+    settings = top.settings(target)
     with row:
         take_along(partial(picture, labels, settings, theme()), name=f"attnviz-L{layer}-H{head}-{kind}")
     run = run_name(*asked, head, query, key, step, st.session_state.get("temperature"), language(), theme())
@@ -97,7 +82,7 @@ def main() -> None:
     if step != 5:
         state.hold("temperature")
     if drawn is not None:
-        figures_ready(run, sentence, figures=drawn)
+        figures_ready(run, top.sentence, figures=drawn)
 
 
 @st.cache_resource(show_spinner=False)
