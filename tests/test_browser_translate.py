@@ -216,7 +216,7 @@ def test_choices_made_elsewhere_come_along_and_the_own_beginning_does_not_undo_t
     wait(page, "Der Ball.")
     page.get_by_role("link", name="Translate").click()
     wait(page, "Der Ball.")
-    assert page.locator(".st-key-sentence input").input_value() == "Der Ball."
+    expect(page.locator(".st-key-sentence input")).to_have_value("Der Ball.")
     expect(page.locator(".attnviz-architecture-here")).to_have_attribute("data-kind", "cross")
     assert parameters(page)["layer"] == ["3"]
 

@@ -43,11 +43,11 @@ class Recipe:
     layers: int = 4
     width: int = 256
     heads: int = 8
-    masked: float = 0.25
+    masked: float = 0.2
     """Share of the source tokens that are hidden in half of the sentences, for the encoder to guess."""
-    masked_at_last: float = 0.15
+    masked_at_last: float = 0.0
     """The same, while the learning rate falls."""
-    masked_weight: float = 1.0
+    masked_weight: float = 0.5
     """Of the loss of those guesses, beside the translation's at 1."""
     embedding_std: float = 0.02
     """Of the embeddings at first, before they are multiplied by the root of the width; positions have 0.7."""
