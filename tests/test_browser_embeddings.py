@@ -86,9 +86,9 @@ def test_further_words_appear_and_a_copied_link_shows_them(page: Page) -> None:
     wait(page, before=run)
     # Its point: a label stands there only if others leave it room.
     expect(page.locator(DOT).filter(has=page.locator("title", has_text="König"))).to_have_count(1)
-    address = page.url
-    opened(page, address)
-    expect(page.locator(DOT).filter(has=page.locator("title", has_text="König"))).to_have_count(1)
+    # The chosen words' labels are placed first.
+    opened(page, f"{page.url}&word_one=König")
+    expect(page.locator(".attnviz-space-label", has_text="König")).to_be_visible()
     assert page.locator(".st-key-more_words input").input_value() == "König & <b>, 写作"
 
 

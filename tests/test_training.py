@@ -17,6 +17,7 @@ from attnviz.maps import AttentionMap
 from attnviz.models import Model
 from attnviz.tokens import Token
 from training import alignment, checks, evaluate, model, relations
+from training.card import _recipe as model_card_recipes
 from training.crossentropy import projected_cross_entropy
 from training.data import Packed, batches, is_example, padded
 from training.export import export, write_model
@@ -485,6 +486,9 @@ def test_a_run_can_begin_with_the_weights_of_another(small_work: tuple[Path, Pat
     recipes = json.loads((tmp_path / "run" / "recipe.json").read_text())
     assert recipes == [first, asdict(still)]
 
+    two = model_card_recipes([asdict(recipe), asdict(still)])
+    assert "2 runs" in two and "\n1. 2 steps" in two and "\n2. 2 steps" in two and "peak rate 0:" in two
+
     # Gone on with by the same command or without naming the start, it still says where it comes from.
     train(packed, vocabulary, replace(still, steps=3), tmp_path / "run")
     assert json.loads((tmp_path / "run" / "recipe.json").read_text())[0] == first
@@ -552,6 +556,11 @@ def test_hidden_tokens_are_words_of_half_the_sentences() -> None:
 
 
 # What ships ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_settings_as_they_are_made_the_bundled_weights() -> None:
+    recipes = json.loads((Path(attnviz.__file__).parent / "bundled" / "recipe.json").read_text())
+    assert Recipe(**recipes[-1]) == Recipe()
 
 
 def test_the_bundled_heads_file_belongs_to_the_bundled_weights() -> None:

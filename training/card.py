@@ -120,8 +120,8 @@ def _masked(recipe: dict) -> str:
         return ""
     return (
         f"until the rate falls {share:.0%} of the source tokens are hidden or replaced in half of the sentences "
-        f"({f'then {at_last:.0%}' if at_last else 'then none'}), and the encoder has to name them too, for "
-        f"{recipe['masked_weight']:g} times the translation's loss; "
+        f"({f'then {at_last:.0%}' if at_last else 'then none'}), and the encoder has to name them too (that loss "
+        f"counts {recipe['masked_weight']:g}, the translation's 1); "
     )
 
 

@@ -180,9 +180,10 @@ def _work(
     ]
     step = 0
     checkpoint = folder / "checkpoint.pt"
-    if not checkpoint.exists() and (folder / "start.safetensors").exists():
-        model.read(network, folder / "start.safetensors")
-    if checkpoint.exists():
+    begun_with = folder / "start.safetensors"
+    if not checkpoint.exists() and begun_with.exists():
+        model.read(network, begun_with)
+    elif checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
         for optimiser, saved in zip(optimiser_list, state["optimisers"], strict=True):
