@@ -19,7 +19,7 @@ from attnviz.tokens import Token
 from training import alignment, checks, evaluate, model, relations
 from training.card import _recipe as model_card_recipes
 from training.crossentropy import projected_cross_entropy
-from training.data import Packed, batches, is_example, padded
+from training.data import Packed, batches, is_example, padded, texts
 from training.export import export, write_model
 from training.findings import heads_file, layer_shows
 from training.relations import Instances, Word, by_unit, read_conllu, units
@@ -271,6 +271,26 @@ def test_what_the_checks_name_is_in_the_maps(bundled: Model) -> None:
     assert checks.noun_heads(bundled, "The dog sleeps.") == {"own": [], "before": []}
 
 
+def test_a_verb_is_tied_to_two_words_that_have_a_share_of_its_row(
+    bundled: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = bundled.record(checks.VERB[0])
+    shares = {}
+    for layer in range(recording.size("encoder")[0]):
+        for map in recording.maps("encoder", layer=layer):
+            words = map.by_word()
+            row = words.weights[[token.text for token in words.query_tokens].index("sah")]
+            by_word = {t.text: float(w) for t, w in zip(words.key_tokens, row, strict=True) if not t.special}
+            best = sorted(by_word, key=by_word.__getitem__)[-2:]
+            if set(best) == {"Hund", "Ball"}:
+                shares[map.name] = min(by_word[word] for word in best)
+    assert checks.verb_heads(bundled) == [name for name, share in shares.items() if share >= checks.LEAST_SHARE]
+    monkeypatch.setattr(checks, "LEAST_SHARE", max(shares.values(), default=0.0) + 1e-6)
+    assert checks.verb_heads(bundled) == []
+    monkeypatch.setattr(checks, "LEAST_SHARE", 0.0)
+    assert checks.verb_heads(bundled) == list(shares)
+
+
 def test_no_input_makes_the_bundled_model_run_on(bundled: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         checks, "HOSTILE", {name: checks.HOSTILE[name] for name in ("one word 200 times", "bytes of no word")}
@@ -394,10 +414,12 @@ def few_pairs() -> Packed:
         rows = [[*first, *random.integers(6, 90, size=random.integers(4, 10)), model.END] for _ in range(40)]
         starts = np.cumsum([0, *(len(row) for row in rows)], dtype=np.int64)
         sides += [np.array([number for row in rows for number in row], dtype=np.uint16), starts]
-    return Packed(*sides)
+    return Packed(*sides, languages=random.integers(4, size=40).astype(np.uint8))
 
 
-def trained(folder: Path, packed: Packed, *, steps: int = 6, processes: int = 1) -> dict[str, torch.Tensor]:
+def trained(
+    folder: Path, packed: Packed, *, steps: int = 6, processes: int = 1, misread: float = 0.0
+) -> dict[str, torch.Tensor]:
     recipe = Recipe(
         steps=steps,
         warmup=2,
@@ -410,6 +432,8 @@ def trained(folder: Path, packed: Packed, *, steps: int = 6, processes: int = 1)
         heads=2,
         masked=0.0,
         masked_at_last=0.0,
+        misread=misread,
+        end_hidden=0.0,
         average=1,
     )
     train(packed, 90, recipe, folder, processes=processes, save_every=3)
@@ -443,8 +467,11 @@ def test_two_processes_train_what_one_does_and_go_on_from_each_others_checkpoint
     assert all(gap[name] < 0.6 * way[name] for name in gap)
 
 
-def test_an_interrupted_training_ends_where_an_unbroken_one_does(tmp_path: Path, few_pairs: Packed) -> None:
-    unbroken = trained(tmp_path / "unbroken", few_pairs)
+@pytest.mark.parametrize("misread", [0.0, 0.3])
+def test_an_interrupted_training_ends_where_an_unbroken_one_does(
+    tmp_path: Path, few_pairs: Packed, misread: float
+) -> None:
+    unbroken = trained(tmp_path / "unbroken", few_pairs, misread=misread)
 
     class Interrupt(Exception):
         pass
@@ -459,9 +486,9 @@ def test_an_interrupted_training_ends_where_an_unbroken_one_does(tmp_path: Path,
         real = model.loss
         patch.setattr(model, "loss", lambda *given: interrupted() or real(*given))
         with pytest.raises(Interrupt):
-            trained(tmp_path / "broken", few_pairs)
+            trained(tmp_path / "broken", few_pairs, misread=misread)
     assert torch.load(tmp_path / "broken" / "checkpoint.pt", weights_only=True)["step"] == 4
-    resumed = trained(tmp_path / "broken", few_pairs)
+    resumed = trained(tmp_path / "broken", few_pairs, misread=misread)
     for name, value in unbroken.items():
         torch.testing.assert_close(value, resumed[name], rtol=0, atol=0)
 
@@ -476,7 +503,7 @@ def test_a_run_can_begin_with_the_weights_of_another(small_work: tuple[Path, Pat
     still = replace(recipe, learning_rate=0.0)
     vocabulary = attnviz.load(bundle, device="cpu").network.config.vocab_size
     tokens = np.array([20, 21, 22, model.END] * 2, dtype=np.uint16)
-    packed = Packed(tokens, np.array([0, 4, 8]), tokens, np.array([0, 4, 8]))
+    packed = Packed(tokens, np.array([0, 4, 8]), tokens, np.array([0, 4, 8]), np.array([0, 0], dtype=np.uint8))
 
     train(packed, vocabulary, still, tmp_path / "run", start=bundle)
     begun = torch.load(tmp_path / "run" / "averaged.pt", weights_only=True)
@@ -553,6 +580,85 @@ def test_hidden_tokens_are_words_of_half_the_sentences() -> None:
     assert hidden[hidden.any(dim=1), :9].float().mean() == pytest.approx(0.5, abs=0.03)
     shares = [(read == model.MASK)[hidden].float().mean(), (read == source)[hidden].float().mean()]
     assert shares == [pytest.approx(0.6, abs=0.03), pytest.approx(0.2, abs=0.03)]
+
+
+def test_texts_join_sources_of_one_language(few_pairs: Packed) -> None:
+    rows = np.arange(3, 30)
+    for parts in (1, 2, 3):
+        joined, languages = texts(few_pairs, rows, parts, model.END, model.PAD)
+        assert len(joined) == sum(-(-int((few_pairs.languages[rows] == one).sum()) // parts) for one in range(4))
+        seen: list[list[int]] = []
+        for text, language in zip(joined.tolist(), languages.tolist(), strict=True):
+            end = text.index(model.END)
+            assert set(text[end + 1 :]) <= {model.PAD}
+            own = [row for row in rows if few_pairs.languages[row] == language]
+            sources = [
+                few_pairs.source[few_pairs.source_starts[row] : few_pairs.source_starts[row + 1] - 1] for row in own
+            ]
+            rest, took = text[:end], 0
+            while rest:
+                source = next(one.tolist() for one in sources if rest[: len(one)] == one.tolist())
+                seen.append(source)
+                rest, took = rest[len(source) :], took + 1
+            assert took <= parts
+        assert sorted(seen) == sorted(
+            few_pairs.source[few_pairs.source_starts[row] : few_pairs.source_starts[row + 1] - 1].tolist()
+            for row in rows
+        )
+
+
+def test_a_word_is_misread_as_a_similar_word_of_its_language(few_pairs: Packed) -> None:
+    torch.manual_seed(0)
+    embeddings = torch.randn(90, 8)
+    counts = torch.zeros(2, 90, dtype=torch.long)
+    counts[0, :60], counts[1, 50:] = 20, 20
+    counts[1, 10] = 9  # too few
+    near = model.neighbours(embeddings, counts, 5)
+    assert near[0].min() > model.MASK and near[0].max() < 60 and near[1].min() >= 50
+    similar = torch.nn.functional.cosine_similarity(embeddings[70:71], embeddings)
+    wanted = [number for number in similar.argsort(descending=True).tolist() if number >= 50 and number != 70][:5]
+    assert near[1, 70].tolist() == wanted
+
+    text = torch.randint(6, 90, (2000, 12))
+    text[:, 9], text[:, 10:] = model.END, model.PAD
+    languages = torch.randint(2, (2000,))
+    read, chosen = model.misread(text, languages, near, 0.15)
+    assert (read == text)[~chosen].all() and not chosen[:, 9:].any()
+    assert chosen[:, :9].float().mean() == pytest.approx(0.15, abs=0.01)
+    assert (read == model.MASK)[chosen].float().mean() == pytest.approx(0.4, abs=0.03)
+    replaced = chosen & (read != model.MASK)
+    assert (read != text)[replaced].all()
+    rows, columns = replaced.nonzero(as_tuple=True)
+    assert (near[languages[rows], text[rows, columns]] == read[rows, columns, None]).any(dim=1).all()
+
+
+def test_words_look_at_the_end_in_the_other_sentences_only() -> None:
+    torch.manual_seed(0)
+    source = torch.tensor([[7, 8, model.END, model.PAD]]).repeat(2000, 1)
+    assert model.visible(source, 0.0).tolist() == [[True, True, True, False]] * 2000
+    seen = model.visible(source, 0.3)
+    assert seen[:, :2].all() and not seen[:, 3].any()
+    assert seen[:, 2].float().mean() == pytest.approx(0.7, abs=0.03)
+
+
+def test_judging_counts_the_words_that_are_shown_and_naming_those_that_were_misread() -> None:
+    network = model.build(90, layers=1, width=32, heads=2).eval()
+    judge = torch.nn.Linear(32, 1)
+    text = torch.randint(6, 90, (8, 10))
+    text[:, 8], text[:, 9] = model.END, model.PAD
+    languages = torch.zeros(8, dtype=torch.long)
+    near = model.neighbours(network.model.shared.weight, torch.full((1, 90), 20), 5)
+    with torch.no_grad():
+        torch.manual_seed(3)
+        named, judged = model.judgement(network, judge, text, languages, near, 0.4, 0.0)
+        torch.manual_seed(3)
+        read, chosen = model.misread(text, languages, near, 0.4)
+        states = network.model.encoder(input_ids=read, attention_mask=text != model.PAD).last_hidden_state
+        logits = states @ network.lm_head.weight.T
+        torch.testing.assert_close(named, torch.nn.functional.cross_entropy(logits[chosen], text[chosen]))
+        chance = torch.sigmoid(judge(states)[..., 0])
+        right = torch.where(read != text, chance, 1 - chance)[:, :8]
+        torch.testing.assert_close(judged, -right[read[:, :8] != model.MASK].log().mean())
 
 
 # What ships ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from training.checks import LEAST_SHARE
 from training.findings import GAIN
 from training.relations import DIRECTIONS as LOOKS
 from training.relations import FEWEST
@@ -104,7 +105,7 @@ def _run(recipe: dict) -> str:
         f"{recipe['decay']:,} with a falling rate (1 - √); peak rate {recipe['learning_rate']:g}: Muon for the matrices inside "
         f"the layers (weight decay {recipe['weight_decay']:g}), AdamW at {recipe['embedding_rate']:g} times that rate for the "
         f"rest; label smoothing {recipe['smoothing']:g}, dropout {recipe['dropout']:g}, of attention weights "
-        f"{recipe['attention_dropout']:g}; {_masked(recipe)}bfloat16 autocast; "
+        f"{recipe['attention_dropout']:g}; {_masked(recipe)}{_misread(recipe)}bfloat16 autocast; "
         + (
             "the last weights"
             if recipe["average"] == 1
@@ -123,6 +124,21 @@ def _masked(recipe: dict) -> str:
         f"({f'then {at_last:.0%}' if at_last else 'then none'}), and the encoder has to name them too (that loss "
         f"counts {recipe['masked_weight']:g}, the translation's 1); "
     )
+
+
+def _misread(recipe: dict) -> str:
+    # Recipes of runs before there was such a thing do not name it.
+    share, unseen = recipe.get("misread", 0), recipe.get("end_hidden", 0)
+    parts = []
+    if share:
+        parts.append(
+            f"the encoder reads every source a second time, alone or joined with one or two others, with {share:.0%} of its "
+            f"words hidden or replaced by similar words, has to name those (that loss counts {recipe['naming_weight']:g}) "
+            f"and to tell which of all the words were replaced ({recipe['judging_weight']:g}); "
+        )
+    if unseen:
+        parts.append(f"in {unseen:.0%} of the sentences its words may not look at the end token; ")
+    return "".join(parts)
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:
@@ -157,7 +173,7 @@ def _checks(checks: dict) -> str:
     heads = _listed(verb["heads"])
     lines = [
         f"- “{verb['sentence']}”: encoder heads in which the two words that “{verb['word']}” attends to most, special tokens aside,"
-        f"\n  are {ties}: {heads}.",
+        f"\n  are {ties}, each with at least {LEAST_SHARE:.0%} of the row: {heads}.",
         f"- “{nouns['sentence']}” is translated as “{nouns['translation']}”",
     ]
     for which, text in (("given", "with the translation"), ("own", "with its own translation")):

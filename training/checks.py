@@ -14,6 +14,9 @@ from attnviz.recording import Recording
 VERB = ("Der Hund sah den Ball.", "sah", ("Hund", "Ball"))
 """A sentence, a word of it, and the two others that some encoder head should tie it to."""
 
+LEAST_SHARE = 0.05
+"""Of the row, for each of the two: where nearly all goes to a special token, the order of the rest says little."""
+
 NOUNS = ("De kat zit op de mat.", "The cat sits on the mat.", {"cat": "kat", "mat": "mat"})
 """A sentence, its translation, and for words of that those that they come from."""
 
@@ -33,7 +36,10 @@ HOSTILE = {
 
 
 def verb_heads(model: Model) -> list[str]:
-    """The encoder heads in which `VERB`'s word attends most to its two words, special tokens aside."""
+    """The encoder heads in which `VERB`'s word attends most to its two words, special tokens aside.
+
+    Each of the two has at least `LEAST_SHARE` of the whole row.
+    """
     sentence, word, wanted = VERB
     recording = model.record(sentence)
     found = []
@@ -41,7 +47,7 @@ def verb_heads(model: Model) -> list[str]:
         words = map.by_word().hide(lambda token: token.special)
         row = words.weights[[token.text for token in words.query_tokens].index(word)]
         top = np.argsort(-row)[:2]
-        if {words.key_tokens[place].text for place in top} == set(wanted):
+        if {words.key_tokens[place].text for place in top} == set(wanted) and row[top].min() >= LEAST_SHARE:
             found.append(map.name)
     return found
 

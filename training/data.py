@@ -17,6 +17,7 @@ from attnviz.examples import HOME_EXAMPLES, OTHER_EXAMPLES
 
 SOURCES = ("de", "nl", "zh")
 DIRECTIONS = (("de", "en"), ("nl", "en"), ("zh", "en"), ("en", "de"))
+LANGUAGES = ("de", "nl", "zh", "en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +119,14 @@ class Packed:
     Attributes:
         source, target: (all tokens,) uint16 vocabulary ids, without padding.
         source_starts, target_starts: (pairs + 1,) int64 offsets into them.
+        languages: (pairs,) uint8, of the sources, as indices of `LANGUAGES`.
     """
 
     source: np.ndarray
     source_starts: np.ndarray
     target: np.ndarray
     target_starts: np.ndarray
+    languages: np.ndarray
 
     def __len__(self) -> int:
         return len(self.source_starts) - 1
@@ -146,12 +149,13 @@ def pack(pairs: list[Pair], tokenizer, max_tokens: int) -> Packed:
     sources = tokenizer.encode_batch([pair.source for pair in pairs], add_special_tokens=False)
     targets = tokenizer.encode_batch([pair.target for pair in pairs], add_special_tokens=False)
     end = tokenizer.token_to_id("</s>")
-    rows_source, rows_target = [], []
+    rows_source, rows_target, languages = [], [], []
     for pair, source, target in zip(pairs, sources, targets, strict=True):
         if 0 < len(source.ids) < max_tokens and 0 < len(target.ids) < max_tokens - 1:
             rows_source.append([*source.ids, end])
             rows_target.append([tokenizer.token_to_id(f">>{pair.target_language}<<"), *target.ids, end])
-    return Packed(*_concatenate(rows_source), *_concatenate(rows_target))
+            languages.append(LANGUAGES.index(pair.source_language))
+    return Packed(*_concatenate(rows_source), *_concatenate(rows_target), np.array(languages, dtype=np.uint8))
 
 
 def _concatenate(rows: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -191,3 +195,33 @@ def padded(flat: np.ndarray, starts: np.ndarray, rows: np.ndarray, pad: int) -> 
     for i, row in enumerate(rows):
         out[i, : lengths[i]] = flat[starts[row] : starts[row + 1]]
     return out
+
+
+def source_counts(packed: Packed, vocabulary: int) -> np.ndarray:
+    """How often each entry of the vocabulary occurs in the sources of each language, (languages, vocabulary)."""
+    languages = np.repeat(packed.languages, np.diff(packed.source_starts)).astype(np.int64)
+    flat = np.bincount(languages * vocabulary + packed.source, minlength=len(LANGUAGES) * vocabulary)
+    return flat.reshape(len(LANGUAGES), vocabulary)
+
+
+def texts(packed: Packed, rows: np.ndarray, parts: int, end: int, pad: int) -> tuple[np.ndarray, np.ndarray]:
+    """The chosen sources, every `parts` of one language joined to one text, and each text's language.
+
+    Returns:
+        (texts, greatest length) int64 ids, and (texts,) indices of `LANGUAGES`.
+    """
+    order = rows[np.argsort(packed.languages[rows], kind="stable")]
+    groups: list[list[int]] = []
+    for row in order:
+        if groups and len(groups[-1]) < parts and packed.languages[groups[-1][0]] == packed.languages[row]:
+            groups[-1].append(row)
+        else:
+            groups.append([row])
+    flat = [
+        np.concatenate([packed.source[packed.source_starts[i] : packed.source_starts[i + 1] - 1] for i in group])
+        for group in groups
+    ]
+    out = np.full((len(flat), max(map(len, flat)) + 1), pad, dtype=np.int64)
+    for i, ids in enumerate(flat):
+        out[i, : len(ids)], out[i, len(ids)] = ids, end
+    return out, packed.languages[[group[0] for group in groups]].astype(np.int64)

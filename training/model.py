@@ -101,6 +101,78 @@ def noised(source: torch.Tensor, share: float) -> tuple[torch.Tensor, torch.Tens
     return torch.where(hidden & (what > 0.8), others, read), hidden
 
 
+def visible(source: torch.Tensor, end_hidden: float) -> torch.Tensor:
+    """Which source tokens the encoder's words may look at: no padding, and END in the other sentences only.
+
+    Args:
+        source: (batch, source length).
+        end_hidden: share of the sentences, drawn at random, in which END may not be looked at.
+    """
+    keys = source != PAD
+    if end_hidden:
+        keys = keys & ((source != END) | (torch.rand((len(source), 1), device=source.device) >= end_hidden))
+    return keys
+
+
+def neighbours(embeddings: torch.Tensor, counts: torch.Tensor, number: int) -> torch.Tensor:
+    """For each language and entry the entries of that language whose embeddings have the greatest cosine with its own.
+
+    Args:
+        embeddings: (vocabulary, width).
+        counts: (languages, vocabulary), how often each entry occurs in each language. Entries of which fewer than ten,
+            or less than a twentieth of all, occur in a language, and special tokens, are nobody's neighbours in it.
+        number: neighbours of each entry.
+
+    Returns:
+        (languages, vocabulary, number) ids.
+    """
+    unit = nn.functional.normalize(embeddings.float(), dim=1)
+    similar = unit @ unit.t()
+    similar.fill_diagonal_(-2.0)
+    similar[:, : MASK + 1] = -2.0
+    strange = (counts < 10) | (counts < 0.05 * counts.sum(0))
+    return torch.stack([similar.masked_fill(outside, -2.0).topk(number, dim=1).indices for outside in strange])
+
+
+def misread(
+    text: torch.Tensor, languages: torch.Tensor, near: torch.Tensor, share: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Texts in which some words are hidden or replaced by similar ones, and which were; both (texts, length)."""
+    chosen = (text > MASK) & (torch.rand(text.shape, device=text.device) < share)
+    what = torch.rand(text.shape, device=text.device)
+    which = torch.randint(near.shape[2], text.shape, device=text.device)
+    others = near[languages[:, None], text, which]
+    read = text.masked_fill(chosen & (what < 0.4), MASK)
+    return torch.where(chosen & (what >= 0.4), others, read), chosen
+
+
+def judgement(
+    network: MarianMTModel,
+    judge: nn.Linear,
+    text: torch.Tensor,
+    languages: torch.Tensor,
+    near: torch.Tensor,
+    share: float,
+    end_hidden: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the encoder makes of misread texts: the mean cross-entropies of naming and of judging their words, in nats.
+
+    Args:
+        judge: from an encoder state to the log-odds that the word was replaced (Clark et al. 2020, "ELECTRA").
+        text: (texts, length) ids.
+        languages: (texts,) of the texts, as indices of `near`.
+        near: what `neighbours` made.
+        share: of the words that are hidden (two in five) or replaced by a neighbour; all of them have to be named.
+        end_hidden: see `visible`.
+    """
+    read, chosen = misread(text, languages, near, share)
+    states = network.model.encoder(input_ids=read, attention_mask=visible(text, end_hidden)).last_hidden_state
+    named = projected_cross_entropy(states[chosen], network.lm_head.weight, text[chosen])
+    shown = (text > MASK) & (read != MASK)
+    odds = judge(states[shown])[:, 0].float()
+    return named, nn.functional.binary_cross_entropy_with_logits(odds, (read != text)[shown].float())
+
+
 def loss(
     network: MarianMTModel,
     source: torch.Tensor,
@@ -108,6 +180,7 @@ def loss(
     smoothing: float,
     masked: float = 0.0,
     masked_weight: float = 0.5,
+    end_hidden: float = 0.0,
 ) -> torch.Tensor:
     """Mean cross-entropy of every real target token, in nats, with label smoothing, and that of hidden source tokens.
 
@@ -124,8 +197,9 @@ def loss(
     read, hidden = source, None
     if masked:
         read, hidden = noised(source, masked)
+    encoded = network.model.encoder(input_ids=read, attention_mask=visible(source, end_hidden))
     outputs = network.model(
-        input_ids=read,
+        encoder_outputs=encoded,
         attention_mask=source != PAD,
         decoder_input_ids=torch.cat([start, target[:, :-1]], dim=1),
         use_cache=False,
@@ -135,6 +209,6 @@ def loss(
     output = network.lm_head.weight
     value = projected_cross_entropy(outputs.last_hidden_state[real], output, target[real], smoothing)
     if hidden is not None and hidden.any():
-        guesses = outputs.encoder_last_hidden_state[hidden]
+        guesses = encoded.last_hidden_state[hidden]
         value = value + masked_weight * projected_cross_entropy(guesses, output, source[hidden])
     return value

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,9 +17,14 @@ from torch import nn
 from transformers import get_wsd_schedule
 
 from training import model
-from training.data import Packed, batches, padded
+from training.data import Packed, batches, padded, source_counts, texts
 
 AVERAGE_EVERY = 25
+NEIGHBOURS = 16
+"""Similar words that a word may be replaced by."""
+
+MOST_PARTS = 3
+"""Sentences of a text whose words are judged: 1, 2, 3, 1, 2, … in turn."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,14 @@ class Recipe:
     """The same, while the learning rate falls."""
     masked_weight: float = 0.5
     """Of the loss of those guesses, beside the translation's at 1."""
+    misread: float = 0.0
+    """Share of the words of a second reading of every source that are hidden or replaced by similar words."""
+    naming_weight: float = 0.5
+    """Of the loss of naming those words."""
+    judging_weight: float = 4.0
+    """Of the loss of telling which words were replaced."""
+    end_hidden: float = 0.0
+    """Share of the sentences in which the encoder's words may not look at the end token."""
     embedding_std: float = 0.02
     """Of the embeddings at first, before they are multiplied by the root of the width; positions have 0.7."""
     embedding_rate: float = 0.5
@@ -58,8 +72,10 @@ class Recipe:
     """How many weights of the last steps, 25 steps apart, are averaged into the result."""
 
 
-def optimisers(network: nn.Module, recipe: Recipe, processes: int = 1) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the layers, AdamW for embeddings, biases and norms.
+def optimisers(
+    network: nn.Module, recipe: Recipe, processes: int = 1, others: Iterable[nn.Parameter] = ()
+) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the layers, AdamW for embeddings, biases, norms and `others`.
 
     Muon (Jordan et al. 2024) orthogonalises each update; scaled to AdamW's update size both share one learning rate.
     Of several processes each updates a part of the matrices, because that takes a sixth of a step.
@@ -68,6 +84,7 @@ def optimisers(network: nn.Module, recipe: Recipe, processes: int = 1) -> list[t
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
             (matrices if parameter.ndim == 2 and "embed" not in name else rest).append(parameter)
+    rest += others
     for_matrices = {
         "lr": recipe.learning_rate,
         "weight_decay": recipe.weight_decay,
@@ -107,7 +124,8 @@ def train(
 
     `folder/recipe.json` becomes the list of the recipes that made the weights, one a run, this one last.
 
-    Prints a line every 50 steps: loss (nats per token, smoothed), pairs a second, minutes left.
+    Prints a line every 50 steps: the losses (nats, smoothed) of translating and, where words are misread, of naming
+    and of judging them; pairs a second; minutes left.
 
     Args:
         packed: the pairs.
@@ -166,8 +184,12 @@ def _work(
         recipe.attention_dropout,
     )
     network.to(device).train()
-    optimiser_list = optimisers(network, recipe, size)
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    # Not a part of the network, and not exported: it only says what the encoder has to know.
+    judge = nn.Linear(recipe.width, 1, device=device)
+    of_judge = list(judge.parameters()) if recipe.misread else []
+    optimiser_list = optimisers(network, recipe, size, of_judge)
+    trained = [parameter for parameter in (*network.parameters(), *of_judge) if parameter.requires_grad]
+    counts = torch.from_numpy(source_counts(packed, vocabulary)).to(device)
     schedulers = [
         get_wsd_schedule(
             optimiser,
@@ -186,6 +208,7 @@ def _work(
     elif checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
+        judge.load_state_dict(state["judge"])
         for optimiser, saved in zip(optimiser_list, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         # A checkpoint brings its own; the recipe's counts.
@@ -203,6 +226,7 @@ def _work(
         if rank == 0:
             state = {
                 "network": network.state_dict(),
+                "judge": judge.state_dict(),
                 "optimisers": [optimiser.state_dict() for optimiser in optimiser_list],
                 "step": step,
             }
@@ -210,9 +234,10 @@ def _work(
             torch.save(state, partial)
             partial.replace(checkpoint)
 
-    starter = os.getppid()
-    epoch, plan = -1, []
-    smooth, pairs, since = None, 0, time.perf_counter()
+    kind, starter = device.split(":")[0], os.getppid()
+    epoch, plan, near = -1, [], None
+    smooth: list[float] = []
+    pairs, since = 0, time.perf_counter()
     first_epoch_batches = len(batches(packed, recipe.batch_tokens, recipe.seed))
     while step < recipe.steps:
         if size > 1 and os.getppid() != starter:
@@ -229,36 +254,52 @@ def _work(
         torch.manual_seed(recipe.seed * 1_000_003 + step + 500_000_009 * rank)
         source = torch.from_numpy(padded(packed.source, packed.source_starts, rows, model.PAD)).to(device)
         target = torch.from_numpy(padded(packed.target, packed.target_starts, rows, model.PAD)).to(device)
-        with torch.autocast(device.split(":")[0], dtype=torch.bfloat16):
-            masked = recipe.masked if step < recipe.steps - recipe.decay else recipe.masked_at_last
-            value = model.loss(network, source, target, recipe.smoothing, masked, recipe.masked_weight)
+        masked = recipe.masked if step < recipe.steps - recipe.decay else recipe.masked_at_last
+        with torch.autocast(kind, dtype=torch.bfloat16):
+            value = model.loss(
+                network, source, target, recipe.smoothing, masked, recipe.masked_weight, recipe.end_hidden
+            )
         value.backward()
+        losses = [value.item()]
+        if recipe.misread:
+            if near is None:
+                near = model.neighbours(network.model.shared.weight.detach(), counts, NEIGHBOURS)
+            text, languages = texts(packed, rows, parts=1 + step % MOST_PARTS, end=model.END, pad=model.PAD)
+            text, languages = torch.from_numpy(text).to(device), torch.from_numpy(languages).to(device)
+            with torch.autocast(kind, dtype=torch.bfloat16):
+                named, judged = model.judgement(
+                    network, judge, text, languages, near, recipe.misread, recipe.end_hidden
+                )
+                both = recipe.naming_weight * named + recipe.judging_weight * judged
+            both.backward()
+            losses += [named.item(), judged.item()]
         if size > 1:
             average_gradients(trained, int((target != model.PAD).sum()))
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(trained, 1.0)
         for optimiser, scheduler in zip(optimiser_list, schedulers, strict=True):
             optimiser.step()
             scheduler.step()
-        network.zero_grad(set_to_none=True)
+        for parameter in trained:
+            parameter.grad = None
         step += 1
         pairs += len(whole)
-        smooth = value.item() if smooth is None else 0.98 * smooth + 0.02 * value.item()
+        smooth = [0.98 * old + 0.02 * new for old, new in zip(smooth or losses, losses, strict=True)]
         if step % 50 == 0 and rank == 0:
             seconds = time.perf_counter() - since
             minutes = (recipe.steps - step) * seconds / 50 / 60
             print(
-                f"step {step:6d}  loss {smooth:.3f}  {pairs / seconds:5.0f} pairs/s  "
+                f"step {step:6d}  loss {' '.join(f'{one:.3f}' for one in smooth)}  {pairs / seconds:5.0f} pairs/s  "
                 f"rate {schedulers[0].get_last_lr()[0]:.1e}  {minutes:5.1f} min left",
                 flush=True,
             )
             pairs, since = 0, time.perf_counter()
-        if step % save_every == 0 or step == recipe.steps:
+        if step % save_every == 0 or step in (recipe.steps - recipe.decay, recipe.steps):
             save()
-        if step == recipe.steps - recipe.decay:
+            # The embeddings have moved; and whoever goes on from the checkpoint has no older neighbours.
+            near = None
+        if rank == 0 and step == recipe.steps - recipe.decay:
             # From here a later, longer run can go on as if this one had never ended.
-            save()
-            if rank == 0:
-                shutil.copy(checkpoint, folder / "stable.pt")
+            shutil.copy(checkpoint, folder / "stable.pt")
         left = recipe.steps - step
         if rank == 0 and left < recipe.average * AVERAGE_EVERY and left % AVERAGE_EVERY == 0:
             torch.save(network.state_dict(), folder / f"weights-{step:07d}.pt")
