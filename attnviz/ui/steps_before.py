@@ -43,9 +43,13 @@ def tokens(scene: Scene) -> int:
     )
     words = len({token.word for token in items if token.word is not None})
     pieces = sum(not token.special for token in items)
-    counted = ngettext("{0} word", "{0} words", words).format(words)
+    added = len(items) - pieces
     st.caption(
-        _("{0}, {1} tokens, and {2} special tokens that the model adds.").format(counted, pieces, len(items) - pieces)
+        _("{0}, {1}, and {2} that the model adds.").format(
+            ngettext("{0} word", "{0} words", words).format(words),
+            ngettext("{0} token", "{0} tokens", pieces).format(pieces),
+            ngettext("{0} special token", "{0} special tokens", added).format(added),
+        )
     )
     beside(scene)
     with st.expander(_("Numbers")):
