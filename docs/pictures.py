@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -51,6 +53,11 @@ def take(page: Page, name: str) -> None:
 
 def main() -> None:
     """Takes those that are named on the command line, or all."""
+    if shutil.which("fc-list") and not subprocess.check_output(["fc-list", ":lang=zh"]):
+        sys.exit(
+            "No font on this machine has Chinese characters; the pictures would show boxes instead. Install one (on "
+            "Debian and Ubuntu: apt install fonts-noto-cjk), then run `make pictures` again."
+        )
     names = sys.argv[1:] or list(PICTURES)
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())

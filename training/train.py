@@ -35,11 +35,11 @@ class Recipe:
     a run can be lengthened or ended from any checkpoint of its stable part.
     """
 
-    steps: int = 4300
-    warmup: int = 150
-    decay: int = 1250
+    steps: int = 3350
+    warmup: int = 100
+    decay: int = 1150
     batch_tokens: int = 4096
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.2e-3
     smoothing: float = 0.1
     dropout: float = 0.05
     attention_dropout: float = 0.1
@@ -49,25 +49,25 @@ class Recipe:
     layers: int = 4
     width: int = 256
     heads: int = 8
-    masked: float = 0.2
+    masked: float = 0.0
     """Share of the source tokens that are hidden in half of the sentences, for the encoder to guess."""
     masked_at_last: float = 0.0
     """The same, while the learning rate falls."""
     masked_weight: float = 0.5
     """Of the loss of those guesses, beside the translation's at 1."""
-    misread: float = 0.0
+    misread: float = 0.15
     """Share of the words of a second reading of every source that are hidden or replaced by similar words."""
     naming_weight: float = 0.5
     """Of the loss of naming those words."""
     judging_weight: float = 4.0
     """Of the loss of telling which words were replaced."""
-    end_hidden: float = 0.0
+    end_hidden: float = 0.5
     """Share of the sentences in which the encoder's words may not look at the end token."""
     embedding_std: float = 0.02
     """Of the embeddings at first, before they are multiplied by the root of the width; positions have 0.7."""
     embedding_rate: float = 0.5
     """The learning rate of embeddings, biases and norms, as a share of that of the matrices."""
-    seed: int = 0
+    seed: int = 5
     average: int = 5
     """How many weights of the last steps, 25 steps apart, are averaged into the result."""
 
