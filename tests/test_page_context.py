@@ -242,7 +242,9 @@ def test_figures_are_complete_when_all_show_this_run() -> None:
 def test_every_chart_has_its_text() -> None:
     app = opened()
     alt = [element.proto.alt for element in app.get("plotly_chart")]
-    assert alt[0].startswith("Similarity: static 1.00, + place 0.99, L0 ")
+    line = charts(app)[0]
+    shown = zip(line["layout"]["xaxis"]["ticktext"], numbers(line["data"][0]["y"]), strict=True)
+    assert alt[0].startswith(f"Similarity: {', '.join(f'{name} {value:.2f}' for name, value in shown)}. ")
     assert all("bat" in text and "attention weight / share of the change" in text for text in alt[1:])
 
 

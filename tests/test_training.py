@@ -660,6 +660,11 @@ def test_judging_counts_the_words_that_are_shown_and_naming_those_that_were_misr
         right = torch.where(read != text, chance, 1 - chance)[:, :8]
         torch.testing.assert_close(judged, -right[read[:, :8] != model.MASK].log().mean())
 
+        none = model.judgement(network, judge, text[:1], languages[:1], near, 0.0, 0.0)
+        assert none[0] == 0 and none[1] > 0
+        empty = torch.tensor([[model.END, model.PAD]])
+        assert model.judgement(network, judge, empty, languages[:1], near, 0.5, 0.0) == (0, 0)
+
 
 # What ships ---------------------------------------------------------------------------------------------------------
 

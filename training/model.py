@@ -167,10 +167,14 @@ def judgement(
     """
     read, chosen = misread(text, languages, near, share)
     states = network.model.encoder(input_ids=read, attention_mask=visible(text, end_hidden)).last_hidden_state
-    named = projected_cross_entropy(states[chosen], network.lm_head.weight, text[chosen])
     shown = (text > MASK) & (read != MASK)
     odds = judge(states[shown])[:, 0].float()
-    return named, nn.functional.binary_cross_entropy_with_logits(odds, (read != text)[shown].float())
+    replaced = (read != text)[shown].float()
+    # A small batch may have no such word; a mean over none would be no number.
+    judged = nn.functional.binary_cross_entropy_with_logits(odds, replaced, reduction="sum") / max(len(odds), 1)
+    if not chosen.any():
+        return torch.zeros_like(judged), judged
+    return projected_cross_entropy(states[chosen], network.lm_head.weight, text[chosen]), judged
 
 
 def loss(

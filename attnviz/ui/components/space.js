@@ -179,7 +179,8 @@ class Space {
     return [...drawn, ...this.labels(width, height)];
   }
 
-  /** Labels where there is room for them, the chosen words' first; one that finds none is in its point's title. */
+  /** Labels where there is room for them, the chosen words' first. One that finds none is in its point's title, but a
+   * chosen word's goes further away, with a line to its point. */
   labels(width, height) {
     const { words } = this.data;
     const taken = [...this.spots.map(({ x, y }) => [x - 5, y - 5, x + 5, y + 5]), ...this.names];
@@ -194,12 +195,21 @@ class Space {
         [x + 10, y + 4.5, "start"], [x - 10, y + 4.5, "end"], [x, y - 11, "middle"], [x, y + 20, "middle"],
         [x + 8, y - 8, "start"], [x - 8, y - 8, "end"], [x + 8, y + 17, "start"], [x - 8, y + 17, "end"],
       ];
-      for (const [left, base, anchor] of ways) {
+      const near = ways.length;
+      for (const away of on ? [24, 40, 60] : []) {
+        ways.push([x, y - away, "middle"], [x, y + away + 9, "middle"], [x + away, y - away / 2, "start"], [x - away, y - away / 2, "end"]);
+        ways.push([x + away, y + away / 2 + 9, "start"], [x - away, y + away / 2 + 9, "end"]);
+      }
+      for (const [way, [left, base, anchor]] of ways.entries()) {
         const from = left - { start: 0, middle: length / 2, end: length }[anchor];
         const box = [from - 1, base - 11, from + length + 1, base + 4];
         const inside = box[0] >= 0 && box[2] <= width && box[1] >= 0 && box[3] <= height;
         if (!inside || taken.some((other, index) => index !== place && overlap(box, other))) continue;
         taken.push(box);
+        if (way >= near) {
+          const [x2, y2] = [Math.max(box[0], Math.min(x, box[2])), Math.max(box[1], Math.min(y, box[3]))];
+          made.push(svg("line", { class: "attnviz-space-leader", x1: x, y1: y, x2, y2 }));
+        }
         const text = svg("text", { class: `attnviz-space-label${on ? " attnviz-space-chosen" : ""}`, x: left, y: base, "text-anchor": anchor });
         text.textContent = shown;
         made.push(text);
