@@ -42,3 +42,16 @@ def test_the_costs_open(page: Page) -> None:
     page.get_by_role("button", name="1,568 weights").click()
     expect(page.get_by_text("7 × 7 tokens × 8 heads × 4 layers = 1,568 attention weights")).to_be_visible()
     expect(page.get_by_text("128,000")).to_be_visible()
+
+
+def test_the_buttons_stand_side_by_side_or_below_each_other_on_a_narrow_screen(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/steps")
+    ready(page, "Der Hund sah den Ball.")
+    boxes = [page.get_by_role("button", name=name).bounding_box() for name in ("Back", "Next", "Copy link", "Export")]
+    placed = [box for box in boxes if box]
+    assert len(placed) == 4 and all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in placed)
+    for place, one in enumerate(placed):
+        for other in placed[place + 1 :]:
+            beside = one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
+            assert beside or one["y"] + one["height"] <= other["y"]
