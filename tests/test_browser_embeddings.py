@@ -42,7 +42,8 @@ def test_words_stand_as_points_with_labels(page: Page, outside_requests: list[st
     assert page.locator(DOT).count() == 11
     # However close the two are, each has its label; one that stands further away has a line to its point.
     chosen = page.locator(".attnviz-space-label.attnviz-space-chosen").all_text_contents()
-    assert len(chosen) == 2 and "Hund" in chosen
+    named = page.get_by_role("heading", name="Two words:").inner_text().removeprefix("Two words: ")
+    assert sorted(chosen) == sorted(named.split(" and ")) and "Hund" in chosen
     assert "11 words as points" in (page.locator(PICTURE).get_attribute("aria-label") or "")
     assert page.locator(".st-key-figures [data-testid='stPlotlyChart']").count() == 5
     assert outside_requests == [] and errors == []

@@ -14,7 +14,11 @@ JOINED = 0.1
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    parser.add_argument("stage", choices=(*STAGES, "all"), help="'all' runs every stage in this order")
+    parser.add_argument(
+        "stage",
+        choices=(*STAGES, "all", "progress"),
+        help="'all' runs every stage in this order; 'progress' shows what the last checkpoint is worth",
+    )
     parser.add_argument(
         "--corpus", type=Path, required=True, help="folder that holds tatoeba/ and ud/ (see training/README.md)"
     )
@@ -84,6 +88,12 @@ def run_export(options: argparse.Namespace, recipe) -> None:
     from training.export import export
 
     export(options.work, options.bundle)
+
+
+def run_progress(options: argparse.Namespace, recipe) -> None:
+    from training.progress import progress
+
+    progress(options.corpus, options.work)
 
 
 if __name__ == "__main__":

@@ -189,7 +189,6 @@ def _work(
     of_judge = list(judge.parameters()) if recipe.misread else []
     optimiser_list = optimisers(network, recipe, size, of_judge)
     trained = [parameter for parameter in (*network.parameters(), *of_judge) if parameter.requires_grad]
-    counts = torch.from_numpy(source_counts(packed, vocabulary)).to(device)
     schedulers = [
         get_wsd_schedule(
             optimiser,
@@ -263,6 +262,7 @@ def _work(
         losses = [value.item()]
         if recipe.misread:
             if near is None:
+                counts = torch.from_numpy(source_counts(packed, vocabulary)).to(device)
                 near = model.neighbours(network.model.shared.weight.detach(), counts, NEIGHBOURS)
             text, languages = texts(packed, rows, parts=1 + step % MOST_PARTS, end=model.END, pad=model.PAD)
             text, languages = torch.from_numpy(text).to(device), torch.from_numpy(languages).to(device)
