@@ -33,12 +33,13 @@ run: $(READY) ## start the app with the bundled model and open it in the browser
 test: lint browser ## check style and types, then run all tests
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
-bench: $(DEV_READY) browser ## measure recording against plain attention, and the app in a browser
+bench: $(DEV_READY) browser ## measure recording, the app in a browser, and a step of the training
 	$(BIN)/python benchmarks/recording.py
 	$(BIN)/python benchmarks/app.py
 	$(BIN)/python benchmarks/overview.py
 	$(BIN)/python benchmarks/translate.py
 	$(BIN)/python benchmarks/pages.py
+	$(BIN)/python benchmarks/training_step.py
 
 pictures: $(DEV_READY) browser ## take the pictures in docs/ from the running app
 	$(BIN)/python docs/pictures.py

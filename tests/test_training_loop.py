@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
 
+import attnviz
 from training import model
 from training.crossentropy import projected_cross_entropy
-from training.data import Packed, batches, padded, texts
+from training.data import Packed, Pair, batches, pack, padded, texts
 from training.train import Recipe, train
+from training.vocabulary import punctuation
+
+TOKENIZER = Path(attnviz.__file__).parent / "bundled" / "tokenizer.json"
 
 
 @pytest.fixture
@@ -27,7 +33,7 @@ def few_pairs() -> Packed:
 
 
 def trained(
-    folder: Path, packed: Packed, *, steps: int = 6, processes: int = 1, misread: float = 0.0
+    folder: Path, packed: Packed, *, steps: int = 6, processes: int = 1, misread: float = 0.0, hidden: float = 0.0
 ) -> dict[str, torch.Tensor]:
     recipe = Recipe(
         steps=steps,
@@ -42,10 +48,11 @@ def trained(
         masked=0.0,
         masked_at_last=0.0,
         misread=misread,
-        end_hidden=0.0,
+        end_hidden=hidden,
+        punctuation_hidden=hidden,
         average=1,
     )
-    train(packed, 90, recipe, folder, processes=processes, save_every=3)
+    train(packed, 90, recipe, folder, processes=processes, save_every=3, punctuation=(10, 11, 12))
     return torch.load(folder / "averaged.pt", weights_only=True)
 
 
@@ -80,7 +87,7 @@ def test_two_processes_train_what_one_does_and_go_on_from_each_others_checkpoint
 def test_an_interrupted_training_ends_where_an_unbroken_one_does(
     tmp_path: Path, few_pairs: Packed, misread: float
 ) -> None:
-    unbroken = trained(tmp_path / "unbroken", few_pairs, misread=misread)
+    unbroken = trained(tmp_path / "unbroken", few_pairs, misread=misread, hidden=misread)
 
     class Interrupt(Exception):
         pass
@@ -95,9 +102,9 @@ def test_an_interrupted_training_ends_where_an_unbroken_one_does(
         real = model.loss
         patch.setattr(model, "loss", lambda *given: interrupted() or real(*given))
         with pytest.raises(Interrupt):
-            trained(tmp_path / "broken", few_pairs, misread=misread)
+            trained(tmp_path / "broken", few_pairs, misread=misread, hidden=misread)
     assert torch.load(tmp_path / "broken" / "checkpoint.pt", weights_only=True)["step"] == 4
-    resumed = trained(tmp_path / "broken", few_pairs, misread=misread)
+    resumed = trained(tmp_path / "broken", few_pairs, misread=misread, hidden=misread)
     for name, value in unbroken.items():
         torch.testing.assert_close(value, resumed[name], rtol=0, atol=0)
 
@@ -131,6 +138,29 @@ def test_batches_hold_each_pair_once_and_hardly_any_padding(few_pairs: Packed) -
         assert len(set(lengths.tolist())) == 1
         assert len(rows) * max(lengths.max(), np.diff(few_pairs.source_starts)[rows].max()) <= 40
         assert (padded(few_pairs.target, few_pairs.target_starts, rows, model.PAD) != model.PAD).all()
+
+
+def test_sources_of_every_other_pair_are_cut_into_other_pieces_and_say_the_same() -> None:
+    tokenizer = Tokenizer.from_file(str(TOKENIZER))
+    pairs = [Pair("de", "en", "Die Lehrerin beantwortete unsere Fragen.", "The teacher answered our questions.")] * 60
+    plain, cut = (pack(pairs, tokenizer, 96, dropout) for dropout in (0.0, 0.3))
+    assert tokenizer.model.dropout is None
+    np.testing.assert_array_equal(plain.target, cut.target)
+    rows = [
+        [packed.source[start:stop].tolist() for start, stop in pairwise(packed.source_starts)]
+        for packed in (plain, cut)
+    ]
+    assert rows[0][1::2] == rows[1][1::2]
+    assert len({tuple(row) for row in rows[1][::2]}) > 10
+    assert {tokenizer.decode(row).strip() for row in rows[1]} == {pairs[0].source}
+
+
+def test_punctuation_is_pieces_of_nothing_else() -> None:
+    tokenizer = Tokenizer.from_file(str(TOKENIZER))
+    pieces = [tokenizer.id_to_token(number) for number in punctuation(tokenizer)]
+    assert {".", ",", "?", "。", "▁„", "“"} <= set(pieces)
+    assert not [piece for piece in pieces if any(character.isalnum() for character in piece)]
+    assert "▁" not in pieces and "</s>" not in pieces and ">>en<<" not in pieces
 
 
 def test_the_loss_is_that_of_transformers() -> None:
@@ -210,13 +240,44 @@ def test_a_word_is_misread_as_a_similar_word_of_its_language(few_pairs: Packed) 
     assert (near[languages[rows], text[rows, columns]] == read[rows, columns, None]).any(dim=1).all()
 
 
-def test_words_look_at_the_end_in_the_other_sentences_only() -> None:
+def test_words_look_at_the_end_and_at_punctuation_in_the_other_sentences_only() -> None:
     torch.manual_seed(0)
-    source = torch.tensor([[7, 8, model.END, model.PAD]]).repeat(2000, 1)
-    assert model.visible(source, 0.0).tolist() == [[True, True, True, False]] * 2000
-    seen = model.visible(source, 0.3)
-    assert seen[:, :2].all() and not seen[:, 3].any()
-    assert seen[:, 2].float().mean() == pytest.approx(0.7, abs=0.03)
+    source = torch.tensor([[7, 9, 8, model.END, model.PAD]]).repeat(2000, 1)
+    assert model.EVERYTHING.visible(source).tolist() == [[True, True, True, True, False]] * 2000
+    seen = model.Sight(0.3, 0.6, torch.tensor([9, 50])).visible(source)
+    assert seen[:, [0, 2]].all() and not seen[:, 4].any()
+    assert seen[:, 3].float().mean() == pytest.approx(0.7, abs=0.03)
+    assert seen[:, 1].float().mean() == pytest.approx(0.4, abs=0.03)
+    assert (seen[:, 1] & seen[:, 3]).float().mean() == pytest.approx(0.28, abs=0.03)
+
+
+def test_a_text_without_words_can_still_be_looked_at() -> None:
+    source = torch.tensor([[9, 9, model.END, model.PAD], [9, 7, model.END, model.PAD]])
+    seen = model.Sight(1.0, 1.0, torch.tensor([9])).visible(source)
+    assert seen.tolist() == [[True, True, True, False], [False, True, False, False]]
+
+
+@pytest.mark.parametrize("layers", [3, 5])
+def test_a_grown_encoder_computes_nearly_what_it_did(tmp_path: Path, layers: int) -> None:
+    torch.manual_seed(0)
+    small = model.build(90, layers=2, width=64, heads=4, embedding_std=0.1).eval()
+    for norm in (module for module in small.modules() if isinstance(module, torch.nn.LayerNorm)):
+        torch.nn.init.uniform_(norm.weight, 0.5, 1.0)
+        torch.nn.init.normal_(norm.bias, std=0.1)
+    small.save_pretrained(tmp_path)
+    large = model.build(90, layers=2, width=64, heads=4, encoder_layers=layers, seed=5).eval()
+    model.read(large, tmp_path / "model.safetensors")
+    assert large.config.encoder_layers == layers and large.config.decoder_layers == 2
+    ids = torch.tensor([[10, 11, 12, 13, 14, 2]])
+    with torch.no_grad():
+        before, after = (network.model.encoder(ids).last_hidden_state for network in (small, large))
+    assert (after - before).norm() < 0.15 * before.norm()
+    old, new = (dict(network.named_parameters()) for network in (small, large))
+    name = "model.encoder.layers.{}.self_attn.q_proj.weight"
+    # The first layer of the two comes first, once or with its copies; the other comes last.
+    assert torch.equal(new[name.format(0)], old[name.format(0)])
+    assert torch.equal(new[name.format(1)], old[name.format(0)])
+    assert torch.equal(new[name.format(layers - 1)], old[name.format(1)])
 
 
 def test_judging_counts_the_words_that_are_shown_and_naming_those_that_were_misread() -> None:
@@ -228,7 +289,7 @@ def test_judging_counts_the_words_that_are_shown_and_naming_those_that_were_misr
     near = model.neighbours(network.model.shared.weight, torch.full((1, 90), 20), 5)
     with torch.no_grad():
         torch.manual_seed(3)
-        named, judged = model.judgement(network, judge, text, languages, near, 0.4, 0.0)
+        named, judged = model.judgement(network, judge, text, languages, near, 0.4)
         torch.manual_seed(3)
         read, chosen = model.misread(text, languages, near, 0.4)
         states = network.model.encoder(input_ids=read, attention_mask=text != model.PAD).last_hidden_state
@@ -238,7 +299,7 @@ def test_judging_counts_the_words_that_are_shown_and_naming_those_that_were_misr
         right = torch.where(read != text, chance, 1 - chance)[:, :8]
         torch.testing.assert_close(judged, -right[read[:, :8] != model.MASK].log().mean())
 
-        none = model.judgement(network, judge, text[:1], languages[:1], near, 0.0, 0.0)
+        none = model.judgement(network, judge, text[:1], languages[:1], near, 0.0)
         assert none[0] == 0 and none[1] > 0
         empty = torch.tensor([[model.END, model.PAD]])
-        assert model.judgement(network, judge, empty, languages[:1], near, 0.5, 0.0) == (0, 0)
+        assert model.judgement(network, judge, empty, languages[:1], near, 0.5) == (0, 0)

@@ -7,7 +7,6 @@ from dataclasses import fields
 from pathlib import Path
 
 STAGES = ("tokenizer", "pack", "train", "evaluate", "export")
-VOCABULARY = 12_000
 MAX_TOKENS = 96
 JOINED = 0.1
 
@@ -27,7 +26,13 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves PyTorch's choice")
     parser.add_argument("--processes", type=int, default=1, help="of the training; on a CPU one for each core is best")
-
+    parser.add_argument("--vocabulary", type=int, default=12_000, help="entries that tokenizer learns")
+    parser.add_argument(
+        "--subword-dropout",
+        type=float,
+        default=0.0,
+        help="share of the merges that pack leaves out at random in the sources of every other pair",
+    )
     parser.add_argument("--start", type=Path, help="an exported folder whose weights a new training begins with")
 
     import torch
@@ -55,7 +60,7 @@ def run_tokenizer(options: argparse.Namespace, recipe) -> None:
             if not is_example(foreign, english):
                 # Dutch and Chinese count twice, or German and English would take nearly the whole vocabulary.
                 sentences += [foreign, english] if language == "de" else [foreign, foreign, english]
-    train_tokenizer(sentences, VOCABULARY).save(str(options.work / "tokenizer.json"))
+    train_tokenizer(sentences, options.vocabulary).save(str(options.work / "tokenizer.json"))
 
 
 def run_pack(options: argparse.Namespace, recipe) -> None:
@@ -65,17 +70,30 @@ def run_pack(options: argparse.Namespace, recipe) -> None:
 
     tokenizer = Tokenizer.from_file(str(options.work / "tokenizer.json"))
     pairs = list(training_pairs(options.corpus))
-    packed = pack(weighted(pairs) + joined(pairs, JOINED), tokenizer, MAX_TOKENS)
+    packed = pack(weighted(pairs) + joined(pairs, JOINED), tokenizer, MAX_TOKENS, options.subword_dropout)
     packed.save(options.work / "packed.npz")
     print(f"{len(packed):,} pairs, {len(packed.source):,} source and {len(packed.target):,} target tokens", flush=True)
 
 
 def run_train(options: argparse.Namespace, recipe) -> None:
+    from tokenizers import Tokenizer
+
     from training.data import Packed
     from training.train import train
+    from training.vocabulary import punctuation
 
     packed = Packed.open(options.work / "packed.npz")
-    train(packed, VOCABULARY, recipe, options.work / "run", options.device, options.processes, start=options.start)
+    tokenizer = Tokenizer.from_file(str(options.work / "tokenizer.json"))
+    train(
+        packed,
+        tokenizer.get_vocab_size(),
+        recipe,
+        options.work / "run",
+        options.device,
+        options.processes,
+        start=options.start,
+        punctuation=punctuation(tokenizer),
+    )
 
 
 def run_evaluate(options: argparse.Namespace, recipe) -> None:

@@ -31,7 +31,7 @@ A small encoder–decoder transformer that translates German, Dutch and Chinese 
 German. It ships with attnviz so that there is something real to look at with nothing downloaded. It is made to be
 looked at, not to be relied on: it knows short everyday sentences and little else.
 
-- Architecture: Marian, as in "Attention Is All You Need": {recipe["layers"]} + {recipe["layers"]} layers, d = {recipe["width"]}, {recipe["heads"]} heads a layer,
+- Architecture: Marian, as in "Attention Is All You Need": {recipe.get("encoder_layers") or recipe["layers"]} + {recipe["layers"]} layers, d = {recipe["width"]}, {recipe["heads"]} heads a layer,
   feed-forward {4 * recipe["width"]}, sinusoidal positions, one embedding for encoder, decoder and output.
   {figures["parameters"] / 1e6:.1f} million parameters, stored in half precision.
 - Vocabulary: {figures["vocabulary"]:,} byte-pair pieces for all four languages; characters that it does not hold are spelt in bytes.
@@ -138,6 +138,8 @@ def _misread(recipe: dict) -> str:
         )
     if unseen:
         parts.append(f"in {unseen:.0%} of the sentences its words may not look at the end token; ")
+    if marks := recipe.get("punctuation_hidden", 0):
+        parts.append(f"in {marks:.0%} not at punctuation; ")
     return "".join(parts)
 
 

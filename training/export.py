@@ -57,7 +57,13 @@ def write_model(work: Path, folder: Path, weights: Path | None = None) -> None:
     """
     recipe = json.loads((work / "run" / "recipe.json").read_text())[-1]
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
-    network = model.build(tokenizer.get_vocab_size(), recipe["layers"], recipe["width"], recipe["heads"])
+    network = model.build(
+        tokenizer.get_vocab_size(),
+        recipe["layers"],
+        recipe["width"],
+        recipe["heads"],
+        encoder_layers=recipe.get("encoder_layers", 0),
+    )
     state = torch.load(weights or work / "run" / "averaged.pt", map_location="cpu", weights_only=True)
     network.load_state_dict(state)
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -24,24 +25,26 @@ def build(
     seed: int = 0,
     embedding_std: float = 0.02,
     attention_dropout: float = 0.0,
+    encoder_layers: int = 0,
 ) -> MarianMTModel:
     """A freshly initialised network; post-norm and sinusoidal positions as in Vaswani et al. 2017, section 3.
 
     Args:
         vocabulary: entries, shared by encoder, decoder and output.
-        layers: of the encoder and of the decoder, each.
+        layers: of the decoder, and of the encoder unless `encoder_layers` says otherwise.
         width: d_model; the feed-forward layer is four times as wide.
         heads: in each layer; `width / heads` is head_dim.
         dropout: between the layers.
         seed: of the weights.
         embedding_std: of the embeddings; times the root of the width it is set against the positions' 0.7.
         attention_dropout: of the weights after the softmax.
+        encoder_layers: of the encoder; 0 is as many as the decoder has.
     """
     torch.manual_seed(seed)
     config = MarianConfig(
         vocab_size=vocabulary,
         d_model=width,
-        encoder_layers=layers,
+        encoder_layers=encoder_layers or layers,
         decoder_layers=layers,
         encoder_attention_heads=heads,
         decoder_attention_heads=heads,
@@ -72,10 +75,12 @@ def build(
 def read(network: MarianMTModel, path: Path) -> None:
     """Gives the network the weights of an exported `model.safetensors`.
 
+    A network with more encoder layers takes the file's too (`grown`).
+
     Raises:
         ValueError: the file is of a network of another shape.
     """
-    state = load_file(path)
+    state = grown(load_file(path), network.config.encoder_layers)
     # What shares its memory with the embeddings, and the positions, which are computed, are not in the file.
     left_out = ("embed_tokens.weight", "embed_positions.weight", "lm_head.weight")
     expected = {name: value.shape for name, value in network.state_dict().items() if not name.endswith(left_out)}
@@ -87,6 +92,40 @@ def read(network: MarianMTModel, path: Path) -> None:
             "the settings that it was trained with"
         )
     network.load_state_dict(state, strict=False)
+
+
+def grown(state: dict[str, torch.Tensor], layers: int) -> dict[str, torch.Tensor]:
+    """Weights of an encoder of `layers` layers that computes nearly what that of `state` does.
+
+    The new layers are spread among the old ones. Each is a copy of the one below it, so that its heads begin with maps
+    that mean something, but what it would add is multiplied by 0, and its norms, which come last in a post-norm layer,
+    give back on average what they get. State dicts with no fewer layers come back as they are.
+    """
+    prefix = "model.encoder.layers."
+    places = {int(name.removeprefix(prefix).split(".")[0]) for name in state if name.startswith(prefix)}
+    if layers <= len(places):
+        return state
+    result = {name: value for name, value in state.items() if not name.startswith(prefix)}
+    below = -1
+    for layer in range(layers):
+        origin = layer * len(places) // layers
+        own = {
+            name.removeprefix(f"{prefix}{origin}."): value.clone()
+            for name, value in state.items()
+            if name.startswith(f"{prefix}{origin}.")
+        }
+        if origin == below:
+            gain, bias = own["final_layer_norm.weight"].float(), own["final_layer_norm.bias"].float()
+            for part in ("self_attn.out_proj", "fc2"):
+                own[f"{part}.weight"].zero_()
+                own[f"{part}.bias"].zero_()
+            for norm in ("self_attn_layer_norm", "final_layer_norm"):
+                # The norm before gives vectors of about this standard deviation and mean over their entries.
+                own[f"{norm}.weight"].fill_((gain.square().mean() + bias.var(correction=0)).sqrt().item())
+                own[f"{norm}.bias"].fill_(bias.mean().item())
+        result |= {f"{prefix}{layer}.{name}": value for name, value in own.items()}
+        below = origin
+    return result
 
 
 def noised(source: torch.Tensor, share: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -101,17 +140,38 @@ def noised(source: torch.Tensor, share: float) -> tuple[torch.Tensor, torch.Tens
     return torch.where(hidden & (what > 0.8), others, read), hidden
 
 
-def visible(source: torch.Tensor, end_hidden: float) -> torch.Tensor:
-    """Which source tokens the encoder's words may look at: no padding, and END in the other sentences only.
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the encoder's words may not look at, so that their heads look at words.
 
-    Args:
-        source: (batch, source length).
+    Attributes:
         end_hidden: share of the sentences, drawn at random, in which END may not be looked at.
+        punctuation_hidden: the same, drawn anew, for punctuation.
+        punctuation: (entries,) the ids of punctuation.
     """
-    keys = source != PAD
-    if end_hidden:
-        keys = keys & ((source != END) | (torch.rand((len(source), 1), device=source.device) >= end_hidden))
-    return keys
+
+    end_hidden: float = 0.0
+    punctuation_hidden: float = 0.0
+    punctuation: torch.Tensor | None = None
+
+    def visible(self, source: torch.Tensor) -> torch.Tensor:
+        """Which keys of (batch, source length) ids may be looked at: no padding, and of each sentence something."""
+        keys = source != PAD
+        hidden = torch.zeros_like(keys)
+        if self.end_hidden:
+            hidden |= (source == END) & self._drawn(source, self.end_hidden)
+        if self.punctuation_hidden and self.punctuation is not None:
+            marks = torch.isin(source, self.punctuation)
+            hidden |= marks & self._drawn(source, self.punctuation_hidden)
+        left = keys & ~hidden
+        return torch.where(left.any(dim=1, keepdim=True), left, keys)
+
+    @staticmethod
+    def _drawn(source: torch.Tensor, share: float) -> torch.Tensor:
+        return torch.rand((len(source), 1), device=source.device) < share
+
+
+EVERYTHING = Sight()
 
 
 def neighbours(embeddings: torch.Tensor, counts: torch.Tensor, number: int) -> torch.Tensor:
@@ -153,7 +213,7 @@ def judgement(
     languages: torch.Tensor,
     near: torch.Tensor,
     share: float,
-    end_hidden: float,
+    sight: Sight = EVERYTHING,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """What the encoder makes of misread texts: the mean cross-entropies of naming and of judging their words, in nats.
 
@@ -163,10 +223,10 @@ def judgement(
         languages: (texts,) of the texts, as indices of `near`.
         near: what `neighbours` made.
         share: of the words that are hidden (two in five) or replaced by a neighbour; all of them have to be named.
-        end_hidden: see `visible`.
+        sight: what the words may look at.
     """
     read, chosen = misread(text, languages, near, share)
-    states = network.model.encoder(input_ids=read, attention_mask=visible(text, end_hidden)).last_hidden_state
+    states = network.model.encoder(input_ids=read, attention_mask=sight.visible(text)).last_hidden_state
     shown = (text > MASK) & (read != MASK)
     odds = judge(states[shown])[:, 0].float()
     replaced = (read != text)[shown].float()
@@ -184,7 +244,7 @@ def loss(
     smoothing: float,
     masked: float = 0.0,
     masked_weight: float = 0.5,
-    end_hidden: float = 0.0,
+    sight: Sight = EVERYTHING,
 ) -> torch.Tensor:
     """Mean cross-entropy of every real target token, in nats, with label smoothing, and that of hidden source tokens.
 
@@ -196,12 +256,13 @@ def loss(
             (Devlin et al. 2019, "masked language model"): three in five of them are replaced by MASK, one by another
             token of the batch, and one is left as it is, so that no token can be sure of itself.
         masked_weight: of the encoder's loss, beside the decoder's at 1.
+        sight: what the encoder's words may look at.
     """
     start = target.new_full((len(target), 1), START)
     read, hidden = source, None
     if masked:
         read, hidden = noised(source, masked)
-    encoded = network.model.encoder(input_ids=read, attention_mask=visible(source, end_hidden))
+    encoded = network.model.encoder(input_ids=read, attention_mask=sight.visible(source))
     outputs = network.model(
         encoder_outputs=encoded,
         attention_mask=source != PAD,

@@ -7,7 +7,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -47,6 +47,8 @@ class Recipe:
     weight_decay: float = 0.1
     """Of the matrices inside the layers, times the learning rate."""
     layers: int = 4
+    """Of the decoder, and of the encoder too unless the next says otherwise."""
+    encoder_layers: int = 0
     width: int = 256
     heads: int = 8
     masked: float = 0.0
@@ -63,6 +65,8 @@ class Recipe:
     """Of the loss of telling which words were replaced."""
     end_hidden: float = 0.5
     """Share of the sentences in which the encoder's words may not look at the end token."""
+    punctuation_hidden: float = 0.0
+    """The same of punctuation."""
     embedding_std: float = 0.02
     """Of the embeddings at first, before they are multiplied by the root of the width; positions have 0.7."""
     embedding_rate: float = 0.5
@@ -78,7 +82,7 @@ def optimisers(
     """Muon for the matrices inside the layers, AdamW for embeddings, biases, norms and `others`.
 
     Muon (Jordan et al. 2024) orthogonalises each update; scaled to AdamW's update size both share one learning rate.
-    Of several processes each updates a part of the matrices, because that takes a sixth of a step.
+    Of several processes each updates a part of the matrices: that takes a good part of a step.
     """
     matrices, rest = [], []
     for name, parameter in network.named_parameters():
@@ -119,6 +123,7 @@ def train(
     processes: int = 1,
     save_every: int = 250,
     start: Path | None = None,
+    punctuation: Sequence[int] = (),
 ) -> None:
     """Trains, or goes on from `folder/checkpoint.pt` where there is one; the result is `folder/averaged.pt`.
 
@@ -137,6 +142,7 @@ def train(
             process; dropout differs.
         save_every: steps between checkpoints.
         start: a folder that `training.export.export` wrote, whose weights a new run begins with instead of fresh ones.
+        punctuation: entries of the vocabulary that `Recipe.punctuation_hidden` is about.
     """
     folder.mkdir(parents=True, exist_ok=True)
     earlier, first = folder / "earlier.json", folder / "start.safetensors"
@@ -148,13 +154,15 @@ def train(
     runs = [*json.loads(earlier.read_text()), asdict(recipe)] if earlier.exists() else [asdict(recipe)]
     (folder / "recipe.json").write_text(json.dumps(runs, indent=2) + "\n")
     if processes == 1:
-        _work(0, 1, 0, packed, vocabulary, recipe, folder, device, save_every)
+        _work(0, 1, 0, packed, vocabulary, recipe, folder, device, save_every, punctuation)
     else:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         torch.multiprocessing.spawn(
-            _work, (processes, port, packed, vocabulary, recipe, folder, device, save_every), nprocs=processes
+            _work,
+            (processes, port, packed, vocabulary, recipe, folder, device, save_every, punctuation),
+            nprocs=processes,
         )
     average(folder, [recipe.steps - AVERAGE_EVERY * back for back in range(recipe.average)])
 
@@ -169,6 +177,7 @@ def _work(
     folder: Path,
     device: str,
     save_every: int,
+    punctuation: Sequence[int],
 ) -> None:
     if size > 1:
         torch.set_num_threads(max(1, torch.get_num_threads() // size))
@@ -182,11 +191,15 @@ def _work(
         recipe.seed,
         recipe.embedding_std,
         recipe.attention_dropout,
+        recipe.encoder_layers,
     )
     network.to(device).train()
     # Not a part of the network, and not exported: it only says what the encoder has to know.
     judge = nn.Linear(recipe.width, 1, device=device)
     of_judge = list(judge.parameters()) if recipe.misread else []
+    sight = model.Sight(
+        recipe.end_hidden, recipe.punctuation_hidden, torch.tensor(punctuation, dtype=torch.long, device=device)
+    )
     optimiser_list = optimisers(network, recipe, size, of_judge)
     trained = [parameter for parameter in (*network.parameters(), *of_judge) if parameter.requires_grad]
     schedulers = [
@@ -255,9 +268,7 @@ def _work(
         target = torch.from_numpy(padded(packed.target, packed.target_starts, rows, model.PAD)).to(device)
         masked = recipe.masked if step < recipe.steps - recipe.decay else recipe.masked_at_last
         with torch.autocast(kind, dtype=torch.bfloat16):
-            value = model.loss(
-                network, source, target, recipe.smoothing, masked, recipe.masked_weight, recipe.end_hidden
-            )
+            value = model.loss(network, source, target, recipe.smoothing, masked, recipe.masked_weight, sight)
         value.backward()
         losses = [value.item()]
         if recipe.misread:
@@ -267,9 +278,7 @@ def _work(
             text, languages = texts(packed, rows, parts=1 + step % MOST_PARTS, end=model.END, pad=model.PAD)
             text, languages = torch.from_numpy(text).to(device), torch.from_numpy(languages).to(device)
             with torch.autocast(kind, dtype=torch.bfloat16):
-                named, judged = model.judgement(
-                    network, judge, text, languages, near, recipe.misread, recipe.end_hidden
-                )
+                named, judged = model.judgement(network, judge, text, languages, near, recipe.misread, sight)
                 both = recipe.naming_weight * named + recipe.judging_weight * judged
             both.backward()
             losses += [named.item(), judged.item()]

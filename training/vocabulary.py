@@ -68,3 +68,12 @@ def _assemble(model: models.Model) -> Tokenizer:
         single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", SPECIAL.index("</s>"))]
     )
     return tokenizer
+
+
+def punctuation(tokenizer: Tokenizer) -> list[int]:
+    """The entries that are punctuation and nothing else, in ascending order."""
+    return sorted(
+        number
+        for piece, number in tokenizer.get_vocab().items()
+        if piece not in SPECIAL + BYTES and all(unicodedata.category(c)[0] == "P" for c in piece.strip("▁") or "x")
+    )
