@@ -470,6 +470,18 @@ def test_a_run_can_begin_with_the_weights_of_another(small_work: tuple[Path, Pat
     train(packed, vocabulary, replace(still, steps=3), tmp_path / "run")
     assert json.loads((tmp_path / "run" / "recipe.json").read_text())[0] == first
 
+    # Of what it began with the result keeps a share; told nothing else, a fifth.
+    train(packed, vocabulary, replace(recipe, steps=3), tmp_path / "kept", start=bundle)
+    last, kept = (
+        torch.load(tmp_path / "kept" / f"{name}.pt", weights_only=True) for name in ("weights-0000003", "averaged")
+    )
+    moved = 0.0
+    for name, value in kept.items():
+        torch.testing.assert_close(value, 0.8 * last[name] + 0.2 * begun[name])
+        moved += float((value - begun[name]).norm())
+    assert moved > 0.1
+    assert "with 20% of the weights that it began with" in two
+
     with pytest.raises(ValueError, match="does not hold the weights of a network with 1 layers, width 16"):
         train(packed, vocabulary, replace(recipe, layers=1), tmp_path / "other", start=bundle)
 

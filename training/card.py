@@ -111,6 +111,7 @@ def _run(recipe: dict) -> str:
             if recipe["average"] == 1
             else f"the mean of the last {recipe['average']} weights, 25 steps apart"
         )
+        + (f", with {kept:.0%} of the weights that it began with" if (kept := recipe.get("kept", 0)) else "")
         + f"; seed {recipe['seed']}"
     )
 
