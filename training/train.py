@@ -354,8 +354,8 @@ def average(folder: Path, steps: list[int]) -> Path:
 def mix(path: Path, begun: dict[str, torch.Tensor], kept: float) -> None:
     """Writes into the weights at `path` a share of those that the run began with.
 
-    Weights trained on from the same ones are mostly joined by a straight line on which the loss is no greater than at its
-    ends (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    Between weights and those that they were trained on from, the loss is often lower than at either end (Wortsman et
+    al. 2022, "Robust fine-tuning of zero-shot models").
     """
     state = torch.load(path, map_location="cpu", weights_only=True)
     torch.save(
