@@ -334,6 +334,29 @@ def test_a_head_is_said_to_do_only_what_holds_on_both_halves() -> None:
     ]
 
 
+def test_a_head_is_told_apart_by_what_no_other_head_does_better() -> None:
+    def of(language: str, relation: str, gains: dict[int, float]) -> list[relations.Score]:
+        return [replace(score(gain, gain, head, 0, relation), language=language) for head, gain in gains.items()]
+
+    groups = [
+        of("de", "cop", {0: 0.5, 1: 0.4}),
+        of("nl", "cop", {0: 0.45, 1: 0.42}),
+        of("de", "obj", {1: 0.15, 0: 0.12}),
+        of("en", "obj", {1: 0.2}),
+        of("de", "aux", {0: 0.3, 1: 0.3}),
+        of("de", "amod", {0: 0.25}),
+    ]
+    content = heads_file("abc", 1, 2, {40: groups}, [], [])
+    assert [(entry["head"], entry["relation"], entry["language"]) for entry in content["heads"]] == [
+        (0, "cop", "de"),
+        (0, "aux", "de"),
+        (0, "amod", "de"),
+        (1, "obj", "en"),
+        (1, "cop", "nl"),
+        (1, "aux", "de"),
+    ]
+
+
 def test_the_opening_layer_is_the_one_whose_heads_gain_most() -> None:
     groups = [
         [score(0.3, 0.1, 0, 0), score(-0.2, 0.4, 1, 0)],

@@ -69,16 +69,25 @@ def layer_shows(of_relations: Iterable[list[relations.Score]], layers: int, head
 
 
 def _relations(of_relations: dict[int, list[list[relations.Score]]]) -> list[Learned]:
-    """The findings that hold on both halves; longer sentences before shorter ones, of which they are the harder."""
-    by_head: dict[tuple[int, int], dict[tuple[str, str, str], tuple[int, relations.Score]]] = {}
+    """The findings that hold on both halves; longer sentences before shorter ones, of which they are the harder.
+
+    Of each head those come first in which no other head is better, so that heads beside each other are told apart: many
+    gain most where it is easy to gain. A relation that it follows in several languages is named once.
+    """
+    by_head: dict[tuple[int, int], dict[tuple[str, str, str], tuple[bool, int, relations.Score]]] = {}
     for most_words in sorted(of_relations, reverse=True):
-        for score in (score for group in of_relations[most_words] for score in group):
-            if min(score.chosen_gain, score.gain) >= GAIN:
-                what = (score.language, score.relation, score.direction)
-                by_head.setdefault((score.layer, score.head), {}).setdefault(what, (most_words, score))
+        for group in of_relations[most_words]:
+            for score in group:
+                if min(score.chosen_gain, score.gain) >= GAIN:
+                    what = (score.language, score.relation, score.direction)
+                    entry = (score is not group[0], most_words, score)
+                    by_head.setdefault((score.layer, score.head), {}).setdefault(what, entry)
     result = []
     for place in sorted(by_head):
-        ordered = sorted(by_head[place].values(), key=lambda entry: -entry[1].chosen_gain)
+        ordered = sorted(by_head[place].values(), key=lambda entry: (entry[0], -entry[2].chosen_gain))
+        named: dict[tuple[str, str], tuple[int, relations.Score]] = {}
+        for _beaten, most_words, score in ordered:
+            named.setdefault((score.relation, score.direction), (most_words, score))
         result += [
             Learned(
                 "encoder",
@@ -94,7 +103,7 @@ def _relations(of_relations: dict[int, list[list[relations.Score]]]) -> list[Lea
                 most_words=None if most_words == max(of_relations) else most_words,
                 offset=score.offset,
             )
-            for most_words, score in ordered[:MOST]
+            for most_words, score in list(named.values())[:MOST]
         ]
     return result
 
