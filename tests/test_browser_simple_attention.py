@@ -50,7 +50,9 @@ def edit(page: Page, row: int, left: int, text: str, editor: str = "hand_table_0
     overlay = page.locator("#portal textarea")
     overlay.wait_for()
     overlay.fill(text)
-    page.wait_for_timeout(150)
+    expect(overlay).to_have_value(text)
+    # The editor takes over what was typed a moment later; on a busy machine 150 ms were once too few.
+    page.wait_for_timeout(500)
     overlay.press("Enter")
     overlay.wait_for(state="detached")
 
