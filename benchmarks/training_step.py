@@ -93,7 +93,8 @@ def main() -> None:
             logits = states @ weight.t()
             nn.functional.cross_entropy(logits, wanted, label_smoothing=recipe.smoothing).backward()
 
-    ours(), theirs()
+    ours()
+    theirs()
     pairs = [(seconds(ours), seconds(theirs)) for _ in range(options.rounds)]
     print(
         f"cross-entropy of {len(states):,} tokens with its gradients: "

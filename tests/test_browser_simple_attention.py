@@ -51,7 +51,7 @@ def edit(page: Page, row: int, left: int, text: str, editor: str = "hand_table_0
     overlay.wait_for()
     overlay.fill(text)
     expect(overlay).to_have_value(text)
-    # The editor takes over what was typed a moment later; on a busy machine 150 ms were once too few.
+    # The editor takes over what was typed a moment later: after 150 ms an edit was once lost on a busy machine.
     page.wait_for_timeout(500)
     overlay.press("Enter")
     overlay.wait_for(state="detached")
