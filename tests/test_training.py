@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
 
 import attnviz
 from attnviz import learned
@@ -16,6 +19,7 @@ from attnviz.learned import Learned
 from attnviz.maps import AttentionMap
 from attnviz.models import Model
 from attnviz.tokens import Token
+from training import __main__ as command
 from training import alignment, checks, evaluate, model, progress, relations
 from training.card import _recipe as model_card_recipes
 from training.data import Packed, is_example
@@ -424,6 +428,42 @@ def test_from_weights_to_card_by_command(
     assert learned.fingerprint(bundle / "model.safetensors") == figures["weights"]
 
 
+def test_the_first_stages_make_a_vocabulary_and_integers(
+    small_work: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, work = small_work
+    for path in (corpus / "tatoeba").glob("*.test.tsv"):
+        for split in ("dev", "train"):
+            path.with_name(path.name.replace("test", split)).write_text(path.read_text(encoding="utf-8"))
+
+    def run(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["training", *arguments, "--corpus", str(corpus), "--work", str(work)])
+        command.main()
+        return capsys.readouterr().out
+
+    said = run("tokenizer", "--vocabulary", "280")
+    tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
+    assert tokenizer.get_vocab_size() == 280
+    of_hello = len(tokenizer.encode("Hello.", add_special_tokens=False).ids)
+    assert said.startswith("280 entries; tokens a sentence of the dev splits: de ")
+    assert f", en {of_hello:.1f}\n" in said
+    words = [
+        word
+        for sentence in relations.read_conllu((TREES + "\n").splitlines(), "x")
+        for word in re.findall(r"\w+", sentence.text)
+    ]
+    pieces = [len(tokenizer.encode(word, add_special_tokens=False).ids) for word in words]
+    assert f"words of de_small-ud-dev: {np.mean(np.equal(pieces, 1)):.0%} are one token, " in said
+    assert f"{np.mean(pieces):.2f} tokens a word" in said
+
+    # Two pairs in each of four directions, of which one word is never long; and a tenth of them, joined, is none.
+    assert run("pack").startswith("8 pairs, ")
+    packed = Packed.open(work / "packed.npz")
+    assert (
+        tokenizer.decode(packed.target[packed.target_starts[0] : packed.target_starts[1]].tolist()).strip() == "Hello."
+    )
+
+
 def test_progress_shows_what_a_checkpoint_is_worth(
     small_work: tuple[Path, Path], bundled: Model, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -439,6 +479,7 @@ def test_progress_shows_what_a_checkpoint_is_worth(
     said = capsys.readouterr().out
     assert (
         said.startswith("step 7 of 1: cross-entropy, nats a token: de-en ")
+        and "nats a sentence, which vocabularies can be compared by: de-en " in said
         and "encoder layer 1, words' attention" in said
     )
     assert (work / "progress" / "model.safetensors").exists()
@@ -452,7 +493,7 @@ def test_progress_shows_what_a_checkpoint_is_worth(
     with torch.no_grad():
         logits = bundled.network(input_ids=inputs, decoder_input_ids=torch.tensor([[model.START, *ids[:-1]]])).logits
     expected = torch.nn.functional.cross_entropy(logits[0].float(), torch.tensor(ids)).item()
-    assert progress.entropy(bundled, corpus, "de", "en") == pytest.approx(expected, rel=1e-4)
+    assert progress.entropy(bundled, corpus, "de", "en") == pytest.approx((expected, expected * len(ids)), rel=1e-4)
 
     # What a head gives the end token, over the words of each sentence.
     sums = np.zeros(bundled.network.config.encoder_attention_heads)

@@ -51,8 +51,9 @@ def main() -> None:
 
 
 def run_tokenizer(options: argparse.Namespace, recipe) -> None:
+    from training import relations
     from training.data import SOURCES, is_example, read_pairs
-    from training.vocabulary import train_tokenizer
+    from training.vocabulary import pieces_of_words, tokens_a_sentence, train_tokenizer
 
     sentences = []
     for language in SOURCES:
@@ -60,7 +61,21 @@ def run_tokenizer(options: argparse.Namespace, recipe) -> None:
             if not is_example(foreign, english):
                 # Dutch and Chinese count twice, or German and English would take nearly the whole vocabulary.
                 sentences += [foreign, english] if language == "de" else [foreign, foreign, english]
-    train_tokenizer(sentences, options.vocabulary).save(str(options.work / "tokenizer.json"))
+    tokenizer = train_tokenizer(sentences, options.vocabulary)
+    tokenizer.save(str(options.work / "tokenizer.json"))
+    german = read_pairs(options.corpus, "dev", "de")
+    dev = {language: [row[0] for row in read_pairs(options.corpus, "dev", language)] for language in SOURCES}
+    dev["en"] = [row[1] for row in german]
+    counts = (f"{language} {tokens_a_sentence(tokenizer, lines):.1f}" for language, lines in dev.items())
+    print(
+        f"{tokenizer.get_vocab_size():,} entries; tokens a sentence of the dev splits: {', '.join(counts)}", flush=True
+    )
+    path = relations.treebanks(options.corpus).get("de")
+    if path:
+        with path.open(encoding="utf-8") as lines:
+            unseen = [sentence.text for sentence in relations.read_conllu(lines, path.name)]
+        whole, pieces = pieces_of_words(tokenizer, unseen)
+        print(f"words of {path.stem}: {whole:.0%} are one token, {pieces:.2f} tokens a word", flush=True)
 
 
 def run_pack(options: argparse.Namespace, recipe) -> None:

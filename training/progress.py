@@ -52,8 +52,11 @@ def progress(corpus: Path, work: Path) -> None:
 
 def show(loaded: Model, corpus: Path, name: str) -> None:
     """Prints the figures of any model of this shape, `name` before them."""
-    entropies = (f"{source}-{target} {entropy(loaded, corpus, source, target):.3f}" for source, target in DIRECTIONS)
-    print(f"{name}: cross-entropy, nats a token: {', '.join(entropies)}", flush=True)
+    entropies = {f"{source}-{target}": entropy(loaded, corpus, source, target) for source, target in DIRECTIONS}
+    tokens = ", ".join(f"{direction} {of_token:.3f}" for direction, (of_token, _) in entropies.items())
+    print(f"{name}: cross-entropy, nats a token: {tokens}", flush=True)
+    sentences = ", ".join(f"{direction} {of_sentence:.1f}" for direction, (_, of_sentence) in entropies.items())
+    print(f"nats a sentence, which vocabularies can be compared by: {sentences}", flush=True)
     print(f"sah tied to Hund and Ball in {', '.join(checks.verb_heads(loaded)) or 'no head'}")
     for layer, of_layer in enumerate(shares(loaded)):
         parts = (f"{what} {low:.0%}–{high:.0%}" for what, low, high in of_layer)
@@ -71,8 +74,8 @@ def show(loaded: Model, corpus: Path, name: str) -> None:
             )
 
 
-def entropy(loaded: Model, corpus: Path, source: str, target: str) -> float:
-    """Cross-entropy of the first dev sentences of one direction, in nats a token, without smoothing."""
+def entropy(loaded: Model, corpus: Path, source: str, target: str) -> tuple[float, float]:
+    """Cross-entropy of the first dev sentences of one direction, in nats a token and a sentence, without smoothing."""
     rows = read_pairs(corpus, "dev", source if source != "en" else target)[:SENTENCES]
     pairs = [Pair(source, target, *(row if source != "en" else reversed(row))) for row in rows]
     packed = pack(pairs, loaded.tokenizer.backend_tokenizer, max_tokens=96)
@@ -84,7 +87,7 @@ def entropy(loaded: Model, corpus: Path, source: str, target: str) -> float:
         with torch.no_grad():
             total += count * model.loss(loaded.network, read, wanted, smoothing=0.0).item()
         tokens += count
-    return total / tokens
+    return total / tokens, total / len(packed)
 
 
 def shares(loaded: Model) -> list[list[tuple[str, float, float]]]:

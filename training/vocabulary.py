@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -77,3 +78,16 @@ def punctuation(tokenizer: Tokenizer) -> list[int]:
         for piece, number in tokenizer.get_vocab().items()
         if piece not in SPECIAL + BYTES and all(unicodedata.category(c)[0] == "P" for c in piece.strip("▁") or "x")
     )
+
+
+def tokens_a_sentence(tokenizer: Tokenizer, sentences: Iterable[str]) -> float:
+    """How many tokens a sentence has on average, special tokens aside."""
+    counts = [len(encoded.ids) for encoded in tokenizer.encode_batch(list(sentences), add_special_tokens=False)]
+    return sum(counts) / len(counts)
+
+
+def pieces_of_words(tokenizer: Tokenizer, sentences: Iterable[str]) -> tuple[float, float]:
+    """The share of the words (letters and digits in a row) that are one token, and how many tokens a word has."""
+    words = [word for sentence in sentences for word in re.findall(r"\w+", sentence)]
+    counts = [len(encoded.ids) for encoded in tokenizer.encode_batch(words, add_special_tokens=False)]
+    return sum(count == 1 for count in counts) / len(counts), sum(counts) / len(counts)
