@@ -171,12 +171,15 @@ def _runaway(hostile: list[dict]) -> str:
 
 
 def _checks(checks: dict) -> str:
-    verb, nouns = checks["verb"], checks["nouns"]
+    verb, alike, nouns = checks["verb"], checks["alike"], checks["nouns"]
+    subjects, verbs, objects = alike["made_of"]
     ties = " and ".join(verb["ties"])
     heads = _listed(verb["heads"])
     lines = [
         f"- “{verb['sentence']}”: encoder heads in which the two words that “{verb['word']}” attends to most, special tokens aside,"
         f"\n  are {ties}, each with at least {LEAST_SHARE:.0%} of the row: {heads}.",
+        f"- Of {alike['sentences']} other sentences of that shape, put together from {subjects} subjects, {verbs} verbs and {objects} objects, {alike['best']} ties the"
+        f"\n  verb to both in {alike['share']:.0%}; no other head does in more.",
         f"- “{nouns['sentence']}” is translated as “{nouns['translation']}”",
     ]
     for which, text in (("given", "with the translation"), ("own", "with its own translation")):

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from attnviz.maps import AttentionMap
 from attnviz.models import MAX_NEW_TOKENS, Model
 from attnviz.recording import Recording
+from training.relations import by_unit, units
 
 VERB = ("Der Hund sah den Ball.", "sah", ("Hund", "Ball"))
 """A sentence, a word of it, and the two others that some encoder head should tie it to."""
+
+SUBJECTS = (
+    *("Der Hund", "Der Mann", "Der Lehrer", "Der Junge", "Der Bauer", "Der Vogel", "Der Arzt", "Der Vater"),
+    *("Die Katze", "Die Frau", "Die Mutter", "Die Lehrerin", "Das Kind"),
+)
+VERBS = ("sah", "fand", "nahm", "las", "aß", "liebt", "kauft")
+OBJECTS = (
+    *("den Ball", "den Brief", "den Wagen", "den Kuchen", "den Apfel", "das Buch", "das Haus", "das Auto"),
+    *("die Zeitung", "die Blume"),
+)
+"""What sentences like `VERB`'s are put together from, sensible or not, to see whether a tie is more than one sentence."""
 
 LEAST_SHARE = 0.05
 """Of the row, for each of the two: where nearly all goes to a special token, the order of the rest says little."""
@@ -50,6 +64,40 @@ def verb_heads(model: Model) -> list[str]:
         if {words.key_tokens[place].text for place in top} == set(wanted) and row[top].min() >= LEAST_SHARE:
             found.append(map.name)
     return found
+
+
+def alike() -> list[str]:
+    """All sentences of `SUBJECTS`, `VERBS` and `OBJECTS` but `VERB`'s own.
+
+    >>> len(alike()), alike()[0]
+    (909, 'Der Hund sah den Brief.')
+    """
+    made = (" ".join(parts) + "." for parts in itertools.product(SUBJECTS, VERBS, OBJECTS))
+    return [sentence for sentence in made if sentence != VERB[0]]
+
+
+def ties(model: Model, sentences: Iterable[str]) -> np.ndarray:
+    """(layers, heads): the share of the sentences in which a head ties the verb to the two nouns as `verb_heads` asks.
+
+    Args:
+        sentences: of the shape of `VERB`'s: two nouns behind their articles, the verb between them.
+    """
+    hits = []
+    for sentence in sentences:
+        recording = model.record(sentence)
+        tokens = recording.query_tokens("encoder")
+        layers, heads, _, _ = recording.size("encoder")
+        weights = np.concatenate([recording.weights("encoder", layer=layer).numpy() for layer in range(layers)])
+        _, of_token = units([match.span() for match in re.finditer(r"\w+|[^\w\s]", sentence)], tokens)
+        rows = by_unit(weights, of_token, of_token)[:, _PLACE_OF_VERB]  # (layers × heads, units)
+        nouns = rows[:, _PLACES_OF_NOUNS]
+        others = np.delete(rows, _PLACES_OF_NOUNS, axis=1)
+        least = nouns.min(axis=1)
+        hits.append(((least > others.max(axis=1)) & (least >= LEAST_SHARE)).reshape(layers, heads))
+    return np.mean(hits, axis=0)
+
+
+_PLACE_OF_VERB, _PLACES_OF_NOUNS = 2, [1, 4]
 
 
 def noun_heads(model: Model, target: str | None = None) -> dict[str, list[str]]:
@@ -116,8 +164,17 @@ def measure(model: Model) -> dict:
     sentence, word, wanted = VERB
     source, translation, pairs = NOUNS
     own = model.translate(source)
+    others = alike()
+    shares = ties(model, others)
+    best = np.unravel_index(shares.argmax(), shares.shape)
     return {
         "verb": {"sentence": sentence, "word": word, "ties": list(wanted), "heads": verb_heads(model)},
+        "alike": {
+            "sentences": len(others),
+            "made_of": [len(SUBJECTS), len(VERBS), len(OBJECTS)],
+            "best": f"L{best[0]} H{best[1]}",
+            "share": round(float(shares[best]), 3),
+        },
         "nouns": {
             "sentence": source,
             "translation": own,
