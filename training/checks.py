@@ -26,7 +26,7 @@ OBJECTS = (
     *("den Ball", "den Brief", "den Wagen", "den Kuchen", "den Apfel", "das Buch", "das Haus", "das Auto"),
     *("die Zeitung", "die Blume"),
 )
-"""What sentences like `VERB`'s are put together from, sensible or not, to see whether a tie is more than one sentence."""
+"""What sentences like `VERB`'s are put together from, sensible or not: is a tie more than one sentence?"""
 
 LEAST_SHARE = 0.05
 """Of the row, for each of the two: where nearly all goes to a special token, the order of the rest says little."""
