@@ -64,6 +64,13 @@ def _relation(name: str, direction: str) -> str:
         "conj": _("word → one joined to it by “and”"),
         "cc": _("word → its “and” or “or”"),
         "mark": _("verb → its “that” or “because”"),
+        "compound": _("word → another part of its compound"),
+        "flat": _("name → its other parts"),
+        "xcomp": _("verb → what completes it"),
+        "ccomp": _("verb → the clause that is its object"),
+        "advcl": _("verb → the clause that modifies it"),
+        "acl": _("noun → the clause that modifies it"),
+        "appos": _("noun → the noun that explains it"),
     }
     to_head = {
         "nsubj": _("subject → its predicate"),
@@ -81,6 +88,13 @@ def _relation(name: str, direction: str) -> str:
         "conj": _("word → the one it is joined to by “and”"),
         "cc": _("“and” or “or” → its word"),
         "mark": _("“that” or “because” → its verb"),
+        "compound": _("part of a compound → its main word"),
+        "flat": _("part of a name → its first word"),
+        "xcomp": _("what completes a verb → the verb"),
+        "ccomp": _("object clause → its verb"),
+        "advcl": _("modifying clause → its verb"),
+        "acl": _("modifying clause → its noun"),
+        "appos": _("explaining noun → its noun"),
     }
     if direction == "to_head":
         return to_head.get(name) or _("{0}: dependent → head").format(name)
