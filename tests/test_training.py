@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -428,6 +429,14 @@ def test_from_weights_to_card_by_command(
     assert learned.fingerprint(bundle / "model.safetensors") == figures["weights"]
 
 
+def test_a_tie_of_many_sentences_is_that_of_one_for_each(bundled: Model) -> None:
+    shares = checks.ties(bundled, [checks.VERB[0]])
+    assert [f"L{layer} H{head}" for layer, head in np.argwhere(shares == 1.0)] == checks.verb_heads(bundled)
+    assert set(shares.flat) <= {0.0, 1.0}
+    two = checks.ties(bundled, [checks.VERB[0], "Die Lehrerin kauft den Kuchen."])
+    np.testing.assert_allclose(two, (shares + checks.ties(bundled, ["Die Lehrerin kauft den Kuchen."])) / 2)
+
+
 def test_the_first_stages_make_a_vocabulary_and_integers(
     small_work: tuple[Path, Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -512,7 +521,7 @@ def test_a_run_can_begin_with_the_weights_of_another(small_work: tuple[Path, Pat
     write_model(work, bundle)
     first = {"steps": 1, "said": "by the first run"}
     (bundle / "recipe.json").write_text(json.dumps([first]))
-    recipe = Recipe(steps=2, warmup=1, decay=1, batch_tokens=60, layers=2, width=16, heads=2, average=1)
+    recipe = Recipe(steps=2, warmup=1, decay=1, batch_tokens=60, layers=2, width=16, heads=2, average=1, kept=0.2)
     still = replace(recipe, learning_rate=0.0)
     vocabulary = attnviz.load(bundle, device="cpu").network.config.vocab_size
     tokens = np.array([20, 21, 22, model.END] * 2, dtype=np.uint16)
@@ -534,7 +543,7 @@ def test_a_run_can_begin_with_the_weights_of_another(small_work: tuple[Path, Pat
     train(packed, vocabulary, replace(still, steps=3), tmp_path / "run")
     assert json.loads((tmp_path / "run" / "recipe.json").read_text())[0] == first
 
-    # Of what it began with the result keeps a share; told nothing else, a fifth.
+    # Of what it began with the result keeps a share.
     train(packed, vocabulary, replace(recipe, steps=3), tmp_path / "kept", start=bundle)
     last, kept = (
         torch.load(tmp_path / "kept" / f"{name}.pt", weights_only=True) for name in ("weights-0000003", "averaged")
@@ -556,6 +565,20 @@ def test_a_run_can_begin_with_the_weights_of_another(small_work: tuple[Path, Pat
 def test_the_settings_as_they_are_made_the_bundled_weights() -> None:
     recipes = json.loads((BUNDLED / "recipe.json").read_text())
     assert Recipe(**recipes[-1]) == Recipe()
+
+
+def test_the_guide_gives_the_commands_of_the_runs_that_made_the_bundled_weights() -> None:
+    guide = Path(command.__file__).with_name("README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    runs = [shlex.split(line)[3:] for line in guide.splitlines() if line.startswith("python -m training train ")]
+    runs = [run for run in runs if "WORK" not in run]
+    recipes = json.loads((BUNDLED / "recipe.json").read_text())
+    assert len(runs) == len(recipes)
+    # What a run's recipe does not name was not there yet, so the command has to leave it out.
+    not_yet = {"encoder_layers": 0, "misread": 0.0, "end_hidden": 0.0, "punctuation_hidden": 0.0}
+    for run, recipe in zip(runs, recipes, strict=True):
+        options, read = command.read(run)
+        expected = not_yet | ({"kept": 0.0} if options.start else {}) | recipe
+        assert {name: getattr(read, name) for name in expected} == expected
 
 
 def test_the_bundled_heads_file_belongs_to_the_bundled_weights() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,6 +13,20 @@ JOINED = 0.1
 
 
 def main() -> None:
+    import torch
+
+    options, recipe = read()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    options.work.mkdir(parents=True, exist_ok=True)
+    for stage in STAGES if options.stage == "all" else (options.stage,):
+        globals()[f"run_{stage}"](options, recipe)
+
+
+def read(arguments: Sequence[str] | None = None):
+    """The options and the `training.train.Recipe` of a command line, `sys.argv` without one."""
+    from training.train import Recipe
+
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument(
         "stage",
@@ -35,19 +50,10 @@ def main() -> None:
     )
     parser.add_argument("--start", type=Path, help="an exported folder whose weights a new training begins with")
 
-    import torch
-
-    from training.train import Recipe
-
     for field in fields(Recipe):
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
-    options = parser.parse_args()
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
-    options.work.mkdir(parents=True, exist_ok=True)
-    for stage in STAGES if options.stage == "all" else (options.stage,):
-        globals()[f"run_{stage}"](options, recipe)
+    options = parser.parse_args(arguments)
+    return options, Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
 
 
 def run_tokenizer(options: argparse.Namespace, recipe) -> None:

@@ -180,7 +180,7 @@ def measure(model: Model) -> dict:
             "translation": own,
             "links": [f"{right} → {left}" for left, right in pairs.items()],
             "given": {"target": translation, **noun_heads(model)},
-            "own": {"target": own, **noun_heads(model, own)} if all(word in own for word in pairs) else None,
+            "own": {"target": own, **noun_heads(model, own)} if set(pairs) <= set(re.findall(r"\w+", own)) else None,
         },
         "hostile": hostile(model),
     }
