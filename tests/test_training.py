@@ -20,6 +20,7 @@ from attnviz.learned import Learned
 from attnviz.maps import AttentionMap
 from attnviz.models import Model
 from attnviz.tokens import Token
+from attnviz.ui.learned import said
 from training import __main__ as command
 from training import alignment, checks, evaluate, model, progress, relations
 from training.card import _recipe as model_card_recipes
@@ -429,12 +430,20 @@ def test_from_weights_to_card_by_command(
     assert learned.fingerprint(bundle / "model.safetensors") == figures["weights"]
 
 
-def test_a_tie_of_many_sentences_is_that_of_one_for_each(bundled: Model) -> None:
-    shares = checks.ties(bundled, [checks.VERB[0]])
-    assert [f"L{layer} H{head}" for layer, head in np.argwhere(shares == 1.0)] == checks.verb_heads(bundled)
-    assert set(shares.flat) <= {0.0, 1.0}
-    two = checks.ties(bundled, [checks.VERB[0], "Die Lehrerin kauft den Kuchen."])
-    np.testing.assert_allclose(two, (shares + checks.ties(bundled, ["Die Lehrerin kauft den Kuchen."])) / 2)
+def test_a_tie_of_many_sentences_is_the_share_of_those_that_have_it(
+    bundled: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentences = [checks.VERB[0], "Die Lehrerin kauft den Kuchen."]
+    of_each = [checks.ties(bundled, [sentence]) for sentence in sentences]
+    assert all(set(shares.flat) <= {0.0, 1.0} for shares in of_each)
+    shares = checks.ties(bundled, sentences)
+    np.testing.assert_allclose(shares, np.mean(of_each, axis=0))
+    assert shares.max() > 0
+
+    monkeypatch.setattr(checks, "alike", lambda: sentences)
+    named = dict(checks.best_ties(bundled, most=shares.size))
+    assert list(named.values()) == sorted(shares.flat, reverse=True)
+    assert named == {f"L{layer} H{head}": share for (layer, head), share in np.ndenumerate(shares)}
 
 
 def test_the_first_stages_make_a_vocabulary_and_integers(
@@ -596,6 +605,7 @@ def test_what_is_said_of_bundled_heads_is_of_heads_that_are_there(bundled: Model
         assert 0 <= item.layer < layers and 0 <= item.head < heads
         assert 0 <= item.accuracy <= 1
         assert item in learned.learned("bundled", item.kind, item.layer, item.head)
+        assert "dependent" not in said(item)  # it has an everyday name
     assert 0 <= learned.opening_layer("bundled") < recording.size("encoder")[0]
 
 
@@ -628,8 +638,6 @@ def test_a_heads_file_that_does_not_fit_is_not_read(tmp_path: Path, change: str)
 
 
 def test_findings_are_said_in_a_line() -> None:
-    from attnviz.ui.learned import said
-
     item = Learned("encoder", 2, 7, "relation", 0.71, 0.46, 300, "obj", "to_dependent", "de", offset=-1)
     assert said(item) == "verb → its object: 71\u00a0%, fixed offset 46\u00a0% (German)"
     assert said(replace(item, direction="to_head", most_words=12)) == (

@@ -111,7 +111,11 @@ def _run(recipe: dict) -> str:
             if recipe["average"] == 1
             else f"the mean of the last {recipe['average']} weights, 25 steps apart"
         )
-        + (f", with {kept:.0%} of the weights that it began with" if (kept := recipe.get("kept", 0)) else "")
+        + (
+            f", with {kept:.0%} of the weights that it began with (`training/README.md` says what that share was chosen by)"
+            if (kept := recipe.get("kept", 0))
+            else ""
+        )
         + f"; seed {recipe['seed']}"
     )
 

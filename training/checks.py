@@ -5,13 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 
 from attnviz.maps import AttentionMap
 from attnviz.models import MAX_NEW_TOKENS, Model
-from attnviz.recording import Recording
 from training.relations import by_unit, units
 
 VERB = ("Der Hund sah den Ball.", "sah", ("Hund", "Ball"))
@@ -50,20 +49,8 @@ HOSTILE = {
 
 
 def verb_heads(model: Model) -> list[str]:
-    """The encoder heads in which `VERB`'s word attends most to its two words, special tokens aside.
-
-    Each of the two has at least `LEAST_SHARE` of the whole row.
-    """
-    sentence, word, wanted = VERB
-    recording = model.record(sentence)
-    found = []
-    for map in _maps(recording, "encoder"):
-        words = map.by_word().hide(lambda token: token.special)
-        row = words.weights[[token.text for token in words.query_tokens].index(word)]
-        top = np.argsort(-row)[:2]
-        if {words.key_tokens[place].text for place in top} == set(wanted) and row[top].min() >= LEAST_SHARE:
-            found.append(map.name)
-    return found
+    """The encoder heads in which `VERB`'s word attends most to its two words, special tokens aside (`ties`)."""
+    return [_name(place) for place in np.argwhere(ties(model, [VERB[0]]) > 0)]
 
 
 def alike() -> list[str]:
@@ -76,8 +63,13 @@ def alike() -> list[str]:
     return [sentence for sentence in made if sentence != VERB[0]]
 
 
+_PLACE_OF_VERB, _PLACES_OF_NOUNS = 2, [1, 4]
+
+
 def ties(model: Model, sentences: Iterable[str]) -> np.ndarray:
-    """(layers, heads): the share of the sentences in which a head ties the verb to the two nouns as `verb_heads` asks.
+    """(layers, heads): the share of the sentences in which the two words that the verb attends to most are the nouns.
+
+    Special tokens are left out, and each of the two has at least `LEAST_SHARE` of the whole row.
 
     Args:
         sentences: of the shape of `VERB`'s: two nouns behind their articles, the verb between them.
@@ -97,7 +89,15 @@ def ties(model: Model, sentences: Iterable[str]) -> np.ndarray:
     return np.mean(hits, axis=0)
 
 
-_PLACE_OF_VERB, _PLACES_OF_NOUNS = 2, [1, 4]
+def best_ties(model: Model, most: int = 1) -> list[tuple[str, float]]:
+    """The encoder heads that tie verb and nouns in the greatest shares of `alike`, and those shares."""
+    shares = ties(model, alike())
+    named = [(_name(place), float(share)) for place, share in np.ndenumerate(shares)]
+    return sorted(named, key=lambda entry: -entry[1])[:most]
+
+
+def _name(place: Iterable[int]) -> str:
+    return "L{} H{}".format(*place)
 
 
 def noun_heads(model: Model, target: str | None = None) -> dict[str, list[str]]:
@@ -130,11 +130,6 @@ def _greatest(map: AttentionMap, word: str) -> str | None:
     return map.key_tokens[int(map.weights[texts.index(word)].argmax())].text if word in texts else None
 
 
-def _maps(recording: Recording, kind: str) -> Iterator[AttentionMap]:
-    for layer in range(recording.size(kind)[0]):
-        yield from recording.maps(kind, layer=layer)
-
-
 def hostile(model: Model) -> list[dict]:
     """How the model's own greedy output ends on each of `HOSTILE`.
 
@@ -164,16 +159,14 @@ def measure(model: Model) -> dict:
     sentence, word, wanted = VERB
     source, translation, pairs = NOUNS
     own = model.translate(source)
-    others = alike()
-    shares = ties(model, others)
-    best = np.unravel_index(shares.argmax(), shares.shape)
+    [(best, share)] = best_ties(model)
     return {
         "verb": {"sentence": sentence, "word": word, "ties": list(wanted), "heads": verb_heads(model)},
         "alike": {
-            "sentences": len(others),
+            "sentences": len(alike()),
             "made_of": [len(SUBJECTS), len(VERBS), len(OBJECTS)],
-            "best": f"L{best[0]} H{best[1]}",
-            "share": round(float(shares[best]), 3),
+            "best": best,
+            "share": round(share, 3),
         },
         "nouns": {
             "sentence": source,

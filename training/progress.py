@@ -58,9 +58,7 @@ def show(loaded: Model, corpus: Path, name: str) -> None:
     sentences = ", ".join(f"{direction} {of_sentence:.1f}" for direction, (_, of_sentence) in entropies.items())
     print(f"nats a sentence, which vocabularies can be compared by: {sentences}", flush=True)
     print(f"sah tied to Hund and Ball in {', '.join(checks.verb_heads(loaded)) or 'no head'}")
-    tied = checks.ties(loaded, checks.alike())
-    order = np.argsort(-tied, axis=None)[:3]
-    best = (f"L{i // tied.shape[1]} H{i % tied.shape[1]} {tied.flat[i]:.0%}" for i in order)
+    best = (f"{head} {share:.0%}" for head, share in checks.best_ties(loaded, 3))
     print(f"verb tied to subject and object in other sentences of that shape: {', '.join(best)}")
     for layer, of_layer in enumerate(shares(loaded)):
         parts = (f"{what} {low:.0%}–{high:.0%}" for what, low, high in of_layer)
