@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gettext
 import json
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from streamlit.testing.v1 import AppTest
 from attnviz.examples import HOME_EXAMPLES
 from attnviz.figures.style import sequential_colours
 from attnviz.learned import learned, opening_layer
-from attnviz.ui import catalogue, models
+from attnviz.ui import models
 from attnviz.ui.errors import as_markdown
 from attnviz.ui.models import Shelf
 from attnviz.ui.ready import run_name
@@ -510,24 +509,3 @@ def test_a_run_is_named_by_all_that_it_shows() -> None:
 def test_the_components_have_the_colours_of_the_figures() -> None:
     sources = [element.proto.js_content for element in opened().get("bidi_component")]
     assert all(json.dumps(list(sequential_colours("dark"))) in source for source in sources)
-
-
-def test_every_message_is_in_the_catalogue() -> None:
-    assert catalogue.TEMPLATE.read_text(encoding="utf-8") == catalogue.template(), "run python -m attnviz.ui.catalogue"
-    assert catalogue.ENGLISH.read_text(encoding="utf-8") == catalogue.english()
-    assert catalogue.ENGLISH.with_suffix(".mo").read_bytes() == catalogue.compiled(catalogue.english())
-    assert len(catalogue.messages()) > 20
-
-
-def test_a_translation_reaches_the_screen(tmp_path: Path) -> None:
-    po = (
-        'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\nPlural-Forms: nplurals=2; plural=(n != 1);\\n"\n\n'
-    )
-    po += 'msgid "Sentence"\nmsgstr "Satz"\n\nmsgid "{0} head"\nmsgid_plural "{0} heads"\nmsgstr[0] "{0} Kopf"\n'
-    po += 'msgstr[1] "{0} Köpfe"\n'
-    folder = tmp_path / "de" / "LC_MESSAGES"
-    folder.mkdir(parents=True)
-    (folder / "attnviz.mo").write_bytes(catalogue.compiled(po))
-    german = gettext.translation("attnviz", tmp_path, languages=["de"])
-    assert german.gettext("Sentence") == "Satz"
-    assert german.ngettext("{0} head", "{0} heads", 2) == "{0} Köpfe"

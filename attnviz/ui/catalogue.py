@@ -1,129 +1,196 @@
-"""Writes the template for translators and the English catalogue from the texts in the code.
+"""Brings the catalogues of texts up to date with the texts in the code.
 
-    python -m attnviz.ui.catalogue
+    python -m attnviz.ui.catalogue              # after changing a text or a translation
+    python -m attnviz.ui.catalogue de zh_Hans   # the same, and begins the languages that have no catalogue yet
 
-The template, `locale/attnviz.pot`, is what a translator copies to `locale/<language>/LC_MESSAGES/attnviz.po`; the same
-command then compiles every `.po` that it finds to the `.mo` that the app reads.
+The command collects every text inside `_()` and `ngettext()` into the template `locale/attnviz.pot`. It then brings
+each `locale/<language>/LC_MESSAGES/attnviz.po` in line with the template: translations stay, new texts are added
+without one, texts that the code no longer has go. English is filled with the texts themselves. Last, each `.po` is
+compiled to the `.mo` that the app reads; a text without a translation is left out there and appears in English.
+
+The files hold neither dates nor the lines that use a text, and their entries are sorted. So two branches that add texts
+change different lines, and running the command twice changes nothing. Where two branches meet in a `.mo`, which git
+cannot merge, run the command again after merging the rest.
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
-import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import Any, BinaryIO
 
+from babel import Locale
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir, extract_from_file
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+import attnviz
 from attnviz.ui.messages import DOMAIN, LOCALE
 
-ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE = LOCALE / f"{DOMAIN}.pot"
-ENGLISH = LOCALE / "en" / "LC_MESSAGES" / f"{DOMAIN}.po"
+ROOT = Path(attnviz.__file__).resolve().parents[1]
+SOURCE_LANGUAGE = "en"
 
-Message = tuple[str, str | None]  # the text, and its plural where it has one
-
-_HEADER = "Content-Type: text/plain; charset=UTF-8\\n"
-_PLURALS = "Plural-Forms: nplurals=2; plural=(n != 1);\\n"
+# The functions that translate, and which of their arguments are texts; None is Babel's word for the first one alone.
+_KEYWORDS: dict[str, tuple[int, ...] | None] = {"_": None, "ngettext": (1, 2)}
 
 
-def sources() -> list[Path]:
-    """The files whose texts reach the screen."""
-    return [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "attnviz" / "ui").glob("*.py"))]
+class _StableCatalog(Catalog):
+    """A catalogue whose header names only what gettext reads, so that the file changes only when a text does."""
+
+    @property
+    def mime_headers(self) -> list[tuple[str, str]]:
+        """Language and plural forms (neither in the template), and how the file is encoded."""
+        encoding = [("MIME-Version", "1.0"), ("Content-Type", "text/plain; charset=utf-8")]
+        encoding.append(("Content-Transfer-Encoding", "8bit\n"))  # each line of a header ends, the last one too
+        if self.locale is None:
+            return encoding
+        return [("Language", str(self.locale_identifier)), ("Plural-Forms", self.plural_forms), *encoding]
 
 
-def messages() -> dict[Message, list[str]]:
-    """Every text inside `_()` or `ngettext()`, with the files that use it."""
-    found: dict[Message, list[str]] = {}
-    for path in sources():
-        for message in _in_file(path):
-            users = found.setdefault(message, [])
-            place = path.relative_to(ROOT).as_posix()
-            if place not in users:
-                users.append(place)
-    return found
+def translating_calls(source: bytes, names: Collection[str]) -> Iterator[tuple[int, str, list[str | None]]]:
+    """The calls of the named functions in a Python source: line, name, and arguments (None where not a plain string).
 
+    Babel's own reader of Python works on tokens. Before Python 3.12 a whole f-string is one token, so it misses calls
+    inside f-strings; and it joins the two texts of `_("a" if x else "b")` into one. The syntax tree is exact in both.
 
-def template() -> str:
-    """The contents that `attnviz.pot` has to have."""
-    entries = [_entry("", None, _HEADER + _PLURALS)]
-    for (text, plural), users in messages().items():
-        comment = "".join(f"#: {place}\n" for place in users)
-        entries.append(comment + _entry(_quoted(text), None if plural is None else _quoted(plural), ""))
-    return "\n".join(entries)
-
-
-def english() -> str:
-    """The English catalogue: each text is its own translation."""
-    entries = [_entry("", None, _HEADER + _PLURALS)]
-    for text, plural in messages():
-        entries.append(_entry(_quoted(text), None if plural is None else _quoted(plural), _quoted(text)))
-    return "\n".join(entries)
-
-
-def compiled(po: str) -> bytes:
-    """A catalogue as gettext reads it (GNU gettext manual, "The Format of GNU MO Files")."""
-    pairs = sorted((key.encode(), value.encode()) for key, value in _parsed(po) if value)
-    keys = b"".join(key + b"\0" for key, _ in pairs)
-    values = b"".join(value + b"\0" for _, value in pairs)
-    head = 28
-    key_at, value_at = head + 16 * len(pairs), head + 16 * len(pairs) + len(keys)
-    key_table, value_table = b"", b""
-    for key, value in pairs:
-        key_table += struct.pack("<II", len(key), key_at)
-        value_table += struct.pack("<II", len(value), value_at)
-        key_at += len(key) + 1
-        value_at += len(value) + 1
-    fields = (0x950412DE, 0, len(pairs), head, head + 8 * len(pairs), 0, 0)
-    return struct.pack("<7I", *fields) + key_table + value_table + keys + values
-
-
-def write() -> None:
-    """Brings template, English and all compiled catalogues up to date."""
-    ENGLISH.parent.mkdir(parents=True, exist_ok=True)
-    TEMPLATE.write_text(template(), encoding="utf-8")
-    ENGLISH.write_text(english(), encoding="utf-8")
-    for po in sorted(LOCALE.glob(f"*/LC_MESSAGES/{DOMAIN}.po")):
-        po.with_suffix(".mo").write_bytes(compiled(po.read_text(encoding="utf-8")))
-
-
-def _in_file(path: Path) -> Iterator[Message]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+    >>> list(translating_calls(b'title(ngettext("a word", "{0} words", n))', ["_", "ngettext"]))
+    [(1, 'ngettext', ['a word', '{0} words', None])]
+    """
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
             continue
-        texts = [part.value for part in node.args if isinstance(part, ast.Constant) and isinstance(part.value, str)]
-        if node.func.id == "_" and len(texts) == 1:
-            yield texts[0], None
-        elif node.func.id == "ngettext" and len(texts) == 2:
-            yield texts[0], texts[1]
+        if isinstance(node.func, ast.Name):
+            name = node.func.id
+        elif isinstance(node.func, ast.Attribute) and isinstance(node.func.value, (ast.Name, ast.Attribute)):
+            name = node.func.attr  # `messages._("Head")`
+        else:
+            continue
+        if name in names:
+            values = [argument.value if isinstance(argument, ast.Constant) else None for argument in node.args]
+            yield node.lineno, name, [value if isinstance(value, str) else None for value in values]
 
 
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def collect_template(root: Path = ROOT) -> Catalog:
+    """Every text that `app.py`, `pages/` and `attnviz/` below `root` pass to `_()` or `ngettext()`, at any depth.
+
+    Raises ValueError, with file and line, where the text is not a plain string: it could not be collected, and would
+    never be translated.
+    """
+    template = _StableCatalog(header_comment="# What attnviz says on the screen.", fuzzy=False)
+    method: Any = _translatable_calls  # Babel also takes a function here, which its annotations do not say
+    texts = [entry[1] for entry in extract_from_file(method, root / "app.py", _KEYWORDS)]
+    for folder in ("pages", "attnviz"):
+        entries = extract_from_dir(root / folder, [("**.py", method)], None, _KEYWORDS, directory_filter=_holds_code)
+        texts += [entry[2] for entry in entries]
+    for text in texts:
+        template.add(text)
+    return template
 
 
-def _entry(text: str, plural: str | None, translation: str) -> str:
-    if plural is None:
-        return f'msgid "{text}"\nmsgstr "{translation}"\n'
-    other = plural if translation else ""
-    return f'msgid "{text}"\nmsgid_plural "{plural}"\nmsgstr[0] "{translation}"\nmsgstr[1] "{other}"\n'
+def read_catalogue(path: Path, language: str) -> Catalog:
+    """The translations in a `.po` file. The plural forms are those of the language, whatever the file's header says."""
+    with path.open("rb") as file:
+        stored = read_po(file, locale=language, abort_invalid=True)
+    catalogue = _new_catalogue(language, stored.header_comment)
+    for message in stored:
+        if message.id:
+            catalogue[message.id] = message
+    return catalogue
 
 
-def _parsed(po: str) -> Iterator[tuple[str, str]]:
-    """Keys and values as a .mo file has them: singular and plural, and the plural's forms, joined by a null byte."""
-    for block in po.split("\n\n"):
-        parts: dict[str, str] = {}
-        name = ""
-        for line in block.splitlines():
-            if line.startswith("#"):
-                continue
-            word, _, rest = line.partition(" ")
-            if not line.startswith('"'):
-                name, line = word, rest
-            # A Python string literal has the same escapes.
-            parts[name] = parts.get(name, "") + str(ast.literal_eval(line))
-        if "msgid" in parts:
-            key = parts["msgid"] + ("\0" + parts["msgid_plural"] if "msgid_plural" in parts else "")
-            yield key, "\0".join(value for name, value in parts.items() if name.startswith("msgstr"))
+def update_catalogue(catalogue: Catalog, template: Catalog) -> None:
+    """Gives a catalogue the template's texts: translations stay, new texts have none, texts no longer used go.
+
+    A text that has gained or lost its plural keeps its translation but is marked fuzzy, for a translator to look at.
+    Nothing is guessed from similar texts.
+    """
+    # Babel puts the entries themselves into the catalogue. Of their own, so that translating them in one language does
+    # not translate them in the next.
+    own = Catalog()
+    for message in template:
+        if message.id:
+            own.add(message.id)
+    catalogue.update(own, no_fuzzy_matching=True, update_creation_date=False)
+
+
+def write_catalogue(catalogue: Catalog, path: Path) -> None:
+    """Writes a `.po` or `.pot` file: sorted by text, one line each."""
+    for message in catalogue:
+        # Babel takes the "% o" of "{0} % of it" for a placeholder. Ours are all in braces.
+        message.flags.discard("python-format")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        write_po(file, catalogue, width=0, no_location=True, sort_output=True, ignore_obsolete=True)
+
+
+def compile_catalogue(catalogue: Catalog, path: Path) -> None:
+    """Writes the `.mo` file that gettext reads, with the texts that are translated in full and not marked fuzzy."""
+    complete = _new_catalogue(str(catalogue.locale_identifier), catalogue.header_comment)
+    for message in catalogue:
+        # Babel would fill missing plural forms with English ones, chosen by position: in Chinese, which has one form,
+        # "1 head" for any number. Left out, gettext takes the English form that fits the number.
+        forms = message.string if isinstance(message.string, (list, tuple)) else [message.string]
+        if message.id and forms and all(forms):
+            complete[message.id] = message
+    with path.open("wb") as file:
+        write_mo(file, complete)
+
+
+def write(root: Path = ROOT, locale: Path = LOCALE, begin: Collection[str] = ()) -> None:
+    """Brings the template and every language's catalogue in `locale` up to date with the code below `root`.
+
+    `begin` names languages to start a catalogue for, as Unicode writes them ("de", "zh_Hans"). Raises ValueError or
+    babel.UnknownLocaleError for one that does not exist.
+    """
+    template = collect_template(root)
+    languages = {path.parts[-3] for path in locale.glob(f"*/LC_MESSAGES/{DOMAIN}.po")}
+    languages |= {SOURCE_LANGUAGE, *(str(Locale.parse(name)) for name in begin)}
+    write_catalogue(template, locale / f"{DOMAIN}.pot")
+    for language in sorted(languages):
+        path = locale / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+        catalogue = read_catalogue(path, language) if path.exists() else _new_catalogue(language)
+        update_catalogue(catalogue, template)
+        if language == SOURCE_LANGUAGE:
+            for message in catalogue:
+                if message.id:
+                    message.string = message.id
+        write_catalogue(catalogue, path)
+        compile_catalogue(catalogue, path.with_suffix(".mo"))
+
+
+def _new_catalogue(language: str, comment: str | None = None) -> Catalog:
+    locale = Locale.parse(language)
+    comment = comment or f"# What attnviz says on the screen, in {locale.english_name}."
+    return _StableCatalog(locale=locale, header_comment=comment, fuzzy=False)
+
+
+def _holds_code(folder: str) -> bool:
+    return Path(folder).name != "__pycache__"
+
+
+def _translatable_calls(
+    file: BinaryIO, keywords: Collection[str], comment_tags: Collection[str], options: Mapping[str, Any]
+) -> Iterator[tuple[int, str, list[str | None], list[str]]]:
+    """Finds texts for Babel, in the form that it asks of an extraction method."""
+    for line, name, texts in translating_calls(file.read(), keywords):
+        needed = _KEYWORDS[name] or (1,)
+        if len(texts) < len(needed) or not all(texts[: len(needed)]):
+            raise ValueError(
+                f"{file.name}, line {line}: {name}() needs its text as a plain string, not an expression, an f-string "
+                "or an empty string. Write the text out, with {0} where a value goes, and .format() after the call."
+            )
+        yield line, name, texts, []
+
+
+def main() -> None:
+    """Runs the command."""
+    parser = argparse.ArgumentParser(description="Bring the catalogues of texts up to date with the code.")
+    parser.add_argument("begin", nargs="*", metavar="language", help='a language to begin, such as "de" or "zh_Hans"')
+    write(begin=parser.parse_args().begin)
 
 
 if __name__ == "__main__":
-    write()
+    main()
