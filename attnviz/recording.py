@@ -139,6 +139,15 @@ class Recording:
         return (self._decoder() if "cross" in self.kinds else self._first).logits
 
     @property
+    def is_complete(self) -> bool:
+        """Whether all of it is computed, and memory will not grow; the decoder runs when it is first asked for.
+
+        >>> attnviz.load("bundled").record("Der Hund sah den Ball.").is_complete
+        False
+        """
+        return self._running is None or self._second is not None
+
+    @property
     def by_capture(self) -> bool:
         """Whether queries, keys and values were kept; else the model could only be asked for its weights."""
         return isinstance(next(iter(self._first.layers.values()))[0], Layer)

@@ -58,6 +58,16 @@ class Source(NamedTuple):
 
     loaded: models.Loaded
     recording: Recording
+    text: tuple[str, str | None]  # what was recorded, with its target
+
+    def likeness(self, kind: str, switches: Switches | None = None) -> alike.Likeness:
+        """How alike the recording's heads are, computed once; see `alike.likeness`."""
+        key = ("likeness", *self.text, kind, switches)
+        return self.loaded.cache.get(key, lambda: alike.likeness(self.recording, kind, switches))
+
+    def is_likeness_quick(self, kind: str) -> bool:
+        """Whether `likeness` takes no time worth asking about, or was computed before."""
+        return ("likeness", *self.text, kind, None) in self.loaded.cache or alike.is_quick(self.recording, kind)
 
 
 def main() -> None:
@@ -136,14 +146,14 @@ def two_heads(page: Page, kind: str | None, opened: tuple[int, int] | None) -> P
     loaded = load(page.model, page)
     kind = kind if kind in loaded.kinds else loaded.kinds[0]
     try:
-        recording = source(Panel(kind), page, set()).recording
+        here = source(Panel(kind), page, set())
     except AttnvizError:
         # What is wrong with the sentence is said where the panels are; a later sentence has the same panels.
         return Panels((Panel(kind), Panel(kind, 0, 1)))
-    layers, heads, _queries, _keys = recording.size(kind)
-    if not alike.is_quick(recording, kind):
+    layers, heads, _queries, _keys = here.recording.size(kind)
+    if not here.is_likeness_quick(kind):
         return Panels((Panel(kind), Panel(kind, layers - 1, heads - 1)))
-    known = alike.likeness(recording, kind)
+    known = here.likeness(kind)
     pair = known.farthest_pair()
     if opened in known.heads:
         pair = (opened, known.heads[int(known.divergences[known.heads.index(opened)].argmax())])
@@ -188,10 +198,11 @@ def source(panel: Panel, page: Page, in_use: set[str]) -> Source:
     sentence = panel.sentence or page.sentence
     if not sentence.strip():
         raise EmptyError(_("Type a sentence above, or pick one of the examples."))
-    recording = loaded.record(sentence, target_of(panel, page) if "cross" in loaded.kinds else None)
+    text = (sentence, target_of(panel, page) if "cross" in loaded.kinds else None)
+    recording = loaded.record(*text)
     if panel.kind in loaded.kinds:
         recording.size(panel.kind)
-    return Source(loaded, recording)
+    return Source(loaded, recording, text)
 
 
 def load(name: str, page: Page) -> models.Loaded:
@@ -387,14 +398,14 @@ def draw_alike(shown: Panels, sources: list[Source | None], page: Page, switches
     if here is None or panel.kind not in here.recording.kinds:
         return 0
     layers, heads, queries, keys = here.recording.size(panel.kind)
-    if not alike.is_quick(here.recording, panel.kind):
+    if not here.is_likeness_quick(panel.kind):
         st.caption(_("Placing {0} heads by what they do with {1} tokens takes a while.").format(layers * heads, keys))
         if not st.button(_("Place all heads"), key="place_heads", icon=":material/scatter_plot:"):
             return 0
     # As the maps are shown, so that its numbers are those of the difference; nothing is hidden of long texts.
     leaves = replace(switches, per_head=False)
     whole = leaves == view.Switches() or pooling.is_long(here.recording, panel.kind)
-    known = alike.likeness(here.recording, panel.kind, None if whole else leaves)
+    known = here.likeness(panel.kind, None if whole else leaves)
     single = isinstance(panel.layer, int) and isinstance(panel.head, int)
     title = _("Heads like {0}: {1}").format(LETTERS[shown.chosen], f"L{panel.layer} H{panel.head}")
     said = _("By Jensen–Shannon divergence, for “{0}”.").format(_short(panel.sentence or page.sentence))
@@ -420,7 +431,7 @@ def letters(shown: Panels, sources: list[Source | None], here: Source, kind: str
     """The panels that show a head of this recording: (layer, head) and their letters."""
     found: dict[tuple[int, int], str] = {}
     for panel, its, letter in zip(shown.panels, sources, LETTERS, strict=False):
-        if its and its.recording is here.recording and panel.kind == kind:
+        if its and (its.loaded.key, its.text) == (here.loaded.key, here.text) and panel.kind == kind:
             place = (panel.layer, panel.head)
             found[place] = found.get(place, "") + letter
     return found

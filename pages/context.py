@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
     from attnviz.states import Similarity
     from attnviz.ui.in_context import Followed, Side, View
-
-SHELF = 12  # vectors of sentences that are kept; with the sizes of BERT 40 MB each at most
 
 
 def main() -> None:
@@ -96,18 +93,9 @@ def side_of(loaded: models.Loaded, sentence: str, kind: str) -> Side:
     from attnviz.ui.in_context import Side
 
     recording = loaded.record(sentence, None)
-    states = kept(("states", loaded.key, sentence, kind), lambda: hidden_states(loaded.model, recording, kind))
+    key = ("hidden states", sentence, kind)
+    states = loaded.cache.get(key, lambda: hidden_states(loaded.model, recording, kind))
     return Side(sentence, recording, states)
-
-
-@st.cache_resource(show_spinner=False)
-def _shelf() -> models.Shelf[Any]:
-    return models.Shelf(SHELF)
-
-
-def kept(key: Hashable, make: Callable[[], Any]) -> Any:
-    """What was made before under this key, or what is made now."""
-    return _shelf().get(key, make)
 
 
 def draw(place: DeltaGenerator, sides: tuple[Side, Side], seen: View, found: Followed, run: str) -> int:
@@ -166,11 +154,6 @@ def below(place: DeltaGenerator, loaded: models.Loaded, sides: tuple[Side, Side]
     return True
 
 
-@st.cache_resource(show_spinner=False)
-def _contrasts() -> models.Shelf[list[Similarity | None]]:
-    return models.Shelf(models.MODELS)
-
-
 def contrasts_in(loaded: models.Loaded, kind: str) -> list[Similarity | None]:
     """The fixed pairs of the table in this model."""
     from attnviz.states import hidden_states
@@ -185,7 +168,7 @@ def contrasts_in(loaded: models.Loaded, kind: str) -> list[Similarity | None]:
             found.append(two_sentences.measured(contrast, one, other))
         return found
 
-    return _contrasts().get(loaded.key, make)
+    return loaded.cache.get(("contrasts", kind), make)
 
 
 through_router()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -17,12 +17,9 @@ from attnviz.ui.ready import figures_ready, run_name, theme
 from attnviz.ui.take import copy_link
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-
     from attnviz.positional_encoding import PositionalEncoding
     from attnviz.vocabulary import Neighbour, Vocabulary, Word
 
-SHELF = 48  # neighbourhoods and positional encodings that are kept, of about 1 MB at most
 MOST_WORDS = 60  # that are placed; beyond that no picture of them can be read
 
 
@@ -159,16 +156,6 @@ def likest(words: tuple[Word, ...], one: int) -> int:
     return int(alike.argmax())
 
 
-@st.cache_resource(show_spinner=False)
-def _shelf() -> models.Shelf[Any]:
-    return models.Shelf(SHELF)
-
-
-def kept(key: Hashable, make: Callable[[], Any]) -> Any:
-    """What was made before for the same model and the same word, or what is made now."""
-    return _shelf().get(key, make)
-
-
 def neighbourhood(loaded: models.Loaded, of_decoder: bool, vocabulary: Vocabulary, word: Word) -> Near:
     """How alike the whole vocabulary is to a word."""
 
@@ -176,7 +163,7 @@ def neighbourhood(loaded: models.Loaded, of_decoder: bool, vocabulary: Vocabular
         similarities = vocabulary.similarities(word.vector)
         return Near(similarities, vocabulary.neighbours(similarities, without=word.ids))
 
-    return kept(("near", loaded.key, of_decoder, word.ids), make)
+    return loaded.cache.get(("neighbours", of_decoder, word.ids), make)
 
 
 def positions(loaded: models.Loaded, kind: str) -> PositionalEncoding | str:
@@ -189,7 +176,7 @@ def positions(loaded: models.Loaded, kind: str) -> PositionalEncoding | str:
         except NoAttentionError as error:
             return str(error)
 
-    return kept(("positions", loaded.key, kind), make)
+    return loaded.cache.get(("positions", kind), make)
 
 
 def pick(labels: list[str], place: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import astuple, dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -20,7 +20,7 @@ from attnviz.ui.ready import figures_ready, run_name, theme
 from attnviz.ui.take import take_along
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Sequence
 
     from streamlit.delta_generator import DeltaGenerator
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from attnviz.ui.finding import Trait
     from attnviz.ui.view import Switches
 
-SHELF = 12  # overviews and their measures that are kept, of 5 MB at most
 PATIENCE = 0.7  # seconds after which the page says how far it is
 _CHOSEN = "attnviz_chosen_head"
 
@@ -74,18 +73,18 @@ def main() -> None:
     if recording is None:
         return
 
-    asked = (loaded.key, top.sentence, target, kind)
-    measures = errors.attempt(figures, lambda: measured(recording, kind, switches, asked))
+    asked = (top.sentence, target, kind)
+    measures = errors.attempt(figures, lambda: measured(loaded, recording, switches, asked))
     if measures is None:
         return
     known = finding.traits(measures, kind, switches.by_word)
     with finder:
         seen = View(kind, switches, measures, known, find_control(known, kind, top.say))
 
-    run = run_name(*asked, astuple(switches), seen.trait and seen.trait.name, language(), theme())
+    run = run_name(loaded.key, *asked, astuple(switches), seen.trait and seen.trait.name, language(), theme())
 
     def show() -> int:
-        maps = kept(
+        maps = loaded.cache.get(
             ("maps", *asked, astuple(switches)), lambda: tiles(recording, kind, switches, patience(top.progress))
         )
         return draw(figures, tables, recording, seen, maps, run, top.settings(target))
@@ -128,23 +127,19 @@ def find_control(known: tuple[Trait, ...], kind: str, say: state.Say) -> Trait |
     return by_name[name] if name else None
 
 
-@st.cache_resource(show_spinner=False)
-def _shelf() -> models.Shelf[Any]:
-    return models.Shelf(SHELF)
+def measured(
+    loaded: models.Loaded, recording: Recording, switches: Switches, asked: tuple[str, str | None, str]
+) -> tuple[Measures, ...]:
+    """What each head does in what is shown of it; averaged rows are measured one by one.
 
-
-def kept(key: Hashable, make: Callable[[], Any]) -> Any:
-    """What was made before for the same sentence, model and switches, or what is made now."""
-    return _shelf().get(key, make)
-
-
-def measured(recording: Recording, kind: str, switches: Switches, asked: tuple[Hashable, ...]) -> tuple[Measures, ...]:
-    """What each head does in what is shown of it; averaged rows are measured one by one."""
+    Args:
+        asked: the text that was recorded, its target, and the kind of attention.
+    """
     from attnviz.measures import measure_all
 
     shown = replace(switches, rows=(), per_head=False)
     prepare = None if shown == view.Switches() else shown.of
-    return kept(("measures", *asked, astuple(shown)), lambda: measure_all(recording, kind, prepare))
+    return loaded.cache.get(("measures", *asked, astuple(shown)), lambda: measure_all(recording, asked[-1], prepare))
 
 
 def patience(place: DeltaGenerator) -> Callable[[float], None]:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from attnviz.recording import Recording
     from attnviz.tokens import Token
 
-SHELF = 24  # layers that were followed last
-
 
 def main() -> None:
     state.hold(*view.SWITCH_KEYS)
@@ -49,7 +47,7 @@ def main() -> None:
         layer = state.layer_control(layers, top.name, top.say)
         head = following.head_control(heads, top.say)
     asked = (loaded.key, top.sentence, target, kind, layer)
-    computation = errors.attempt(figures, lambda: followed(loaded, recording, kind, layer, asked))
+    computation = errors.attempt(figures, lambda: followed(loaded, recording, kind, layer, (top.sentence, target)))
     if computation is None:
         state.hold(*following.KEYS)
         return
@@ -85,18 +83,14 @@ def main() -> None:
         figures_ready(run, top.sentence, figures=drawn)
 
 
-@st.cache_resource(show_spinner=False)
-def _shelf() -> models.Shelf[Computation]:
-    return models.Shelf(SHELF)
-
-
 def followed(
-    loaded: models.Loaded, recording: Recording, kind: str, layer: int, asked: tuple[object, ...]
+    loaded: models.Loaded, recording: Recording, kind: str, layer: int, text: tuple[str, str | None]
 ) -> Computation:
-    """The computation of a layer, kept for the next step."""
+    """The computation of a layer, stored for the next step; `text` is what was recorded, and its target."""
     from attnviz.computation import follow
 
-    return _shelf().get(asked, lambda: follow(loaded.model, recording, kind, layer=layer))
+    key = ("computation", *text, kind, layer)
+    return loaded.cache.get(key, lambda: follow(loaded.model, recording, kind, layer=layer))
 
 
 def picture(map: AttentionMap, settings: dict[str, str], theme: Theme) -> Picture:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -100,7 +100,7 @@ def task_of(loaded: models.Loaded) -> str:
     """What the model can be asked for."""
     from attnviz.generation import task
 
-    return kept(loaded, "task", lambda: task(loaded.model))
+    return loaded.cache.get(("task",), lambda: task(loaded.model))
 
 
 def offered(does: str, loaded: models.Loaded) -> tuple[str, ...]:
@@ -108,12 +108,6 @@ def offered(does: str, loaded: models.Loaded) -> tuple[str, ...]:
     if does == "fill":
         return tuple(text.format(loaded.model.tokenizer.mask_token) for text in GAPS)
     return BEGINNINGS if does == "continue" else SOURCES
-
-
-def kept(loaded: models.Loaded, key: Any, make: Any) -> Any:
-    """What was made of a model, beside its recordings, so that it goes when the model does."""
-    shelf = cast("models.Shelf[Any]", loaded.recordings)
-    return shelf.get(("translate", key), make)
 
 
 def written(
@@ -143,7 +137,9 @@ def written(
         if choices.masked is not None and word != choices.masked:
             say(_("There is no word {0} to mask; another one is masked instead.").format(choices.masked))
         try:
-            filled = kept(loaded, (ids, choices.prefix, method), lambda: fill(model, ids, choices.prefix, method))
+            filled = loaded.cache.get(
+                ("filled gaps", ids, choices.prefix, method), lambda: fill(model, ids, choices.prefix, method)
+            )
         except InputError as error:
             if not choices.prefix:
                 raise
@@ -152,15 +148,15 @@ def written(
         return Walk.of_gaps(filled, method, model.tokenizer), () if word is None else tokens
 
     source = tuple(token.id for token in loaded.record(sentence, None).query_tokens(loaded.kinds[0]))
-    writer: Writer = kept(loaded, ("writer", source), lambda: Writer(model, source))
+    writer = loaded.cache.get(("writer", source), lambda: Writer(model, source))
     try:
         writer.checked(choices.prefix)
     except InputError as error:
         choices.drop(error, say)
-    text = kept(
-        loaded, ("text", source, choices.prefix, method, limit), lambda: writer.write(choices.prefix, method, limit)
+    text = loaded.cache.get(
+        ("written text", source, choices.prefix, method, limit), lambda: writer.write(choices.prefix, method, limit)
     )
-    recording = kept(loaded, ("recording", source, text.ids), lambda: writer.record(text.ids))
+    recording = loaded.cache.get(("recording of a written text", source, text.ids), lambda: writer.record(text.ids))
     return Walk.of_text(writer, text, method, recording), ()
 
 
@@ -204,7 +200,7 @@ def draw(
         keep(masked=str(word), prefix=None, step=None)
 
     step = first_step(walk) if choices.step is None else min(choices.step, len(walk) - 1)
-    pieces = kept(loaded, "pieces", lambda: Pieces(loaded.model.tokenizer))
+    pieces = loaded.cache.get(("pieces",), lambda: Pieces(loaded.model.tokenizer))
     left, right = places
     with left:
         growing(

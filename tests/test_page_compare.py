@@ -259,9 +259,19 @@ def test_the_heads_that_are_alike_are_those_of_the_divergences(recording: Record
     assert one == pytest.approx(others[0][0], abs=1e-4)
 
 
-def test_divergences_are_computed_once(recording: Recording) -> None:
-    assert alike.likeness(recording, "encoder") is alike.likeness(recording, "encoder")
-    assert alike.likeness(recording, "encoder") is not alike.likeness(recording, "decoder")
+def test_divergences_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    computed: list[str] = []
+    divergences = measures.divergences
+
+    def counted(recording: Recording, kind: str, prepare: Any = None) -> np.ndarray:
+        computed.append(kind)
+        return divergences(recording, kind, prepare)
+
+    monkeypatch.setattr(measures, "divergences", counted)
+    app = opened(sentence="Die Katze sah den Ball.", panels="encoder.L2.H5 encoder.L0.H3")
+    assert components(app, "alike") and computed == ["encoder"]
+    app.run()
+    assert components(app, "alike") and computed == ["encoder"]
 
 
 def test_an_aggregate_has_no_heads_like_it_but_the_map_stays() -> None:

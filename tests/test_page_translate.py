@@ -57,6 +57,24 @@ def bundled() -> Model:
     return attnviz.load("bundled", device="cpu")
 
 
+def test_texts_do_not_drive_out_the_recordings_of_other_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded: list[str] = []
+    record = Model.record
+
+    def counted(model: Model, text: str, *rest: Any, **more: Any) -> Any:
+        recorded.append(text)
+        return record(model, text, *rest, **more)
+
+    monkeypatch.setattr(Model, "record", counted)
+    sentences = [f"{number} Katzen sitzen hier." for number in range(2, 14)]
+    app = opened(sentence=sentences[0])
+    for sentence in sentences[1:]:
+        app.text_input(key="sentence").set_value(sentence).run()
+    app.text_input(key="sentence").set_value(sentences[0]).run()
+    assert not app.exception and recorded == sentences
+
+
+
 @pytest.fixture(scope="module")
 def writer(bundled: Model) -> Writer:
     return Writer(bundled, tokens.encode(bundled.tokenizer, FIRST).ids)

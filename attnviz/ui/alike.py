@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +13,6 @@ import streamlit as st
 from attnviz import measures
 from attnviz.ui.components import define
 from attnviz.ui.messages import _
-from attnviz.ui.models import Shelf
 from attnviz.ui.ready import run_name
 
 if TYPE_CHECKING:
@@ -26,7 +23,6 @@ _alike = define("alike")
 
 NAMED = 4  # heads in each of the two lists
 MOST_WORK = 200_000_000  # weights of all heads together; some seconds, for which the reader is asked first
-KEPT = 8  # per recording
 
 
 @dataclass(frozen=True)
@@ -54,37 +50,24 @@ class Likeness:
         return self.heads[min(first, second)], self.heads[max(first, second)]
 
 
-_known: weakref.WeakKeyDictionary[Recording, Shelf[Likeness]] = weakref.WeakKeyDictionary()
-_lock = threading.Lock()
-
-
 def likeness(recording: Recording, kind: str, switches: Switches | None = None) -> Likeness:
-    """Computed once for a recording, a kind and what is shown of its maps, and dropped with the recording.
+    """Computes how alike the heads of a recording are in one kind of attention.
 
     Args:
         switches: what is done to each map before; None for nothing.
     """
-
-    def make() -> Likeness:
-        layers, heads, _queries, _keys = recording.size(kind)
-        divergences = measures.divergences(recording, kind, switches.of if switches else None)
-        return Likeness(
-            tuple((layer, head) for layer in range(layers) for head in range(heads)),
-            divergences,
-            measures.placed(divergences),
-        )
-
-    return _shelf(recording).get((kind, switches), make)
+    layers, heads, _queries, _keys = recording.size(kind)
+    divergences = measures.divergences(recording, kind, switches.of if switches else None)
+    return Likeness(
+        tuple((layer, head) for layer in range(layers) for head in range(heads)),
+        divergences,
+        measures.placed(divergences),
+    )
 
 
 def is_quick(recording: Recording, kind: str) -> bool:
-    """Whether `likeness` takes no time worth asking about, or was computed before."""
-    return (kind, None) in _shelf(recording) or math.prod(recording.size(kind)) <= MOST_WORK
-
-
-def _shelf(recording: Recording) -> Shelf[Likeness]:
-    with _lock:
-        return _known.setdefault(recording, Shelf(KEPT))
+    """Whether `likeness` takes no time worth asking about."""
+    return math.prod(recording.size(kind)) <= MOST_WORK
 
 
 def heads_alike(

@@ -1,8 +1,8 @@
-"""Models and recordings that stay loaded between reruns and are shared by all sessions.
+"""Models that stay loaded between reruns with what was computed with them, shared by all sessions.
 
-A shelf holds the few that were used last. What it is asked for names everything that changes the result: for a model
-its name, revision, device, precision and, for a folder, when its files were written; for a recording the text and the
-target.
+A shelf holds the few models that were used last. Its key names everything that changes a model: its name, revision,
+device, precision and, for a folder, when its files were written. Beside each model stands one cache for all that the
+pages compute with it: recordings, texts, measures, vectors.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import streamlit as st
 
 import attnviz
+from attnviz.ui.cache import Cache
 from attnviz.ui.errors import as_markdown
 from attnviz.ui.messages import _
 from attnviz.ui.state import model_label
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from attnviz.recording import Recording
 
 MODELS = 3  # kept at a time; they are what takes the memory
-RECORDINGS = 32  # kept for each model; typing makes one every quarter of a second
+CACHE_BYTES = 512 * 1024**2  # for each model, beside its weights; typing makes a recording every quarter of a second
 
 T = TypeVar("T")
 
@@ -74,11 +75,15 @@ class Shelf(Generic[T]):
 
 @dataclass
 class Loaded:
-    """A model with what was made of it, so that dropping the model drops its recordings."""
+    """A model with the cache of what was computed with it, so that dropping the model drops that too."""
 
     model: Model
     key: Hashable
-    recordings: Shelf[Recording] = field(default_factory=lambda: Shelf(RECORDINGS))
+    cache: Cache = field(init=False)
+
+    def __post_init__(self) -> None:
+        model = self.model
+        self.cache = Cache(CACHE_BYTES, beside=(model, model.network, model.tokenizer))
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -87,7 +92,7 @@ class Loaded:
 
     def record(self, text: str, target: str | None) -> Recording:
         """The recording of a text; `target` None means the model's own output."""
-        return self.recordings.get((text, target), lambda: self.model.record(text, target))
+        return self.cache.get(("recording", text, target), lambda: self.model.record(text, target))
 
 
 @st.cache_resource(show_spinner=False)
