@@ -74,7 +74,6 @@ def test_texts_do_not_drive_out_the_recordings_of_other_sentences(monkeypatch: p
     assert not app.exception and recorded == sentences
 
 
-
 @pytest.fixture(scope="module")
 def writer(bundled: Model) -> Writer:
     return Writer(bundled, tokens.encode(bundled.tokenizer, FIRST).ids)
