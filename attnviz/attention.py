@@ -9,6 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+COMPUTED = 1e-5
+"""The most that a row of weights computed here, in float32, lacks of 1 by rounding alone; see `hidden_share`."""
+
 
 def scores(
     query: Tensor,
@@ -72,6 +75,35 @@ def weights(scores: Tensor, *, sink: Tensor | None = None) -> Tensor:
     if sink is not None:
         total = total + (sink[..., None, None] - highest).exp()
     return exponentials / total.clamp_min(torch.finfo(scores.dtype).tiny)
+
+
+def rounding(dtype: torch.dtype) -> float:
+    """How far the sum of a row of weights may lie from 1 by rounding alone, where a model gave them in this dtype.
+
+    >>> rounding(torch.float32), rounding(torch.bfloat16)
+    (0.001, 0.03)
+    """
+    return 1e-3 if torch.finfo(dtype).bits >= 32 else 3e-2
+
+
+def hidden_share(weights: Tensor, rounding: float = COMPUTED) -> Tensor:
+    """What share of each row went to none of the keys: to a sink, to a model's own prompt, to weights it does not give.
+
+    This is the one rule for what counts as hidden: what a row lacks of 1, if that is more than rounding.
+
+    Args:
+        weights: (…, queries, keys), float32.
+        rounding: the most that a row lacks of 1 by rounding alone. The default is for weights that `weights` computed
+            in float32; for those that a model gave see the function `rounding`.
+
+    Returns:
+        (…, queries), in [0, 1].
+
+    >>> hidden_share(torch.tensor([[0.5, 0.25], [0.5, 0.499999]]))
+    tensor([0.2500, 0.0000])
+    """
+    missing = (1.0 - weights.sum(dim=-1)).clamp(0.0, 1.0)
+    return torch.where(missing > rounding, missing, 0.0)
 
 
 def output(weights: Tensor, value: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attnviz import capture
+from attnviz import attention, capture
 from attnviz.capture import Capture, Layer
 from attnviz.errors import AttnvizError, NoAttentionError, out_of_memory
 
@@ -199,7 +199,7 @@ def _whole(maps: Any, queries: int, keys: int, kind: str, network: Network) -> t
             f"{name} gives its {which} in the form {_listing(shapes)}, not as weights between all tokens "
             f"({queries} queries, {keys} keys). A part of it would be shown as if it were the whole."
         )
-    slack = 1e-3 if first.dtype == torch.float32 else 3e-2
+    slack = attention.rounding(first.dtype)
     for item in maps:
         # The comparisons are false for what is not a number, too.
         if not (bool((item >= -slack).all()) and bool((item.sum(dim=-1) <= 1 + slack).all())):

@@ -19,19 +19,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from attnviz import streaming
+from attnviz import attention, streaming
 from attnviz.capture import Layer
 from attnviz.errors import InputError, MemoryShortError, NoAttentionError, out_of_memory
 from attnviz.maps import AttentionMap
+from attnviz.pooled_maps import MOST, groups, pool_rows, pool_tokens
 from attnviz.tokens import Token
-
-if TYPE_CHECKING:
-    import numpy as np
 
 KINDS = ("encoder", "decoder", "cross")
 Stored = Layer | Tensor
@@ -242,44 +240,109 @@ class Recording:
         Returns:
             float32 (at most size, at most size), on the CPU.
         """
+        rows_of, queries, keys = self._rows(kind, layer, head)
+        return streaming.pooled(rows_of, queries, keys, size, reduce)
+
+    def pooled_map(self, kind: str, *, layer: int, head: int, size: int = MOST) -> AttentionMap:
+        """One head's map at any length: neighbouring tokens of a long text are taken together.
+
+        Args:
+            kind: "encoder", "decoder" or "cross".
+            layer, head: from 0.
+            size: at most so many rows and columns, 1 or more; a smaller map comes back as `map` gives it.
+
+        Returns:
+            The sum over a group's keys, the mean over its queries: a row and its `hidden_mass` sum to 1. Tokens know
+            in `count` how many positions they stand for.
+
+        Raises:
+            InputError: there is no such kind, layer or head, or no such size.
+
+        >>> recording = attnviz.load("bundled").record("Der Hund sah den Ball.")
+        >>> small = recording.pooled_map("encoder", layer=2, head=5, size=3)
+        >>> [(token.text, token.count) for token in small.key_tokens]
+        [('Der Hund sah', 3), ('den Ball', 2), ('. </s>', 2)]
+        """
+        if max(self.size(kind)[2:]) <= size:
+            return self.map(kind, layer=layer, head=head)
+        return self._pooled_map(kind, layer, head, size, *self._pooled_tokens(kind, size))
+
+    def pooled_maps(self, kind: str, *, layer: int, size: int = MOST) -> tuple[AttentionMap, ...]:
+        """`pooled_map` for all heads of a layer, one after another where the text is long."""
+        if max(self.size(kind)[2:]) <= size:
+            return self.maps(kind, layer=layer)
+        tokens = self._pooled_tokens(kind, size)
+        return tuple(self._pooled_map(kind, layer, head, size, *tokens) for head in range(self.size(kind)[1]))
+
+    def _pooled_tokens(self, kind: str, size: int) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
+        """Those of the rows and of the columns."""
+        if size < 1:
+            raise InputError(f"`size` has to be 1 or more, not {size}.")
+        return pool_tokens(self.query_tokens(kind), size), pool_tokens(self.key_tokens(kind), size)
+
+    def _pooled_map(
+        self,
+        kind: str,
+        layer: int,
+        head: int,
+        size: int,
+        query_tokens: tuple[Token, ...],
+        key_tokens: tuple[Token, ...],
+    ) -> AttentionMap:
+        rows_of, queries, keys = self._rows(kind, layer, head)
+        rounding = self._rounding(kind, layer)
+        hidden: list[Tensor] = []
+
+        def rows_and_hidden(rows: slice) -> Tensor:
+            weights = rows_of(rows)
+            hidden.append(attention.hidden_share(weights, rounding).cpu())
+            return weights
+
+        means = streaming.pooled(rows_and_hidden, queries, keys, size, "mean").numpy()
+        per_group = np.bincount(groups(keys, size))
+        return AttentionMap.of(
+            np.minimum(means * per_group, 1.0),
+            query_tokens,
+            key_tokens,
+            hidden_mass=pool_rows(torch.cat(hidden).numpy(), size),
+            kind=kind,
+            layer=layer,
+            head=head,
+            model=self.model,
+        )
+
+    def _rows(self, kind: str, layer: int, head: int) -> tuple[Callable[[slice], Tensor], int, int]:
+        """What gives the float32 (rows, keys) weights of a slice of one head's rows, and how many queries and keys."""
         stored = self._layer(kind, layer, head)
         if isinstance(stored, Tensor):
             _, queries, keys = stored.shape
-            return streaming.pooled(lambda rows: stored[head, rows].float(), queries, keys, size, reduce)
+            return lambda rows: stored[head, rows].float(), queries, keys
         one = slice(head, head + 1)
         query, key = stored.query[one], _keys(stored, stored.key, head)
-        return streaming.pooled(
-            lambda rows: stored.rule.weights(query[:, rows], key, rows, one)[0],
-            query.shape[1],
-            key.shape[1],
-            size,
-            reduce,
-        )
+        return lambda rows: stored.rule.weights(query[:, rows], key, rows, one)[0], query.shape[1], key.shape[1]
+
+    def _rounding(self, kind: str, layer: int) -> float:
+        """What a row of this layer's weights may lack of 1 by rounding; see `attention.hidden_share`."""
+        stored = self._layer(kind, layer, None)
+        return attention.COMPUTED if isinstance(stored, Layer) else attention.rounding(stored.dtype)
 
     def map(self, kind: str, *, layer: int, head: int) -> AttentionMap:
         """One head's weights with their tokens, ready to be drawn."""
-        return self._map(kind, layer, head, self.weights(kind, layer=layer, head=head).numpy())
+        return self._map(kind, layer, head, self.weights(kind, layer=layer, head=head))
 
     def maps(self, kind: str, *, layer: int) -> tuple[AttentionMap, ...]:
         """The maps of all heads of a layer, computed at once."""
         return tuple(
-            self._map(kind, layer, head, weights)
-            for head, weights in enumerate(self.weights(kind, layer=layer).numpy())
+            self._map(kind, layer, head, weights) for head, weights in enumerate(self.weights(kind, layer=layer))
         )
 
-    def _map(self, kind: str, layer: int, head: int, weights: np.ndarray) -> AttentionMap:
-        stored = self._layer(kind, layer, head)
-        # What a sink, a model's own prompt or sparse attention keeps to itself belongs to no token that is shown.
-        hidden = (1.0 - weights.sum(axis=-1)).clip(0.0, 1.0)
-        if isinstance(stored, Layer):
-            hidden = hidden if stored.rule.sink is not None else None
-        else:
-            hidden = hidden * (hidden > (1e-3 if stored.dtype == torch.float32 else 3e-2))  # more than rounding
+    def _map(self, kind: str, layer: int, head: int, weights: Tensor) -> AttentionMap:
+        hidden = attention.hidden_share(weights, self._rounding(kind, layer))
         return AttentionMap.of(
-            weights,
+            weights.numpy(),
             self.query_tokens(kind),
             self.key_tokens(kind),
-            hidden_mass=hidden,
+            hidden_mass=hidden.numpy(),
             kind=kind,
             layer=layer,
             head=head,

@@ -172,8 +172,10 @@ def pooled(weights_of: Callable[[slice], Tensor], queries: int, keys: int, size:
         if picture is None:
             picture = torch.zeros(height, width, device=device)
         if reduce == "mean":
-            narrow = torch.zeros(len(row), width, device=device).index_add_(1, column, block)
-            picture.index_add_(0, row, narrow)
+            # Rows first: to add whole rows is several times faster than to add within them.
+            first, last = (at * height // queries for at in (rows.start, rows.stop - 1))
+            low = torch.zeros(last - first + 1, keys, device=device).index_add_(0, row - first, block)
+            picture[first : last + 1].index_add_(1, column, low)
         else:
             narrow = torch.zeros(len(row), width, device=device)
             narrow.scatter_reduce_(1, column.expand_as(block), block, "amax")

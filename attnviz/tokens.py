@@ -34,12 +34,13 @@ class Token:
         ' dog'
     """
 
-    id: int  # vocabulary id; -1 where it stands for something that is no vocabulary entry (a whole word)
+    id: int  # vocabulary id; -1 where it stands for something that is no vocabulary entry (a word, a group of tokens)
     text: str  # exactly what it stands for: text[start:end]; for a special token its own name ("</s>", "[CLS]")
     special: bool
     word: int | None  # index of its word on this axis, counted in order of appearance; None for special tokens
     start: int | None  # character offsets into the text; None for special tokens
     end: int | None
+    count: int = 1  # how many neighbouring positions of a long text it stands for; more than 1 in a pooled map only
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,21 +147,19 @@ class Walk:
             raise InputError(f"{self.recording.model} has {' and '.join(self.kinds)} attention, not {kind!r}.")
         recording = self.recording
         if self.task == "translate" and kind == "encoder":
-            return self._named(self._weights(recording, kind, layer, head), recording.query_tokens(kind), kind, layer,
-                               head)  # fmt: skip
+            weights, hidden = self._amounts(recording, kind, layer, head)
+            return self._named(weights, hidden, recording.query_tokens(kind), kind, layer, head)
         if self.task == "fill":
-            rows = [
-                self._weights(item, kind, layer, head)[row]
-                for item, row in zip(self._recordings, self._rows, strict=True)
-            ]
-            weights = np.stack(rows)
+            passes = [self._amounts(item, kind, layer, head) for item in self._recordings]
+            weights = np.stack([one[row] for (one, _), row in zip(passes, self._rows, strict=True)])
+            hidden = np.stack([one[row] for (_, one), row in zip(passes, self._rows, strict=True)])
         else:
-            weights = self._weights(recording, kind, layer, head)[list(self._rows)]
+            weights, hidden = (values[list(self._rows)] for values in self._amounts(recording, kind, layer, head))
         steps = tuple(
             Token(index, label, False, place, None, None)
             for place, (index, label) in enumerate(zip(self.written.ids, self.row_labels, strict=True))
         )
-        return self._named(weights, steps, kind, layer, head)
+        return self._named(weights, hidden, steps, kind, layer, head)
 
     def seen(self, kind: str) -> AttentionMap:
         """As `map`, with 1 for each key that a step could look at, whether it did or not."""
@@ -171,21 +169,28 @@ class Walk:
         rows = np.array(self._rows)[:, None]
         return dataclasses.replace(map, weights=(np.arange(map.weights.shape[1]) <= rows).astype(np.float32))
 
-    def _weights(self, recording: Recording, kind: str, layer: int, head: int | None) -> np.ndarray:
-        weights = recording.weights(kind, layer=layer, head=head).numpy()
-        return weights.mean(axis=0) if head is None else weights
+    def _amounts(self, recording: Recording, kind: str, layer: int, head: int | None) -> tuple[np.ndarray, np.ndarray]:
+        """(query, key) weights and the (query,) shares that are hidden; the mean of both where head is None."""
+        if head is not None:
+            return recording.map(kind, layer=layer, head=head).amounts()
+        maps = recording.maps(kind, layer=layer)
+        return np.mean([map.weights for map in maps], axis=0), np.mean([map.hidden_mass for map in maps], axis=0)
 
     def _named(
-        self, weights: np.ndarray, queries: tuple[Token, ...], kind: str, layer: int, head: int | None
+        self,
+        weights: np.ndarray,
+        hidden: np.ndarray,
+        queries: tuple[Token, ...],
+        kind: str,
+        layer: int,
+        head: int | None,
     ) -> AttentionMap:
         recording = self.recording
-        # What a sink keeps to itself; less than that is rounding.
-        hidden = (1.0 - weights.sum(axis=-1)).clip(0.0, 1.0)
         return AttentionMap.of(
             weights,
             queries,
             self.before if self.task == "fill" else recording.key_tokens(kind),
-            hidden_mass=hidden * (hidden > 3e-2),
+            hidden_mass=hidden,
             kind=kind,
             layer=layer,
             head=head,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import streamlit as st
 
-from attnviz import measures
+from attnviz import measures, pooled_maps
 from attnviz.errors import AttnvizError, EmptyError, InputError
 from attnviz.export import Picture
-from attnviz.ui import alike, errors, models, panels, pooling, state, view
+from attnviz.ui import alike, errors, models, panels, state, view
 from attnviz.ui.cards import Card, Compared, panel_cards
 from attnviz.ui.messages import _, language, ngettext
 from attnviz.ui.opened import numbers
@@ -279,7 +279,7 @@ def tokens(wholes: list[AttentionMap | None]) -> tuple[tuple[Token, ...], tuple[
 
 
 def _long(map: AttentionMap) -> bool:
-    return any(side[:1] and side[0].id == pooling.GROUP for side in (map.query_tokens, map.key_tokens))
+    return any(pooled_maps.is_pooled(side) for side in (map.query_tokens, map.key_tokens))
 
 
 def _union(axes: list[tuple[Token, ...]]) -> tuple[Token, ...]:
@@ -293,7 +293,7 @@ def _union(axes: list[tuple[Token, ...]]) -> tuple[Token, ...]:
         after = max((token.word for token in found if token.word is not None), default=-1) + 1
         for token in axis:
             fresh = token.word in new if not token.special else token.text.strip() not in texts
-            if fresh and len(found) < pooling.MOST:
+            if fresh and len(found) < pooled_maps.MOST:
                 found.append(token if token.word is None else replace(token, word=after + token.word))
     return tuple(found)
 
@@ -404,7 +404,7 @@ def draw_alike(shown: Panels, sources: list[Source | None], page: Page, switches
             return 0
     # As the maps are shown, so that its numbers are those of the difference; nothing is hidden of long texts.
     leaves = replace(switches, per_head=False)
-    whole = leaves == view.Switches() or pooling.is_long(here.recording, panel.kind)
+    whole = leaves == view.Switches() or pooled_maps.is_long(here.recording, panel.kind)
     known = here.likeness(panel.kind, None if whole else leaves)
     single = isinstance(panel.layer, int) and isinstance(panel.head, int)
     title = _("Heads like {0}: {1}").format(LETTERS[shown.chosen], f"L{panel.layer} H{panel.head}")

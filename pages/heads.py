@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from attnviz import pooled_maps
 from attnviz.learned import learned, opening_layer
-from attnviz.ui import errors, pooling, state, view
+from attnviz.ui import errors, state, view
 from attnviz.ui.grid import COLUMNS, heads_grid
 from attnviz.ui.head_tables import weights_table
 from attnviz.ui.learned import said
@@ -71,7 +72,7 @@ def main() -> None:
 def draw(place: DeltaGenerator, recording: Recording, seen: View, run: str, settings: dict[str, str]) -> int:
     """Draws everything; returns how many figures that are, 0 where there is nothing to see."""
     switches = seen.switches
-    maps = [switches.of(map) for map in pooling.layer_maps(recording, seen.kind, seen.layer)]
+    maps = [switches.of(map) for map in recording.pooled_maps(seen.kind, layer=seen.layer)]
     if not maps[0].weights.size:
         place.info(_("Nothing is left to show: all tokens are hidden."), icon=":material/visibility_off:")
         return 0
@@ -134,7 +135,7 @@ def others(recording: Recording, seen: View) -> list[AttentionMap]:
     for kind in recording.kinds:
         layers, heads, _queries, _keys = recording.size(kind)
         if kind != seen.kind and seen.layer < layers and seen.head is not None and seen.head < heads:
-            map = seen.switches.of(pooling.head_map(recording, kind, seen.layer, seen.head))
+            map = seen.switches.of(recording.pooled_map(kind, layer=seen.layer, head=seen.head))
             if map.weights.size:
                 found.append(map)
     return found
@@ -149,7 +150,7 @@ def summary(recording: Recording, maps: list[AttentionMap], seen: View) -> str:
         _("layer {0} of 0–{1}").format(seen.layer, layers - 1),
         ngettext("{0} head", "{0} heads", heads).format(heads),
     ]
-    if pooling.is_long(recording, seen.kind):
+    if pooled_maps.is_long(recording, seen.kind):
         parts.append(ngettext("{0} token", "{0} tokens", all_keys).format(all_keys))
         parts.append(_("neighbours taken together, words and special tokens as they come"))
         return ", ".join(parts)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz.ui import errors, finding, models, pooling, state, view
+from attnviz import pooled_maps
+from attnviz.ui import errors, finding, models, state, view
 from attnviz.ui.costs import costs
 from attnviz.ui.head_tables import measures_table, weights_table
 from attnviz.ui.messages import _, language, ngettext
@@ -221,10 +222,10 @@ def summary(recording: Recording, seen: View, maps: Sequence[AttentionMap], best
         parts.append(ngettext("{0} word", "{0} words", keys).format(keys))
     else:
         parts.append(ngettext("{0} token", "{0} tokens", all_keys).format(all_keys))
-    if pooling.GROUP in (maps[0].query_tokens[0].id, maps[0].key_tokens[0].id):
+    if any(pooled_maps.is_pooled(side) for side in (maps[0].query_tokens, maps[0].key_tokens)):
         parts.append(_("up to {0} neighbours taken together in each cell").format(together))
     said = [", ".join(parts)]
-    if max(all_queries, all_keys) <= pooling.MOST:
+    if max(all_queries, all_keys) <= pooled_maps.MOST:
         said += seen.switches.says(recording.map(seen.kind, layer=0, head=0), maps)
     if seen.trait:
         named = ", ".join(f"L{one.layer} H{one.head} {seen.trait.number(one)}" for one in best)

@@ -180,3 +180,16 @@ def test_the_examples_in_the_documentation_are_true(name: str) -> None:
         runner.run(example, out=said.append)
     assert count >= 1
     assert not said, "".join(said)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "rounding"), [(torch.float64, 1e-3), (torch.float32, 1e-3), (torch.bfloat16, 3e-2), (torch.float16, 3e-2)]
+)
+def test_what_a_row_lacks_is_hidden_where_it_is_more_than_rounding(dtype: torch.dtype, rounding: float) -> None:
+    assert attention.rounding(dtype) == rounding
+    rows = torch.tensor([[0.5, 0.5], [0.5, 0.5 - 0.9 * rounding], [0.5, 0.5 - 1.1 * rounding], [0.5, 0.6], [0.0, 0.0]])
+    close(attention.hidden_share(rows, rounding), [0.0, 0.0, 1.1 * rounding, 0.0, 1.0])
+    # What was computed here is exact enough for a sink's smallest shares.
+    close(attention.hidden_share(torch.tensor([[0.5, 0.4999]]))[0], torch.tensor(1e-4), atol=1e-6)
+    many = torch.randn(4, 100_000, generator=torch.Generator().manual_seed(0))
+    assert not attention.hidden_share(attention.weights(3 * many)).any()

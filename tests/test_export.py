@@ -38,6 +38,7 @@ from attnviz.export import (
 from attnviz.figures import style
 from attnviz.maps import AttentionMap
 from attnviz.measures import Difference, difference
+from attnviz.pooled_maps import is_pooled, pool
 from attnviz.tokens import Token
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -101,6 +102,7 @@ PICTURES = {
         title="<svg onload=alert(1)> & \x00 \ud800 ]]>",
         settings={"<&\n": '"\n# data: \ud800', "=cmd": "=cmd", "empty": ""},
     ),
+    "pooled": Picture((pool(a_map(GERMAN, GERMAN), 3),)),
     "all hidden": Picture((a_map(GERMAN, GERMAN).hide(lambda token: True),)),
     "keys hidden": Picture((AttentionMap.of(np.zeros((6, 0)), ENGLISH, (), hidden_mass=np.ones(6)),)),
     "no attention at all": Picture((AttentionMap.of(np.zeros((8, 8)), GERMAN, GERMAN),), scale="head"),
@@ -266,6 +268,25 @@ def test_what_is_damaged_or_something_else_is_refused_with_a_sentence(name: str)
 def test_a_png_cannot_be_read_and_says_what_can() -> None:
     with pytest.raises(InputError, match=r"PNG has no numbers in it\. Read the picture's \.svg"):
         read(to_png(PICTURES["one head"], 1))
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_groups_of_neighbours_are_still_groups(suffix: str) -> None:
+    made = WRITERS[suffix](PICTURES["pooled"])
+    (map,) = read(made.encode() if isinstance(made, str) else made).panels
+    assert [token.count for token in map.key_tokens] == [3, 3, 2] and is_pooled(map.query_tokens)
+
+
+def test_tokens_without_a_count_are_read_as_ever() -> None:
+    """Files from before tokens had a count look the same where nothing is pooled."""
+    written = to_svg(PICTURES["one head"])
+    assert '[0,"Der",false,0,0,3]' in written.replace("&quot;", '"')
+    (map,) = read(written.encode()).panels
+    assert all(token.count == 1 for token in map.key_tokens)
+    # A group of that time: its id is -2, and nothing says of how many.
+    old = written.replace('[0,"Der",false,0,0,3]', '[-2,"Der Hund",false,0,null,null]')
+    (map,) = read(old.encode()).panels
+    assert map.key_labels[0] == "Der Hund"
 
 
 def test_a_newer_format_says_so() -> None:

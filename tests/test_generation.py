@@ -384,6 +384,24 @@ def test_a_row_belongs_to_the_token_that_it_predicts(name: str) -> None:
     assert (mean.head, mean.aggregate) == (None, "mean")
 
 
+@pytest.mark.parametrize("head", [0, None])
+def test_what_a_sink_takes_of_a_step_is_what_the_recording_says(head: int | None) -> None:
+    network = tiny_models.network("gpt_oss")
+    for name, parameter in network.named_parameters():
+        if name.endswith("sinks"):
+            parameter.data.fill_(-2.0)  # takes about one part in a hundred
+    walk, writer = walked(Model(network), tiny_models.ids(), limit=7)
+    shares = []
+    for layer in range(walk.recording.size("decoder")[0]):
+        steps = walk.map("decoder", layer, head)
+        np.testing.assert_allclose(steps.weights.sum(axis=1) + steps.hidden_mass, 1.0, atol=1e-5)
+        maps = walk.recording.maps("decoder", layer=layer)
+        whole = np.mean([map.hidden_mass for map in (maps if head is None else maps[head : head + 1])], axis=0)
+        np.testing.assert_allclose(steps.hidden_mass, whole[writer.first_row :][: len(walk)], atol=1e-6)
+        shares.extend(steps.hidden_mass)
+    assert any(1e-3 < share < 0.03 for share in shares)
+
+
 def test_rows_are_labelled_by_what_was_read_and_what_is_predicted(bundled: Model) -> None:
     walk, _ = walked(bundled, source(bundled, SENTENCES[1]))
     assert walk.row_labels == (

@@ -452,7 +452,7 @@ def test_a_long_text_is_shown_at_the_size_of_a_card(gpt_folder: str) -> None:
 
 def test_the_controls_do_not_wait_for_the_libraries() -> None:
     # The sentence and a progress bar are on the screen before torch, which takes seconds, is loaded.
-    program = "import sys, attnviz.ui.opened, attnviz.ui.pooling, attnviz.ui.models; print('torch' in sys.modules)"
+    program = "import sys, attnviz.ui.opened, attnviz.pooled_maps, attnviz.ui.models; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], cwd=Path(APP).parent, capture_output=True, text=True)
     assert result.stdout.strip() == "False", result.stderr
 

@@ -15,11 +15,10 @@ import tokenizers_for_tests
 from streamlit.testing.v1 import AppTest
 
 import attnviz
+from attnviz import pooled_maps
 from attnviz.examples import HOME_EXAMPLES
-from attnviz.maps import AttentionMap
 from attnviz.measures import measure, measure_all
-from attnviz.tokens import Token
-from attnviz.ui import finding, mosaic, pooling
+from attnviz.ui import finding, mosaic
 from attnviz.ui.view import Switches
 
 APP = str(Path(__file__).resolve().parent.parent / "app.py")
@@ -246,38 +245,12 @@ def test_an_overview_keeps_the_head_that_is_open_elsewhere() -> None:
 # Long texts ---------------------------------------------------------------------------------------------------------
 
 
-def test_neighbours_taken_together_keep_the_sums() -> None:
-    random = np.random.default_rng(0)
-    pieces = tuple(Token(place, f" w{place}", False, place, 4 * place, 4 * place + 4) for place in range(23))
-    whole = random.dirichlet(np.ones(23), 23).astype(np.float32)
-    map = mosaic.taken_together(AttentionMap.of(whole, pieces, pieces, layer=1, head=2), 10)
-    assert map.weights.shape == (8, 8)  # threes, and two at the end
-    np.testing.assert_allclose(map.weights.sum(axis=1), 1, atol=1e-5)
-    np.testing.assert_allclose(map.weights[1, 2], whole[3:6, 6:9].sum(axis=1).mean(), rtol=1e-5)
-    np.testing.assert_allclose(map.weights[7, 7], whole[21:, 21:].sum(axis=1).mean(), rtol=1e-5)
-    assert map.key_tokens[0].text == " w0 w1 w2" and map.key_tokens[0].id == pooling.GROUP
-    assert (map.layer, map.head) == (1, 2)
-    short = AttentionMap.of(whole, pieces, pieces)
-    assert mosaic.taken_together(short, 23) is short
-
-
-def test_words_without_spaces_of_their_own_stay_apart_in_a_group() -> None:
-    pieces = (
-        Token(2, "[CLS]", True, None, None, None),
-        Token(7, "the", False, 0, 0, 3),
-        Token(8, "dog", False, 1, 4, 7),
-        Token(9, "s", False, 1, 7, 8),
-    )
-    map = mosaic.taken_together(AttentionMap.of(np.full((4, 4), 0.25), pieces, pieces), 1)
-    assert map.key_tokens[0].text == "[CLS] the dogs"
-
-
 def test_a_long_text_is_taken_together_and_the_page_says_so(gpt_folder: str) -> None:
     app = opened(model=gpt_folder, sentence="the dog saw the ball " * 60, find="previous")
     data = tiles(app)
     assert len(data["names"]) == 14 * tiny_models.HEADS
     count = len(attnviz.load(gpt_folder).record("the dog saw the ball " * 60).query_tokens("decoder"))
-    assert count > pooling.MOST and len(data["keys"]) <= mosaic.side(14, tiny_models.HEADS)
+    assert count > pooled_maps.MOST and len(data["keys"]) <= mosaic.side(14, tiny_models.HEADS)
     assert f"{count} tokens, up to {-(-count // len(data['keys']))} neighbours taken together" in data["summary"]
     assert not data["fine"] and len(data["weights"]) < 2_000_000
     np.testing.assert_allclose(weights(data).sum(axis=-1), 1, atol=0.03)
@@ -287,27 +260,18 @@ def test_a_long_text_is_taken_together_and_the_page_says_so(gpt_folder: str) -> 
 
 def test_switches_count_before_a_text_is_taken_together(gpt_folder: str) -> None:
     recording = attnviz.load(gpt_folder).record("the dog saw the ball " * 28)
-    assert recording.size("decoder")[2] <= pooling.MOST
+    assert recording.size("decoder")[2] <= pooled_maps.MOST
     words = recording.map("decoder", layer=1, head=2).by_word()
     assert len(words.key_tokens) > mosaic.side(14, tiny_models.HEADS)  # or nothing would be taken together
     maps = mosaic.tiles(recording, "decoder", Switches(by_word=True))
     shown = maps[tiny_models.HEADS + 2]
     np.testing.assert_allclose(
-        shown.weights, mosaic.taken_together(words, mosaic.side(14, tiny_models.HEADS)).weights, atol=1e-6
+        shown.weights, pooled_maps.pool(words, mosaic.side(14, tiny_models.HEADS)).weights, atol=1e-6
     )
 
 
-def test_a_text_too_long_for_whole_maps_looks_the_same(gpt_folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_layer_of_a_long_text_is_told(gpt_folder: str) -> None:
     recording = attnviz.load(gpt_folder).record("the dog saw the ball " * 60)
-    monkeypatch.setattr(mosaic, "side", lambda layers, heads: 40)
-    whole = mosaic.tiles(recording, "decoder", Switches())
-    monkeypatch.setattr(mosaic, "MOST_WHOLE", 100)
-    streamed = mosaic.tiles(recording, "decoder", Switches())
-    assert len(whole) == len(streamed)
-    for one, other in zip(whole, streamed, strict=True):
-        assert (one.layer, one.head) == (other.layer, other.head)
-        np.testing.assert_allclose(other.weights.sum(axis=1), 1, atol=1e-4)
-        assert len(other.query_tokens) == len(other.weights) <= 40
     done: list[float] = []
     mosaic.tiles(recording, "decoder", Switches(), done.append)
     assert done[-1] == 1.0 and len(done) == 14

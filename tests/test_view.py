@@ -11,7 +11,7 @@ from attnviz import export
 from attnviz.export import Picture
 from attnviz.maps import AttentionMap
 from attnviz.tokens import Token
-from attnviz.ui import pooling, take
+from attnviz.ui import take
 from attnviz.ui.state import model_and_revision
 from attnviz.ui.view import SWITCH_KEYS, Switches, _listed
 
@@ -103,7 +103,7 @@ def test_many_hidden_tokens_are_not_all_named() -> None:
 
 
 def test_groups_of_a_long_text_stay_as_they_are() -> None:
-    groups = tuple(Token(pooling.GROUP, text, False, place, None, None) for place, text in enumerate(("a b", "c d")))
+    groups = tuple(Token(-1, text, False, place, None, None, 2) for place, text in enumerate(("a b", "c d")))
     map = AttentionMap.of([[0.5, 0.5], [0.25, 0.75]], groups, groups)
     switches = Switches(by_word=True, hide=("a b",), rows=("c d",), renormalise=True)
     assert switches.of(map) is map and switches.says(map, [map]) == []

@@ -1,13 +1,14 @@
 """`Picture` to plain data and back: what SVG and HTML carry as JSON, and CSV and npz beside their numbers.
 
     {"format": "attnviz picture", "version": 1, "style": "heatmap", …,
-     "axes": [[[id, text, special, word, start, end], …], …],
+     "axes": [[[id, text, special, word, start, end, count], …], …],
      "panels": [{"type": "map", "query_tokens": 0, "key_tokens": 0, "weights": {"shape": [7, 7], "base64": "…"},
                  "hidden_mass": {"shape": [7], "base64": "…"}, "kind": "encoder", "layer": 2, "head": 5, …},
                 {"type": "difference", "name": "L2 H5 − L1 H3", "a": {"type": "map", …}, …}, …]}
 
 Axes are tuples of tokens, which panels share. Numbers are base64 of little-endian float32, row by row, so that they
 come back as they were; CSV and npz keep the weights outside: there `{"shape": [7, 7]}` is all that is said of them.
+A token's count is left out where it is 1, as in all files of attnviz before tokens had one.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def as_json(picture: Picture, *, weights: bool = True) -> str:
         "axes": axes,
         "panels": [_panel(panel, axes, weights) for panel in picture.panels],
     }
-    plain["axes"] = [[dataclasses.astuple(token) for token in axis] for axis in axes]
+    plain["axes"] = [[_token(token) for token in axis] for axis in axes]
     text = json.dumps(plain, ensure_ascii=True, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
@@ -137,6 +138,11 @@ def _panel(panel: AttentionMap | Difference, axes: list[tuple[Token, ...]], weig
         else:
             plain[field.name] = value.item() if isinstance(value, np.generic) else value
     return plain
+
+
+def _token(token: Token) -> tuple[Any, ...]:
+    values = dataclasses.astuple(token)
+    return values if token.count > 1 else values[:-1]
 
 
 def _is_axis(name: str) -> bool:

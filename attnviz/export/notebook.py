@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+from itertools import accumulate
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from attnviz.export.layout import arrange
 from attnviz.export.picture import Picture
 from attnviz.export.svg import CAPTION_WIDTH, drawing
 from attnviz.export.text import escaped
 from attnviz.maps import AttentionMap
+from attnviz.pooled_maps import is_pooled
 from attnviz.tokens import Token, labels
 
 if TYPE_CHECKING:
@@ -56,8 +57,9 @@ def _recording(recording: Recording) -> str:
     layer = layers // 2
     shown = min(heads, MOST_HEADS)
     long = max(queries, keys) > MOST_POSITIONS
-    maps = tuple(_pooled(recording, kind, layer, head) for head in range(shown)) if long else None
-    maps = maps or recording.maps(kind, layer=layer)[:shown]
+    maps = tuple(
+        _by_position(recording.pooled_map(kind, layer=layer, head=head, size=MOST_POSITIONS)) for head in range(shown)
+    )
     which = f"heads 0 to {shown - 1} of {heads}" if shown < heads else f"all {heads} heads"
     together = ", neighbouring tokens taken together" if long else ""
     said = f"{kind} attention, layer {layer} of 0 to {layers - 1}, {which}, {keys:,} tokens{together}"
@@ -73,26 +75,17 @@ def _recording(recording: Recording) -> str:
     )
 
 
-def _pooled(recording: Recording, kind: str, layer: int, head: int) -> AttentionMap:
-    """A head of a long text: attention to a group is all that its tokens get, from it what they give on average."""
-    mean = recording.pooled(kind, layer=layer, head=head, size=MOST_POSITIONS).numpy()
-    queries, keys = recording.size(kind)[2:]
-    groups = np.arange(keys) * mean.shape[1] // keys  # as `Recording.pooled` divides them
-    return AttentionMap.of(
-        mean * np.bincount(groups, minlength=mean.shape[1]),
-        _ranges(queries, mean.shape[0]),
-        _ranges(keys, mean.shape[1]),
-        kind=kind,
-        layer=layer,
-        head=head,
-        model=recording.model,
+def _by_position(map: AttentionMap) -> AttentionMap:
+    """A pooled map whose groups are called by the positions in them, which needs less room than their text."""
+    return dataclasses.replace(map, query_tokens=_ranges(map.query_tokens), key_tokens=_ranges(map.key_tokens))
+
+
+def _ranges(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    """The same tokens called "0–3", "4–7" where they stand for groups; tokens of their own keep their text."""
+    if not is_pooled(tokens):
+        return tokens
+    stops = accumulate(token.count for token in tokens)
+    return tuple(
+        dataclasses.replace(token, text=f"{stop - 1}" if token.count == 1 else f"{stop - token.count}–{stop - 1}")
+        for token, stop in zip(tokens, stops, strict=True)
     )
-
-
-def _ranges(count: int, groups: int) -> tuple[Token, ...]:
-    """A token for each group, called by the positions in it: "0–3"."""
-    starts = [-(-group * count // groups) for group in range(groups + 1)]
-    names = [
-        f"{start}" if end - start == 1 else f"{start}–{end - 1}" for start, end in zip(starts, starts[1:], strict=False)
-    ]
-    return tuple(Token(-1, name, False, group, None, None) for group, name in enumerate(names))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from attnviz import pooled_maps
 from attnviz import tokens as tokenization
 from attnviz.figures import describe, style
 from attnviz.figures.compare import describe_difference, range_of
 from attnviz.figures.heads import Scale
-from attnviz.ui import pooling
 from attnviz.ui.components import define, encode
 from attnviz.ui.messages import _
 from attnviz.ui.panels import LEAST, LETTERS, MOST, ROLLOUT, Panel, Panels
@@ -147,7 +147,7 @@ def _words(tokens: Sequence[Token]) -> list[str]:
     """The word of each position, numbered where it occurs again; "" in groups of a long text's tokens."""
     words = [""] * len(tokens)
     seen: dict[str, int] = {}
-    if tokens and tokens[0].id == pooling.GROUP:
+    if pooled_maps.is_pooled(tokens):
         return words
     for positions, word in zip(tokenization.word_groups(tokens), tokenization.words(tokens), strict=True):
         text = word.text.strip().casefold()

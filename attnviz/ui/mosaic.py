@@ -10,7 +10,6 @@ to 1, and a narrow line through the map stays as strong as it is.
 from __future__ import annotations
 
 import base64
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,8 +21,7 @@ import streamlit as st
 from attnviz.figures.describe import describe_with
 from attnviz.figures.heads import Scale
 from attnviz.maps import AttentionMap
-from attnviz.tokens import Token
-from attnviz.ui import pooling
+from attnviz.pooled_maps import is_long, pool
 from attnviz.ui.components import define, encode
 from attnviz.ui.messages import _
 from attnviz.ui.ready import run_name
@@ -38,7 +36,6 @@ ABOVE = 400  # CSS pixels of a laptop's screen that the page needs for what stan
 ACROSS = 1280  # CSS pixels that the tiles of a layer share on a laptop's screen
 MOST_CELLS = 1_200_000  # of all tiles together: at a byte each they are 1.6 MB on their way to the browser
 MOST_FINE = 350_000  # of all tiles together that travel with five digits instead of two
-MOST_WHOLE = 2048  # positions on an axis up to which a head's whole map is made before it is taken together
 
 At = tuple[int, int]  # layer, head
 
@@ -85,94 +82,21 @@ def tiles(
     Args:
         recording: of the sentence.
         kind: "encoder", "decoder" or "cross".
-        switches: what is left out and taken together; without effect on a text longer than `pooling.MOST` tokens.
+        switches: what is left out and taken together; without effect on a text longer than `pooled_maps.MOST` tokens.
         progress: told after each layer what part of all of them is done, in (0, 1].
     """
-    layers, heads, queries, keys = recording.size(kind)
+    layers, heads, _queries, _keys = recording.size(kind)
     size = side(layers, heads)
-    longest = max(queries, keys)
-    as_it_is = longest > pooling.MOST or switches == Switches(per_head=switches.per_head)
+    as_it_is = is_long(recording, kind) or switches == Switches(per_head=switches.per_head)
     found: list[AttentionMap] = []
     for layer in range(layers):
-        if longest > MOST_WHOLE:
-            maps = tuple(_streamed(recording, kind, layer, head, size) for head in range(heads))
-        elif longest > pooling.MOST:
-            # One head at a time: those of a layer together may need more memory than there is.
-            maps = tuple(taken_together(recording.map(kind, layer=layer, head=head), size) for head in range(heads))
+        if as_it_is:
+            maps = recording.pooled_maps(kind, layer=layer, size=size)
         else:
-            whole = recording.maps(kind, layer=layer)
-            maps = tuple(taken_together(map if as_it_is else switches.of(map), size) for map in whole)
+            maps = tuple(pool(switches.of(map), size) for map in recording.maps(kind, layer=layer))
         found.extend(maps)
         progress((layer + 1) / layers)
     return tuple(found)
-
-
-def taken_together(map: AttentionMap, size: int) -> AttentionMap:
-    """The map with at most `size` queries and keys; one that has no more comes back as it is.
-
-    Args:
-        map: weights (query, key) in [0, 1].
-        size: most positions on an axis; groups are of equal size, but for the last.
-
-    Returns:
-        The sum over a group's keys, the mean over its queries: rows still sum to 1 where they did.
-    """
-    rows, columns = (_groups(len(tokens), size) for tokens in (map.query_tokens, map.key_tokens))
-    weights, hidden = map.weights, map.hidden_mass
-    if columns is not None:
-        weights = np.add.reduceat(weights, _starts(columns), axis=1)
-    if rows is not None:
-        starts = _starts(rows)
-        counts = np.bincount(rows).astype(np.float32)
-        weights = np.add.reduceat(weights, starts, axis=0) / counts[:, None]
-        hidden = np.add.reduceat(hidden, starts) / counts
-    if rows is None and columns is None:
-        return map
-    return dataclasses.replace(
-        map,
-        weights=np.minimum(weights, 1.0).astype(np.float32),
-        hidden_mass=hidden.astype(np.float32),
-        query_tokens=map.query_tokens if rows is None else _joined(map.query_tokens, rows),
-        key_tokens=map.key_tokens if columns is None else _joined(map.key_tokens, columns),
-    )
-
-
-def _streamed(recording: Recording, kind: str, layer: int, head: int, size: int) -> AttentionMap:
-    """The same of a map too large to be made whole; its groups differ in size by one at most."""
-    mean = recording.pooled(kind, layer=layer, head=head, size=size).numpy()
-    queries, keys = recording.query_tokens(kind), recording.key_tokens(kind)
-    rows, columns = (
-        np.arange(len(tokens)) * count // len(tokens) for tokens, count in zip((queries, keys), mean.shape, strict=True)
-    )
-    return AttentionMap.of(
-        np.minimum(mean * np.bincount(columns), 1.0),
-        queries if len(queries) <= size else _joined(queries, rows),
-        keys if len(keys) <= size else _joined(keys, columns),
-        kind=kind,
-        layer=layer,
-        head=head,
-        model=recording.model,
-    )
-
-
-def _groups(count: int, size: int) -> np.ndarray | None:
-    """(count,): the group of each position; None where each stays for itself."""
-    return None if count <= size else np.arange(count) // math.ceil(count / size)
-
-
-def _starts(groups: np.ndarray) -> np.ndarray:
-    return np.flatnonzero(np.diff(groups, prepend=-1))
-
-
-def _joined(tokens: Sequence[Token], groups: np.ndarray) -> tuple[Token, ...]:
-    """A token for each group, with the text of all that are in it, and a space where the sentence has one."""
-    texts = [""] * (int(groups[-1]) + 1)
-    before = None
-    for token, group in zip(tokens, groups.tolist(), strict=True):
-        apart = before is None or token.start is None or before.end is None or token.start > before.end
-        texts[group] += f" {token.text}" if apart and texts[group] else token.text
-        before = token
-    return tuple(Token(pooling.GROUP, text, False, group, None, None) for group, text in enumerate(texts))
 
 
 # The picture --------------------------------------------------------------------------------------------------------

@@ -15,9 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from attnviz import aggregate
+from attnviz import aggregate, pooled_maps
 from attnviz.errors import InputError
-from attnviz.ui import pooling
 from attnviz.ui.messages import _, ngettext
 
 if TYPE_CHECKING:
@@ -230,31 +229,31 @@ def in_range(panel: Panel, layers: int, heads: int) -> tuple[Panel, list[str]]:
 
 
 def map_of(recording: Recording, panel: Panel) -> AttentionMap:
-    """The map that a panel shows, of a kind, layer and head that there are; long texts as `pooling` has them.
+    """The map that a panel shows, of a kind, layer and head that there are; pooled where the text is long.
 
     Raises:
         InputError: there is no such aggregate, and why.
     """
     kind, layer, head = panel.kind, panel.layer, panel.head
     if isinstance(layer, int) and isinstance(head, int):
-        return pooling.head_map(recording, kind, layer, head)
-    long = pooling.is_long(recording, kind)
+        return recording.pooled_map(kind, layer=layer, head=head)
+    long = pooled_maps.is_long(recording, kind)
     if head == ROLLOUT:
         if long:
             raise InputError(
                 _(
                     "Attention rollout multiplies whole maps and is shown for up to {0} tokens; this text has {1}. "
                     "Shorten it, or choose a head, the mean or the maximum."
-                ).format(pooling.MOST, max(recording.size(kind)[2:]))
+                ).format(pooled_maps.MOST, max(recording.size(kind)[2:]))
             )
         return aggregate.rollout(recording, kind, int(layer))
     layers = range(recording.size(kind)[0]) if isinstance(layer, str) else [layer]
     if isinstance(head, int):
         if long:
-            return _together(str(layer), [pooling.head_map(recording, kind, each, head) for each in layers])
+            return _together(str(layer), [recording.pooled_map(kind, layer=each, head=head) for each in layers])
         return aggregate.over_layers(recording, kind, head, str(layer))
     if long:
-        maps = [_together(head, pooling.layer_maps(recording, kind, each)) for each in layers]
+        maps = [_together(head, recording.pooled_maps(kind, layer=each)) for each in layers]
     else:
         maps = [aggregate.over_heads(recording, kind, each, head) for each in layers]
     return maps[0] if isinstance(layer, int) else _together(layer, maps)

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from attnviz import pooled_maps
 from attnviz import tokens as tokenization
 from attnviz.figures.heads import Scale
 from attnviz.maps import AttentionMap
 from attnviz.tokens import Token
-from attnviz.ui import pooling
 from attnviz.ui.errors import as_markdown
 from attnviz.ui.messages import _, ngettext
 from attnviz.ui.state import SWITCH_KEYS, Say, hold
@@ -58,7 +58,7 @@ class Switches:
         Groups of a long text's tokens stay as they are. Labels that the map does not have are without effect, and so
         are rows of which none is left.
         """
-        if _grouped(map.query_tokens) or _grouped(map.key_tokens):
+        if pooled_maps.is_pooled(map.query_tokens) or pooled_maps.is_pooled(map.key_tokens):
             return map
         if self.by_word:
             map = map.by_word()
@@ -88,7 +88,7 @@ class Switches:
             whole: one of the maps before `of`.
             shown: the maps after it.
         """
-        if not shown or _grouped(whole.query_tokens) or _grouped(whole.key_tokens):
+        if not shown or pooled_maps.is_pooled(whole.query_tokens) or pooled_maps.is_pooled(whole.key_tokens):
             return []
         parts = []
         hidden = list(dict.fromkeys(self._hidden(whole.by_word() if self.by_word else whole).values()))
@@ -123,7 +123,7 @@ def switches(tokens_query: Sequence[Token], tokens_key: Sequence[Token], say: Sa
     if _too_long(tokens_query) or _too_long(tokens_key):
         hold(*SWITCH_KEYS[:-1])
         per_head = _scale_switch()
-        st.caption(_("Words, hiding and averaging: for texts of up to {0} tokens.").format(pooling.MOST))
+        st.caption(_("Words, hiding and averaging: for texts of up to {0} tokens.").format(pooled_maps.MOST))
         return Switches(per_head=per_head)
     by_word = st.toggle(_("Words"), key="by_word", bind="query-params", help=_("Pieces of a word taken together."))
     hide_special = st.toggle(
@@ -211,12 +211,8 @@ def _labels(tokens: Sequence[Token], by_word: bool) -> tuple[str, ...]:
     return tokenization.labels(tokenization.words(tokens) if by_word else tokens)
 
 
-def _grouped(tokens: Sequence[Token]) -> bool:
-    return bool(tokens) and tokens[0].id == pooling.GROUP
-
-
 def _too_long(tokens: Sequence[Token]) -> bool:
-    return len(tokens) > pooling.MOST or _grouped(tokens)
+    return len(tokens) > pooled_maps.MOST or pooled_maps.is_pooled(tokens)
 
 
 def _listed(labels: Iterable[str]) -> str:
