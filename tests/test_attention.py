@@ -167,7 +167,7 @@ def bert_tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]")
 
 
-@pytest.mark.parametrize("name", ["attention", "streaming", "maps", "tokens"])
+@pytest.mark.parametrize("name", ["attention", "streaming", "maps", "pooled_maps", "tokens"])
 def test_the_examples_in_the_documentation_are_true(name: str) -> None:
     module = importlib.import_module(f"attnviz.{name}")
     names = dict(vars(module))

@@ -126,9 +126,7 @@ def test_pooled_heads_are_those_that_summing_gives(model: Model) -> None:
     recording = model.record("Die Katze schläft heute und träumt von Mäusen. " * 10)
     size = recording.size("encoder")[3]
     assert size > notebook.MOST_POSITIONS
-    pooled = notebook._by_position(
-        recording.pooled_map("encoder", layer=1, head=3, size=notebook.MOST_POSITIONS)
-    )
+    pooled = notebook._by_position(recording.pooled_map("encoder", layer=1, head=3, size=notebook.MOST_POSITIONS))
     np.testing.assert_allclose(pooled.weights.sum(axis=1), 1.0, atol=1e-4)
     groups = np.arange(size) * notebook.MOST_POSITIONS // size
     whole = recording.weights("encoder", layer=1, head=3).numpy()
