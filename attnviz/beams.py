@@ -44,10 +44,11 @@ def search(writer: Writer, prefix: tuple[int, ...], method: Method, limit: int) 
         method: its width counts.
         limit: the most tokens that are written, the prefix included.
     """
-    if len(prefix) >= limit or (prefix and prefix[-1] in writer.ends):
+    if len(prefix) >= limit or writer.finished(prefix):
         return Written(prefix, len(prefix), writer.ended(prefix))
-    config = writer.model.network.generation_config
-    penalty = 1.0 if config.length_penalty is None else float(config.length_penalty)
+    config = getattr(writer.model.network, "generation_config", None)
+    length_penalty, early_stopping = (getattr(config, name, None) for name in ("length_penalty", "early_stopping"))
+    penalty = 1.0 if length_penalty is None else float(length_penalty)
     looks = max(2, 1 + len(writer.ends)) * method.width
     kept = [Hypothesis((), 0.0, None, "kept")]
     finished = _Finished(method.width)
@@ -60,7 +61,7 @@ def search(writer: Writer, prefix: tuple[int, ...], method: Method, limit: int) 
         looked: list[Hypothesis] = []
         kept_next: list[Hypothesis] = []
         for place, (ids, score, parent) in enumerate(candidates):
-            whole = last or ids[-1] in writer.ends
+            whole = last or writer.finished((*prefix, *ids))
             # A text that ends counts only where it is among the best; else one that merely ends early would win.
             if whole and place < method.width:
                 finished.add(score / length**penalty, ids, score)
@@ -75,7 +76,7 @@ def search(writer: Writer, prefix: tuple[int, ...], method: Method, limit: int) 
                 kept_next.append(hypothesis)
         steps.append(tuple(looked))
         kept = kept_next
-        if not kept or _settled(finished, kept[0].score, config.early_stopping, length, limit - len(prefix), penalty):
+        if not kept or _settled(finished, kept[0].score, early_stopping, length, limit - len(prefix), penalty):
             break
     score, ids, _total = finished.texts[0]
     whole_ids = (*prefix, *ids)

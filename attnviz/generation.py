@@ -24,6 +24,7 @@ from torch import Tensor
 
 from attnviz import plan, positions, tokens
 from attnviz.errors import EmptyError, InputError, TooLongError
+from attnviz.logits_processors import Ending, generation_settings, logits_processors
 from attnviz.models import MAX_NEW_TOKENS, Model
 from attnviz.recording import Recording
 
@@ -226,12 +227,13 @@ class Writer:
         model: what writes.
         source: the ids of the text, with special tokens.
         start: what the decoder of an encoder–decoder reads first; nothing for a decoder, which reads the source.
-        ends: the ids that end a text.
+        ends: the ids of the tokens that end a text.
         most: how many tokens can be written: 128, or fewer where the model has not so many positions left.
     """
 
     def __init__(self, model: Model, source_ids: Sequence[int]) -> None:
-        """Raises InputError where the model does not write, TooLongError where no position is left."""
+        """Raises InputError where the model does not write or its generation settings cannot be followed, TooLongError
+        where no position is left."""
         self.model = model
         self.source = tuple(int(index) for index in source_ids)
         self.pair = task(model) == "translate"
@@ -241,12 +243,14 @@ class Writer:
             raise EmptyError("There is no token to begin from. Pass at least one vocabulary id.")
         model._fits(len(self.source), "The text")
         self.start = (model._start(),) if self.pair else ()
-        self.ends = _ends(model)
+        config = generation_settings(model.network, model.name, model.tokenizer, self.start[0] if self.pair else None)
+        self._ending = Ending(model.network, config, model.tokenizer)
+        self.ends = self._ending.tokens
         room = positions.room(model._stack(of_decoder=True))
         # The last token written is read by nobody, so it needs no position.
         left = math.inf if room is None else room + 1 - len(self.start if self.pair else self.source)
         self.most = int(min(MAX_NEW_TOKENS, left))
-        self._rules = _rules(model, len(self._read(())), self.ends)
+        self._processors = logits_processors(model.network, model.name, config, self.source, len(self._read(())))
         self._states: Any = None
         if self.pair:
             with model._working():
@@ -278,7 +282,7 @@ class Writer:
     def ruled(self, prefixes: Sequence[Sequence[int]], scores: Tensor) -> Tensor:
         """Logits or log-probabilities (prefixes, vocabulary) with the checkpoint's own rules: tokens that must not
         come, such as padding, or that have to, such as the target language's."""
-        return self._rules(torch.tensor([self._read(prefix) for prefix in prefixes]), scores.clone())
+        return self._processors(torch.tensor([self._read(prefix) for prefix in prefixes]), scores.clone())
 
     def allowed(self, prefix: Sequence[int], distribution: Distribution) -> Distribution:
         """A distribution after the checkpoint's rules."""
@@ -294,7 +298,7 @@ class Writer:
         ids = tuple(int(index) for index in prefix)
         if ids:
             self.model._checked(list(ids), "prefix", of_decoder=self.pair)
-        if any(index in self.ends for index in ids[:-1]):
+        if any(self.finished(ids[:count]) for count in range(1, len(ids))):
             raise InputError("The prefix goes on after its end token. Leave out what follows it.")
         if len(ids) > self.most:
             raise TooLongError(f"The prefix has {len(ids):,} tokens; {self.model.name} can write {self.most:,} here.")
@@ -325,13 +329,17 @@ class Writer:
 
             return search(self, ids, method, limit)
         written = list(ids)
-        while len(written) < limit and not (written and written[-1] in self.ends):
+        while len(written) < limit and not self.finished(written):
             written.append(method.choose(self.allowed(written, self.next(written)), len(written)))
         return Written(tuple(written), len(ids), self.ended(written))
 
     def ended(self, ids: Sequence[int]) -> Ended:
-        """Whether a text has reached its end token."""
-        return "end" if ids and ids[-1] in self.ends else "limit"
+        """Whether a text has reached its end."""
+        return "end" if self.finished(ids) else "limit"
+
+    def finished(self, ids: Sequence[int]) -> bool:
+        """Whether the last token of a text ends it: an end token, or one that completes a stop string."""
+        return bool(ids) and self._ending.reached(self._read(ids))
 
     def record(self, ids: Sequence[int]) -> Recording:
         """The recording of a written text: its last token is only predicted, and not read.
@@ -400,44 +408,3 @@ def next_token(model: Model, source_ids: Sequence[int], prefix_ids: Sequence[int
     """
     writer = Writer(model, source_ids)
     return writer.next(writer.checked(prefix_ids))
-
-
-def _ends(model: Model) -> frozenset[int]:
-    for holder in (getattr(model.network, "generation_config", None), model.network.config):
-        found = getattr(holder, "eos_token_id", None)
-        if found is not None:
-            return frozenset(found if isinstance(found, list) else [found])
-    return frozenset()
-
-
-def _rules(model: Model, begin: int, ends: frozenset[int]) -> Any:
-    """What the checkpoint's own generation settings forbid and force, as transformers' own processors.
-
-    Forced end tokens are left out: a text that reaches the limit is shown as one that did.
-    """
-    from transformers import generation as g
-
-    config, found = getattr(model.network, "generation_config", None), g.LogitsProcessorList()
-    stop = torch.tensor(sorted(ends)) if ends else None
-
-    def asked(name: str) -> Any:
-        return getattr(config, name, None)
-
-    if asked("repetition_penalty") not in (None, 1.0):
-        found.append(g.RepetitionPenaltyLogitsProcessor(asked("repetition_penalty")))
-    if asked("no_repeat_ngram_size"):
-        found.append(g.NoRepeatNGramLogitsProcessor(asked("no_repeat_ngram_size")))
-    if asked("bad_words_ids"):
-        found.append(g.NoBadWordsLogitsProcessor(asked("bad_words_ids"), stop))
-    if asked("min_length") and stop is not None:
-        found.append(g.MinLengthLogitsProcessor(asked("min_length"), stop))
-    if asked("min_new_tokens") and stop is not None:
-        found.append(g.MinNewTokensLengthLogitsProcessor(begin, asked("min_new_tokens"), stop))
-    if asked("forced_bos_token_id") is not None:
-        found.append(g.ForcedBOSTokenLogitsProcessor(asked("forced_bos_token_id")))
-    if asked("suppress_tokens"):
-        found.append(g.SuppressTokensLogitsProcessor(asked("suppress_tokens")))
-    if asked("begin_suppress_tokens"):
-        later = begin == 1 and asked("forced_bos_token_id") is not None
-        found.append(g.SuppressTokensAtBeginLogitsProcessor(asked("begin_suppress_tokens"), begin + later))
-    return found

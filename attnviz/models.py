@@ -23,6 +23,7 @@ from attnviz.errors import (
     TooLongError,
     out_of_memory,
 )
+from attnviz.logits_processors import followed_by_generate
 from attnviz.recording import Part, Recording, Stored
 from attnviz.tokens import Token
 
@@ -331,15 +332,15 @@ class Model:
         if not self._writes():
             raise InputError(f"{self.name} has no language head, so it has no output of its own. Pass a target.")
         room = positions.room(self._stack(of_decoder=True))
-        arguments = {"encoder_outputs": states} if states is not None else {"input_ids": ids}
-        with torch.no_grad():
+        options = {"tokenizer": self.tokenizer, "start": self._start()}
+        encoded = {} if states is None else {"encoder_outputs": states}
+        with torch.no_grad(), followed_by_generate(self.network, self.name, ids[0].tolist(), 1, **options):
             output = self.network.generate(
-                **arguments,
+                ids,  # beside the encoder's output too, because some settings compare what is written with the source
                 attention_mask=torch.ones_like(ids),
-                max_new_tokens=limit if room is None else max(1, min(limit, room - 1)),
-                max_length=None,  # a checkpoint's own limit would be warned about beside ours
-                do_sample=False,
-                num_beams=1,
+                max_new_tokens=limit if room is None else max(1, min(limit, room)),
+                tokenizer=self.tokenizer,
+                **encoded,
             )
         return output[0].tolist()
 
@@ -349,15 +350,14 @@ class Model:
                 f"{self.name} does not generate text. Leave out `generate`, or choose a decoder such as GPT-2."
             )
         self._fits(len(ids) + generate, "The text with what is generated")
-        with self._working(), torch.no_grad():
-            tensor = self._tensor(ids)
+        tensor, options = self._tensor(ids), {"tokenizer": self.tokenizer}
+        with (
+            self._working(),
+            torch.no_grad(),
+            followed_by_generate(self.network, self.name, ids, len(ids), **options),
+        ):
             output = self.network.generate(
-                tensor,
-                attention_mask=torch.ones_like(tensor),
-                max_new_tokens=generate,
-                max_length=None,
-                do_sample=False,
-                num_beams=1,
+                tensor, attention_mask=torch.ones_like(tensor), max_new_tokens=generate, tokenizer=self.tokenizer
             )
         longer = output[0].tolist()
         return tokens.from_ids(self.tokenizer, longer), longer
