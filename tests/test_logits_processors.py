@@ -1,4 +1,4 @@
-"""A checkpoint's generation settings: everything that writes follows them alike, and as transformers' `generate` does."""
+"""A checkpoint's generation settings: all that writes follows them alike, and as `generate` does."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FREE = 97  # stands for the most frequent token of the text that the network wri
 # Each setting that switches on a processor in greedy search, with a value that changes what the tiny networks write.
 FOLLOWED: dict[str, Any] = {
     "sequence_bias": [[[FREE], -4.0]],
-    "encoder_repetition_penalty": 4.0,
+    "encoder_repetition_penalty": 0.2,
     "repetition_penalty": 1.7,
     "no_repeat_ngram_size": 2,
     "encoder_no_repeat_ngram_size": 1,
@@ -35,7 +35,7 @@ FOLLOWED: dict[str, Any] = {
     "min_new_tokens": 70,
     "forced_bos_token_id": 31,
     "remove_invalid_values": True,
-    "exponential_decay_length_penalty": (60, 1.1),
+    "exponential_decay_length_penalty": (60, 1.5),
     "suppress_tokens": [FREE],
     "begin_suppress_tokens": [FREE],
     "renormalize_logits": True,
@@ -115,6 +115,9 @@ def test_each_setting_is_followed_as_generate_follows_it(kind: str, setting: str
     free = written(model, ids)
     about_end = setting in {"min_length", "min_new_tokens", "exponential_decay_length_penalty"}
     frequent = free[0] if setting == "begin_suppress_tokens" else max(set(free), key=free.count)
+    if setting.startswith("encoder_"):  # these compare with the source, so that it has to hold what is written
+        ids = [*ids, frequent]
+        free = written(model, ids)
     if about_end:  # an end that is written soon, or not at all
         soon = setting != "exponential_decay_length_penalty"
         model.network.generation_config.eos_token_id = (
@@ -128,7 +131,7 @@ def test_each_setting_is_followed_as_generate_follows_it(kind: str, setting: str
     assert (found == free) == without
     if setting == "exponential_decay_length_penalty":
         assert len(found) < LIMIT
-    assert written(model, ids, 12, beams=3) == generated(model, ids, 12, beams=3)
+    assert written(model, ids, 8, beams=2) == generated(model, ids, 8, beams=2)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -181,13 +184,18 @@ def test_settings_of_another_generation_neither_fail_nor_change_what_greedy_is(
 def test_stop_strings_end_a_text_everywhere(kind: str) -> None:
     model = tiny(kind, vocab_size=len(tokenizers_for_tests.gpt2()))
     ids = tiny_models.ids()
+    # Only words and their parts, for a piece of a character is no text to stop at.
+    vocabulary = range(len(model.tokenizer))
+    strange = [index for index in vocabulary if not re.fullmatch(" ?[A-Za-z]+", model.tokenizer.decode([index]))]
+    # transformers refuses these beside a forced end, which is among them.
+    model.network.generation_config.update(forced_eos_token_id=None, suppress_tokens=strange)
     free = written(model, ids, 30)
     stop = next(text for text in map(model.tokenizer.decode, free[2:]) if text.strip())
     model.network.generation_config.stop_strings = [stop]
     found = agree(model, ids, 30)
     assert len(found) < 30 and stop in model.tokenizer.decode(found)
     assert Writer(model, ids).write(limit=30).ended == "end"
-    assert written(model, ids, 12, beams=3) == generated(model, ids, 12, beams=3)
+    assert written(model, ids, 8, beams=2) == generated(model, ids, 8, beams=2)
     with pytest.raises(InputError, match="goes on after its end"):
         Writer(model, ids).write((*found, 7))
     model.tokenizer = None
@@ -215,7 +223,7 @@ def test_what_cannot_be_followed_is_refused_by_name(kind: str, setting: str) -> 
 @pytest.mark.parametrize("kind", KINDS)
 def test_values_that_transformers_refuses_are_said(kind: str) -> None:
     for settings in (
-        {"bad_words_ids": [[]]},
+        {"bad_words_ids": "word"},
         {"repetition_penalty": -1.0},
         {"exponential_decay_length_penalty": (3, 1.1)},
     ):
