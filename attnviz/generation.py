@@ -243,7 +243,7 @@ class Writer:
             raise EmptyError("There is no token to begin from. Pass at least one vocabulary id.")
         model._fits(len(self.source), "The text")
         self.start = (model._start(),) if self.pair else ()
-        config = generation_settings(model.network, model.name, model.tokenizer, self.start[0] if self.pair else None)
+        config = generation_settings(model.network, model.name, model.tokenizer, next(iter(self.start), None))
         self._ending = Ending(model.network, config, model.tokenizer)
         self.ends = self._ending.tokens
         room = positions.room(model._stack(of_decoder=True))
