@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from attnviz.ui.page import ICON, LOGO, navigation, page_style
+from attnviz.ui.shell.router import ICON, LOGO, navigation, page_style
 
 st.set_page_config(page_title="attnviz", page_icon=ICON, layout="wide", initial_sidebar_state="collapsed")
 page_style()

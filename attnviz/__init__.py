@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING, Any
 from attnviz.errors import AttnvizError
 
 if TYPE_CHECKING:
-    from attnviz.loading import load
-    from attnviz.maps import AttentionMap
-    from attnviz.models import Model
-    from attnviz.recording import Recording
-    from attnviz.tokens import Token
+    from attnviz.attention.attention_map import AttentionMap
+    from attnviz.models.loading.load import load
+    from attnviz.models.model import Model
+    from attnviz.models.recording import Recording
+    from attnviz.tokenization.tokenizer import Token
 
 __version__ = "0.1.0"
 __all__ = ["AttentionMap", "AttnvizError", "Model", "Recording", "Token", "load"]
 
 _HOMES = {
-    "AttentionMap": "attnviz.maps",
-    "Model": "attnviz.models",
-    "Recording": "attnviz.recording",
-    "Token": "attnviz.tokens",
-    "load": "attnviz.loading",
+    "AttentionMap": "attnviz.attention.attention_map",
+    "Model": "attnviz.models.model",
+    "Recording": "attnviz.models.recording",
+    "Token": "attnviz.tokenization.tokenizer",
+    "load": "attnviz.models.loading.load",
 }
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from attnviz.errors import AttnvizError, InputError
 
 if TYPE_CHECKING:
-    from attnviz.maps import AttentionMap
-    from attnviz.recording import Recording
+    from attnviz.attention.attention_map import AttentionMap
+    from attnviz.models.recording import Recording
 
 EXAMPLE = """example:
   python -m attnviz "Der Hund sah den Ball." --layer 2 --head 5 -o out.svg
@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> str:
     """What is to be printed."""
-    from attnviz.loading import load
+    from attnviz.models.loading.load import load
 
     model = load(options.model, device=options.device, dtype=options.dtype, revision=options.revision)
     recording = model.record(options.text, options.target)

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.attention.attention_map import AttentionMap
 from attnviz.errors import InputError
-from attnviz.maps import AttentionMap
 
 if TYPE_CHECKING:
-    from attnviz.recording import Recording
+    from attnviz.models.recording import Recording
 
 HOWS = ("mean", "max")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from attnviz.plan import text_config
+from attnviz.models.capture_plan import text_config
 
 
 def named(stack: Any) -> set[int]:

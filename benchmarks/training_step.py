@@ -20,9 +20,9 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from training import model
-from training.crossentropy import projected_cross_entropy
-from training.train import NEIGHBOURS, Recipe, optimisers
+from training.network import model
+from training.network.cross_entropy import projected_cross_entropy
+from training.network.train import NEIGHBOURS, Recipe, optimisers
 
 VOCABULARY, PAIRS, LENGTH = 12_000, 341, 12
 

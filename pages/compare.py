@@ -10,27 +10,30 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import streamlit as st
 
-from attnviz import measures, pooled_maps
+from attnviz.attention import pooled_maps
 from attnviz.errors import AttnvizError, EmptyError, InputError
 from attnviz.export import Picture
-from attnviz.ui import alike, errors, models, panels, state, view
-from attnviz.ui.cards import Card, Compared, panel_cards
-from attnviz.ui.messages import _, language, ngettext
-from attnviz.ui.opened import numbers
-from attnviz.ui.opening import opening
-from attnviz.ui.page import through_router
-from attnviz.ui.panels import LETTERS, Panel, Panels
-from attnviz.ui.ready import figures_ready, run_name, theme
-from attnviz.ui.take import take_along
+from attnviz.measures import head_measures
+from attnviz.ui.components.export_menu import take_along
+from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.controls import display_options, inputs
+from attnviz.ui.controls.page_header import opening
+from attnviz.ui.screens.compare import panels, similar_heads
+from attnviz.ui.screens.compare.panel_cards import Card, Compared, panel_cards
+from attnviz.ui.screens.compare.panels import LETTERS, Panel, Panels
+from attnviz.ui.screens.heads.opened_head import numbers
+from attnviz.ui.shell import errors, models
+from attnviz.ui.shell.messages import _, language, ngettext
+from attnviz.ui.shell.router import through_router
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-    from attnviz.maps import AttentionMap
-    from attnviz.measures import Difference
-    from attnviz.recording import Recording
-    from attnviz.tokens import Token
-    from attnviz.ui.view import Switches
+    from attnviz.attention.attention_map import AttentionMap
+    from attnviz.measures.head_measures import Difference
+    from attnviz.models.recording import Recording
+    from attnviz.tokenization.tokenizer import Token
+    from attnviz.ui.controls.display_options import Switches
 
 KEY = "panels"  # in the address and, as the same text, in the session
 _WRITTEN = "attnviz_panels_written"  # what the address has from us, what it had before, and since when
@@ -60,32 +63,32 @@ class Source(NamedTuple):
     recording: Recording
     text: tuple[str, str | None]  # what was recorded, with its target
 
-    def likeness(self, kind: str, switches: Switches | None = None) -> alike.Likeness:
+    def likeness(self, kind: str, switches: Switches | None = None) -> similar_heads.Likeness:
         """How alike the recording's heads are, computed once; see `alike.likeness`."""
         key = ("likeness", *self.text, kind, switches)
-        return self.loaded.cache.get(key, lambda: alike.likeness(self.recording, kind, switches))
+        return self.loaded.cache.get(key, lambda: similar_heads.likeness(self.recording, kind, switches))
 
     def is_likeness_quick(self, kind: str) -> bool:
         """Whether `likeness` takes no time worth asking about, or was computed before."""
-        return ("likeness", *self.text, kind, None) in self.loaded.cache or alike.is_quick(self.recording, kind)
+        return ("likeness", *self.text, kind, None) in self.loaded.cache or similar_heads.is_quick(self.recording, kind)
 
 
 def main() -> None:
-    state.hold("kind", "layer", "head")
+    inputs.hold("kind", "layer", "head")
     top = opening()
     figures = st.container(key="figures")
 
-    page = Page(top.sentence, state.target(), top.name, top.progress)
+    page = Page(top.sentence, inputs.target(), top.name, top.progress)
     found = errors.attempt(figures, lambda: looked_up(current(page, top.say), page, top.say))
     if found is None:
-        state.hold("target", *view.SWITCH_KEYS)
+        inputs.hold("target", *display_options.SWITCH_KEYS)
         return
     shown, sources, wholes, cards = found
     st.session_state[_SHOWN] = shown
     with top.boxes:
         target_box(shown, sources)
     with top.controls:
-        switches = view.switches(*tokens(wholes), top.say)
+        switches = display_options.switches(*tokens(wholes), top.say)
 
     def show() -> None:
         run, drawn = draw(figures, page, shown, sources, wholes, [dressed(card, switches) for card in cards], switches)
@@ -98,7 +101,7 @@ def main() -> None:
 # Which panels -------------------------------------------------------------------------------------------------------
 
 
-def current(page: Page, say: state.Say) -> Panels:
+def current(page: Page, say: inputs.Say) -> Panels:
     """The panels that are asked for: by the reader, else by the link, else the first view."""
     plain = two_heads(page, st.query_params.get("kind"), None)
     text = st.session_state.get(KEY)
@@ -206,14 +209,14 @@ def source(panel: Panel, page: Page, in_use: set[str]) -> Source:
 
 
 def load(name: str, page: Page) -> models.Loaded:
-    model, revision = state.model_and_revision(name)
+    model, revision = inputs.model_and_revision(name)
     return models.load(model, page.place, revision=revision)
 
 
 def model_of(panel: Panel, page: Page) -> str:
     name = panel.model.strip() or page.model
-    alias = ("", state.BUNDLED, state.model_label(state.BUNDLED).casefold())
-    return state.BUNDLED if name.casefold() in alias else name
+    alias = ("", inputs.BUNDLED, inputs.model_label(inputs.BUNDLED).casefold())
+    return inputs.BUNDLED if name.casefold() in alias else name
 
 
 def target_of(panel: Panel, page: Page) -> str | None:
@@ -222,7 +225,7 @@ def target_of(panel: Panel, page: Page) -> str | None:
 
 
 def looked_up(
-    asked: Panels, page: Page, say: state.Say
+    asked: Panels, page: Page, say: inputs.Say
 ) -> tuple[Panels, list[Source | None], list[AttentionMap | None], list[Card]]:
     """What each panel shows: as it can be shown, what it looks at, its whole map, and its card, still without a map."""
     found: list[Panel] = []
@@ -237,7 +240,7 @@ def looked_up(
         try:
             here = source(panel, page, in_use)
             kinds = here.loaded.kinds
-            panel, remarks = panels.fitted(panel, kinds, state.model_label(model_of(panel, page)))
+            panel, remarks = panels.fitted(panel, kinds, inputs.model_label(model_of(panel, page)))
             size = here.recording.size(panel.kind)[:2]
             panel, more = panels.in_range(panel, *size)
             for remark in (*remarks, *more):
@@ -256,7 +259,7 @@ def looked_up(
 
 def note(panel: Panel) -> str:
     """What of its own a panel has."""
-    model = [state.model_label(panel.model)] if panel.model else []
+    model = [inputs.model_label(panel.model)] if panel.model else []
     texts = [f"“{text}”" for text in (panel.sentence, panel.target) if text]
     return " · ".join([" → ".join(texts)] * bool(texts) + model)
 
@@ -304,9 +307,9 @@ def target_box(shown: Panels, sources: list[Source | None]) -> None:
         if here and panel.kind != "encoder" and "cross" in here.loaded.kinds and not (panel.sentence or panel.target):
             spoken = here.recording.query_tokens("decoder")
             own = "".join(token.text for token in spoken if not token.special).strip()
-            state.target_box("" if state.target() else own)
+            inputs.target_box("" if inputs.target() else own)
             return
-    state.hold("target")
+    inputs.hold("target")
 
 
 # What is drawn ------------------------------------------------------------------------------------------------------
@@ -348,9 +351,9 @@ def draw(
             page={
                 "sentence": page.sentence,
                 "target": page.target or "",
-                "model": state.model_label(page.model),
+                "model": inputs.model_label(page.model),
             },
-            models=[model for model in state.used_models() if model != page.model],
+            models=[model for model in inputs.used_models() if model != page.model],
             on_edit=edit,
         )
         if not any_map:
@@ -369,7 +372,7 @@ def compared(shown: Panels, cards: list[Card]) -> Compared:
         letters = [LETTERS[place] for place in shown.compared if cards[place].map is None]
         return Compared(error=_("There is nothing to compare with: no map in {0}.").format(", ".join(letters)))
     try:
-        found = measures.difference(first, second)
+        found = head_measures.difference(first, second)
     except AttnvizError as error:
         return Compared(error=str(error))
     return Compared(found, by_words=found.a is not first)
@@ -404,7 +407,7 @@ def draw_alike(shown: Panels, sources: list[Source | None], page: Page, switches
             return 0
     # As the maps are shown, so that its numbers are those of the difference; nothing is hidden of long texts.
     leaves = replace(switches, per_head=False)
-    whole = leaves == view.Switches() or pooled_maps.is_long(here.recording, panel.kind)
+    whole = leaves == display_options.Switches() or pooled_maps.is_long(here.recording, panel.kind)
     known = here.likeness(panel.kind, None if whole else leaves)
     single = isinstance(panel.layer, int) and isinstance(panel.head, int)
     title = _("Heads like {0}: {1}").format(LETTERS[shown.chosen], f"L{panel.layer} H{panel.head}")
@@ -414,7 +417,7 @@ def draw_alike(shown: Panels, sources: list[Source | None], page: Page, switches
         said = _("Panel {0} shows several heads together; choose one with a single head to see those like it.").format(
             LETTERS[shown.chosen]
         )
-    alike.heads_alike(
+    similar_heads.heads_alike(
         known,
         (panel.layer, panel.head) if single else None,
         letters(shown, sources, here, panel.kind),

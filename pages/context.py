@@ -6,56 +6,58 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz.ui import errors, models, state, two_sentences, view
-from attnviz.ui.messages import _, language
-from attnviz.ui.page import through_router
-from attnviz.ui.ready import figures_ready, run_name, theme
-from attnviz.ui.take import copy_link
+from attnviz.ui.components.export_menu import copy_link
+from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.controls import display_options, inputs
+from attnviz.ui.screens.context import controls as two_sentences
+from attnviz.ui.shell import errors, models
+from attnviz.ui.shell.messages import _, language
+from attnviz.ui.shell.router import through_router
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-    from attnviz.states import Similarity
-    from attnviz.ui.in_context import Followed, Side, View
+    from attnviz.embeddings.hidden_states import Similarity
+    from attnviz.ui.screens.context.charts import Followed, Side, View
 
 
 def main() -> None:
     two_sentences.arrive()
     with st.container(horizontal=True, key="boxes"):
-        sentences = (state.sentence_box(), two_sentences.second_box())
+        sentences = (inputs.sentence_box(), two_sentences.second_box())
     two_sentences.pair_examples()
     controls = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
     with controls:
-        name = state.model_picker()
+        name = inputs.model_picker()
     say = errors.Remarks(st.empty())
     progress = st.empty()
     figures = st.container(key="figures")
-    state.hold("target", *view.SWITCH_KEYS)
+    inputs.hold("target", *display_options.SWITCH_KEYS)
 
-    model, revision = state.model_and_revision(name)
+    model, revision = inputs.model_and_revision(name)
     loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
     if loaded is None:
-        state.hold("kind", "layer", "head", *two_sentences.WORD_KEYS)
+        inputs.hold("kind", "layer", "head", *two_sentences.WORD_KEYS)
         return
     with controls:
-        kind = state.kind_control(loaded.kinds, name, say)
+        kind = inputs.kind_control(loaded.kinds, name, say)
     sides = read(figures, loaded, sentences, kind)
     if sides is None:
-        state.hold("layer", "head", *two_sentences.WORD_KEYS)
+        inputs.hold("layer", "head", *two_sentences.WORD_KEYS)
         return
 
-    from attnviz.ui import in_context
+    from attnviz.ui.screens.context import charts
 
     layers, heads, *_sizes = sides[0].recording.size(kind)
     with controls:
         words = two_sentences.word_controls(sides[0].states, sides[1].states, say)
         layer = two_sentences.layer_control(layers, name, say)
-        head = state.head_control(heads, say)
+        head = inputs.head_control(heads, say)
         copy_link()
-    seen = in_context.View(kind, layer, head, words)
+    seen = charts.View(kind, layer, head, words)
     labels = tuple(word.label for word in words)
     run = run_name(loaded.key, sentences, kind, layer, head, labels, language(), theme())
-    found = errors.attempt(figures, lambda: in_context.followed(loaded.model, sides, seen))
+    found = errors.attempt(figures, lambda: charts.followed(loaded.model, sides, seen))
     if found is None:
         return
     drawn = errors.attempt(figures, lambda: draw(figures, sides, seen, found, run))
@@ -89,8 +91,8 @@ def read(
 
 def side_of(loaded: models.Loaded, sentence: str, kind: str) -> Side:
     """A sentence with its attention and its vectors."""
-    from attnviz.states import hidden_states
-    from attnviz.ui.in_context import Side
+    from attnviz.embeddings.hidden_states import hidden_states
+    from attnviz.ui.screens.context.charts import Side
 
     recording = loaded.record(sentence, None)
     key = ("hidden states", sentence, kind)
@@ -100,24 +102,24 @@ def side_of(loaded: models.Loaded, sentence: str, kind: str) -> Side:
 
 def draw(place: DeltaGenerator, sides: tuple[Side, Side], seen: View, found: Followed, run: str) -> int:
     """Draws the line and the bars, then the words that moved it in all layers; returns how many figures these are."""
-    from attnviz.ui import in_context
+    from attnviz.ui.screens.context import charts
 
     with place:
-        st.markdown(f"##### {errors.as_markdown(in_context.headline(seen, found))}")
-        st.caption(errors.as_markdown(in_context.remarks(sides, seen, found)))
+        st.markdown(f"##### {errors.as_markdown(charts.headline(seen, found))}")
+        st.caption(errors.as_markdown(charts.remarks(sides, seen, found)))
         line, *bars = st.columns([38, 31, 31], gap="medium")
         with line:
-            in_context.similarity_chart(sides, seen, found, run)
+            charts.similarity_chart(sides, seen, found, run)
         for number, column in enumerate(bars):
             with column:
-                in_context.sources_chart(sides, seen, found, number, run)
-        in_context.layers_tables(sides, seen, found, run)
-    return in_context.FIGURES
+                charts.sources_chart(sides, seen, found, number, run)
+        charts.layers_tables(sides, seen, found, run)
+    return charts.FIGURES
 
 
 def below(place: DeltaGenerator, loaded: models.Loaded, sides: tuple[Side, Side], seen: View, found: Followed) -> bool:
     """What static and contextual vectors tell apart, and all numbers."""
-    from attnviz.ui import in_context
+    from attnviz.ui.screens.context import charts
 
     kind = loaded.kinds[0]
     mine = seen.kind == kind  # the table is about what the model reads, not about what it writes
@@ -150,13 +152,13 @@ def below(place: DeltaGenerator, loaded: models.Loaded, sides: tuple[Side, Side]
         opened = st.expander(_("Numbers"), key="numbers", on_change="rerun")
         if opened.open:
             with opened:
-                in_context.numbers_tables(sides, found)
+                charts.numbers_tables(sides, found)
     return True
 
 
 def contrasts_in(loaded: models.Loaded, kind: str) -> list[Similarity | None]:
     """The fixed pairs of the table in this model."""
-    from attnviz.states import hidden_states
+    from attnviz.embeddings.hidden_states import hidden_states
 
     def make() -> list[Similarity | None]:
         found = []

@@ -9,16 +9,18 @@ import numpy as np
 import streamlit as st
 
 from attnviz.errors import EmptyError, NoAttentionError
-from attnviz.ui import embedding_controls, errors, models, state, view
-from attnviz.ui.messages import _, language
-from attnviz.ui.opening import opening
-from attnviz.ui.page import through_router
-from attnviz.ui.ready import figures_ready, run_name, theme
-from attnviz.ui.take import copy_link
+from attnviz.ui.components.export_menu import copy_link
+from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.controls import display_options, inputs
+from attnviz.ui.controls.page_header import opening
+from attnviz.ui.screens.embeddings import controls
+from attnviz.ui.shell import errors, models
+from attnviz.ui.shell.messages import _, language
+from attnviz.ui.shell.router import through_router
 
 if TYPE_CHECKING:
-    from attnviz.positional_encoding import PositionalEncoding
-    from attnviz.vocabulary import Neighbour, Vocabulary, Word
+    from attnviz.embeddings.embedding_table import Neighbour, Vocabulary, Word
+    from attnviz.embeddings.positional_encoding import PositionalEncoding
 
 MOST_WORDS = 60  # that are placed; beyond that no picture of them can be read
 
@@ -32,52 +34,52 @@ class Near:
 
 
 def main() -> None:
-    state.hold("layer", "head", *view.SWITCH_KEYS)
+    inputs.hold("layer", "head", *display_options.SWITCH_KEYS)
     top = opening()
     figures = st.container(key="figures")
 
     with top.boxes:
-        more = embedding_controls.more_words()
+        more = controls.more_words()
     loaded = top.load(figures)
     kinds = None if loaded is None else errors.attempt(figures, lambda: loaded.kinds)
     if loaded is None or kinds is None:
-        state.hold("target", "kind", *embedding_controls.KEYS)
+        inputs.hold("target", "kind", *controls.KEYS)
         return
     with top.controls:
-        kind = embedding_controls.part_control(kinds, top.say)
+        kind = controls.part_control(kinds, top.say)
     of_decoder = "cross" in kinds and kind == "decoder"
-    target = state.target() if "cross" in kinds else None
+    target = inputs.target() if "cross" in kinds else None
     text = top.sentence
     if of_decoder:
         own = errors.attempt(figures, lambda: written(loaded, top.sentence, target)) if top.sentence.strip() else ""
         with top.boxes:
-            state.target_box(own or "" if target is None else "")
+            inputs.target_box(own or "" if target is None else "")
         if own is None:
-            state.hold(*embedding_controls.KEYS)
+            inputs.hold(*controls.KEYS)
             return
         text = own
     else:
-        state.hold("target")
+        inputs.hold("target")
     if not top.sentence.strip():
         figures.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
-        state.hold(*embedding_controls.KEYS)
+        inputs.hold(*controls.KEYS)
         return
 
     found = errors.attempt(figures, lambda: placed(loaded, of_decoder, text, more, top.say))
     if found is None:
-        state.hold(*embedding_controls.KEYS)
+        inputs.hold(*controls.KEYS)
         return
     vocabulary, words = found
     labels = [word.label for word in words]
     with top.controls:
-        one = embedding_controls.word_control(_("Word"), "word_one", labels, middle(words), top.say)
-        two = embedding_controls.word_control(_("compared with"), "word_two", labels, likest(words, one), top.say)
+        one = controls.word_control(_("Word"), "word_one", labels, middle(words), top.say)
+        two = controls.word_control(_("compared with"), "word_two", labels, likest(words, one), top.say)
         copy_link()
     asked = (loaded.key, kind, target, top.sentence, more)
     run = run_name(*asked, one, two, st.session_state.get("rotation"), language(), theme())
 
-    from attnviz.ui import embeddings
-    from attnviz.vocabulary import plane
+    from attnviz.embeddings.embedding_table import plane
+    from attnviz.ui.screens.embeddings import words as embeddings
 
     def show() -> int:
         near = neighbourhood(loaded, of_decoder, vocabulary, words[one])
@@ -105,7 +107,7 @@ def main() -> None:
                 several = len(encoding.rotations) > 1
                 drawn += embeddings.positions(encoding, run, top.say)
             if not several:
-                state.hold("rotation")
+                inputs.hold("rotation")
         return drawn
 
     drawn = errors.attempt(figures, show)
@@ -122,15 +124,15 @@ def written(loaded: models.Loaded, sentence: str, target: str | None) -> str:
 
 
 def placed(
-    loaded: models.Loaded, of_decoder: bool, text: str, more: tuple[str, ...], say: state.Say
+    loaded: models.Loaded, of_decoder: bool, text: str, more: tuple[str, ...], say: inputs.Say
 ) -> tuple[Vocabulary, tuple[Word, ...]]:
     """The table, and the words that are placed."""
-    from attnviz.vocabulary import Vocabulary
+    from attnviz.embeddings.embedding_table import Vocabulary
 
     vocabulary = Vocabulary(loaded.model, of_decoder=of_decoder)
-    if len(more) > embedding_controls.MOST_MORE:
-        say(_("Of the {0} further words, the first {1} are shown.").format(len(more), embedding_controls.MOST_MORE))
-    words = vocabulary.words(text, more[: embedding_controls.MOST_MORE])
+    if len(more) > controls.MOST_MORE:
+        say(_("Of the {0} further words, the first {1} are shown.").format(len(more), controls.MOST_MORE))
+    words = vocabulary.words(text, more[: controls.MOST_MORE])
     if not words:
         raise EmptyError(_("There is no word in this sentence. Type one with letters in it."))
     if len(words) > MOST_WORDS:
@@ -149,7 +151,7 @@ def middle(words: tuple[Word, ...]) -> int:
 
 def likest(words: tuple[Word, ...], one: int) -> int:
     """The word that is most like another one."""
-    from attnviz.vocabulary import cosines
+    from attnviz.embeddings.embedding_table import cosines
 
     alike = cosines(np.stack([word.vector for word in words]))[one]
     alike[one] = -2.0
@@ -168,7 +170,7 @@ def neighbourhood(loaded: models.Loaded, of_decoder: bool, vocabulary: Vocabular
 
 def positions(loaded: models.Loaded, kind: str) -> PositionalEncoding | str:
     """How the model tells positions apart, or why that cannot be said."""
-    from attnviz.positional_encoding import read
+    from attnviz.embeddings.positional_encoding import read
 
     def make() -> PositionalEncoding | str:
         try:

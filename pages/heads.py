@@ -8,27 +8,28 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz import pooled_maps
-from attnviz.learned import learned, opening_layer
-from attnviz.ui import errors, state, view
-from attnviz.ui.grid import COLUMNS, heads_grid
-from attnviz.ui.head_tables import weights_table
-from attnviz.ui.learned import said
-from attnviz.ui.messages import _, language, ngettext
-from attnviz.ui.opened import opened_head
-from attnviz.ui.opening import opening
-from attnviz.ui.page import through_router
-from attnviz.ui.ready import figures_ready, run_name, theme
-from attnviz.ui.take import take_along
+from attnviz.attention import pooled_maps
+from attnviz.measures.findings import learned, opening_layer
+from attnviz.ui.components.export_menu import take_along
+from attnviz.ui.components.head_grid import COLUMNS, heads_grid
+from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.controls import display_options, inputs
+from attnviz.ui.controls.page_header import opening
+from attnviz.ui.screens.heads.findings import said
+from attnviz.ui.screens.heads.opened_head import opened_head
+from attnviz.ui.screens.overview.measures_table import weights_table
+from attnviz.ui.shell import errors
+from attnviz.ui.shell.messages import _, language, ngettext
+from attnviz.ui.shell.router import through_router
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
+    from attnviz.attention.attention_map import AttentionMap
     from attnviz.export import Picture
     from attnviz.export.picture import Style
     from attnviz.figures.style import Theme
-    from attnviz.maps import AttentionMap
-    from attnviz.recording import Recording
+    from attnviz.models.recording import Recording
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class View:
     kind: str
     layer: int
     head: int | None
-    switches: view.Switches
+    switches: display_options.Switches
 
 
 def main() -> None:
@@ -46,22 +47,22 @@ def main() -> None:
     figures = st.container(key="figures")
     loaded = top.load(figures)
     if loaded is None:
-        state.hold("target", "kind", "layer", "head", *view.SWITCH_KEYS)
+        inputs.hold("target", "kind", "layer", "head", *display_options.SWITCH_KEYS)
         return
     with top.controls:
-        kind = state.kind_control(loaded.kinds, top.name, top.say)
+        kind = inputs.kind_control(loaded.kinds, top.name, top.say)
     recording, target = top.record(figures, loaded, kind)
     if recording:
-        state.remember_size(top.name, kind, recording.size(kind))
-    size = state.known_size(top.name, kind)
+        inputs.remember_size(top.name, kind, recording.size(kind))
+    size = inputs.known_size(top.name, kind)
     if size is None:
-        state.hold("layer", "head", *view.SWITCH_KEYS)
+        inputs.hold("layer", "head", *display_options.SWITCH_KEYS)
         return
     with top.controls:
-        layer = state.layer_control(size[0], top.name, top.say, opening_layer(top.model))
-        head = state.head_control(size[1], top.say)
+        layer = inputs.layer_control(size[0], top.name, top.say, opening_layer(top.model))
+        head = inputs.head_control(size[1], top.say)
         tokens = (recording.query_tokens(kind), recording.key_tokens(kind)) if recording else ((), ())
-        seen = View(kind, layer, head, view.switches(*tokens, top.say))
+        seen = View(kind, layer, head, display_options.switches(*tokens, top.say))
     if recording:
         run = run_name(loaded.key, top.sentence, target, astuple(seen), language(), theme())
         drawn = errors.attempt(figures, lambda: draw(figures, recording, seen, run, top.settings(target)))
@@ -95,7 +96,7 @@ def draw(place: DeltaGenerator, recording: Recording, seen: View, run: str, sett
             scale=switches.scale,
             opened=seen.head,
             notes=notes(settings["model"], maps),
-            on_open=state.open_head,
+            on_open=inputs.open_head,
         )
         if seen.head is None:
             weights_table(maps)
@@ -105,8 +106,8 @@ def draw(place: DeltaGenerator, recording: Recording, seen: View, run: str, sett
             others(recording, seen),
             run=run,
             scale=switches.scale,
-            on_close=partial(state.open_head, None),
-            on_kind=state.show_kind,
+            on_close=partial(inputs.open_head, None),
+            on_kind=inputs.show_kind,
             take=take,
             measured=[said(item) for item in learned(settings["model"], seen.kind, seen.layer, seen.head)],
         )
@@ -119,7 +120,11 @@ def notes(model: str, maps: list[AttentionMap]) -> list[str]:
 
 
 def picture(
-    maps: list[AttentionMap], switches: view.Switches, settings: dict[str, str], theme: Theme, style: Style = "heatmap"
+    maps: list[AttentionMap],
+    switches: display_options.Switches,
+    settings: dict[str, str],
+    theme: Theme,
+    style: Style = "heatmap",
 ) -> Picture:
     """What is on the screen, for an export."""
     from attnviz.export import Picture

@@ -9,29 +9,31 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz import pooled_maps
-from attnviz.ui import errors, finding, models, state, view
-from attnviz.ui.costs import costs
-from attnviz.ui.head_tables import measures_table, weights_table
-from attnviz.ui.messages import _, language, ngettext
-from attnviz.ui.mosaic import heads_mosaic, per_cell, tiles
-from attnviz.ui.opening import opening
-from attnviz.ui.page import through_router
-from attnviz.ui.ready import figures_ready, run_name, theme
-from attnviz.ui.take import take_along
+from attnviz.attention import pooled_maps
+from attnviz.ui.components.export_menu import take_along
+from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.controls import display_options, inputs
+from attnviz.ui.controls.cost import costs
+from attnviz.ui.controls.page_header import opening
+from attnviz.ui.screens.overview import traits
+from attnviz.ui.screens.overview.measures_table import measures_table, weights_table
+from attnviz.ui.screens.overview.mosaic import heads_mosaic, per_cell, tiles
+from attnviz.ui.shell import errors, models
+from attnviz.ui.shell.messages import _, language, ngettext
+from attnviz.ui.shell.router import through_router
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from streamlit.delta_generator import DeltaGenerator
 
+    from attnviz.attention.attention_map import AttentionMap
     from attnviz.export import Picture
     from attnviz.figures.style import Theme
-    from attnviz.maps import AttentionMap
-    from attnviz.measures import Measures
-    from attnviz.recording import Recording
-    from attnviz.ui.finding import Trait
-    from attnviz.ui.view import Switches
+    from attnviz.measures.head_measures import Measures
+    from attnviz.models.recording import Recording
+    from attnviz.ui.controls.display_options import Switches
+    from attnviz.ui.screens.overview.traits import Trait
 
 PATIENCE = 0.7  # seconds after which the page says how far it is
 _CHOSEN = "attnviz_chosen_head"
@@ -53,7 +55,7 @@ def main() -> None:
     if chosen:
         # In the address, where the controls of the home page look first; what this page's controls hold follows.
         st.switch_page("pages/heads.py", query_params=chosen)
-    state.hold("layer", "head")
+    inputs.hold("layer", "head")
     top = opening()
     finder = st.container()
     figures = st.container(key="figures")
@@ -61,14 +63,14 @@ def main() -> None:
 
     loaded = top.load(figures)
     if loaded is None:
-        state.hold("target", "kind", *view.SWITCH_KEYS)
+        inputs.hold("target", "kind", *display_options.SWITCH_KEYS)
         return
     with top.controls:
-        kind = state.kind_control(loaded.kinds, top.name, top.say)
+        kind = inputs.kind_control(loaded.kinds, top.name, top.say)
     recording, target = top.record(figures, loaded, kind)
     with top.controls:
         tokens = (recording.query_tokens(kind), recording.key_tokens(kind)) if recording else ((), ())
-        switches = view.switches(*tokens, top.say)
+        switches = display_options.switches(*tokens, top.say)
         if recording:
             costs(recording, kind)
     if recording is None:
@@ -78,7 +80,7 @@ def main() -> None:
     measures = errors.attempt(figures, lambda: measured(loaded, recording, switches, asked))
     if measures is None:
         return
-    known = finding.traits(measures, kind, switches.by_word)
+    known = traits.traits(measures, kind, switches.by_word)
     with finder:
         seen = View(kind, switches, measures, known, find_control(known, kind, top.say))
 
@@ -96,7 +98,7 @@ def main() -> None:
         figures_ready(run, top.sentence, figures=drawn)
 
 
-def find_control(known: tuple[Trait, ...], kind: str, say: state.Say) -> Trait | None:
+def find_control(known: tuple[Trait, ...], kind: str, say: inputs.Say) -> Trait | None:
     """What heads are looked for, or None.
 
     The control itself would put its options into the address as they are written on the screen, in the reader's
@@ -107,7 +109,7 @@ def find_control(known: tuple[Trait, ...], kind: str, say: state.Say) -> Trait |
     by_name = {trait.name: trait for trait in known}
     asked = st.session_state.get("found", st.session_state.get("find", st.query_params.get("find")))
     if asked and asked not in by_name:
-        say(_("Heads of the {0} attention cannot be found by {1}; none stands out.").format(kind, state._short(asked)))
+        say(_("Heads of the {0} attention cannot be found by {1}; none stands out.").format(kind, inputs._short(asked)))
     st.session_state["found"] = asked if asked in by_name else None
     name = st.pills(
         _("Find heads that look"),
@@ -136,10 +138,10 @@ def measured(
     Args:
         asked: the text that was recorded, its target, and the kind of attention.
     """
-    from attnviz.measures import measure_all
+    from attnviz.measures.head_measures import measure_all
 
     shown = replace(switches, rows=(), per_head=False)
-    prepare = None if shown == view.Switches() else shown.of
+    prepare = None if shown == display_options.Switches() else shown.of
     return loaded.cache.get(("measures", *asked, astuple(shown)), lambda: measure_all(recording, asked[-1], prepare))
 
 
@@ -168,14 +170,14 @@ def draw(
     if not maps[0].weights.size:
         place.info(_("Nothing is left to show: all tokens are hidden."), icon=":material/visibility_off:")
         return 0
-    best = finding.ranked(seen.measures, seen.trait) if seen.trait else []
+    best = traits.ranked(seen.measures, seen.trait) if seen.trait else []
     made = partial(picture, maps, switches, {**settings, **switches.settings()}, theme())
     with place:
         with st.container(key="take_corner"):
             take_along(made, name=f"attnviz-overview-{seen.kind}")
         heads_mosaic(
             maps,
-            finding.notes(seen.measures, seen.known, seen.trait),
+            traits.notes(seen.measures, seen.known, seen.trait),
             run=run,
             key="mosaic",
             summary=summary(recording, seen, maps, best),
@@ -184,7 +186,7 @@ def draw(
             on_open=open_head,
         )
     with tables:
-        measures_table(seen.measures, seen.known, finding.left_out(seen.measures, seen.kind), on_open=open_head)
+        measures_table(seen.measures, seen.known, traits.left_out(seen.measures, seen.kind), on_open=open_head)
         weights_table(maps)
     return 1
 

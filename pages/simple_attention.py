@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from attnviz.ui import by_hand_controls as controls
-from attnviz.ui import by_hand_tables as tables
-from attnviz.ui import errors, state
-from attnviz.ui.messages import _, language
-from attnviz.ui.page import through_router
-from attnviz.ui.ready import figures_ready, run_name, theme
-from attnviz.ui.tables import Pick, number_tables
-from attnviz.ui.take import copy_link
+from attnviz.ui.components.export_menu import copy_link
+from attnviz.ui.components.number_tables import Pick, number_tables
+from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.controls import inputs
+from attnviz.ui.screens.simple_attention import controls, tables
+from attnviz.ui.shell import errors
+from attnviz.ui.shell.messages import _, language
+from attnviz.ui.shell.router import through_router
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-    from attnviz.by_hand import Settings, Working
-    from attnviz.word_vectors import WordVectors
+    from attnviz.attention.by_hand.word_vectors import WordVectors
+    from attnviz.attention.by_hand.worked_example import Settings, Working
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
         table = controls.word_table(say)
     if not table.words:
         right.info(_("Type a word and its numbers into the table."), icon=":material/keyboard:")
-        state.hold("query_word", *controls.MATRIX_KEYS, *controls.DROPOUT_KEYS, "times")
+        inputs.hold("query_word", *controls.MATRIX_KEYS, *controls.DROPOUT_KEYS, "times")
         with chosen:
             controls.switches()
         return
@@ -56,19 +56,19 @@ def main() -> None:
         figures_ready(drawn[0], table.sentence, figures=drawn[1])
 
 
-def chosen_options(on: dict[str, bool], say: state.Say) -> dict[str, Any]:
+def chosen_options(on: dict[str, bool], say: inputs.Say) -> dict[str, Any]:
     """What the controls say, by the names in `Settings`; controls of a switch that is off keep their values."""
-    from attnviz.by_hand import MOST_OUT
+    from attnviz.attention.by_hand.worked_example import MOST_OUT
 
     options: dict[str, Any] = {"matrices": on["matrices"], "scaled": on["scaled"], "causal": on["causal"]}
     if on["matrices"]:
         options |= controls.matrix_controls(MOST_OUT, say)
     else:
-        state.hold(*controls.MATRIX_KEYS)
+        inputs.hold(*controls.MATRIX_KEYS)
     if on["dropout"]:
         options |= controls.dropout_controls(say)
     else:
-        state.hold(*controls.DROPOUT_KEYS)
+        inputs.hold(*controls.DROPOUT_KEYS)
     return options
 
 
@@ -78,7 +78,7 @@ def draw(
     table: WordVectors,
     options: dict[str, Any],
     at: tuple[int, int, int],
-    say: state.Say,
+    say: inputs.Say,
 ) -> tuple[str, int]:
     """Draws everything; returns the name of the run and how many figures there are.
 
@@ -88,7 +88,7 @@ def draw(
         options: for `Settings`.
         at: head, query and key that are looked at.
     """
-    from attnviz.by_hand import Settings, work
+    from attnviz.attention.by_hand.worked_example import Settings, work
 
     settings = Settings(**options)
     if settings.matrices:
@@ -209,9 +209,9 @@ def all_words(table: WordVectors, settings: Settings, working: Working, at: tupl
     )
 
 
-def softmaxes(table: WordVectors, working: Working, at: tuple[int, int, int], run: str, say: state.Say) -> None:
+def softmaxes(table: WordVectors, working: Working, at: tuple[int, int, int], run: str, say: inputs.Say) -> None:
     """Softmax as its formula stands beside the one that is computed, for scores as large as the reader likes."""
-    from attnviz.by_hand import two_softmaxes
+    from attnviz.attention.by_hand.worked_example import two_softmaxes
 
     head, query, key = at
     label = errors.as_markdown(table.labels[query])
@@ -243,7 +243,7 @@ def softmaxes(table: WordVectors, working: Working, at: tuple[int, int, int], ru
 
 def take_along(table: WordVectors, settings: Settings, working: Working, query: int) -> None:
     """The same in PyTorch, and all numbers as a file."""
-    from attnviz.by_hand_code import code, to_csv
+    from attnviz.attention.by_hand.pytorch_code import code, to_csv
 
     heading(_("The same in PyTorch"))
     small(_("Pasted into Python it gives the numbers of this page."), "code")

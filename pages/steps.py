@@ -7,57 +7,59 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz.ui import errors, following, models, state, view
-from attnviz.ui.costs import costs
-from attnviz.ui.messages import _, language
-from attnviz.ui.opening import opening
-from attnviz.ui.page import through_router
-from attnviz.ui.ready import figures_ready, run_name, theme
-from attnviz.ui.take import take_along
+from attnviz.ui.components.export_menu import take_along
+from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.controls import display_options, inputs
+from attnviz.ui.controls.cost import costs
+from attnviz.ui.controls.page_header import opening
+from attnviz.ui.screens.steps import controls
+from attnviz.ui.shell import errors, models
+from attnviz.ui.shell.messages import _, language
+from attnviz.ui.shell.router import through_router
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from attnviz.computation import Computation
+    from attnviz.attention.attention_map import AttentionMap
+    from attnviz.computation.layer import Computation
     from attnviz.export import Picture
     from attnviz.figures.style import Theme
-    from attnviz.maps import AttentionMap
-    from attnviz.recording import Recording
-    from attnviz.tokens import Token
+    from attnviz.models.recording import Recording
+    from attnviz.tokenization.tokenizer import Token
 
 
 def main() -> None:
-    state.hold(*view.SWITCH_KEYS)
+    inputs.hold(*display_options.SWITCH_KEYS)
     top = opening()
-    step, row = following.step_control(top.say)
+    step, row = controls.step_control(top.say)
     figures = st.container(key="figures")
 
     loaded = top.load(figures)
     if loaded is None:
-        state.hold("target", "kind", "layer", "head", *following.KEYS)
+        inputs.hold("target", "kind", "layer", "head", *controls.KEYS)
         return
     with top.controls:
-        kind = state.kind_control(loaded.kinds, top.name, top.say)
+        kind = inputs.kind_control(loaded.kinds, top.name, top.say)
     recording, target = top.record(figures, loaded, kind)
     if recording is None:
-        state.hold("layer", "head", *following.KEYS)
+        inputs.hold("layer", "head", *controls.KEYS)
         return
     layers, heads, _queries, _keys = recording.size(kind)
     with top.controls:
-        layer = state.layer_control(layers, top.name, top.say)
-        head = following.head_control(heads, top.say)
+        layer = inputs.layer_control(layers, top.name, top.say)
+        head = controls.head_control(heads, top.say)
     asked = (loaded.key, top.sentence, target, kind, layer)
     computation = errors.attempt(figures, lambda: followed(loaded, recording, kind, layer, (top.sentence, target)))
     if computation is None:
-        state.hold(*following.KEYS)
+        inputs.hold(*controls.KEYS)
         return
 
     labels = recording.map(kind, layer=layer, head=head)
     queries, keys = labels.query_labels, labels.key_labels
     with top.controls:
-        query = following.token_control(_("Word"), "looking", queries, middle(computation.query_tokens), top.say)
+        query = controls.token_control(_("Word"), "looking", queries, middle(computation.query_tokens), top.say)
         best = strongest(labels.weights[query], [token.special for token in computation.key_tokens])
-        key = following.token_control(_("looks at"), "looked_at", keys, best, top.say)
+        key = controls.token_control(_("looks at"), "looked_at", keys, best, top.say)
         costs(recording, kind)
     settings = top.settings(target)
     with row:
@@ -65,8 +67,8 @@ def main() -> None:
     run = run_name(*asked, head, query, key, step, st.session_state.get("temperature"), language(), theme())
 
     # Plotly and torch come in only now: the controls are on the screen before.
-    from attnviz.ui import steps
-    from attnviz.ui.scene import Scene
+    from attnviz.ui.screens.steps import steps
+    from attnviz.ui.screens.steps.context import Scene
 
     scene = Scene(loaded.model, recording, computation, head, query, key, queries, keys, run)
 
@@ -78,7 +80,7 @@ def main() -> None:
 
     drawn = errors.attempt(figures, show)
     if step != 5:
-        state.hold("temperature")
+        inputs.hold("temperature")
     if drawn is not None:
         figures_ready(run, top.sentence, figures=drawn)
 
@@ -87,7 +89,7 @@ def followed(
     loaded: models.Loaded, recording: Recording, kind: str, layer: int, text: tuple[str, str | None]
 ) -> Computation:
     """The computation of a layer, stored for the next step; `text` is what was recorded, and its target."""
-    from attnviz.computation import follow
+    from attnviz.computation.layer import follow
 
     key = ("computation", *text, kind, layer)
     return loaded.cache.get(key, lambda: follow(loaded.model, recording, kind, layer=layer))

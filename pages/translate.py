@@ -10,22 +10,24 @@ import streamlit as st
 
 from attnviz.errors import InputError
 from attnviz.examples import HOME_EXAMPLES
-from attnviz.learned import opening_layer
-from attnviz.ui import errors, models, state, writing
-from attnviz.ui.messages import _, language
-from attnviz.ui.page import through_router
-from attnviz.ui.ready import figures_ready, run_name, theme
-from attnviz.ui.writing import Choices, as_text, keep
+from attnviz.measures.findings import opening_layer
+from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.controls import inputs
+from attnviz.ui.screens.translate import controls as writing
+from attnviz.ui.screens.translate.controls import Choices, as_text, keep
+from attnviz.ui.shell import errors, models
+from attnviz.ui.shell.messages import _, language
+from attnviz.ui.shell.router import through_router
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
+    from attnviz.attention.attention_map import AttentionMap
     from attnviz.export import Picture
-    from attnviz.generation import Method
-    from attnviz.maps import AttentionMap
-    from attnviz.tokens import Token
-    from attnviz.ui.story import View
-    from attnviz.walk import Walk
+    from attnviz.generation.steps import Walk
+    from attnviz.generation.writer import Method
+    from attnviz.tokenization.tokenizer import Token
+    from attnviz.ui.screens.translate.payload import View
 
 FIRST = "De kat zit op de mat."
 SOURCES = (FIRST, "Der Hund sah den Ball.", "The teacher taught the student with the book.", "学生在写作业。")
@@ -39,26 +41,26 @@ def main() -> None:
     arrives = writing.arriving()
     if arrives:
         writing.begin("sentence", FIRST, HOME_EXAMPLES[0])
-    sentence = state.sentence_box()
+    sentence = inputs.sentence_box()
     examples = st.container()
     controls = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
     with controls:
-        name = state.model_picker()
+        name = inputs.model_picker()
     say = errors.Remarks(st.empty())
     progress = st.empty()
     figures = st.container(key="figures")
-    state.hold(*OTHERS)
+    inputs.hold(*OTHERS)
 
-    model, revision = state.model_and_revision(name)
+    model, revision = inputs.model_and_revision(name)
     loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
     does = errors.attempt(figures, lambda: task_of(loaded)) if loaded else None
     if loaded is None or does is None:
         with examples:
-            state.examples(SOURCES)
-        state.hold(*OWN, *writing.METHOD_KEYS, "length")
+            inputs.examples(SOURCES)
+        inputs.hold(*OWN, *writing.METHOD_KEYS, "length")
         return
     with examples:
-        state.examples(offered(does, loaded))
+        inputs.examples(offered(does, loaded))
     # The places of attention in the order of what the page is about.
     kinds = [kind for kind in ("cross", "decoder", "encoder") if kind in loaded.kinds]
     if arrives:
@@ -68,16 +70,16 @@ def main() -> None:
         method = errors.attempt(figures, lambda: writing.method_settings(method_name, say))
         limit = writing.length_setting(say) if does == "continue" else None
     if does != "continue":
-        state.hold("length")
+        inputs.hold("length")
     if method is None or not sentence.strip():
         if not sentence.strip():
             figures.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
-        state.hold(*OWN)
+        inputs.hold(*OWN)
         return
     choices = writing.Choices((name, sentence), say)
     found = errors.attempt(figures, lambda: written(loaded, does, sentence, method, limit, choices, say))
     if found is None:
-        state.hold(*OWN)
+        inputs.hold(*OWN)
         return
     walk, words = found
     if arrives:
@@ -85,7 +87,7 @@ def main() -> None:
     with figures:
         left, right = st.columns([72, 28], gap="medium")
     with right:
-        kind = state.kind_control(kinds, name, say)
+        kind = inputs.kind_control(kinds, name, say)
     with controls:
         view = shown(walk, name, kind, say)
     run = run_name(loaded.key, sentence, walk.written.ids, dataclasses.astuple(method), walk.positions,
@@ -98,7 +100,7 @@ def main() -> None:
 
 def task_of(loaded: models.Loaded) -> str:
     """What the model can be asked for."""
-    from attnviz.generation import task
+    from attnviz.generation.writer import task
 
     return loaded.cache.get(("task",), lambda: task(loaded.model))
 
@@ -120,9 +122,9 @@ def written(
     say: errors.Remarks,
 ) -> tuple[Walk, tuple[Token, ...]]:
     """The text with its steps, and of a gap that was made here the tokens that could be masked instead."""
-    from attnviz.gaps import MASKS, fill, mask_word
-    from attnviz.generation import Writer
-    from attnviz.walk import Walk
+    from attnviz.generation.fill_mask import MASKS, fill, mask_word
+    from attnviz.generation.steps import Walk
+    from attnviz.generation.writer import Writer
 
     model = loaded.model
     if does == "fill":
@@ -162,11 +164,11 @@ def written(
 
 def shown(walk: Walk, name: str, kind: str, say: errors.Remarks) -> View:
     """What is looked at: the controls for it."""
-    from attnviz.ui.story import View
+    from attnviz.ui.screens.translate.payload import View
 
     layers, heads, _queries, _keys = walk.recording.size(kind)
-    layer = state.layer_control(layers, name, say)
-    head = state.head_control(heads, say)
+    layer = inputs.layer_control(layers, name, say)
+    head = inputs.head_control(heads, say)
     by_word = st.toggle(_("Words"), key="by_word", bind="query-params", help=_("Pieces of a word taken together."))
     hide = st.toggle(
         _("Hide special tokens"),
@@ -187,8 +189,8 @@ def draw(
     run: str,
 ) -> bool:
     """Draws the text, and the transformer beside it."""
-    from attnviz.ui.growing import architecture, growing
-    from attnviz.ui.story import Pieces
+    from attnviz.ui.screens.translate.payload import Pieces
+    from attnviz.ui.screens.translate.text_player import architecture, growing
 
     ids = walk.written.ids
 
@@ -211,15 +213,15 @@ def draw(
         layers: dict[str, int | None] = {
             kind: walk.recording.size(kind)[0] for kind in ("encoder", "decoder") if kind in walk.kinds
         }
-        architecture(walk.kinds, layers, kind=view.kind, run=run, key="architecture", on_kind=state.show_kind)
+        architecture(walk.kinds, layers, kind=view.kind, run=run, key="architecture", on_kind=inputs.show_kind)
     return True
 
 
 def beside(walk: Walk, view: View, name: str, sentence: str) -> None:
     """The same as numbers, and as files."""
-    from attnviz.ui.opened import numbers
-    from attnviz.ui.take import take_along
-    from attnviz.ui.written import beam_table, steps_table
+    from attnviz.ui.components.export_menu import take_along
+    from attnviz.ui.screens.heads.opened_head import numbers
+    from attnviz.ui.screens.translate.tables import beam_table, steps_table
 
     map = view.of(walk, view.kind)
     with st.container(horizontal=True, vertical_alignment="center", key="below"):

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-from attnviz.learned import opening_layer
+from attnviz.measures.findings import opening_layer
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = {

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from attnviz import export
-from attnviz.learned import opening_layer
+from attnviz.measures.findings import opening_layer
 
 expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
 

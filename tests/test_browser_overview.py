@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from attnviz.learned import opening_layer
+from attnviz.measures.findings import opening_layer
 
 expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
 

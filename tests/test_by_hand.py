@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import torch
 
-from attnviz import by_hand, word_vectors
-from attnviz.by_hand import Settings, Working, two_softmaxes, work
-from attnviz.by_hand_code import code, to_csv
+from attnviz.attention.by_hand import word_vectors, worked_example
+from attnviz.attention.by_hand.pytorch_code import code, to_csv
+from attnviz.attention.by_hand.word_vectors import EXAMPLE, Problem, WordVectors, from_text, read, to_text
+from attnviz.attention.by_hand.worked_example import Settings, Working, two_softmaxes, work
 from attnviz.errors import InputError
-from attnviz.word_vectors import EXAMPLE, Problem, WordVectors, from_text, read, to_text
 
 HALF = 0.5e-4  # four digits
 JOURNEY = 1
@@ -108,7 +108,7 @@ def test_dropout_leaves_some_weights_and_divides_them() -> None:
     np.testing.assert_allclose(working.context[0], working.weights[0] @ working.x, atol=1e-6)
     np.testing.assert_array_equal(work(EXAMPLE, settings).keep, working.keep)
     assert (work(EXAMPLE, Settings(dropout=0.3, dropout_seed=5)).keep != working.keep).any()
-    share = by_hand.kept((400, 400), settings).float().mean()
+    share = worked_example.kept((400, 400), settings).float().mean()
     assert float(share) == pytest.approx(0.7, abs=0.01)
 
 
@@ -328,7 +328,9 @@ def test_words_that_are_alike_have_names_that_are_not() -> None:
     assert WordVectors(("the", "the", "cat"), ((0.0, 0.0, 0.0),) * 3).labels == ("the", "the₂", "cat")
 
 
-@pytest.mark.parametrize("name", ["by_hand", "word_vectors", "ui.tables"])
+@pytest.mark.parametrize(
+    "name", ["attention.by_hand.worked_example", "attention.by_hand.word_vectors", "ui.components.number_tables"]
+)
 def test_the_examples_in_the_documentation_are_true(name: str) -> None:
     failed, tried = doctest.testmod(importlib.import_module(f"attnviz.{name}"))
     assert tried and not failed

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 import attnviz
-from attnviz.generation import Writer
-from attnviz.models import Model
-from attnviz.ui.cache import Cache, size_in_bytes
-from attnviz.ui.models import Loaded
+from attnviz.generation.writer import Writer
+from attnviz.models.model import Model
+from attnviz.ui.shell.cache import Cache, size_in_bytes
+from attnviz.ui.shell.models import Loaded
 
 KILO = 1000
 SENTENCES = [f"{subject} sah {object_}." for subject in ("Der Hund", "Die Katze", "Das Kind", "Er") for object_ in

@@ -15,8 +15,8 @@ from babel import UnknownLocaleError
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 
-from attnviz.ui import catalogue, messages
-from attnviz.ui.messages import DOMAIN, LOCALE
+from attnviz.ui.shell import catalogue, messages
+from attnviz.ui.shell.messages import DOMAIN, LOCALE
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py")), *sorted((ROOT / "attnviz").rglob("*.py"))]
@@ -84,7 +84,7 @@ def test_every_text_is_in_the_template(path: Path) -> None:
         texts = [text.value for text in node.args[: TRANSLATING[name.id]] if isinstance(text, ast.Constant)]
         assert len(texts) == TRANSLATING[name.id], f"{place}a text of {name.id}() is not a plain string"
         message = template.get(texts[0])
-        assert message, f"{place}{texts[0]!r} is not in the template; run python -m attnviz.ui.catalogue"
+        assert message, f"{place}{texts[0]!r} is not in the template; run python -m attnviz.ui.shell.catalogue"
         if name.id == "ngettext":
             assert message.id == tuple(texts), f"{place}the template has another plural"
         assert not loading, f"{place}taken while the module loads, the text keeps the first reader's language"
@@ -107,7 +107,7 @@ def test_the_catalogues_are_up_to_date(tmp_path: Path) -> None:
     files = {path.relative_to(LOCALE): path.read_bytes() for path in LOCALE.rglob("*") if path.is_file()}
     assert {path.relative_to(locale) for path in locale.rglob("*") if path.is_file()} == set(files)
     for path, content in files.items():
-        assert (locale / path).read_bytes() == content, f"{path} is old; run python -m attnviz.ui.catalogue"
+        assert (locale / path).read_bytes() == content, f"{path} is old; run python -m attnviz.ui.shell.catalogue"
 
 
 def test_a_text_in_an_f_string_in_a_sub_folder_is_collected(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import pytest
 
 import attnviz
 from attnviz.__main__ import main
+from attnviz.attention.attention_map import AttentionMap
 from attnviz.export import SUFFIXES, read
-from attnviz.maps import AttentionMap
 
 ROOT = Path(__file__).resolve().parent.parent
 SENTENCE = "Der Hund sah den Ball."

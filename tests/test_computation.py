@@ -10,9 +10,9 @@ import tiny_models
 import torch
 
 import attnviz
-from attnviz import attention
-from attnviz.computation import Computation, follow
-from attnviz.recording import Recording
+from attnviz.attention import dot_product
+from attnviz.computation.layer import Computation, follow
+from attnviz.models.recording import Recording
 
 
 def followed(name: str, kind: str | None = None, layer: int = -1) -> tuple[Computation, Recording, attnviz.Model]:
@@ -167,7 +167,7 @@ def test_shares_by_norm_are_those_of_the_transformed_vectors() -> None:
     torch.testing.assert_close(parts.norms, expected)
     assert float(parts.shares.sum()) == pytest.approx(1)
     torch.testing.assert_close(
-        parts.vectors.sum(dim=0), attention.output(weights[None], values)[0] @ computation.joining[head]
+        parts.vectors.sum(dim=0), dot_product.output(weights[None], values)[0] @ computation.joining[head]
     )
 
 

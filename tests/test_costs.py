@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import attnviz
-from attnviz.costs import BYTES, cost, readable
+from attnviz.attention.cost import BYTES, cost, readable
 
 
 def test_the_weights_are_as_many_as_a_recording_has() -> None:

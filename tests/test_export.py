@@ -18,28 +18,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from attnviz.attention.attention_map import AttentionMap
+from attnviz.attention.pooled_maps import is_pooled, pool
 from attnviz.errors import AttnvizError, FontError, InputError
-from attnviz.export import (
-    SUFFIXES,
-    Picture,
-    colours,
-    png,
-    read,
-    save,
-    svg,
-    table,
-    text,
-    to_csv,
-    to_html,
-    to_npz,
-    to_png,
-    to_svg,
-)
+from attnviz.export import SUFFIXES, Picture, csv_table, png, read, save, to_csv, to_html, to_npz, to_png, to_svg
+from attnviz.export.svg import colours, drawing, text
 from attnviz.figures import style
-from attnviz.maps import AttentionMap
-from attnviz.measures import Difference, difference
-from attnviz.pooled_maps import is_pooled, pool
-from attnviz.tokens import Token
+from attnviz.measures.head_measures import Difference, difference
+from attnviz.tokenization.tokenizer import Token
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -469,7 +455,7 @@ def test_lines_are_as_strong_as_weights() -> None:
 
 
 def test_of_very_many_lines_the_weakest_are_left_out_and_the_picture_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(svg, "MOST_LINES", 10)
+    monkeypatch.setattr(drawing, "MOST_LINES", 10)
     root = parsed(Picture((AttentionMap.of(np.full((5, 7), 1 / 7), GERMAN[:5], GERMAN[:7]),), style="lines"))
     assert len([path for path in root.iter(f"{SVG}path") if path.get("data-query")]) == 10
     assert "without the weakest 25 lines" in texts(root)[-1]
@@ -576,7 +562,7 @@ def test_pandas_reads_the_table(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     save(picture, path)
     frame = pd.read_csv(path, comment="#", keep_default_na=False)
-    assert tuple(frame.columns) == table.COLUMNS
+    assert tuple(frame.columns) == csv_table.COLUMNS
     map = picture.panels[0]
     count = len(HOSTILE)
     assert len(frame) == count**2
@@ -627,7 +613,7 @@ def test_a_table_is_read_in_any_order_and_as_a_spreadsheet_saves_it() -> None:
 
 
 def test_more_rows_than_a_spreadsheet_opens_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table, "MOST_ROWS", 10)
+    monkeypatch.setattr(csv_table, "MOST_ROWS", 10)
     with pytest.raises(InputError, match=r"would have 64 rows, and spreadsheets open 10\. Take \.npz"):
         to_csv(PICTURES["one head"])
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from attnviz.attention.attention_map import AttentionMap
 from attnviz.figures import describe, draw_head, draw_heads, style
-from attnviz.maps import AttentionMap
-from attnviz.tokens import Token
+from attnviz.tokenization.tokenizer import Token
 
 ROOT = Path(__file__).resolve().parent.parent
 THEMES = ("light", "dark")

@@ -14,15 +14,14 @@ import transformers
 from transformers.generation import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 import attnviz
-from attnviz import tokens
 from attnviz.errors import EmptyError, InputError, TooLongError
-from attnviz.figures.architecture import draw_architecture
-from attnviz.figures.generation import next_bars, percent
-from attnviz.gaps import fill, mask_word
-from attnviz.generation import Distribution, Method, Writer, next_token, shape, task
-from attnviz.models import Model
-from attnviz.tokens import Token
-from attnviz.walk import Walk
+from attnviz.generation.fill_mask import fill, mask_word
+from attnviz.generation.steps import Walk
+from attnviz.generation.writer import Distribution, Method, Writer, next_token, shape, task
+from attnviz.models.model import Model
+from attnviz.tokenization.tokenizer import Token, encode
+from attnviz.ui.screens.translate.architecture_geometry import draw_architecture
+from attnviz.ui.screens.translate.next_token_bars import next_bars, percent
 
 SENTENCES = (
     "De kat zit op de mat.",
@@ -41,7 +40,7 @@ def bundled() -> Model:
 
 
 def source(model: Model, sentence: str) -> tuple[int, ...]:
-    return tokens.encode(model.tokenizer, sentence).ids
+    return encode(model.tokenizer, sentence).ids
 
 
 def tiny(name: str, **changes: Any) -> Model:

@@ -14,11 +14,11 @@ from transformers import GenerationConfig, GenerationMixin, LogitsProcessorList
 from transformers.generation import WatermarkingConfig
 
 import attnviz
-from attnviz import tokens
 from attnviz.errors import AttnvizError, InputError
-from attnviz.generation import Method, Writer
-from attnviz.logits_processors import OVERRIDES, REFUSED, generation_settings, logits_processors
-from attnviz.models import Model
+from attnviz.generation.writer import Method, Writer
+from attnviz.models.generation_settings import OVERRIDES, REFUSED, generation_settings, logits_processors
+from attnviz.models.model import Model
+from attnviz.tokenization import tokenizer
 
 LIMIT = 80
 FREE = 97  # stands for the most frequent token of the text that the network writes without any setting
@@ -144,7 +144,7 @@ def test_settings_are_followed_together(kind: str) -> None:
 
 def test_the_bundled_model_ends_a_long_text_alike_on_every_page() -> None:
     model = attnviz.load("bundled", device="cpu")
-    ids = tokens.encode(model.tokenizer, "Hund " * 100).ids
+    ids = tokenizer.encode(model.tokenizer, "Hund " * 100).ids
     found = Writer(model, ids).write()
     assert 60 < len(found.ids) < 128 and found.ended == "end"
     assert list(found.ids) == generated(model, ids, 128)

@@ -7,7 +7,7 @@ import pytest
 from tokenizers_for_tests import unigram, wordpiece
 
 from attnviz import AttentionMap, AttnvizError, Token
-from attnviz.tokens import encode
+from attnviz.tokenization.tokenizer import encode
 
 
 def token(index: int, text: str, word: int | None, start: int = 0) -> Token:

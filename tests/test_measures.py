@@ -12,10 +12,11 @@ import tiny_models as tiny
 import torch
 from tokenizers_for_tests import gpt2, marian, roberta, unigram, wordpiece
 
-from attnviz import AttentionMap, Model, Recording, Token, aggregate, measures
+from attnviz import AttentionMap, Model, Recording, Token, aggregate
 from attnviz.aggregate import maximum
 from attnviz.errors import InputError
-from attnviz.measures import (
+from attnviz.measures import head_measures
+from attnviz.measures.head_measures import (
     Difference,
     Measures,
     aligned,
@@ -27,8 +28,8 @@ from attnviz.measures import (
     placed,
     resolution,
 )
-from attnviz.recording import Part
-from attnviz.tokens import encode
+from attnviz.models.recording import Part
+from attnviz.tokenization.tokenizer import encode
 
 PLAIN = tuple(Token(10 + i, f"w{i}", False, i, 3 * i, 3 * i + 2) for i in range(7))
 WITH_SPECIALS = (Token(1, "<s>", True, None, None, None), *PLAIN[1:6], Token(2, "</s>", True, None, None, None))
@@ -196,7 +197,7 @@ def test_all_heads_at_once_are_measured_as_one_by_one(name: str, length: int, mo
         every = measure_all(found, kind)
         assert [(one.layer, one.head) for one in every] == [(i, j) for i in range(layers) for j in range(heads)]
         one_by_one = [measure(found.map(kind, layer=one.layer, head=one.head)) for one in every]
-        monkeypatch.setattr(measures, "STACKED", 0)
+        monkeypatch.setattr(head_measures, "STACKED", 0)
         monkeypatch.setattr(aggregate, "WHOLE_LAYER", 0)
         separately = measure_all(found, kind)
         monkeypatch.undo()
@@ -272,7 +273,7 @@ def test_divergences_of_all_heads(name: str, monkeypatch: pytest.MonkeyPatch) ->
     for kind in found.kinds:
         expected = pairwise(found, kind)
         np.testing.assert_allclose(divergences(found, kind), expected, atol=3e-6)
-        monkeypatch.setattr(measures, "STACKED", 512)  # several blocks
+        monkeypatch.setattr(head_measures, "STACKED", 512)  # several blocks
         blocks = divergences(found, kind)
         monkeypatch.undo()
         np.testing.assert_allclose(blocks, expected, atol=3e-6)
@@ -302,8 +303,8 @@ def test_what_is_compared_is_bounded() -> None:
         for length in (1, 7, 138, 512, 4096):
             rows, groups = resolution(layers, heads, length, length)
             assert 1 <= rows <= length and 1 <= groups <= length
-            floor = measures.LEAST_ROWS * (measures.LEAST_KEYS + 1)
-            assert pairs * rows * (groups + 1) <= max(measures.MOST_WORK, pairs * floor)
+            floor = head_measures.LEAST_ROWS * (head_measures.LEAST_KEYS + 1)
+            assert pairs * rows * (groups + 1) <= max(head_measures.MOST_WORK, pairs * floor)
     assert resolution(6, 12, 138, 138) == (138, 138)
     assert resolution(6, 12, 0, 0) == (0, 0)
 
@@ -311,7 +312,7 @@ def test_what_is_compared_is_bounded() -> None:
 def test_a_long_text_is_compared_by_some_rows_and_groups_of_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     found = recording("bert", 43)
     exact = divergences(found, "encoder")
-    monkeypatch.setattr(measures, "MOST_WORK", 105 * 13 * 44)  # 105 pairs
+    monkeypatch.setattr(head_measures, "MOST_WORK", 105 * 13 * 44)  # 105 pairs
     assert resolution(*found.size("encoder")) == (13, 43)
     sampled = divergences(found, "encoder")
     weights = found.weights("encoder", layer=1)[2:4].numpy()
@@ -322,10 +323,10 @@ def test_a_long_text_is_compared_by_some_rows_and_groups_of_keys(monkeypatch: py
     )  # fmt: skip
     assert sampled[7, 8] == pytest.approx(divergence(one, other), abs=3e-6)
     assert np.corrcoef(sampled.ravel(), exact.ravel())[0, 1] > 0.9
-    monkeypatch.setattr(measures, "MOST_WORK", 1)
+    monkeypatch.setattr(head_measures, "MOST_WORK", 1)
     assert resolution(*found.size("encoder")) == (8, 32)
     grouped = divergences(found, "encoder")
-    monkeypatch.setattr(measures, "LEAST_KEYS", 43)
+    monkeypatch.setattr(head_measures, "LEAST_KEYS", 43)
     assert (grouped <= divergences(found, "encoder") + 1e-6).all()
 
 

@@ -18,8 +18,7 @@ from tokenizers_for_tests import gpt2, unigram, wordpiece
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
-from attnviz import Model, Recording, models
-from attnviz import recording as recording_module
+from attnviz import Model, Recording
 from attnviz.errors import (
     AttnvizError,
     EmptyError,
@@ -28,6 +27,8 @@ from attnviz.errors import (
     NoTokenizerError,
     TooLongError,
 )
+from attnviz.models import model as models
+from attnviz.models import recording as recording_module
 
 TEXT, OTHER = "Der Hund sah den Ball.", "The dogs bark."
 

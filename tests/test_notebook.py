@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 
 import attnviz
+from attnviz.attention.attention_map import AttentionMap
 from attnviz.export import Picture, notebook
-from attnviz.maps import AttentionMap
-from attnviz.models import Model
-from attnviz.recording import Recording
-from attnviz.tokens import Token
+from attnviz.models.model import Model
+from attnviz.models.recording import Recording
+from attnviz.tokenization.tokenizer import Token
 
 NOTEBOOK = Path(__file__).resolve().parent.parent / "examples" / "attention.ipynb"
 SVG = "{http://www.w3.org/2000/svg}"

@@ -14,12 +14,13 @@ import tokenizers_for_tests
 from streamlit.testing.v1 import AppTest
 
 import attnviz
-from attnviz import aggregate, measures
+from attnviz import aggregate
 from attnviz.examples import HOME_EXAMPLES
-from attnviz.recording import Recording
-from attnviz.ui import alike, panels
-from attnviz.ui.cards import Axes, how_far
-from attnviz.ui.panels import Panel, Panels
+from attnviz.measures import head_measures
+from attnviz.models.recording import Recording
+from attnviz.ui.screens.compare import panels, similar_heads
+from attnviz.ui.screens.compare.panel_cards import Axes, how_far
+from attnviz.ui.screens.compare.panels import Panel, Panels
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST = HOME_EXAMPLES[0]
@@ -49,7 +50,7 @@ def components(app: AppTest, name: str) -> list[dict[str, Any]]:
 
 def shown(app: AppTest) -> dict[str, Any]:
     assert not app.exception
-    (data,) = components(app, "panels")
+    (data,) = components(app, "panel_cards")
     return data
 
 
@@ -200,7 +201,7 @@ def test_each_panel_has_its_map(recording: Recording, panel: Panel, name: str) -
 def test_it_opens_with_two_heads_that_differ_and_their_difference(recording: Recording) -> None:
     app = opened()
     data = shown(app)
-    known = alike.likeness(recording, "encoder")
+    known = similar_heads.likeness(recording, "encoder")
     pair = [(panel["layer"], panel["head"]) for panel in data["state"]["panels"]]
     assert pair == list(known.farthest_pair())
     assert [card["error"] for card in data["cards"]] == ["", ""]
@@ -209,7 +210,9 @@ def test_it_opens_with_two_heads_that_differ_and_their_difference(recording: Rec
     assert "panels" not in app.query_params
     (ready,) = components(app, "ready")
     assert ready["figures"] == 2 and ready["sentence"] == FIRST
-    assert {one["run"] for name in ("panels", "alike", "ready") for one in components(app, name)} == {ready["run"]}
+    assert {one["run"] for name in ("panel_cards", "similar_heads", "ready") for one in components(app, name)} == {
+        ready["run"]
+    }
 
 
 def test_the_maps_are_those_of_the_engine(recording: Recording) -> None:
@@ -235,14 +238,14 @@ def test_the_difference_and_the_divergence_are_those_of_numpy(recording: Recordi
     entropy = [-(rows * np.log2(np.where(rows > 0, rows, 1))).sum(axis=1) for rows in (middle, one, other)]
     far = float((entropy[0] - (entropy[1] + entropy[2]) / 2).mean())
     maps = [recording.map("encoder", layer=layer, head=head) for layer, head in ((1, 1), (2, 5))]
-    assert measures.divergence(*maps) == pytest.approx(far, abs=1e-5)
-    assert data["difference"]["said"] == how_far(measures.divergence(*maps)) and f"{far:.2f}" in how_far(far)
+    assert head_measures.divergence(*maps) == pytest.approx(far, abs=1e-5)
+    assert data["difference"]["said"] == how_far(head_measures.divergence(*maps)) and f"{far:.2f}" in how_far(far)
     assert data["difference"]["name"] == "C − A" and data["difference"]["top"] == 1
 
 
 def test_the_heads_that_are_alike_are_those_of_the_divergences(recording: Recording) -> None:
-    (data,) = components(opened(panels="encoder.L2.H5 encoder.L0.H3 like=B"), "alike")
-    row = measures.divergences(recording, "encoder")[3]
+    (data,) = components(opened(panels="encoder.L2.H5 encoder.L0.H3 like=B"), "similar_heads")
+    row = head_measures.divergences(recording, "encoder")[3]
     others = sorted((far, place) for place, far in enumerate(row) if place != 3)
     assert [data["heads"][place]["far"] for place in data["near"]] == pytest.approx(
         [far for far, _place in others[:4]], abs=1e-4
@@ -253,7 +256,7 @@ def test_the_heads_that_are_alike_are_those_of_the_divergences(recording: Record
     assert data["title"] == "Heads like B: L0 H3" and data["chosen"] == 3 and data["layers"] == 4
     assert data["shown"][3] == "B" and data["shown"][21] == "A"
     layer, head = divmod(others[0][1], 8)
-    one = measures.divergence(
+    one = head_measures.divergence(
         recording.map("encoder", layer=0, head=3), recording.map("encoder", layer=layer, head=head)
     )
     assert one == pytest.approx(others[0][0], abs=1e-4)
@@ -261,21 +264,21 @@ def test_the_heads_that_are_alike_are_those_of_the_divergences(recording: Record
 
 def test_divergences_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[str] = []
-    divergences = measures.divergences
+    divergences = head_measures.divergences
 
     def counted(recording: Recording, kind: str, prepare: Any = None) -> np.ndarray:
         computed.append(kind)
         return divergences(recording, kind, prepare)
 
-    monkeypatch.setattr(measures, "divergences", counted)
+    monkeypatch.setattr(head_measures, "divergences", counted)
     app = opened(sentence="Die Katze sah den Ball.", panels="encoder.L2.H5 encoder.L0.H3")
-    assert components(app, "alike") and computed == ["encoder"]
+    assert components(app, "similar_heads") and computed == ["encoder"]
     app.run()
-    assert components(app, "alike") and computed == ["encoder"]
+    assert components(app, "similar_heads") and computed == ["encoder"]
 
 
 def test_an_aggregate_has_no_heads_like_it_but_the_map_stays() -> None:
-    (data,) = components(opened(panels="encoder.L2.mean encoder.L0.H3"), "alike")
+    (data,) = components(opened(panels="encoder.L2.mean encoder.L0.H3"), "similar_heads")
     assert data["near"] == data["far"] == [] and len(data["heads"]) == 32
     assert "several heads" in data["note"]
 
@@ -295,7 +298,7 @@ def test_two_tokenizers_are_compared_by_words(other_tokenizer: str) -> None:
     one = attnviz.load("bundled").record(sentence).map("encoder", layer=2, head=5)
     other = attnviz.load(other_tokenizer).record(sentence).map("encoder", layer=1, head=2)
     assert one.key_labels != other.key_labels
-    np.testing.assert_allclose(difference(data), measures.difference(one, other).weights, atol=1e-4)
+    np.testing.assert_allclose(difference(data), head_measures.difference(one, other).weights, atol=1e-4)
     assert "by words" in data["difference"]["said"]
     # The same words under both names, for what is pointed at.
     words = [set(axis["words"]) for axis in data["axes"][:2]]
@@ -323,9 +326,9 @@ def test_the_difference_is_one_of_what_is_shown(recording: Recording) -> None:
     ]
     data = shown(app)
     np.testing.assert_allclose(difference(data), maps[0].weights - maps[1].weights, atol=1e-4)
-    assert data["difference"]["said"] == how_far(measures.divergence(*maps))
-    (heads,) = components(app, "alike")
-    assert heads["heads"][3]["far"] == pytest.approx(measures.divergence(*maps), abs=1e-4)
+    assert data["difference"]["said"] == how_far(head_measures.divergence(*maps))
+    (heads,) = components(app, "similar_heads")
+    assert heads["heads"][3]["far"] == pytest.approx(head_measures.divergence(*maps), abs=1e-4)
 
 
 def test_another_sentence_is_for_all_panels_without_their_own() -> None:
@@ -346,7 +349,7 @@ def test_panels_stay_when_the_sentence_changes() -> None:
         app.text_input(key="sentence").set_value(sentence).run()
         assert shown(app)["state"]["panels"] == before
         # Where another browser would begin with others, the address names these.
-        pair = alike.likeness(model.record(sentence), "encoder").farthest_pair()
+        pair = similar_heads.likeness(model.record(sentence), "encoder").farthest_pair()
         plain = Panels(tuple(Panel("encoder", layer, head) for layer, head in pair)).text
         assert (app.query_params["panels"] == text) if plain != text else ("panels" not in app.query_params)
     app.text_input(key="sentence").set_value(FIRST).run()
@@ -391,7 +394,7 @@ def test_a_long_text_is_taken_together() -> None:
     assert "302" in data["cards"][4]["error"] and "256" in data["cards"][4]["error"]
     assert len(data["axes"][0]["labels"]) == 256 and "taken together" in data["summary"]
     np.testing.assert_allclose(numbers(data, data["cards"][1]).sum(axis=1), 1, atol=5e-3)
-    assert components(app, "ready") and len(components(app, "alike")) == 1
+    assert components(app, "ready") and len(components(app, "similar_heads")) == 1
 
 
 # What a link may ask for --------------------------------------------------------------------------------------------

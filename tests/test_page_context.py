@@ -14,11 +14,11 @@ import tokenizers_for_tests
 from streamlit.testing.v1 import AppTest
 
 import attnviz
-from attnviz import states
+from attnviz.embeddings import hidden_states
 from attnviz.figures.context import draw_similarity, draw_sources, strongest
-from attnviz.ui import two_sentences
-from attnviz.ui.in_context import MOST_BARS, MOST_COLUMNS
-from attnviz.ui.two_sentences import PAIRS, in_both, words_of
+from attnviz.ui.screens.context import controls
+from attnviz.ui.screens.context.charts import MOST_BARS, MOST_COLUMNS
+from attnviz.ui.screens.context.controls import PAIRS, in_both, words_of
 
 APP = str(Path(__file__).resolve().parent.parent / "app.py")
 LAYERS, HEADS = 4, 8  # of the bundled model
@@ -68,10 +68,10 @@ def contrast_tables(app: AppTest) -> list[str]:
     return [element.proto.body for element in app.get("html") if "attnviz-contrasts" in element.proto.body]
 
 
-def vectors(sentence: str, kind: str = "encoder") -> tuple[Any, Any, states.States]:
+def vectors(sentence: str, kind: str = "encoder") -> tuple[Any, Any, hidden_states.States]:
     model = attnviz.load("bundled")
     recording = model.record(sentence)
-    return model, recording, states.hidden_states(model, recording, kind)
+    return model, recording, hidden_states.hidden_states(model, recording, kind)
 
 
 @pytest.fixture(scope="session")
@@ -199,9 +199,9 @@ def test_the_chosen_word_is_marked_where_it_stands() -> None:
 def test_the_line_is_what_the_model_has() -> None:
     line = charts(opened())[0]
     (_, _, one), (_, _, other) = vectors(FIRST), vectors(SECOND)
-    expected = states.similarity(one, [3], other, [1])
+    expected = hidden_states.similarity(one, [3], other, [1])
     np.testing.assert_allclose(numbers(line["data"][0]["y"]), [1.0, *expected.layers], atol=1e-6)
-    rival = states.between_words(one, other, without=(3, 1))
+    rival = hidden_states.between_words(one, other, without=(3, 1))
     assert rival is not None and rival.static is not None
     np.testing.assert_allclose(numbers(line["data"][1]["y"]), [rival.static, *rival.layers], atol=1e-6)
     assert line["layout"]["xaxis"]["ticktext"] == ["static", "+ place", "L0", "L1", "L2", "L3"]
@@ -212,15 +212,15 @@ def test_the_line_is_what_the_model_has() -> None:
 @pytest.mark.parametrize("head", [None, 5])
 def test_bars_and_tables_are_what_the_model_has(kind: str, head: int | None) -> None:
     app = opened(kind=kind, layer="2", **({} if head is None else {"head": str(head)}))
-    (data,) = components(app, "tables")
+    (data,) = components(app, "number_tables")
     for place, sentence in enumerate((FIRST, SECOND)):
         model, recording, found = vectors(sentence, kind)
         words = {word.label: word for word in words_of(found.tokens)}
         positions = words[chosen(app)[place] or ""].positions
-        moved = states.moved_by(model, recording, kind, positions, layer=2, head=head)
+        moved = hidden_states.moved_by(model, recording, kind, positions, layer=2, head=head)
         assert moved is not None
         weights, shares = charts(app)[1 + place]["data"]
-        expected = states.looked_at(recording, kind, positions, layer=2, head=head)
+        expected = hidden_states.looked_at(recording, kind, positions, layer=2, head=head)
         np.testing.assert_allclose(numbers(weights["x"]), expected, atol=1e-6)
         np.testing.assert_allclose(numbers(shares["x"]), moved.shares, atol=1e-6)
         rows = data["blocks"][place]["rows"]
@@ -231,7 +231,7 @@ def test_bars_and_tables_are_what_the_model_has(kind: str, head: int | None) -> 
 def test_figures_are_complete_when_all_show_this_run() -> None:
     app = opened()
     (ready,) = components(app, "ready")
-    (data,) = components(app, "tables")
+    (data,) = components(app, "number_tables")
     assert (ready["figures"], ready["sentence"]) == (4, FIRST)
     runs = {chart["layout"]["meta"]["run"] for chart in charts(app)} | {data["run"]}
     assert runs == {ready["run"]} and len(charts(app)) == 3
@@ -266,9 +266,9 @@ def test_contrasts_are_computed() -> None:
     rows = re.findall(r"<th scope=row>(.*?)</th>.*?>([−\d.]+)<br>.*?>([−\d.]+)<br>", table.replace("</tr>", "\n"))
     assert [row[0] for row in rows] == ["Your words", "One word, two meanings", "What “it” stands for",
                                         "Who does it to whom", "What is negated", "Two words, one meaning"]  # fmt: skip
-    for contrast, (_about, static, last) in zip(two_sentences.contrasts(), rows[1:], strict=True):
+    for contrast, (_about, static, last) in zip(controls.contrasts(), rows[1:], strict=True):
         (_, _, one), (_, _, other) = vectors(contrast.first), vectors(contrast.second)
-        found = two_sentences.measured(contrast, one, other)
+        found = controls.measured(contrast, one, other)
         assert found is not None and (static, last) == (f"{found.static:.3f}", f"{found.layers[-1]:.3f}")
     assert [row[1] for row in rows[1:5]] == ["1.000"] * 4  # what static vectors cannot tell apart
 
@@ -303,7 +303,7 @@ def test_rotary_positions_are_not_added(tmp_path: Path) -> None:
 def test_of_a_long_sentence_the_strongest_words_are_shown(gpt_folder: str) -> None:
     long = "The teacher taught the student with the book. " * 9
     app = opened(model=gpt_folder, sentence=long, sentence2=SECOND, layer="3")
-    (data,) = components(app, "tables")
+    (data,) = components(app, "number_tables")
     assert len(data["blocks"][0]["columns"]) == MOST_COLUMNS
     assert len(charts(app)[1]["data"][0]["y"]) <= MOST_BARS or charts(app)[1]["layout"]["yaxis"]["tickvals"][-1] == 9
     assert f"The {MOST_BARS} strongest of 81 words" in said(app)

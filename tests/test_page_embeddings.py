@@ -13,8 +13,8 @@ import tokenizers_for_tests
 from streamlit.testing.v1 import AppTest
 
 import attnviz
+from attnviz.embeddings.embedding_table import Vocabulary, components, plane
 from attnviz.figures.embeddings import draw_angle, draw_cosines, draw_curves, draw_field, draw_neighbours
-from attnviz.vocabulary import Vocabulary, components, plane
 
 ROOT = Path(__file__).resolve().parent.parent
 SENTENCE = "Der Hund sah den Ball."
@@ -60,7 +60,7 @@ def folder(path: Path, name: str, tokenizer: str, **changes: Any) -> str:
 def test_the_first_screen_has_points_an_angle_and_neighbours() -> None:
     app = opened()
     assert not app.error and not app.warning
-    data = given(app, "space")
+    data = given(app, "point_cloud")
     assert [word["label"] for word in data["words"]][:6] == ["Der", "Hund", "sah", "den", "Ball", "."]
     assert {word["label"]: word["kind"] for word in data["words"]}["dog"] == "more"
     words = Vocabulary(attnviz.load("bundled")).words(SENTENCE, [w["label"] for w in data["words"][6:]])
@@ -77,10 +77,10 @@ def test_points_and_shares_are_those_of_the_engine() -> None:
     app = opened(more_words="dog")
     words = Vocabulary(attnviz.load("bundled")).words(SENTENCE, ["dog"])
     expected = components(np.stack([word.vector for word in words]))
-    points = np.array([word["at"] for word in given(app, "space")["words"]])
+    points = np.array([word["at"] for word in given(app, "point_cloud")["words"]])
     scale = np.ptp(expected.points, axis=0).max() / 2
     np.testing.assert_allclose(np.diff(points, axis=0), np.diff(expected.points, axis=0) / scale, atol=1e-3)
-    assert given(app, "space")["axes"][0] == f"axis 1 · {expected.shares[0]:.0%}"
+    assert given(app, "point_cloud")["axes"][0] == f"axis 1 · {expected.shares[0]:.0%}"
     assert f"{float(expected.shares.sum()):.0%}" in texts(app)
 
 
@@ -115,10 +115,10 @@ def test_words_in_pieces_are_said() -> None:
 
 def test_the_decoder_has_words_of_its_own() -> None:
     app = opened(kind="decoder", more_words="")
-    labels = [word["label"] for word in given(app, "space")["words"]]
+    labels = [word["label"] for word in given(app, "point_cloud")["words"]]
     assert labels[:3] == ["The", "dog", "saw"]
     app = opened(kind="decoder", target="A cat sat", more_words="")
-    assert [word["label"] for word in given(app, "space")["words"]] == ["A", "cat", "sat"]
+    assert [word["label"] for word in given(app, "point_cloud")["words"]] == ["A", "cat", "sat"]
 
 
 @pytest.mark.parametrize(

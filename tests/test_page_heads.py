@@ -21,11 +21,11 @@ from streamlit.testing.v1 import AppTest
 
 from attnviz.examples import HOME_EXAMPLES
 from attnviz.figures.style import sequential_colours
-from attnviz.learned import learned, opening_layer
-from attnviz.ui import models
-from attnviz.ui.errors import as_markdown
-from attnviz.ui.models import Shelf
-from attnviz.ui.ready import run_name
+from attnviz.measures.findings import learned, opening_layer
+from attnviz.ui.components.ready import run_name
+from attnviz.ui.shell import models
+from attnviz.ui.shell.errors import as_markdown
+from attnviz.ui.shell.models import Shelf
 
 APP = str(Path(__file__).resolve().parent.parent / "app.py")
 HEADS, LAYERS = 8, 4  # of the bundled model
@@ -47,7 +47,7 @@ def components(app: AppTest, name: str) -> list[dict[str, Any]]:
 
 def grid(app: AppTest) -> dict[str, Any]:
     assert not app.exception
-    return components(app, "heads")[0]
+    return components(app, "head_grid")[0]
 
 
 def weights(data: dict[str, Any]) -> np.ndarray:
@@ -105,7 +105,7 @@ def test_the_heads_are_those_of_the_engine() -> None:
 
 
 def test_a_head_says_what_it_was_measured_to_do() -> None:
-    from attnviz.ui.learned import said
+    from attnviz.ui.screens.heads.findings import said
 
     for layer in range(LAYERS):
         for head in grid(opened(layer=str(layer)))["heads"]:
@@ -139,7 +139,9 @@ def test_figures_are_complete_only_when_all_of_them_show_this_run() -> None:
     app.selectbox(key="head").set_value(5).run()
     (ready,) = components(app, "ready")
     assert ready["figures"] == 5  # the grid, the heatmap, the lines, and two other kinds of attention
-    assert {data["run"] for name in ("heads", "lines", "ready") for data in components(app, name)} == {ready["run"]}
+    assert {data["run"] for name in ("head_grid", "token_lines", "ready") for data in components(app, name)} == {
+        ready["run"]
+    }
     assert json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]["meta"]["run"] == ready["run"]
 
 
@@ -263,7 +265,7 @@ def test_chosen_rows_are_averaged_in_every_picture() -> None:
     data = grid(app)
     assert data["queries"] == ["sah + den"] and data["summary"].endswith("; rows averaged: sah + den")
     np.testing.assert_allclose(weights(data)[:, 0], whole[:, 2:4].mean(axis=1), atol=1e-4)
-    assert components(app, "lines")[0]["queries"] == ["sah + den"]
+    assert components(app, "token_lines")[0]["queries"] == ["sah + den"]
     assert app.dataframe[0].value.iloc[0, 0] == "sah + den"
 
 
@@ -303,16 +305,16 @@ def test_the_choice_is_kept_while_the_switches_are_away() -> None:
 def test_all_may_be_hidden() -> None:
     app = opened(hide_special="true")
     app.multiselect(key="hide").set_value(["Der", "Hund", "sah", "den", "Ball", "."]).run()
-    assert "Nothing is left to show" in app.info[0].value and not components(app, "heads")
+    assert "Nothing is left to show" in app.info[0].value and not components(app, "head_grid")
     app.multiselect(key="hide").set_value([]).run()
     assert len(grid(app)["keys"]) == 6
 
 
 def test_the_picture_can_be_taken_along() -> None:
-    (bar,) = components(opened(), "take")
+    (bar,) = components(opened(), "export_menu")
     assert [group["formats"] for group in bar["groups"]] == [["svg", "png", "html"], ["csv", "npz"]]
     assert bar["file"] is None  # made when it is asked for
-    (bar,) = components(opened(head="3"), "take")
+    (bar,) = components(opened(head="3"), "export_menu")
     assert [group["style"] for group in bar["groups"]] == ["heatmap", "lines", "heatmap"]
 
 
@@ -321,12 +323,12 @@ def test_the_picture_can_be_taken_along() -> None:
 
 def test_an_opened_head_is_large_with_lines_other_kinds_and_numbers() -> None:
     app = opened(head="5", layer="1")
-    data, *others = components(app, "heads")
+    data, *others = components(app, "head_grid")
     assert data["open"] == 5
     assert [other["heads"][0]["name"] for other in others] == ["Decoder L1 H5", "Cross L1 H5"]
     figure = json.loads(app.get("plotly_chart")[0].proto.spec)
     assert figure["layout"]["xaxis"]["ticktext"][:6] == data["keys"][:6]
-    (lines,) = components(app, "lines")
+    (lines,) = components(app, "token_lines")
     np.testing.assert_allclose(weights(lines)[0], weights(data)[5], atol=1e-4)
     table = app.dataframe[0].value
     assert list(table.iloc[:, 0]) == data["queries"]
@@ -342,7 +344,7 @@ def test_an_opened_head_closes() -> None:
 
 def test_an_opened_head_keeps_the_switches() -> None:
     app = opened(head="0", hide_special="true", scale_per_head="true")
-    (lines,) = components(app, "lines")
+    (lines,) = components(app, "token_lines")
     assert "</s>" not in lines["keys"] and lines["hidden"]
     assert lines["top"] == pytest.approx(weights(lines).max(), abs=1e-3)
     assert app.dataframe[0].value.columns[-1] == "hidden"
@@ -355,7 +357,7 @@ def test_an_opened_head_keeps_the_switches() -> None:
 def test_an_empty_sentence_gets_a_friendly_word(sentence: str) -> None:
     app = typed(opened(), sentence)
     assert "Type a sentence" in app.info[0].value
-    assert not app.error and not components(app, "heads") and not components(app, "ready")
+    assert not app.error and not components(app, "head_grid") and not components(app, "ready")
     assert app.text_input(key="sentence").value == sentence
     assert app.segmented_control(key="layer").value is not None  # the controls stay
 
@@ -365,7 +367,7 @@ def test_a_sentence_that_is_too_long_stays_and_the_error_says_why() -> None:
     app = typed(opened(), sentence)
     assert "10,001 tokens" in app.error[0].value and "512" in app.error[0].value
     assert app.text_input(key="sentence").value == sentence
-    assert not components(app, "heads") and not components(app, "ready")
+    assert not components(app, "head_grid") and not components(app, "ready")
     assert grid(typed(app, "Der Ball."))["keys"][:2] == ["Der", "Ball"]
 
 
@@ -384,7 +386,7 @@ def test_a_model_that_is_not_there_is_an_error_and_nothing_is_lost() -> None:
     app = opened(model="/there/is/no/such/folder", sentence="Der Ball.")
     assert "/there/is/no/such/folder does not exist" in app.error[0].value
     assert app.text_input(key="sentence").value == "Der Ball."
-    assert not app.exception and not components(app, "heads")
+    assert not app.exception and not components(app, "head_grid")
     app.selectbox(key="model").set_value("bundled").run()
     assert grid(app)["keys"][:2] == ["Der", "Ball"]
 
@@ -452,7 +454,7 @@ def test_a_long_text_is_shown_at_the_size_of_a_card(gpt_folder: str) -> None:
 
 def test_the_controls_do_not_wait_for_the_libraries() -> None:
     # The sentence and a progress bar are on the screen before torch, which takes seconds, is loaded.
-    program = "import sys, attnviz.ui.opened, attnviz.pooled_maps, attnviz.ui.models; print('torch' in sys.modules)"
+    program = "import sys, attnviz.ui.screens.heads.opened_head, attnviz.attention.pooled_maps, attnviz.ui.shell.models; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], cwd=Path(APP).parent, capture_output=True, text=True)
     assert result.stdout.strip() == "False", result.stderr
 

@@ -15,11 +15,11 @@ import tokenizers_for_tests
 from streamlit.testing.v1 import AppTest
 
 import attnviz
-from attnviz import pooled_maps
+from attnviz.attention import pooled_maps
 from attnviz.examples import HOME_EXAMPLES
-from attnviz.measures import measure, measure_all
-from attnviz.ui import finding, mosaic
-from attnviz.ui.view import Switches
+from attnviz.measures.head_measures import measure, measure_all
+from attnviz.ui.controls.display_options import Switches
+from attnviz.ui.screens.overview import mosaic, traits
 
 APP = str(Path(__file__).resolve().parent.parent / "app.py")
 LAYERS, HEADS = 4, 8  # of the bundled model
@@ -227,7 +227,7 @@ def test_a_tile_opens_its_head_on_the_home_page() -> None:
     app = opened(kind="decoder", sentence="Der Ball.")
     app.session_state["attnviz_chosen_head"] = {"layer": "2", "head": "5"}  # as `open_head` does for a tile
     app.run()
-    (grid, *_rest) = components(app, "heads")
+    (grid, *_rest) = components(app, "head_grid")
     assert grid["open"] == 5 and grid["heads"][0]["name"] == "L2 H0" and "Decoder" in grid["summary"]
     assert app.text_input(key="sentence").value == "Der Ball."
 
@@ -239,7 +239,7 @@ def test_an_overview_keeps_the_head_that_is_open_elsewhere() -> None:
     app.switch_page("pages/overview.py").run()
     assert tiles(app)
     app.switch_page("pages/heads.py").run()
-    assert components(app, "heads")[0]["open"] == 6
+    assert components(app, "head_grid")[0]["open"] == 6
 
 
 # Long texts ---------------------------------------------------------------------------------------------------------
@@ -288,10 +288,10 @@ def test_many_heads_share_the_size_of_what_is_sent() -> None:
 
 def test_the_export_is_what_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     from attnviz import export
-    from attnviz.ui import take
+    from attnviz.ui.components import export_menu
 
     asked: dict[str, Any] = {}
-    monkeypatch.setattr(take, "take_along", lambda make, **options: asked.update(options, picture=make()))
+    monkeypatch.setattr(export_menu, "take_along", lambda make, **options: asked.update(options, picture=make()))
     app = opened(hide_special="true", sentence="Der Ball & die #1 %")
     picture = export.read(export.to_npz(asked["picture"]))
     assert asked["name"] == "attnviz-overview-encoder"
@@ -339,8 +339,8 @@ def test_all_tokens_hidden_is_said() -> None:
 def test_a_head_without_a_number_is_never_found() -> None:
     recording = recorded()
     measures = list(measure_all(recording, "cross"))
-    (trait,) = [trait for trait in finding.traits(measures, "cross", False) if trait.name == "first"]
+    (trait,) = [trait for trait in traits.traits(measures, "cross", False) if trait.name == "first"]
     measures[3] = dataclasses.replace(measures[3], first=float("nan"))
-    assert measures[3] not in finding.ranked(measures, trait)
-    note = finding.notes(measures, (trait,), trait)[3]
+    assert measures[3] not in traits.ranked(measures, trait)
+    note = traits.notes(measures, (trait,), trait)[3]
     assert (note.text, note.bar) == ("first –", None)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from attnviz.by_hand import Settings, work
-from attnviz.by_hand_code import code
-from attnviz.ui.tables import four
-from attnviz.word_vectors import EXAMPLE, from_text
+from attnviz.attention.by_hand.pytorch_code import code
+from attnviz.attention.by_hand.word_vectors import EXAMPLE, from_text
+from attnviz.attention.by_hand.worked_example import Settings, work
+from attnviz.ui.components.number_tables import four
 
 ROOT = Path(__file__).resolve().parent.parent
 SENTENCE = "Your journey starts with one step"
@@ -36,7 +36,7 @@ def opened(**parameters: str) -> AppTest:
 def blocks(app: AppTest, key: str) -> list[dict[str, Any]]:
     """What a component of the page was given."""
     for element in app.get("bidi_component"):
-        if element.proto.component_name == "attnviz.tables" and f"-{key}" in element.proto.id:
+        if element.proto.component_name == "attnviz.number_tables" and f"-{key}" in element.proto.id:
             return json.loads(element.proto.json)["blocks"]
     raise AssertionError(f"there is no {key}")
 

@@ -13,7 +13,7 @@ import tokenizers_for_tests
 from streamlit.testing.v1 import AppTest
 
 import attnviz
-from attnviz.computation import follow
+from attnviz.computation.layer import follow
 from attnviz.examples import HOME_EXAMPLES
 
 APP = str(Path(__file__).resolve().parent.parent / "app.py")

@@ -15,9 +15,9 @@ import transformers
 from streamlit.testing.v1 import AppTest
 
 import attnviz
-from attnviz import tokens
-from attnviz.generation import Method, Writer
-from attnviz.models import Model
+from attnviz.generation.writer import Method, Writer
+from attnviz.models.model import Model
+from attnviz.tokenization.tokenizer import encode, from_ids, labels
 
 APP = str(Path(__file__).resolve().parent.parent / "app.py")
 FIRST = "De kat zit op de mat."
@@ -40,7 +40,7 @@ def components(app: AppTest, name: str) -> list[dict[str, Any]]:
 def story(app: AppTest) -> dict[str, Any]:
     """What the growing text is made of."""
     assert not app.exception
-    return components(app, "growing")[0]
+    return components(app, "text_player")[0]
 
 
 def weights(data: dict[str, Any], rows: int) -> np.ndarray:
@@ -76,7 +76,7 @@ def test_texts_do_not_drive_out_the_recordings_of_other_sentences(monkeypatch: p
 
 @pytest.fixture(scope="module")
 def writer(bundled: Model) -> Writer:
-    return Writer(bundled, tokens.encode(bundled.tokenizer, FIRST).ids)
+    return Writer(bundled, encode(bundled.tokenizer, FIRST).ids)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_it_opens_with_its_example_translated(writer: Writer) -> None:
     data = story(app)
     assert app.text_input(key="sentence").value == FIRST
     written = writer.write()
-    assert words(data) == [tokens.labels((token,))[0] for token in tokens.from_ids(
+    assert words(data) == [labels((token,))[0] for token in from_ids(
         writer.model.tokenizer, [*writer.start, *written.ids])]  # fmt: skip
     assert [item["step"] for item in data["text"]] == [None, *range(len(written.ids))]
     assert data["ended"] == "Ended by its end token." and data["given"] == 0
@@ -174,7 +174,7 @@ def test_a_link_with_choices_shows_them(writer: Writer) -> None:
     app = opened(prefix=".".join(map(str, prefix)), step="4")
     data = story(app)
     assert words(data)[1:] == [
-        tokens.labels((token,))[0] for token in tokens.from_ids(
+        labels((token,))[0] for token in from_ids(
             writer.model.tokenizer, [*writer.start, *writer.write(prefix).ids])[1:]
     ]  # fmt: skip
     assert data["given"] == 4 and data["step"] == 4 and not app.warning
@@ -273,7 +273,7 @@ def test_the_numbers_stand_in_tables(writer: Writer) -> None:
 def test_an_empty_sentence_and_one_too_long_lose_nothing() -> None:
     app = opened()
     app.text_input(key="sentence").set_value("  ").run()
-    assert "Type a sentence" in app.info[0].value and not components(app, "growing")
+    assert "Type a sentence" in app.info[0].value and not components(app, "text_player")
     app.text_input(key="sentence").set_value("Wort " * 900).run()
     assert "positions for 512" in app.error[0].value and not components(app, "ready")
     assert app.text_input(key="sentence").value == "Wort " * 900
@@ -328,6 +328,6 @@ def test_a_word_is_masked_where_the_text_has_no_gap(folders: dict[str, str]) -> 
 def test_a_model_without_a_language_head_says_so(folders: dict[str, str]) -> None:
     app = opened(model=folders["headless"], sentence="The dogs")
     assert "has no language head" in app.error[0].value and "Choose a model" in app.error[0].value
-    assert not components(app, "growing") and not components(app, "ready") and not app.exception
+    assert not components(app, "text_player") and not components(app, "ready") and not app.exception
     app.selectbox(key="model").set_value("bundled").run()
     assert story(app)["steps"] and app.text_input(key="sentence").value == "The dogs"

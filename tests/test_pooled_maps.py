@@ -10,13 +10,13 @@ import pytest
 import tiny_models as tiny
 
 from attnviz import Model, Recording
+from attnviz.attention.attention_map import AttentionMap
+from attnviz.attention.pooled_maps import groups, is_pooled, pool, pool_tokens
 from attnviz.errors import InputError
 from attnviz.export import notebook
-from attnviz.maps import AttentionMap
-from attnviz.pooled_maps import groups, is_pooled, pool, pool_tokens
-from attnviz.tokens import Token
-from attnviz.ui import mosaic
-from attnviz.ui.view import Switches
+from attnviz.tokenization.tokenizer import Token
+from attnviz.ui.controls.display_options import Switches
+from attnviz.ui.screens.overview import mosaic
 
 LENGTH = 300
 

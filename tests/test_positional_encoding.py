@@ -10,8 +10,8 @@ import tiny_models
 import torch
 
 import attnviz
+from attnviz.embeddings.positional_encoding import PositionalEncoding, of_sines, read
 from attnviz.errors import NoAttentionError
-from attnviz.positional_encoding import PositionalEncoding, of_sines, read
 
 
 def small(name: str, **changes: object) -> attnviz.Model:

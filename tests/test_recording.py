@@ -19,8 +19,9 @@ import torch
 from torch import Tensor, nn
 
 import attnviz
-from attnviz import Model, Recording, capture
+from attnviz import Model, Recording
 from attnviz.errors import InputError, NoAttentionError
+from attnviz.models import capture
 
 WEIGHTS, LOGITS = {"atol": 1e-5, "rtol": 0.0}, {"atol": 1e-4, "rtol": 0.0}
 SHOWN = [*tiny.CAPTURED, *tiny.EAGER_ONLY]

@@ -30,12 +30,12 @@ NAMES = {name_of(path) for path in PACKAGE}
 
 # In each, a module may load those before it and none after it.
 CHAINS = (
-    ["attention", "streaming", "capture", "recording", "models", "loading", "ui"],
-    ["tokens", "maps", "recording"],
-    ["tokens", "maps", "figures", "export", "ui"],
-    ["tokens", "maps", "aggregate", "measures", "ui"],
-    ["maps", "correspondence", "measures"],
-    ["attention", "capture", "trace", "anatomy", "computation", "ui"],
+    ["attention", "models.capture", "models.recording", "models.model", "models.loading", "ui"],
+    ["tokenization", "attention.attention_map", "models.recording"],
+    ["tokenization", "attention.attention_map", "figures", "export", "ui"],
+    ["tokenization", "attention.attention_map", "aggregate", "measures.head_measures", "ui"],
+    ["attention.attention_map", "measures.correspondence", "measures.head_measures"],
+    ["attention", "models.capture", "computation.module_calls", "computation.module_roles", "computation.layer", "ui"],
 )
 
 

@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 
 import attnviz
-from attnviz import states as engine
-from attnviz.computation import follow
-from attnviz.errors import InputError, NoAttentionError
-from attnviz.states import (
+from attnviz.computation.layer import follow
+from attnviz.embeddings import hidden_states as engine
+from attnviz.embeddings.hidden_states import (
     States,
     between_words,
     hidden_states,
@@ -26,7 +25,8 @@ from attnviz.states import (
     same_word,
     similarity,
 )
-from attnviz.tokens import Token
+from attnviz.errors import InputError, NoAttentionError
+from attnviz.tokenization.tokenizer import Token
 
 # Architectures whose last vectors have been through a normalisation behind the last layer.
 FINAL_NORM = {

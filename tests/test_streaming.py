@@ -10,9 +10,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from attnviz import attention, streaming
+from attnviz.attention import blockwise, dot_product
+from attnviz.attention.blockwise import Diagonals, Rule, Spans
 from attnviz.errors import InputError
-from attnviz.streaming import Diagonals, Rule, Spans
 
 HEADS, QUERIES, KEYS, HEAD_DIM, VALUE_DIM = 3, 13, 17, 5, 7
 ALL = slice(0, QUERIES)
@@ -33,7 +33,7 @@ class Largest(TorchDispatchMode):
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of two rows at most, so that every result is put together from several."""
-    monkeypatch.setattr(streaming, "BLOCK_ELEMENTS", 2 * HEADS * KEYS)
+    monkeypatch.setattr(blockwise, "BLOCK_ELEMENTS", 2 * HEADS * KEYS)
 
 
 def vectors(queries: int = QUERIES, keys: int = KEYS, heads: int = HEADS) -> tuple[torch.Tensor, ...]:
@@ -124,10 +124,10 @@ def test_a_bias_that_differs_along_one_diagonal_has_none(place: tuple[int, int, 
 
 @pytest.mark.parametrize(("queries", "keys", "heads"), [(13, 17, 3), (1, 10**9, 7), (10**6, 1, 1), (0, 5, 2)])
 def test_blocks_cover_every_row_once(queries: int, keys: int, heads: int) -> None:
-    slices = list(streaming.blocks(queries, keys, heads))
+    slices = list(blockwise.blocks(queries, keys, heads))
     assert [row for rows in slices for row in range(queries)[rows]] == list(range(queries))
     assert all(
-        (rows.stop - rows.start) * keys * heads <= streaming.BLOCK_ELEMENTS or rows.stop - rows.start == 1
+        (rows.stop - rows.start) * keys * heads <= blockwise.BLOCK_ELEMENTS or rows.stop - rows.start == 1
         for rows in slices
     )
 
@@ -136,8 +136,8 @@ def dense(rule: dict[str, Any], allowed: torch.Tensor | None, bias: torch.Tensor
     """(heads, queries, keys): everything at once, with masks and biases written out."""
     query, key, _ = vectors()
     given = {name: rule.get(name) for name in ("scale", "softcap")}
-    scores = attention.scores(query, key, **given, bias=bias, allowed=allowed)
-    return attention.weights(scores, sink=rule.get("sink"))
+    scores = dot_product.scores(query, key, **given, bias=bias, allowed=allowed)
+    return dot_product.weights(scores, sink=rule.get("sink"))
 
 
 SINK = torch.tensor([-1.0, 0.5, 2.0])
@@ -167,23 +167,23 @@ def test_blockwise_is_what_all_at_once_is(name: str) -> None:
     rule = Rule(**({"scale": HEAD_DIM**-0.5} | others), visible=visible, bias=bias)
     query, key, value = vectors()
     expected = dense({"scale": rule.scale} | others, allowed, written)
-    assert len(list(streaming.blocks(QUERIES, KEYS, HEADS))) == 7, "two rows at a time"
+    assert len(list(blockwise.blocks(QUERIES, KEYS, HEADS))) == 7, "two rows at a time"
 
     found = torch.cat(
-        [rule.weights(query[:, rows], key, rows) for rows in streaming.blocks(QUERIES, KEYS, HEADS)], dim=1
+        [rule.weights(query[:, rows], key, rows) for rows in blockwise.blocks(QUERIES, KEYS, HEADS)], dim=1
     )
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=0.0)
     for head in range(HEADS):  # and one head alone
         one = slice(head, head + 1)
-        alone = [rule.weights(query[one, rows], key[one], rows, one) for rows in streaming.blocks(QUERIES, KEYS)]
+        alone = [rule.weights(query[one, rows], key[one], rows, one) for rows in blockwise.blocks(QUERIES, KEYS)]
         torch.testing.assert_close(torch.cat(alone, dim=1)[0], expected[head], atol=1e-6, rtol=0.0)
-    torch.testing.assert_close(streaming.output(query, key, value, rule), expected @ value, atol=1e-5, rtol=0.0)
+    torch.testing.assert_close(blockwise.output(query, key, value, rule), expected @ value, atol=1e-5, rtol=0.0)
 
 
 def test_half_precision_is_computed_in_float32() -> None:
     query, key, value = (item.bfloat16() for item in vectors())
     rule = Rule(scale=1.0, sink=SINK.bfloat16(), bias=torch.ones(1, 1, KEYS, dtype=torch.bfloat16))
-    weights, result = rule.weights(query, key, ALL), streaming.output(query, key, value, rule)
+    weights, result = rule.weights(query, key, ALL), blockwise.output(query, key, value, rule)
     assert weights.dtype == result.dtype == torch.float32
     scores = query.float() @ key.float().transpose(1, 2) + 1
     expected = torch.cat([scores, SINK[:, None, None].expand(-1, QUERIES, 1)], dim=-1).softmax(dim=-1)[..., :-1]
@@ -213,7 +213,7 @@ def written_out(weights: torch.Tensor, size: int, reduce: Callable[[torch.Tensor
 @pytest.mark.parametrize("shape", [(13, 17), (29, 7), (1, 23), (19, 1)])
 def test_pictures_are_what_cells_of_the_whole_map_give(shape: tuple[int, int], size: int, reduce: str) -> None:
     weights = torch.rand(shape, generator=torch.Generator().manual_seed(2)).softmax(dim=-1)
-    picture = streaming.pooled(lambda rows: weights[rows], *shape, size, reduce)
+    picture = blockwise.pooled(lambda rows: weights[rows], *shape, size, reduce)
     assert picture.dtype == torch.float32 and picture.shape == (min(shape[0], size), min(shape[1], size))
     expected = written_out(weights, size, torch.mean if reduce == "mean" else torch.amax)
     torch.testing.assert_close(picture, expected, atol=1e-6, rtol=0.0)
@@ -221,7 +221,7 @@ def test_pictures_are_what_cells_of_the_whole_map_give(shape: tuple[int, int], s
 
 def test_no_cell_of_a_picture_is_empty_and_cells_are_of_even_size() -> None:
     for count in (1, 7, 13, 100, 513, 1023):
-        picture = streaming.pooled(
+        picture = blockwise.pooled(
             lambda rows, n=count: torch.ones(rows.stop - rows.start, n), count, count, 512, "mean"
         )
         torch.testing.assert_close(picture, torch.ones(min(count, 512), min(count, 512)))
@@ -229,9 +229,9 @@ def test_no_cell_of_a_picture_is_empty_and_cells_are_of_even_size() -> None:
 
 def test_wrong_settings_of_a_picture() -> None:
     with pytest.raises(InputError, match='`reduce` has to be "mean" or "max", not \'median\''):
-        streaming.pooled(lambda rows: torch.ones(2, 2), 2, 2, 2, "median")
+        blockwise.pooled(lambda rows: torch.ones(2, 2), 2, 2, 2, "median")
     with pytest.raises(InputError, match="`size` has to be 1 or more, not 0"):
-        streaming.pooled(lambda rows: torch.ones(2, 2), 2, 2, 0, "mean")
+        blockwise.pooled(lambda rows: torch.ones(2, 2), 2, 2, 0, "mean")
 
 
 @pytest.mark.parametrize("reduce", ["mean", "max"])
@@ -240,8 +240,8 @@ def test_a_picture_of_4099_tokens_never_makes_a_matrix_of_them(reduce: str) -> N
     query, key, _ = vectors(tokens, tokens, heads=1)
     rule = Rule(scale=0.5, visible=Spans.causal(tokens, torch.device("cpu")))
     with Largest() as largest:
-        picture = streaming.pooled(lambda rows: rule.weights(query[:, rows], key, rows)[0], tokens, tokens, 256, reduce)
-    assert tokens * 256 <= largest.elements <= streaming.BLOCK_ELEMENTS < tokens * tokens / 3
+        picture = blockwise.pooled(lambda rows: rule.weights(query[:, rows], key, rows)[0], tokens, tokens, 256, reduce)
+    assert tokens * 256 <= largest.elements <= blockwise.BLOCK_ELEMENTS < tokens * tokens / 3
     assert picture.shape == (256, 256)
     if reduce == "mean":
         cell = torch.bincount(torch.arange(tokens) * 256 // tokens).float()
@@ -253,7 +253,7 @@ def test_the_output_of_4099_tokens_never_makes_a_matrix_of_them() -> None:
     tokens = 4099
     query, key, value = vectors(tokens, tokens, heads=1)
     with Largest() as largest:
-        streaming.output(
+        blockwise.output(
             query, key, value, Rule(scale=0.5, softcap=3.0, visible=Spans.causal(tokens, torch.device("cpu")))
         )
-    assert largest.elements <= streaming.BLOCK_ELEMENTS
+    assert largest.elements <= blockwise.BLOCK_ELEMENTS

@@ -28,7 +28,7 @@ from tokenizers_for_tests import (
 )
 from transformers import PreTrainedTokenizerFast
 
-from attnviz.tokens import Token, encode, from_ids, labels, word_groups, words
+from attnviz.tokenization.tokenizer import Token, encode, from_ids, labels, word_groups, words
 
 FAMILY = "👨\u200d👩\u200d👧"
 

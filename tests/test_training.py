@@ -15,21 +15,22 @@ import torch
 from tokenizers import Tokenizer
 
 import attnviz
-from attnviz import learned
-from attnviz.learned import Learned
-from attnviz.maps import AttentionMap
-from attnviz.models import Model
-from attnviz.tokens import Token
-from attnviz.ui.learned import said
+from attnviz.attention.attention_map import AttentionMap
+from attnviz.measures import findings
+from attnviz.measures.findings import Learned
+from attnviz.models.model import Model
+from attnviz.tokenization.tokenizer import Token
+from attnviz.ui.screens.heads.findings import said
 from training import __main__ as command
-from training import alignment, checks, evaluate, model, progress, relations
-from training.card import _recipe as model_card_recipes
-from training.data import Packed, is_example
-from training.export import export, write_model
-from training.findings import heads_file, layer_shows
-from training.relations import Instances, Word, by_unit, read_conllu, units
-from training.train import Recipe, train
-from training.vocabulary import train_tokenizer
+from training.corpus.pairs import Packed, is_example
+from training.corpus.tokenizer import train_tokenizer
+from training.evaluation import dependency_relations, evaluate, probes, progress, word_alignment
+from training.evaluation.dependency_relations import Instances, Word, by_unit, read_conllu, units
+from training.evaluation.findings import heads_file, layer_shows
+from training.network import model
+from training.network.train import Recipe, train
+from training.publish.export import export, write_model
+from training.publish.model_card import _recipe as model_card_recipes
 
 BUNDLED = Path(attnviz.__file__).parent / "bundled"
 
@@ -95,15 +96,15 @@ def test_a_broken_treebank_says_where(broken: str, message: str) -> None:
 
 def test_long_sentences_are_left_out_and_the_rest_taken_evenly() -> None:
     word = Word(0, 1, -1, "root")
-    lengths = [1, 2, *range(3, 40), relations.MOST_WORDS, relations.MOST_WORDS + 1]
-    sentences = [relations.Sentence(str(length), (word,) * length) for length in lengths]
-    kept = relations.sample(sentences, most=4)
+    lengths = [1, 2, *range(3, 40), dependency_relations.MOST_WORDS, dependency_relations.MOST_WORDS + 1]
+    sentences = [dependency_relations.Sentence(str(length), (word,) * length) for length in lengths]
+    kept = dependency_relations.sample(sentences, most=4)
     assert [len(sentence.words) for sentence in kept] == [2, 15, 27, 40]
 
 
 def test_without_treebanks_it_is_said_where_they_come_from(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"de_gsd-ud-dev\.conllu.*training/README\.md"):
-        relations.treebanks(tmp_path)
+        dependency_relations.treebanks(tmp_path)
 
 
 # Units --------------------------------------------------------------------------------------------------------------
@@ -135,7 +136,7 @@ def test_attention_between_units_is_that_between_words(bundled: Model) -> None:
 
 def test_each_head_is_looked_at_in_both_directions(bundled: Model) -> None:
     sentences = list(read_conllu(TREES.splitlines()))
-    found = relations.collect(bundled, sentences)
+    found = dependency_relations.collect(bundled, sentences)
     expected = ["nsubj", "case", "det", "obl", "det", "nsubj"]
     assert found.relation.tolist() == [name for name in expected for _ in range(2)]
     assert found.direction.tolist() == ["to_head", "to_dependent"] * 6
@@ -174,10 +175,12 @@ def made(found: list[list[bool]], offsets: list[int], half: list[bool]) -> Insta
 
 
 def test_the_head_is_chosen_on_one_half_and_measured_on_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relations, "FEWEST", 4)
+    monkeypatch.setattr(dependency_relations, "FEWEST", 4)
     first = [[True, False]] * 3 + [[False, True]]
     second = [[False, True]] * 4 + [[True, True]]
-    scores = relations.scores("de", made(first + second, [2, 2, 3, 3] + [2, 3, 3, 3, 3], [False] * 4 + [True] * 5))
+    scores = dependency_relations.scores(
+        "de", made(first + second, [2, 2, 3, 3] + [2, 3, 3, 3, 3], [False] * 4 + [True] * 5)
+    )
     assert len(scores) == 1
     best, other = scores[0]
     assert (best.head, best.accuracy, best.instances) == (0, 0.2, 5)
@@ -187,9 +190,9 @@ def test_the_head_is_chosen_on_one_half_and_measured_on_the_other(monkeypatch: p
 
 
 def test_a_relation_with_few_instances_is_not_reported() -> None:
-    count = relations.FEWEST
+    count = dependency_relations.FEWEST
     half = [False] * count + [True] * (count - 1)
-    assert relations.scores("de", made([[True]] * len(half), [1] * len(half), half)) == []
+    assert dependency_relations.scores("de", made([[True]] * len(half), [1] * len(half), half)) == []
 
 
 def test_positional_heads_are_those_whose_maximum_stays_at_one_offset() -> None:
@@ -198,18 +201,20 @@ def test_positional_heads_are_those_whose_maximum_stays_at_one_offset() -> None:
     previous[0, 0, 5] = 1.0
     second = np.zeros((1, 6, 6))
     second[0, :, 1] = 1.0  # one place, whose offset changes from row to row
-    counts, possible = relations._offsets_of_greatest(np.concatenate([previous, second]), [False] * 5 + [True])
+    counts, possible = dependency_relations._offsets_of_greatest(
+        np.concatenate([previous, second]), [False] * 5 + [True]
+    )
     assert possible[9:12].tolist() == [4, 5, 5]  # before, itself, after: the special token is a key, not a query
     assert counts[0][9] == 4
     instances = replace(made([[True, True]], [1], [False]), positions=counts[None], possible=possible)
-    assert relations.positional([instances]) == [(0, 0, -1, 1.0)]
+    assert dependency_relations.positional([instances]) == [(0, 0, -1, 1.0)]
 
 
 # Alignments ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_aligned_pairs_can_be_read_and_are_none_of_the_examples() -> None:
-    pairs = list(alignment.read_alignments(alignment.PAIRS.read_text(encoding="utf-8").splitlines()))
+    pairs = list(word_alignment.read_alignments(word_alignment.PAIRS.read_text(encoding="utf-8").splitlines()))
     assert {language: sum(pair.language == language for pair in pairs) for language in ("de", "nl", "zh")} == {
         "de": 12,
         "nl": 12,
@@ -233,22 +238,24 @@ def test_the_aligned_pairs_can_be_read_and_are_none_of_the_examples() -> None:
 )
 def test_a_wrong_link_is_named(line: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        list(alignment.read_alignments([line]))
+        list(word_alignment.read_alignments([line]))
 
 
 def test_a_words_row_is_its_own_or_the_one_before() -> None:
     queries = [token("<s>", 0, special=True), token("a", 0), token(" b", 1)]
     keys = [token("x", 0), token(" y", 1), token("</s>", 0, special=True)]
     weights = np.array([[[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.2, 0.3, 0.5]]])
-    views, of_target, of_source = alignment.between_words(weights, queries, keys, [(0, 1), (2, 3)], [(0, 1), (2, 3)])
+    views, of_target, of_source = word_alignment.between_words(
+        weights, queries, keys, [(0, 1), (2, 3)], [(0, 1), (2, 3)]
+    )
     assert (of_target, of_source) == ([0, 1], [0, 1])
     np.testing.assert_allclose(views["own"][0], [[0.1, 0.6], [0.2, 0.3]])
     np.testing.assert_allclose(views["before"][0], [[0.7, 0.2], [0.1, 0.6]])
 
 
 def test_the_alignment_of_a_head_is_what_its_map_shows(bundled: Model) -> None:
-    pair = next(alignment.read_alignments(["de\tWir trinken Tee|.\tWe drink tea|.\tWir=We trinken=drink Tee=tea"]))
-    found = alignment.collect(bundled, [pair, pair])
+    pair = next(word_alignment.read_alignments(["de\tWir trinken Tee|.\tWe drink tea|.\tWir=We trinken=drink Tee=tea"]))
+    found = word_alignment.collect(bundled, [pair, pair])
     recording = bundled.record(pair.source, pair.target)
     weights = recording.weights("cross", layer=3).numpy()
     rows = [token.text.strip() for token in recording.query_tokens("cross")]
@@ -264,8 +271,8 @@ def test_the_alignment_of_a_head_is_what_its_map_shows(bundled: Model) -> None:
 
 
 def test_what_the_checks_name_is_in_the_maps(bundled: Model) -> None:
-    recording = bundled.record(checks.NOUNS[0], checks.NOUNS[1])
-    named = checks.noun_heads(bundled)
+    recording = bundled.record(probes.NOUNS[0], probes.NOUNS[1])
+    named = probes.noun_heads(bundled)
     for layer in range(recording.size("cross")[0]):
         for map in recording.maps("cross", layer=layer):
             rows = [token.text.strip() for token in map.query_tokens]
@@ -273,13 +280,13 @@ def test_what_the_checks_name_is_in_the_maps(bundled: Model) -> None:
             cat, mat = map.weights[rows.index("cat") - 1], map.weights[rows.index("mat") - 1]
             right = keys[cat.argmax()] == "kat" and keys[mat.argmax()] == "mat"
             assert (map.name in named["before"]) == right
-    assert checks.noun_heads(bundled, "The dog sleeps.") == {"own": [], "before": []}
+    assert probes.noun_heads(bundled, "The dog sleeps.") == {"own": [], "before": []}
 
 
 def test_a_verb_is_tied_to_two_words_that_have_a_share_of_its_row(
     bundled: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recording = bundled.record(checks.VERB[0])
+    recording = bundled.record(probes.VERB[0])
     shares = {}
     for layer in range(recording.size("encoder")[0]):
         for map in recording.maps("encoder", layer=layer):
@@ -289,18 +296,18 @@ def test_a_verb_is_tied_to_two_words_that_have_a_share_of_its_row(
             best = sorted(by_word, key=by_word.__getitem__)[-2:]
             if set(best) == {"Hund", "Ball"}:
                 shares[map.name] = min(by_word[word] for word in best)
-    assert checks.verb_heads(bundled) == [name for name, share in shares.items() if share >= checks.LEAST_SHARE]
-    monkeypatch.setattr(checks, "LEAST_SHARE", max(shares.values(), default=0.0) + 1e-6)
-    assert checks.verb_heads(bundled) == []
-    monkeypatch.setattr(checks, "LEAST_SHARE", 0.0)
-    assert checks.verb_heads(bundled) == list(shares)
+    assert probes.verb_heads(bundled) == [name for name, share in shares.items() if share >= probes.LEAST_SHARE]
+    monkeypatch.setattr(probes, "LEAST_SHARE", max(shares.values(), default=0.0) + 1e-6)
+    assert probes.verb_heads(bundled) == []
+    monkeypatch.setattr(probes, "LEAST_SHARE", 0.0)
+    assert probes.verb_heads(bundled) == list(shares)
 
 
 def test_no_input_makes_the_bundled_model_run_on(bundled: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        checks, "HOSTILE", {name: checks.HOSTILE[name] for name in ("one word 200 times", "bytes of no word")}
+        probes, "HOSTILE", {name: probes.HOSTILE[name] for name in ("one word 200 times", "bytes of no word")}
     )
-    for entry in checks.hostile(bundled):
+    for entry in probes.hostile(bundled):
         assert entry["ended"], entry
         assert entry["written"] < attnviz.models.MAX_NEW_TOKENS
 
@@ -317,8 +324,10 @@ def test_translations_come_back_in_the_order_of_the_sentences(bundled: Model) ->
 # heads.json and the card --------------------------------------------------------------------------------------------
 
 
-def score(gain: float, chosen_gain: float, head: int = 0, layer: int = 0, relation: str = "obj") -> relations.Score:
-    return relations.Score("de", relation, "to_dependent", layer, head, 0.4 + gain, 2, 0.4, 60, chosen_gain)
+def score(
+    gain: float, chosen_gain: float, head: int = 0, layer: int = 0, relation: str = "obj"
+) -> dependency_relations.Score:
+    return dependency_relations.Score("de", relation, "to_dependent", layer, head, 0.4 + gain, 2, 0.4, 60, chosen_gain)
 
 
 def test_a_head_is_said_to_do_only_what_holds_on_both_halves() -> None:
@@ -327,12 +336,12 @@ def test_a_head_is_said_to_do_only_what_holds_on_both_halves() -> None:
         12: [[score(0.3, 0.4, 0), score(0.05, 0.3, 1)], [score(0.11, 0.11, 1, relation="amod")]],
     }
     aligned = [
-        alignment.AlignmentScore(0, 1, "before", 0.8, 0.5, 90, 0.2),
-        alignment.AlignmentScore(0, 0, "own", 0.55, 0.5, 90, 0.2),
-        alignment.AlignmentScore(0, None, "before", 0.9, 0.5, 90, 0.3),
+        word_alignment.AlignmentScore(0, 1, "before", 0.8, 0.5, 90, 0.2),
+        word_alignment.AlignmentScore(0, 0, "own", 0.55, 0.5, 90, 0.2),
+        word_alignment.AlignmentScore(0, None, "before", 0.9, 0.5, 90, 0.3),
     ]
     content = heads_file("abc", 1, 2, groups, [(0, 1, -1, 0.93)], aligned)
-    assert [learned._item(entry) for entry in content["heads"]] == [
+    assert [findings._item(entry) for entry in content["heads"]] == [
         Learned("encoder", 0, 0, "relation", 0.6, 0.4, 60, "obj", "to_dependent", "de", offset=2),
         Learned("encoder", 0, 1, "relation", 0.51, 0.4, 60, "amod", "to_dependent", "de", 12, offset=2),
         Learned("encoder", 0, 1, "position", 0.93, offset=-1),
@@ -341,7 +350,7 @@ def test_a_head_is_said_to_do_only_what_holds_on_both_halves() -> None:
 
 
 def test_a_head_is_told_apart_by_what_no_other_head_does_better() -> None:
-    def of(language: str, relation: str, gains: dict[int, float]) -> list[relations.Score]:
+    def of(language: str, relation: str, gains: dict[int, float]) -> list[dependency_relations.Score]:
         return [replace(score(gain, gain, head, 0, relation), language=language) for head, gain in gains.items()]
 
     groups = [
@@ -396,8 +405,8 @@ def test_from_weights_to_card_by_command(
     small_work: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corpus, work = small_work
-    monkeypatch.setattr(relations, "FEWEST", 10)
-    monkeypatch.setattr(checks, "HOSTILE", {"one word 9 times": "Hund " * 9})
+    monkeypatch.setattr(dependency_relations, "FEWEST", 10)
+    monkeypatch.setattr(probes, "HOSTILE", {"one word 9 times": "Hund " * 9})
     bundle = tmp_path / "bundle"
     with pytest.raises(ValueError, match=r"figures\.json is missing; run `python -m training evaluate`"):
         export(work, bundle)
@@ -417,8 +426,8 @@ def test_from_weights_to_card_by_command(
     card = (bundle / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "| de → en | 2 |" in card
     assert "sentences of at most 40 words" in card
-    assert learned.findings(str(bundle)).opening_layer in (0, 1)
-    assert json.loads((bundle / "heads.json").read_text())["weights"] == learned.fingerprint(
+    assert findings.findings(str(bundle)).opening_layer in (0, 1)
+    assert json.loads((bundle / "heads.json").read_text())["weights"] == findings.fingerprint(
         bundle / "model.safetensors"
     )
     attnviz.load(bundle, device="cpu").record("Hallo.")
@@ -427,21 +436,21 @@ def test_from_weights_to_card_by_command(
     torch.save({name: value * 1.5 for name, value in state.items()}, work / "run" / "averaged.pt")
     with pytest.raises(ValueError, match=r"figures\.json was measured on other weights"):
         export(work, bundle)
-    assert learned.fingerprint(bundle / "model.safetensors") == figures["weights"]
+    assert findings.fingerprint(bundle / "model.safetensors") == figures["weights"]
 
 
 def test_a_tie_of_many_sentences_is_the_share_of_those_that_have_it(
     bundled: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sentences = [checks.VERB[0], "Die Lehrerin kauft den Kuchen."]
-    of_each = [checks.ties(bundled, [sentence]) for sentence in sentences]
+    sentences = [probes.VERB[0], "Die Lehrerin kauft den Kuchen."]
+    of_each = [probes.ties(bundled, [sentence]) for sentence in sentences]
     assert all(set(shares.flat) <= {0.0, 1.0} for shares in of_each)
-    shares = checks.ties(bundled, sentences)
+    shares = probes.ties(bundled, sentences)
     np.testing.assert_allclose(shares, np.mean(of_each, axis=0))
     assert shares.max() > 0
 
-    monkeypatch.setattr(checks, "alike", lambda: sentences)
-    named = dict(checks.best_ties(bundled, most=shares.size))
+    monkeypatch.setattr(probes, "alike", lambda: sentences)
+    named = dict(probes.best_ties(bundled, most=shares.size))
     assert list(named.values()) == sorted(shares.flat, reverse=True)
     assert named == {f"L{layer} H{head}": share for (layer, head), share in np.ndenumerate(shares)}
 
@@ -467,7 +476,7 @@ def test_the_first_stages_make_a_vocabulary_and_integers(
     assert f", en {of_hello:.1f}\n" in said
     words = [
         word
-        for sentence in relations.read_conllu((TREES + "\n").splitlines(), "x")
+        for sentence in dependency_relations.read_conllu((TREES + "\n").splitlines(), "x")
         for word in re.findall(r"\w+", sentence.text)
     ]
     pieces = [len(tokenizer.encode(word, add_special_tokens=False).ids) for word in words]
@@ -488,7 +497,7 @@ def test_progress_shows_what_a_checkpoint_is_worth(
     corpus, work = small_work
     for path in (corpus / "tatoeba").glob("*.test.tsv"):
         path.with_name(path.name.replace("test", "dev")).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
-    monkeypatch.setattr(relations, "FEWEST", 10)
+    monkeypatch.setattr(dependency_relations, "FEWEST", 10)
     with pytest.raises(FileNotFoundError):
         progress.progress(corpus, work)
     network = torch.load(work / "run" / "averaged.pt", weights_only=True)
@@ -592,27 +601,27 @@ def test_the_guide_gives_the_commands_of_the_runs_that_made_the_bundled_weights(
 
 def test_the_bundled_heads_file_belongs_to_the_bundled_weights() -> None:
     content = json.loads((BUNDLED / "heads.json").read_text(encoding="utf-8"))
-    assert content["weights"] == learned.fingerprint(BUNDLED / "model.safetensors")
+    assert content["weights"] == findings.fingerprint(BUNDLED / "model.safetensors")
     assert (BUNDLED / "heads.json").stat().st_size < 60_000
 
 
 def test_what_is_said_of_bundled_heads_is_of_heads_that_are_there(bundled: Model) -> None:
-    found = learned.findings("bundled")
+    found = findings.findings("bundled")
     recording = bundled.record("Der Hund sah den Ball.")
     assert found.heads
     for item in found.heads:
         layers, heads, _, _ = recording.size(item.kind)
         assert 0 <= item.layer < layers and 0 <= item.head < heads
         assert 0 <= item.accuracy <= 1
-        assert item in learned.learned("bundled", item.kind, item.layer, item.head)
+        assert item in findings.learned("bundled", item.kind, item.layer, item.head)
         assert "dependent" not in said(item)  # it has an everyday name
-    assert 0 <= learned.opening_layer("bundled") < recording.size("encoder")[0]
+    assert 0 <= findings.opening_layer("bundled") < recording.size("encoder")[0]
 
 
 @pytest.mark.parametrize("name", ["google-t5/t5-small", "no/such/folder", "\0", "~nobody/x"])
 def test_of_other_models_nothing_is_known(name: str) -> None:
-    assert learned.learned(name, "encoder", 0, 0) == ()
-    assert learned.opening_layer(name) == 0
+    assert findings.learned(name, "encoder", 0, 0) == ()
+    assert findings.opening_layer(name) == 0
 
 
 @pytest.mark.parametrize("change", ["weights", "not json", "schema", "another file", "a field too few"])
@@ -620,9 +629,9 @@ def test_a_heads_file_that_does_not_fit_is_not_read(tmp_path: Path, change: str)
     weights = tmp_path / "model.safetensors"
     weights.write_bytes(b"weights")
     entry = {"kind": "encoder", "layer": 1, "head": 2, "finding": "position", "accuracy": 0.95, "offset": -1}
-    content = {"schema": 1, "weights": learned.fingerprint(weights), "opening_layer": 1, "heads": [entry]}
+    content = {"schema": 1, "weights": findings.fingerprint(weights), "opening_layer": 1, "heads": [entry]}
     (tmp_path / "heads.json").write_text(json.dumps(content))
-    assert learned.learned(str(tmp_path), "encoder", 1, 2) == (Learned(**entry),)
+    assert findings.learned(str(tmp_path), "encoder", 1, 2) == (Learned(**entry),)
     if change == "weights":
         weights.write_bytes(b"other weights")
     elif change == "not json":
@@ -634,7 +643,7 @@ def test_a_heads_file_that_does_not_fit_is_not_read(tmp_path: Path, change: str)
     else:
         del entry["finding"]
         (tmp_path / "heads.json").write_text(json.dumps(content))
-    assert learned.findings(str(tmp_path)) == learned.Findings()
+    assert findings.findings(str(tmp_path)) == findings.Findings()
 
 
 def test_findings_are_said_in_a_line() -> None:
@@ -657,4 +666,4 @@ def test_findings_are_said_in_a_line() -> None:
 def test_maps_of_layer_means_keep_their_rows() -> None:
     pieces = (token("a", 0), token(" b", 1))
     map = AttentionMap.of([[0.25, 0.75], [1.0, 0.0]], pieces, pieces)
-    assert checks._greatest(map, "missing") is None
+    assert probes._greatest(map, "missing") is None

@@ -11,11 +11,11 @@ import torch
 from tokenizers import Tokenizer
 
 import attnviz
-from training import model
-from training.crossentropy import projected_cross_entropy
-from training.data import Packed, Pair, batches, pack, padded, texts
-from training.train import Recipe, train
-from training.vocabulary import punctuation
+from training.corpus.pairs import Packed, Pair, batches, pack, padded, texts
+from training.corpus.tokenizer import punctuation
+from training.network import model
+from training.network.cross_entropy import projected_cross_entropy
+from training.network.train import Recipe, train
 
 TOKENIZER = Path(attnviz.__file__).parent / "bundled" / "tokenizer.json"
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from attnviz import export
+from attnviz.attention.attention_map import AttentionMap
 from attnviz.export import Picture
-from attnviz.maps import AttentionMap
-from attnviz.tokens import Token
-from attnviz.ui import take
-from attnviz.ui.state import model_and_revision
-from attnviz.ui.view import SWITCH_KEYS, Switches, _listed
+from attnviz.tokenization.tokenizer import Token
+from attnviz.ui.components import export_menu
+from attnviz.ui.controls.display_options import SWITCH_KEYS, Switches, _listed
+from attnviz.ui.controls.inputs import model_and_revision
 
 # [CLS] the Fleder|maus saw the [SEP]
 TOKENS = (
@@ -130,14 +130,14 @@ def test_exports_hear_of_every_switch() -> None:
 def test_a_file_holds_what_is_shown(map: AttentionMap, suffix: str) -> None:
     switches = Switches(hide_special=True, rows=("saw", "the₂"), renormalise=True)
     shown = switches.of(map)
-    back = export.read(take.made(Picture((shown,), settings=switches.settings()), suffix))
+    back = export.read(export_menu.made(Picture((shown,), settings=switches.settings()), suffix))
     np.testing.assert_allclose(back.panels[0].weights, shown.weights, atol=1e-6)
     assert back.panels[0].query_labels == shown.query_labels
     assert back.settings == switches.settings()
 
 
 def test_png_is_sent_as_what_the_browser_draws(map: AttentionMap) -> None:
-    assert take.MEDIA["png"] == "image/svg+xml" and take.made(Picture((map,)), "png").startswith(b"<")
+    assert export_menu.MEDIA["png"] == "image/svg+xml" and export_menu.made(Picture((map,)), "png").startswith(b"<")
 
 
 @pytest.mark.parametrize(
@@ -147,11 +147,11 @@ def test_png_is_sent_as_what_the_browser_draws(map: AttentionMap) -> None:
         ("L0–3 max/cross: <Füße>", "L0-3-max-cross-Füße"),
         ("../../etc/passwd", "etc-passwd"),
         ("???", "attnviz"),
-        ("x" * 300, "x" * take.LONGEST_NAME),
+        ("x" * 300, "x" * export_menu.LONGEST_NAME),
     ],
 )
 def test_file_names_suit_every_system(text: str, name: str) -> None:
-    assert take.file_name(text) == name
+    assert export_menu.file_name(text) == name
 
 
 # Models in links -----------------------------------------------------------------------------------------------------

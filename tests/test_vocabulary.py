@@ -12,9 +12,9 @@ import tokenizers_for_tests
 import torch
 
 import attnviz
-from attnviz import vocabulary as module
+from attnviz.embeddings import embedding_table as module
+from attnviz.embeddings.embedding_table import Vocabulary, components, cosines, plane
 from attnviz.errors import EmptyError, InputError, NoTokenizerError
-from attnviz.vocabulary import Vocabulary, components, cosines, plane
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ def main() -> None:
 
 def read(arguments: Sequence[str] | None = None):
     """The options and the `training.train.Recipe` of a command line, `sys.argv` without one."""
-    from training.train import Recipe
+    from training.network.train import Recipe
 
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument(
@@ -57,9 +57,9 @@ def read(arguments: Sequence[str] | None = None):
 
 
 def run_tokenizer(options: argparse.Namespace, recipe) -> None:
-    from training import relations
-    from training.data import SOURCES, is_example, read_pairs
-    from training.vocabulary import pieces_of_words, tokens_a_sentence, train_tokenizer
+    from training.corpus.pairs import SOURCES, is_example, read_pairs
+    from training.corpus.tokenizer import pieces_of_words, tokens_a_sentence, train_tokenizer
+    from training.evaluation import dependency_relations
 
     sentences = []
     for language in SOURCES:
@@ -76,10 +76,10 @@ def run_tokenizer(options: argparse.Namespace, recipe) -> None:
     print(
         f"{tokenizer.get_vocab_size():,} entries; tokens a sentence of the dev splits: {', '.join(counts)}", flush=True
     )
-    path = relations.treebanks(options.corpus).get("de")
+    path = dependency_relations.treebanks(options.corpus).get("de")
     if path:
         with path.open(encoding="utf-8") as lines:
-            unseen = [sentence.text for sentence in relations.read_conllu(lines, path.name)]
+            unseen = [sentence.text for sentence in dependency_relations.read_conllu(lines, path.name)]
         whole, pieces = pieces_of_words(tokenizer, unseen)
         print(f"words of {path.stem}: {whole:.0%} are one token, {pieces:.2f} tokens a word", flush=True)
 
@@ -87,7 +87,7 @@ def run_tokenizer(options: argparse.Namespace, recipe) -> None:
 def run_pack(options: argparse.Namespace, recipe) -> None:
     from tokenizers import Tokenizer
 
-    from training.data import joined, pack, training_pairs, weighted
+    from training.corpus.pairs import joined, pack, training_pairs, weighted
 
     tokenizer = Tokenizer.from_file(str(options.work / "tokenizer.json"))
     pairs = list(training_pairs(options.corpus))
@@ -99,9 +99,9 @@ def run_pack(options: argparse.Namespace, recipe) -> None:
 def run_train(options: argparse.Namespace, recipe) -> None:
     from tokenizers import Tokenizer
 
-    from training.data import Packed
-    from training.train import train
-    from training.vocabulary import punctuation
+    from training.corpus.pairs import Packed
+    from training.corpus.tokenizer import punctuation
+    from training.network.train import train
 
     packed = Packed.open(options.work / "packed.npz")
     tokenizer = Tokenizer.from_file(str(options.work / "tokenizer.json"))
@@ -118,19 +118,19 @@ def run_train(options: argparse.Namespace, recipe) -> None:
 
 
 def run_evaluate(options: argparse.Namespace, recipe) -> None:
-    from training.evaluate import evaluate
+    from training.evaluation.evaluate import evaluate
 
     evaluate(options.corpus, options.work, options.device)
 
 
 def run_export(options: argparse.Namespace, recipe) -> None:
-    from training.export import export
+    from training.publish.export import export
 
     export(options.work, options.bundle)
 
 
 def run_progress(options: argparse.Namespace, recipe) -> None:
-    from training.progress import progress
+    from training.evaluation.progress import progress
 
     progress(options.corpus, options.work)
 

@@ -7,13 +7,13 @@ Each export but PNG has the numbers in it as they are, with tokens, model, kind,
 needs a browser or the internet, and neither Streamlit nor torch is imported.
 """
 
-from attnviz.export.arrays import to_npz
+from attnviz.export.csv_table import to_csv
 from attnviz.export.files import SUFFIXES, read, save
-from attnviz.export.page import to_html
+from attnviz.export.html import to_html
+from attnviz.export.npz import to_npz
 from attnviz.export.picture import Picture, Style
 from attnviz.export.png import to_png
-from attnviz.export.svg import to_svg
-from attnviz.export.table import to_csv
+from attnviz.export.svg.drawing import to_svg
 
 __all__ = [
     "SUFFIXES",

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from attnviz.errors import InputError
-from attnviz.export.arrays import from_npz, to_npz
-from attnviz.export.data import Damaged, from_json
-from attnviz.export.page import to_html
+from attnviz.export.csv_table import from_csv, to_csv
+from attnviz.export.html import to_html
+from attnviz.export.metadata import Damaged, from_json
+from attnviz.export.npz import from_npz, to_npz
 from attnviz.export.picture import Picture
 from attnviz.export.png import to_png
-from attnviz.export.svg import to_svg
-from attnviz.export.table import from_csv, to_csv
+from attnviz.export.svg.drawing import to_svg
 
 _WRITERS: dict[str, Callable[[Picture], str | bytes]] = {
     ".svg": to_svg,

@@ -7,16 +7,16 @@ import logging
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from attnviz.export.layout import arrange
+from attnviz.attention.attention_map import AttentionMap
+from attnviz.attention.pooled_maps import is_pooled
 from attnviz.export.picture import Picture
-from attnviz.export.svg import CAPTION_WIDTH, drawing
-from attnviz.export.text import escaped
-from attnviz.maps import AttentionMap
-from attnviz.pooled_maps import is_pooled
-from attnviz.tokens import Token, labels
+from attnviz.export.svg.drawing import CAPTION_WIDTH, drawing
+from attnviz.export.svg.layout import arrange
+from attnviz.export.svg.text import escaped
+from attnviz.tokenization.tokenizer import Token, labels
 
 if TYPE_CHECKING:
-    from attnviz.recording import Recording
+    from attnviz.models.recording import Recording
 
 MOST_HEADS = 12  # of a recording's layer
 MOST_TOKENS = 200  # that are listed

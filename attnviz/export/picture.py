@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from attnviz import tokens as tokenization
+from attnviz.attention.attention_map import AttentionMap
 from attnviz.errors import InputError
 from attnviz.figures.compare import describe_difference, range_of
 from attnviz.figures.describe import describe_with
 from attnviz.figures.heads import Scale, top_of_scale
 from attnviz.figures.style import Theme
-from attnviz.maps import AttentionMap
-from attnviz.tokens import Token
+from attnviz.tokenization import tokenizer as tokenization
+from attnviz.tokenization.tokenizer import Token
 
 if TYPE_CHECKING:
-    from attnviz.measures import Difference
+    from attnviz.measures.head_measures import Difference
 
 Style = Literal["heatmap", "lines"]
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 from attnviz.errors import FontError, InputError
 from attnviz.export.picture import Picture
-from attnviz.export.svg import to_svg
-from attnviz.export.text import escaped, fonts
+from attnviz.export.svg.drawing import to_svg
+from attnviz.export.svg.text import escaped, fonts
 
 MOST_PIXELS = 100_000_000  # of a PNG: 400 MB while it is made
 _CELL = 48  # pixels in which a character is drawn to see whether there is a font for it

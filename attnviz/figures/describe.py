@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from attnviz.maps import AttentionMap
+    from attnviz.attention.attention_map import AttentionMap
 
 
 def describe(map: AttentionMap, most: int = 3) -> str:

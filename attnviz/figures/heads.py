@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 from attnviz.figures import style
 
 if TYPE_CHECKING:
-    from attnviz.maps import AttentionMap
+    from attnviz.attention.attention_map import AttentionMap
 
 Scale = Literal["shared", "head"]
 

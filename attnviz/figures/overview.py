@@ -12,7 +12,7 @@ from attnviz.figures import style
 from attnviz.figures.heads import MOST_HOVER, Scale, top_of_scale
 
 if TYPE_CHECKING:
-    from attnviz.maps import AttentionMap
+    from attnviz.attention.attention_map import AttentionMap
 
 MOST_TILE, LEAST_TILE = 150, 36  # pixels across a head
 WIDTH = 1200  # pixels that the heads of a layer share

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attnviz.ui import errors
-from attnviz.ui.messages import _
+from attnviz.ui.shell import errors
+from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-    from attnviz.recording import Recording
-    from attnviz.ui.models import Loaded
+    from attnviz.models.recording import Recording
+    from attnviz.ui.shell.models import Loaded
 
 
 def record(place: DeltaGenerator, loaded: Loaded, sentence: str, target: str | None, kind: str) -> Recording | None:

@@ -1,0 +1,1 @@
+"""The mechanism itself as functions of tensors, and the map of one head: no model is needed here."""

@@ -1,0 +1,323 @@
+"""The table of static embeddings that a model begins with: its rows as words, how alike they are, and what lies near.
+
+    text ─ tokens ─ rows of the table ─ words ─┬─ cosines, plane
+                                               ├─ components (three axes of most variance)
+                                               └─ neighbours in the vocabulary
+
+Static means before the first layer: a word has the same vector in every sentence. A word of several tokens is taken as
+the mean of their rows. The rows are the model's own; what a model multiplies them with before it adds positions (√width
+in the original transformer) changes no angle. What this module does not do: it runs no model.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from attnviz.errors import EmptyError, InputError
+from attnviz.tokenization import tokenizer
+from attnviz.tokenization.tokenizer import Token
+
+if TYPE_CHECKING:
+    from attnviz.models.model import Model
+
+BLOCK = 16_384  # rows of a table in half precision that become float32 at a time
+NEAREST = 10
+_SEARCHED = 64  # rows looked at first; special tokens and half characters among them are passed over
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Word:
+    """A word and its static vector.
+
+    Attributes:
+        label: readable, and no two words have the same.
+        pieces: its tokens; for each a row of the table.
+        vector: float32 (width,): the mean of the rows.
+        added: whether it was given beside the text.
+    """
+
+    label: str
+    pieces: tuple[Token, ...]
+    vector: np.ndarray
+    added: bool = False
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The rows of the table."""
+        return tuple(piece.id for piece in self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An entry of the vocabulary that is like a word.
+
+    Attributes:
+        id: its row.
+        label: the text that it stands for, readable; no two in a list are the same.
+        cosine: in [-1, 1].
+    """
+
+    id: int
+    label: str
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Components:
+    """Points along the axes on which they differ most.
+
+    Attributes:
+        points: float32 (points, axes), around their mean.
+        shares: float32 (axes,) in [0, 1]: of the variance, by axis.
+    """
+
+    points: np.ndarray
+    shares: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """Two vectors in the plane that they span, the first along its first axis.
+
+    Attributes:
+        product: a · b over all dimensions.
+        lengths: ‖a‖ and ‖b‖.
+        cosine: in [-1, 1]; 0 where a vector has no length.
+        degrees: the angle, in [0, 180].
+    """
+
+    product: float
+    lengths: tuple[float, float]
+    cosine: float
+    degrees: float
+
+    @property
+    def ends(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Where the two arrows end."""
+        one, other = self.lengths
+        sine = max(0.0, 1.0 - self.cosine**2) ** 0.5
+        return (one, 0.0), (other * self.cosine, other * sine)
+
+
+# By the module that holds a table, so that they go when the model goes.
+_measured: weakref.WeakKeyDictionary[nn.Module, tuple[int, Tensor]] = weakref.WeakKeyDictionary()
+
+
+class Vocabulary:
+    """The embedding table of a model; of an encoder–decoder, that of the part that is asked for.
+
+    >>> vocabulary = Vocabulary(attnviz.load("bundled"))
+    >>> vocabulary.size, vocabulary.width
+    (12000, 256)
+    """
+
+    def __init__(self, model: Model, *, of_decoder: bool = False) -> None:
+        """Finds the table.
+
+        Raises:
+            InputError: the model has no table of embeddings.
+        """
+        self._model, self._of_decoder = model, of_decoder
+        try:
+            self._module: nn.Module = model._stack(of_decoder).get_input_embeddings()
+            self._table: Tensor = self._module.weight.detach()
+        except (AttributeError, NotImplementedError) as error:
+            raise InputError(
+                f"{model.name} has no table of embeddings with a row for each token. Choose a model that reads tokens."
+            ) from error
+
+    @property
+    def size(self) -> int:
+        """How many rows the table has."""
+        return self._table.shape[0]
+
+    @property
+    def width(self) -> int:
+        """How many numbers a row has."""
+        return self._table.shape[1]
+
+    def words(self, text: str, more: Sequence[str] = ()) -> tuple[Word, ...]:
+        """The different words of a text and what is given beside it, each once, in order.
+
+        Args:
+            text: as the model would read it.
+            more: further words; each is cut into tokens as if it followed the text.
+
+        Raises:
+            NoTokenizerError, EmptyError, InputError: the text cannot be used, and why.
+
+        >>> [word.label for word in Vocabulary(attnviz.load("bundled")).words("Der Hund sah den Hund.", ["dog"])]
+        ['Der', 'Hund', 'sah', 'den', '.', 'dog']
+        """
+        text = text.strip()
+        joined, spans = text, []
+        for word in more:
+            spans.append((len(joined) + 1, len(joined) + 1 + len(word)))
+            joined = f"{joined} {word}"
+        encoding = self._model._target(joined) if self._of_decoder else self._model._encode(joined)
+        if encoding is None:
+            raise EmptyError("There is no target sentence yet. Type one: a few words are enough.")
+        placed = [token for token in encoding.tokens if token.start is not None and token.end is not None]
+        own = [token for token in placed if token.end <= len(text)]  # type: ignore[operator]
+        found = []
+        for group in tokenizer.word_groups(own):
+            inside = [own[place] for place in group]
+            found.append((tokenizer.words(inside)[0].text, inside, False))
+        for word, (start, end) in zip(more, spans, strict=True):
+            inside = [token for token in placed if token.start < end and token.end > start]  # type: ignore[operator]
+            found.append((word, inside, True))
+        unique: dict[tuple[int, ...], tuple[str, list[Token], bool]] = {}
+        for name, pieces, added in found:
+            if pieces and name.strip():
+                unique.setdefault(tuple(piece.id for piece in pieces), (name, pieces, added))
+        labels = _labels([name for name, _, _ in unique.values()])
+        vectors = self._rows([index for ids in unique for index in ids])
+        result, begin = [], 0
+        for label, (ids, (_, pieces, added)) in zip(labels, unique.items(), strict=True):
+            result.append(Word(label, tuple(pieces), vectors[begin : begin + len(ids)].mean(axis=0), added))
+            begin += len(ids)
+        return tuple(result)
+
+    def similarities(self, vector: np.ndarray) -> np.ndarray:
+        """The cosine of a vector with every row: float32 (vocabulary,), in [-1, 1].
+
+        One product with the table; a table in half precision is gone through block by block.
+        """
+        given = torch.from_numpy(np.asarray(vector, dtype=np.float32)).to(self._table.device)
+        products = torch.cat([block @ given for block in self._blocks()])
+        return (products / (self._lengths() * given.norm()).clamp_min(1e-30)).clamp(-1, 1).cpu().numpy()
+
+    def neighbours(
+        self, similarities: np.ndarray, count: int = NEAREST, *, without: Sequence[int] = ()
+    ) -> tuple[Neighbour, ...]:
+        """The entries of the vocabulary that are most alike, the nearest first.
+
+        Args:
+            similarities: what `similarities` returns.
+            count: how many at most.
+            without: ids that are left out, such as the word's own.
+
+        Returns:
+            Tokens that can be read: special ones, single bytes and rows that stand for no token are passed over.
+        """
+        left_out = set(without)
+        kept: list[tuple[Token, float]] = []
+        looked = 0
+        searched = min(len(similarities), count + len(left_out) + _SEARCHED)
+        while len(kept) < count and looked < len(similarities):
+            # The first `searched`, sorted; what was looked at before comes first again and is skipped.
+            nearest = np.argpartition(-similarities, searched - 1)[:searched]
+            nearest = nearest[np.argsort(-similarities[nearest], kind="stable")]
+            for index in nearest[looked:].tolist():
+                (token,) = tokenizer.from_ids(self._model.tokenizer, [index])
+                if index not in left_out and _readable(token, self._spelt(index)):
+                    kept.append((token, float(similarities[index])))
+                    if len(kept) == count:
+                        break
+            looked, searched = searched, min(len(similarities), searched * 4)
+        labels = _labels([token.text for token, _ in kept])
+        return tuple(Neighbour(token.id, label, cosine) for label, (token, cosine) in zip(labels, kept, strict=True))
+
+    def _spelt(self, index: int) -> str:
+        """An entry as the vocabulary spells it."""
+        return str(self._model.tokenizer.convert_ids_to_tokens([index])[0])
+
+    def _rows(self, ids: Sequence[int]) -> np.ndarray:
+        return self._table[torch.tensor(list(ids), dtype=torch.long, device=self._table.device)].float().cpu().numpy()
+
+    def _lengths(self) -> Tensor:
+        """The length of each row, (vocabulary,); measured once, and again where the table was trained further."""
+        version = self._table._version
+        measured = _measured.get(self._module)
+        if measured is None or measured[0] != version:
+            measured = version, torch.cat([block.norm(dim=1) for block in self._blocks()])
+            _measured[self._module] = measured
+        return measured[1]
+
+    def _blocks(self) -> Iterator[Tensor]:
+        """The table in float32: as it is, or part by part."""
+        return (block.float() for block in self._table.split(BLOCK))
+
+
+def _labels(texts: Sequence[str]) -> tuple[str, ...]:
+    """Texts that do not follow each other, readable, and no two alike."""
+    return tokenizer.labels([Token(-1, text, False, place, None, None) for place, text in enumerate(texts)])
+
+
+def _readable(token: Token, spelt: str) -> bool:
+    """Whether a token stands for text by itself, and not for a role, white space or a part of a character."""
+    single_byte = spelt.startswith("<0x") and spelt.endswith(">")
+    return not (token.special or single_byte or "\ufffd" in token.text or not token.text.strip())
+
+
+# Of vectors ---------------------------------------------------------------------------------------------------------
+
+
+def cosines(vectors: np.ndarray) -> np.ndarray:
+    """The cosine of each vector with each, over all dimensions.
+
+    Args:
+        vectors: (vectors, width).
+
+    Returns:
+        float32 (vectors, vectors) in [-1, 1]; 0 where a vector has no length.
+
+    >>> cosines(np.array([[1.0, 0.0], [3.0, 3.0]])).astype(float).round(4).tolist()
+    [[1.0, 0.7071], [0.7071, 1.0]]
+    """
+    vectors = np.asarray(vectors, dtype=np.float64)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    units = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    return np.clip(units @ units.T, -1.0, 1.0).astype(np.float32)
+
+
+def plane(one: np.ndarray, other: np.ndarray) -> Plane:
+    """Two vectors and their angle, over all dimensions: cos θ = a · b / (‖a‖ ‖b‖).
+
+    >>> plane(np.array([2.0, 0.0]), np.array([1.0, 1.0])).degrees
+    45.0
+    """
+    one, other = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
+    product = float(one @ other)
+    lengths = float(np.linalg.norm(one)), float(np.linalg.norm(other))
+    cosine = product / (lengths[0] * lengths[1]) if all(lengths) else 0.0
+    cosine = min(1.0, max(-1.0, cosine))
+    return Plane(product, lengths, cosine, round(math.degrees(math.acos(cosine)), 9))
+
+
+def components(vectors: np.ndarray, axes: int = 3) -> Components:
+    """Principal components, from the singular values of the centred vectors (Pearson 1901; Jolliffe 2002, 3.5).
+
+    Args:
+        vectors: (points, width).
+        axes: how many. Of two points there is one axis with anything on it; the others are zero.
+
+    Returns:
+        The points, and the share of the variance that each axis keeps. Of an axis' two directions, the one in which
+        the farthest point is positive, so that the same points give the same picture.
+
+    >>> components(np.array([[0.0, 1.0], [4.0, 1.0]]), axes=1).points.tolist()
+    [[2.0], [-2.0]]
+    """
+    centred = np.asarray(vectors, dtype=np.float64)
+    centred = centred - centred.mean(axis=0)
+    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
+    scores = left * sizes  # (points, rank)
+    found = scores[:, :axes]
+    points = np.zeros((len(centred), axes))
+    points[:, : found.shape[1]] = found
+    farthest = points[np.abs(points).argmax(axis=0), np.arange(axes)]
+    points *= np.where(farthest < 0, -1.0, 1.0)
+    variance = sizes**2
+    shares = np.zeros(axes)
+    if variance.sum() > 0:
+        shares[: found.shape[1]] = (variance / variance.sum())[:axes]
+    return Components(points.astype(np.float32), shares.astype(np.float32))

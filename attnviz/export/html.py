@@ -1,0 +1,110 @@
+"""The picture as one HTML file that needs nothing else: the SVG, its numbers on hover and by keyboard, and tables."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+from attnviz.export.metadata import as_json
+from attnviz.export.picture import Picture, describe_panel, heading, key_labels, name, query_labels
+from attnviz.export.svg.drawing import CAPTION_WIDTH, drawing
+from attnviz.export.svg.layout import Layout, arrange
+from attnviz.export.svg.text import escaped
+from attnviz.figures import style
+
+# The file may be opened anywhere and sent to anybody: it can neither load nor send a thing.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+
+_TEXTS = {"hidden": "hidden", "caption": "Rows are queries, columns are keys."}
+
+
+def to_html(picture: Picture) -> str:
+    """The picture as one HTML file that opens without internet.
+
+    It has the vector drawing of `to_svg`. Pointing at a weight, or going there with the arrow keys, says "sah → Hund
+    0.42"; with lines, a word's strongest weights and its lines alone. Below are the numbers as tables. `read` gives
+    the picture back.
+
+    Returns:
+        A complete document for a file in UTF-8. Equal pictures give equal documents.
+
+    Example:
+        >>> to_html(picture).startswith("<!doctype html>")
+        True
+    """
+    layout = arrange(picture, CAPTION_WIDTH)
+    title = name(picture)
+    details = "\n".join(
+        f"<details><summary>{escaped(f'{heading(picture, panel)}: numbers as a table')}</summary>"
+        f'<div class="table" tabindex="0" role="region" aria-label="{escaped(describe_panel(panel))}"></div></details>'
+        for panel in picture.panels
+    )
+    go = "arrow keys" if len(picture.panels) == 1 else "arrow keys, page up and page down"
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escaped(title)}</title>
+<style>
+{_css(picture.theme, round(0.8 * layout.width))}</style>
+</head>
+<body>
+<main>
+<div id="picture" tabindex="0" role="group" aria-label="{escaped(title)}" aria-describedby="help">
+{drawing(picture, layout)}
+</div>
+<p id="help">Point at the picture, or go through it with the {go}, to read its numbers.</p>
+<div id="tip" role="status" hidden></div>
+{details}
+</main>
+<script type="application/json" id="attnviz-data">{as_json(picture)}</script>
+<script type="application/json" id="attnviz-shapes">{_shapes(picture, layout)}</script>
+<script>
+{_source("html.js")}</script>
+</body>
+</html>
+"""
+
+
+def _shapes(picture: Picture, layout: Layout) -> str:
+    """What the page's program needs of the drawing: where the maps are, and their labels."""
+    panels = [
+        {
+            "x": shape.x,
+            "y": shape.y,
+            "width": shape.width,
+            "cellWidth": shape.cell_width,
+            "cellHeight": shape.cell_height,
+            "left": shape.left,
+            "right": shape.right,
+            "queries": query_labels(panel),
+            "keys": key_labels(panel),
+        }
+        for panel, shape in zip(picture.panels, layout.shapes, strict=True)
+    ]
+    text = json.dumps({"panels": panels, "texts": _TEXTS}, separators=(",", ":"))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _css(theme: style.Theme, narrowest: int) -> str:
+    palette = style.PALETTES[theme]
+    text = _source("html.css")
+    for word, value in (
+        ("THEME", theme),
+        ("BACKGROUND", palette.background),
+        ("TEXT", palette.text),
+        ("QUIET", palette.quiet),
+        ("ACCENT", palette.accent),
+        ("LINE", palette.line),
+        ("NARROWEST", str(narrowest)),
+    ):
+        text = text.replace(word, value)
+    return text
+
+
+@cache
+def _source(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")

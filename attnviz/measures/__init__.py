@@ -1,0 +1,26 @@
+"""What a head does, in numbers; how far two heads are apart, and where they differ.
+
+    a map, or all of a recording ─ measure, measure_all ─ Measures
+    two maps ─ aligned ─ divergence, difference ─ Difference
+    all heads of a recording ─ divergences ─ placed ─ a point for each head
+
+Works on numpy arrays; asks a recording for its maps and knows no torch.
+"""
+
+from attnviz.measures.correspondence import aligned
+from attnviz.measures.head_measures import (
+    Difference,
+    Measures,
+    difference,
+    divergence,
+    divergences,
+    measure,
+    measure_all,
+    placed,
+    resolution,
+)
+
+__all__ = [
+    "Difference", "Measures", "aligned", "difference", "divergence", "divergences", "measure", "measure_all", "placed",
+    "resolution",
+]  # fmt: skip

@@ -1,0 +1,130 @@
+"""Which tokens of two maps correspond: the same tokens, or the same words under two tokenizers, or why none do.
+
+Works on maps and their tokens; knows neither models nor torch.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from attnviz.attention.attention_map import AttentionMap
+from attnviz.errors import InputError
+from attnviz.tokenization.tokenizer import Token
+
+
+def aligned(a: AttentionMap, b: AttentionMap) -> tuple[AttentionMap, AttentionMap]:
+    """Two maps whose rows and columns correspond one to one.
+
+    Maps with the same tokens are returned as they are. Else both are taken by words, for two tokenizers may divide one
+    sentence differently; special tokens that only one of them has are left out, and their share of each row goes to
+    `hidden_mass`, so that rows stay comparable. Words correspond where they are the same in the same order but for
+    case and accents, which some models drop.
+
+    Raises:
+        InputError: the words do not correspond, or only one of the maps is renormalised; says why and what to do.
+
+    Example:
+        >>> whole = (Token(7, "Ball", False, 0, 0, 4), Token(2, "</s>", True, None, None, None))
+        >>> parts = (Token(7, " Ba", False, 0, 0, 2), Token(8, "ll", False, 0, 2, 4))
+        >>> one = AttentionMap.of([[0.75, 0.25], [1, 0]], whole, whole)
+        >>> [map.weights.tolist() for map in aligned(one, AttentionMap.of([[1, 0], [0.5, 0.5]], parts, parts))]
+        [[[0.75]], [[1.0]]]
+    """
+    if a.renormalised != b.renormalised:
+        raise InputError(
+            "The rows of one of the two maps were divided by what is left of them, those of the other were not. "
+            "Renormalise both or neither to compare them."
+        )
+    if _spelled(a) == _spelled(b):
+        return a, b
+    words = a.by_word(), b.by_word()
+    # Special tokens that both have, but in another order, are left out like the rest.
+    for kept in (_shared_specials(*words), frozenset[str]()):
+        one, other = (_without_specials(map, kept) for map in words)
+        if _folded(one) == _folded(other):
+            return one, other
+    raise InputError(_why_not(one, other))
+
+
+def _without_specials(map: AttentionMap, kept: frozenset[str]) -> AttentionMap:
+    return map.hide(lambda token: token.special and token.text not in kept)
+
+
+def _spelled(map: AttentionMap) -> list[list[tuple[str, bool]]]:
+    return [[(token.text, token.special) for token in axis] for axis in (map.query_tokens, map.key_tokens)]
+
+
+def _folded(map: AttentionMap) -> list[list[tuple[str, bool]]]:
+    return [[(_fold(token.text), token.special) for token in axis] for axis in (map.query_tokens, map.key_tokens)]
+
+
+def _fold(text: str) -> str:
+    """A word without case and accents, which uncased models drop."""
+    letters = unicodedata.normalize("NFKD", text.strip().casefold())
+    return "".join(letter for letter in letters if unicodedata.category(letter) != "Mn") or text
+
+
+def _shared_specials(a: AttentionMap, b: AttentionMap) -> frozenset[str]:
+    """Names of the special tokens that both maps have, and equally often on either axis."""
+    one, other = (
+        [Counter(token.text for token in axis if token.special) for axis in (map.query_tokens, map.key_tokens)]
+        for map in (a, b)
+    )
+    names = {name for counts in (*one, *other) for name in counts}
+    return frozenset(name for name in names if all(x[name] == y[name] for x, y in zip(one, other, strict=True)))
+
+
+def _why_not(a: AttentionMap, b: AttentionMap) -> str:
+    """Why the words of two maps, special tokens left out, do not correspond; and what to do."""
+    if (a.kind == "cross") != (b.kind == "cross"):
+        cross, other = (a, b) if a.kind == "cross" else (b, a)
+        return (
+            f"{cross.name} shows cross-attention, from the words of one text to those of another, {other.name} shows "
+            f"{other.kind} attention, within one text. Choose the same kind for both to see their difference."
+        )
+    first, second = a.query_tokens, b.query_tokens
+    if _folded(a)[1] != _folded(b)[1]:
+        first, second = a.key_tokens, b.key_tokens
+        what, remedy = "sentences", "Give both the same sentence"
+    elif a.kind == "cross":
+        what, remedy = "targets", "Give both the same target"
+    else:
+        what, remedy = "rows", "Choose the same query words for both"
+    if _letters(first) == _letters(second):
+        return (
+            f"The two tokenizers do not find the same words in {_excerpt(first)}: {_counted(first)} and "
+            f"{_counted(second)}, so nothing says which belong together. Compare two heads of one model instead."
+        )
+    if len(first) != len(second):
+        return (
+            f"The two show different {what}: {_excerpt(first)} has {_counted(first)}, {_excerpt(second)} has "
+            f"{_counted(second)}. {remedy} to see their difference."
+        )
+    pairs = zip(first, second, strict=True)
+    one, two = next((one, two) for one, two in pairs if _fold(one.text) != _fold(two.text))
+    return (
+        f"The two show different {what}: {_excerpt(first)} and {_excerpt(second)}, where “{one.text.strip()}” stands "
+        f"against “{two.text.strip()}”. {remedy} to see their difference."
+    )
+
+
+def _letters(words: Sequence[Token]) -> str:
+    """All that the words say, without space."""
+    return _fold("".join("".join(word.text.split()) for word in words))
+
+
+def _counted(words: Sequence[Token]) -> str:
+    return f"{len(words)} {'word' if len(words) == 1 else 'words'}"
+
+
+def _excerpt(words: Sequence[Token], most: int = 40) -> str:
+    """The beginning of what words say, in quotation marks."""
+    text, end = "", None
+    for word in words:
+        text += ("" if word.start is not None and word.start == end else " ") + word.text.strip()
+        end = word.end
+        if len(text) > most + 1:
+            return f"“{text[: most + 1].strip()}…”"
+    return f"“{text.strip()}”"

@@ -1,0 +1,363 @@
+"""`Recording`: what one forward pass left to look at, and the words for its axes.
+
+The axes, named so in all of attnviz:
+
+    layer     0 … layers - 1, counted from the input
+    head      0 … heads - 1 within a layer
+    query     the token that looks: rows
+    key       the token that is looked at: columns
+    head_dim  the coordinates of a head's query and key vectors
+    token     an entry of the vocabulary at a position of the sequence
+    word      what a reader calls a word: one token or several
+
+The three kinds of attention, as in Vaswani et al. 2017, section 3.2.3: "encoder" (every token sees every other),
+"decoder" (a token sees those before it), "cross" (the decoder's tokens look at the encoder's).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attnviz.attention import blockwise, dot_product
+from attnviz.attention.attention_map import AttentionMap
+from attnviz.attention.pooled_maps import MOST, groups, pool_rows, pool_tokens
+from attnviz.errors import InputError, MemoryShortError, NoAttentionError, out_of_memory
+from attnviz.models.capture import Layer
+from attnviz.tokenization.tokenizer import Token
+
+KINDS = ("encoder", "decoder", "cross")
+Stored = Layer | Tensor
+"""A layer as captured, or its (heads, queries, keys) weights where the model could only be asked for those."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The layers of the kinds that one stack of the model gives, with their tokens.
+
+    Attributes:
+        layers: per kind, a `Stored` for each layer.
+        tokens: of this stack: the queries of its kinds.
+        logits: (sequence, vocabulary) float32, or None.
+    """
+
+    layers: Mapping[str, Sequence[Stored]]
+    tokens: tuple[Token, ...]
+    logits: Tensor | None = None
+
+
+class Recording:
+    """The attention of one text in one model; made by `Model.record`.
+
+    Weights, scores and pictures are computed for the head that is asked for; queries, keys and values are kept, so
+    memory grows with the number of tokens. The decoder of an encoder–decoder runs when it is first asked for.
+    """
+
+    def __init__(
+        self, kinds: tuple[str, ...], first: Part, second: Callable[[], Part] | None = None, *, model: str = ""
+    ) -> None:
+        """For `Model.record`.
+
+        Args:
+            kinds: those present.
+            first: the encoder, or the only stack.
+            second: gives the decoder of an encoder–decoder, when it is needed.
+            model: the model's name.
+        """
+        self.kinds = kinds
+        self.model = model
+        self._first = first
+        self._make_second = second
+        self._second: Part | None = None
+        # An app's sessions share a recording; the decoder runs for the first of them that looks.
+        self._running = None if second is None else threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Recording({self.model!r}, kinds={self.kinds}, tokens={len(self._first.tokens)})"
+
+    def _repr_html_(self) -> str | None:
+        from attnviz.export import notebook
+
+        return notebook.show(self)
+
+    def _part(self, kind: str) -> Part:
+        if kind not in self.kinds:
+            raise InputError(
+                f"This recording has {' and '.join(self.kinds)} attention, not {kind!r}. Choose one of {self.kinds}."
+            )
+        if kind in self._first.layers:
+            return self._first
+        return self._decoder()
+
+    def _decoder(self) -> Part:
+        assert self._running is not None
+        with self._running:
+            if self._second is None:
+                assert self._make_second is not None
+                self._second = self._make_second()
+                self._make_second = None  # drops the model and the encoder's states, which it held
+            return self._second
+
+    def size(self, kind: str) -> tuple[int, int, int, int]:
+        """(layers, heads, queries, keys) of one kind.
+
+        >>> attnviz.load("bundled").record("Der Hund sah den Ball.").size("encoder")
+        (4, 8, 7, 7)
+        """
+        layers = self._part(kind).layers[kind]
+        heads = layers[0].shape[0] if isinstance(layers[0], Tensor) else layers[0].query.shape[0]
+        return len(layers), heads, len(self.query_tokens(kind)), len(self.key_tokens(kind))
+
+    def vector_size(self, kind: str) -> tuple[int, int] | None:
+        """(key heads, head_dim); key heads are fewer where queries share keys. None where only weights are known.
+
+        >>> attnviz.load("bundled").record("Der Hund sah den Ball.").vector_size("encoder")
+        (8, 32)
+        """
+        first = self._part(kind).layers[kind][0]
+        return None if isinstance(first, Tensor) else (first.key.shape[0], first.query.shape[-1])
+
+    def query_tokens(self, kind: str) -> tuple[Token, ...]:
+        """The tokens of the rows."""
+        return self._part(kind).tokens
+
+    def key_tokens(self, kind: str) -> tuple[Token, ...]:
+        """The tokens of the columns."""
+        part = self._part(kind)
+        return self._first.tokens if kind == "cross" else part.tokens
+
+    @property
+    def logits(self) -> Tensor | None:
+        """(target or sequence, vocabulary) float32, where the model has a language head; else None."""
+        return (self._decoder() if "cross" in self.kinds else self._first).logits
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of it is computed, and memory will not grow; the decoder runs when it is first asked for.
+
+        >>> attnviz.load("bundled").record("Der Hund sah den Ball.").is_complete
+        False
+        """
+        return self._running is None or self._second is not None
+
+    @property
+    def by_capture(self) -> bool:
+        """Whether queries, keys and values were kept; else the model could only be asked for its weights."""
+        return isinstance(next(iter(self._first.layers.values()))[0], Layer)
+
+    def _layer(self, kind: str, layer: int, head: int | None) -> Stored:
+        layers, heads, _, _ = self.size(kind)
+        if not 0 <= layer < layers:
+            raise InputError(f"The {kind} has layers 0 to {layers - 1}, not {layer}.")
+        if head is not None and not 0 <= head < heads:
+            raise InputError(f"A layer of the {kind} has heads 0 to {heads - 1}, not {head}.")
+        return self._part(kind).layers[kind][layer]
+
+    def weights(self, kind: str, *, layer: int, head: int | None = None) -> Tensor:
+        """What share of its attention each query gives to each key.
+
+        Args:
+            kind: "encoder", "decoder" or "cross".
+            layer, head: from 0; all heads of the layer where head is None.
+
+        Returns:
+            float32 in [0, 1], on the CPU: (query, key), or (head, query, key). Rows sum to 1 (to less where the
+            model has sinks: the rest went to none of the tokens).
+
+        Raises:
+            InputError: there is no such kind, layer or head.
+        """
+        return self._compute(kind, layer, head, "weights")
+
+    def scores(self, kind: str, *, layer: int, head: int | None = None) -> Tensor:
+        """As `weights`, before softmax: scaled, with bias and soft cap, and -inf where a key may not be seen."""
+        return self._compute(kind, layer, head, "scores")
+
+    def _compute(self, kind: str, layer: int, head: int | None, what: str) -> Tensor:
+        stored = self._layer(kind, layer, head)
+        if isinstance(stored, Tensor):
+            if what == "scores":
+                raise self._no_vectors("scores")
+            return _own(stored if head is None else stored[head])
+        heads = slice(None) if head is None else slice(head, head + 1)
+        query, key = stored.query[heads], _keys(stored, stored.key, head)
+        function = getattr(stored.rule, what)
+        count, queries, keys = query.shape[0], query.shape[1], key.shape[1]
+        try:
+            result = torch.empty(count, queries, keys)
+            for rows in blockwise.blocks(queries, keys, count):
+                result[:, rows] = function(query[:, rows], key, rows, heads).cpu()
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            raise MemoryShortError(
+                f"The {what} of {count:,} heads for {queries:,} queries and {keys:,} keys need "
+                f"{count * queries * keys * 4 / 1e9:,.1f} GB, more than is free. Ask for one head, or for a picture "
+                "of it with `pooled`, which needs next to nothing."
+            ) from error
+        return result if head is None else result[0]
+
+    def queries(self, kind: str, *, layer: int, head: int | None = None) -> Tensor:
+        """The query vectors, position encoding applied: float32 (query, head_dim), or (head, query, head_dim)."""
+        return self._vectors(kind, layer, head, "query")
+
+    def keys(self, kind: str, *, layer: int, head: int | None = None) -> Tensor:
+        """The key vectors: float32 (key, head_dim), or (head, key, head_dim); grouped ones repeated to the heads."""
+        return self._vectors(kind, layer, head, "key")
+
+    def values(self, kind: str, *, layer: int, head: int | None = None) -> Tensor:
+        """The value vectors: float32 (key, value_dim), or (head, key, value_dim), repeated likewise."""
+        return self._vectors(kind, layer, head, "value")
+
+    def _vectors(self, kind: str, layer: int, head: int | None, name: str) -> Tensor:
+        stored = self._layer(kind, layer, head)
+        if isinstance(stored, Tensor):
+            raise self._no_vectors(f"{name} vectors")
+        tensor = getattr(stored, name)
+        if name == "query":
+            return _own(tensor if head is None else tensor[head])
+        tensor = _own(_keys(stored, tensor, head))
+        return tensor if head is None else tensor[0]
+
+    def _no_vectors(self, what: str) -> NoAttentionError:
+        return NoAttentionError(
+            f"{self.model or 'This model'} computes its attention inside its own code, so only the weights are known, "
+            f"not the {what}. Choose a model that uses transformers' attention interface to see them."
+        )
+
+    def pooled(self, kind: str, *, layer: int, head: int, size: int = 512, reduce: str = "mean") -> Tensor:
+        """A picture of a head's map at any length, computed block by block with the exact softmax.
+
+        Args:
+            size: at most so many rows and columns; a smaller map comes back as it is.
+            reduce: "mean" (the average weight in a cell) or "max" (the highest).
+
+        Returns:
+            float32 (at most size, at most size), on the CPU.
+        """
+        rows_of, queries, keys = self._rows(kind, layer, head)
+        return blockwise.pooled(rows_of, queries, keys, size, reduce)
+
+    def pooled_map(self, kind: str, *, layer: int, head: int, size: int = MOST) -> AttentionMap:
+        """One head's map at any length: neighbouring tokens of a long text are taken together.
+
+        Args:
+            kind: "encoder", "decoder" or "cross".
+            layer, head: from 0.
+            size: at most so many rows and columns, 1 or more; a smaller map comes back as `map` gives it.
+
+        Returns:
+            The sum over a group's keys, the mean over its queries: a row and its `hidden_mass` sum to 1. Tokens know
+            in `count` how many positions they stand for.
+
+        Raises:
+            InputError: there is no such kind, layer or head, or no such size.
+
+        >>> recording = attnviz.load("bundled").record("Der Hund sah den Ball.")
+        >>> small = recording.pooled_map("encoder", layer=2, head=5, size=3)
+        >>> [(token.text, token.count) for token in small.key_tokens]
+        [('Der Hund sah', 3), ('den Ball', 2), ('. </s>', 2)]
+        """
+        if max(self.size(kind)[2:]) <= size:
+            return self.map(kind, layer=layer, head=head)
+        return self._pooled_map(kind, layer, head, size, *self._pooled_tokens(kind, size))
+
+    def pooled_maps(self, kind: str, *, layer: int, size: int = MOST) -> tuple[AttentionMap, ...]:
+        """`pooled_map` for all heads of a layer, one after another where the text is long."""
+        if max(self.size(kind)[2:]) <= size:
+            return self.maps(kind, layer=layer)
+        tokens = self._pooled_tokens(kind, size)
+        return tuple(self._pooled_map(kind, layer, head, size, *tokens) for head in range(self.size(kind)[1]))
+
+    def _pooled_tokens(self, kind: str, size: int) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
+        """Those of the rows and of the columns."""
+        if size < 1:
+            raise InputError(f"`size` has to be 1 or more, not {size}.")
+        return pool_tokens(self.query_tokens(kind), size), pool_tokens(self.key_tokens(kind), size)
+
+    def _pooled_map(
+        self,
+        kind: str,
+        layer: int,
+        head: int,
+        size: int,
+        query_tokens: tuple[Token, ...],
+        key_tokens: tuple[Token, ...],
+    ) -> AttentionMap:
+        rows_of, queries, keys = self._rows(kind, layer, head)
+        rounding = self._rounding(kind, layer)
+        hidden: list[Tensor] = []
+
+        def rows_and_hidden(rows: slice) -> Tensor:
+            weights = rows_of(rows)
+            hidden.append(dot_product.hidden_share(weights, rounding).cpu())
+            return weights
+
+        means = blockwise.pooled(rows_and_hidden, queries, keys, size, "mean").numpy()
+        per_group = np.bincount(groups(keys, size))
+        return AttentionMap.of(
+            np.minimum(means * per_group, 1.0),
+            query_tokens,
+            key_tokens,
+            hidden_mass=pool_rows(torch.cat(hidden).numpy(), size),
+            kind=kind,
+            layer=layer,
+            head=head,
+            model=self.model,
+        )
+
+    def _rows(self, kind: str, layer: int, head: int) -> tuple[Callable[[slice], Tensor], int, int]:
+        """What gives the float32 (rows, keys) weights of a slice of one head's rows, and how many queries and keys."""
+        stored = self._layer(kind, layer, head)
+        if isinstance(stored, Tensor):
+            _, queries, keys = stored.shape
+            return lambda rows: stored[head, rows].float(), queries, keys
+        one = slice(head, head + 1)
+        query, key = stored.query[one], _keys(stored, stored.key, head)
+        return lambda rows: stored.rule.weights(query[:, rows], key, rows, one)[0], query.shape[1], key.shape[1]
+
+    def _rounding(self, kind: str, layer: int) -> float:
+        """What a row of this layer's weights may lack of 1 by rounding; see `attention.hidden_share`."""
+        stored = self._layer(kind, layer, None)
+        return dot_product.COMPUTED if isinstance(stored, Layer) else dot_product.rounding(stored.dtype)
+
+    def map(self, kind: str, *, layer: int, head: int) -> AttentionMap:
+        """One head's weights with their tokens, ready to be drawn."""
+        return self._map(kind, layer, head, self.weights(kind, layer=layer, head=head))
+
+    def maps(self, kind: str, *, layer: int) -> tuple[AttentionMap, ...]:
+        """The maps of all heads of a layer, computed at once."""
+        return tuple(
+            self._map(kind, layer, head, weights) for head, weights in enumerate(self.weights(kind, layer=layer))
+        )
+
+    def _map(self, kind: str, layer: int, head: int, weights: Tensor) -> AttentionMap:
+        hidden = dot_product.hidden_share(weights, self._rounding(kind, layer))
+        return AttentionMap.of(
+            weights.numpy(),
+            self.query_tokens(kind),
+            self.key_tokens(kind),
+            hidden_mass=hidden.numpy(),
+            kind=kind,
+            layer=layer,
+            head=head,
+            model=self.model,
+        )
+
+
+def _keys(stored: Layer, tensor: Tensor, head: int | None) -> Tensor:
+    """Keys or values for the query heads asked for: (heads, keys, dim)."""
+    if head is None:
+        return tensor.repeat_interleave(stored.groups, dim=0) if stored.groups > 1 else tensor
+    group = head // stored.groups
+    return tensor[group : group + 1]
+
+
+def _own(tensor: Tensor) -> Tensor:
+    """A float32 copy on the CPU: changing it leaves the recording alone, and keeping it keeps nothing else alive."""
+    return tensor.to("cpu", torch.float32, copy=True)

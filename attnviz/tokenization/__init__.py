@@ -1,0 +1,1 @@
+"""From text to tokens and back: readable labels, places in the text, words."""

@@ -1,0 +1,49 @@
+"""When the figures of a page are complete, the page says so; for tests, benchmarks and assistive tools.
+
+A page names what it shows (`run_name`), hands that name to each of its figures, and ends with `figures_ready`. The
+element `.attnviz-ready` appears when every figure in the container `figures` really shows this run, and goes as soon as
+something else is asked for. A page that shows an error instead does not call it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import Any, Literal
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from attnviz.ui.components.component import define
+
+_ready = define(__file__)
+
+
+def run_name(*parts: Any) -> str:
+    """A short name for all that decides what the figures show; equal parts, equal name."""
+    text = "\x1f".join(repr(part) for part in parts)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=9).hexdigest()
+
+
+def mark_run(figure: go.Figure, run: str) -> go.Figure:
+    """Writes the run into a plotly figure, where the page looks for it."""
+    return figure.update_layout(meta={"run": run})
+
+
+def figures_ready(run: str, sentence: str, *, figures: int) -> None:
+    """Lets `.attnviz-ready` appear once the figures are drawn; the last call of a page.
+
+    Args:
+        run: what `run_name` returned for this run.
+        sentence: the sentence that the figures show, as it was typed.
+        figures: how many figures the container `figures` holds, own components and plotly charts together.
+    """
+    with st.container(key="ready"):
+        # The call tells two runs apart that show the same, so that the page hears of each.
+        data = {"run": run, "call": time.monotonic_ns(), "sentence": sentence, "figures": figures, "theme": theme()}
+        _ready(key="ready_mark", data=data, on_theme_change=lambda: None)
+
+
+def theme() -> Literal["light", "dark"]:
+    """The theme that figures are drawn for; when the reader changes it, `figures_ready` has the page drawn again."""
+    return "dark" if st.context.theme.type == "dark" else "light"

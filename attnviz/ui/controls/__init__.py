@@ -1,0 +1,1 @@
+"""What readers set: sentence, model, layer, what is shown; and how the address holds it."""

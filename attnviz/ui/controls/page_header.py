@@ -1,0 +1,84 @@
+"""What pages that read one sentence open with: its box, the examples, the model, and a place for remarks.
+
+What is made of it is each page's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from attnviz.ui.controls import inputs
+from attnviz.ui.recorded import own_words, record
+from attnviz.ui.shell import errors, models
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from attnviz.models.recording import Recording
+    from attnviz.ui.shell.models import Loaded
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What was asked for at the top of a page, and where more of it goes.
+
+    Attributes:
+        sentence: as it was typed.
+        name: of the model, as it was typed, perhaps with "@" and a revision.
+        boxes, controls: rows that a page adds its own boxes and controls to.
+        progress: a place for how far a model's loading is.
+        say: tells the reader of what was asked for and is not there.
+    """
+
+    sentence: str
+    name: str
+    boxes: DeltaGenerator
+    controls: DeltaGenerator
+    progress: DeltaGenerator
+    say: errors.Remarks
+
+    @property
+    def model(self) -> str:
+        """The model's name without its revision."""
+        return inputs.model_and_revision(self.name)[0]
+
+    def load(self, place: DeltaGenerator) -> Loaded | None:
+        """The model; None where the reader was told in `place` why not."""
+        model, revision = inputs.model_and_revision(self.name)
+        return errors.attempt(place, lambda: models.load(model, self.progress, revision=revision))
+
+    def record(self, place: DeltaGenerator, loaded: Loaded, kind: str) -> tuple[Recording | None, str | None]:
+        """The recording, None where the reader was told in `place` why not, and the target that was asked for.
+
+        Where this kind has to do with a target, its box stands in the row of boxes, with the model's own words in it as
+        long as nobody asked for others.
+        """
+        target = inputs.target() if "cross" in loaded.kinds else None
+        recording = record(place, loaded, self.sentence, target, kind)
+        if "cross" in loaded.kinds and kind != "encoder":
+            with self.boxes:
+                inputs.target_box(own_words(recording) if recording and target is None else "")
+        else:
+            inputs.hold("target")
+        return recording, target
+
+    def settings(self, target: str | None) -> dict[str, str]:
+        """What a picture that is taken along says it was made from."""
+        model, revision = inputs.model_and_revision(self.name)
+        return {"sentence": self.sentence, "target": target or "", "model": model, "revision": revision or ""}
+
+
+def opening() -> Opening:
+    """Draws it, and says what is in it."""
+    boxes = st.container(horizontal=True, key="boxes")
+    with boxes:
+        sentence = inputs.sentence_box()
+    inputs.examples()
+    controls = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
+    with controls:
+        name = inputs.model_picker()
+    say = errors.Remarks(st.empty())
+    return Opening(sentence, name, boxes, controls, st.empty(), say)

@@ -1,0 +1,1 @@
+"""Compare: heads, sentences and models side by side."""

@@ -1,0 +1,258 @@
+"""The component that shows panels side by side, with the difference of two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from attnviz.attention import pooled_maps
+from attnviz.figures import describe, style
+from attnviz.figures.compare import describe_difference, range_of
+from attnviz.figures.heads import Scale
+from attnviz.tokenization import tokenizer as tokenization
+from attnviz.ui.components.component import define, encode
+from attnviz.ui.components.ready import run_name
+from attnviz.ui.screens.compare.panels import LEAST, LETTERS, MOST, ROLLOUT, Panel, Panels
+from attnviz.ui.shell.messages import _
+
+if TYPE_CHECKING:
+    from attnviz.attention.attention_map import AttentionMap
+    from attnviz.measures.head_measures import Difference
+    from attnviz.tokenization.tokenizer import Token
+
+_panels = define(__file__)
+
+ABOVE = 540  # CSS pixels of a laptop's screen that the page needs beside the pictures of one row of panels
+_DIVERGING = {theme: [colour for _stop, colour in style.diverging(theme)] for theme in ("light", "dark")}
+
+
+@dataclass(frozen=True)
+class Card:
+    """A panel with what it came to.
+
+    Attributes:
+        panel: what it shows.
+        kinds: of attention, that its model has.
+        size: (layers, heads); None where they are not known.
+        map: None where there is none.
+        error: why there is none.
+        note: what of its own it has, in a line.
+        has_target: whether its model reads a target.
+    """
+
+    panel: Panel
+    kinds: tuple[str, ...]
+    size: tuple[int, int] | None = None
+    map: AttentionMap | None = None
+    error: str = ""
+    note: str = ""
+    has_target: bool = False
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The difference of two panels, or why there is none.
+
+    Attributes:
+        difference: first minus second.
+        error: why there is none.
+        by_words: whether words were compared in place of tokens.
+    """
+
+    difference: Difference | None = None
+    error: str = ""
+    by_words: bool = False
+
+
+def panel_cards(
+    panels: Panels,
+    cards: Sequence[Card],
+    compared: Compared,
+    *,
+    run: str,
+    key: str,
+    edit: int,
+    summary: str,
+    scale: Scale,
+    page: dict[str, str],
+    models: Sequence[str],
+    on_edit: Callable[[object], None],
+) -> None:
+    """Draws a card for each panel, and one for the difference.
+
+    Args:
+        panels: what is shown; the controls stand at it.
+        cards: one for each of them.
+        compared: the difference.
+        run: the name of what the page shows now, for `figures_ready`.
+        key: of the component on its page.
+        edit: the number of the last message that `on_edit` got.
+        summary: what is shown, in a line above the cards.
+        scale: "shared" has the colour range 0 to 1, and -1 to 1 for the difference; "head" ends each panel's at its
+            own largest.
+        page: what panels have that have none of their own: "sentence", "target", "model".
+        models: names to choose from.
+        on_edit: called with what the browser says that the panels shall be, before the page runs again.
+    """
+    axes = Axes()
+    data: dict[str, Any] = {
+        "run": run,
+        "edit": edit,
+        "state": {
+            "panels": [asdict(panel) for panel in panels.panels],
+            "compared": list(panels.compared),
+            "chosen": panels.chosen,
+        },
+        "cards": [_card(card, axes) for card in cards],
+        "difference": _difference(panels, compared, scale, axes),
+        "axes": axes.found,
+        "summary": summary,
+        "perHead": scale == "head",
+        "letters": LETTERS,
+        "least": LEAST,
+        "most": MOST,
+        "above": ABOVE,
+        "page": page,
+        "models": list(models),
+        "diverging": _DIVERGING,
+        "texts": _texts(),
+    }
+    shown = ("cards", "difference", "axes", "summary", "perHead", "page", "models", "texts")
+    data["picture"] = run_name(*(data[name] for name in shown))
+
+    def edited() -> None:
+        on_edit(st.session_state[key].get("edit"))
+
+    _panels(key=key, data=data, on_edit_change=edited)
+
+
+class Axes:
+    """The axes of all maps, each once: `found` has their labels and what word each position belongs to."""
+
+    def __init__(self) -> None:
+        self.found: list[dict[str, list[str]]] = []
+
+    def place(self, tokens: Sequence[Token]) -> int:
+        """The number of the axis of these tokens."""
+        axis = {"labels": list(tokenization.labels(tokens)), "words": _words(tokens)}
+        if axis not in self.found:
+            self.found.append(axis)
+        return self.found.index(axis)
+
+
+def _words(tokens: Sequence[Token]) -> list[str]:
+    """The word of each position, numbered where it occurs again; "" in groups of a long text's tokens."""
+    words = [""] * len(tokens)
+    seen: dict[str, int] = {}
+    if pooled_maps.is_pooled(tokens):
+        return words
+    for positions, word in zip(tokenization.word_groups(tokens), tokenization.words(tokens), strict=True):
+        text = word.text.strip().casefold()
+        seen[text] = seen.get(text, 0) + 1
+        for position in positions:
+            words[position] = f"{text} {seen[text]}" if text else ""
+    return words
+
+
+def _card(card: Card, axes: Axes) -> dict[str, Any]:
+    panel, map = card.panel, card.map
+    layers, heads = card.size or (None, None)
+    data: dict[str, Any] = {
+        "name": map.name if map else _name(panel),
+        "kinds": list(card.kinds),
+        "layers": layers,
+        "heads": heads,
+        "note": card.note,
+        "error": card.error,
+        "hasTarget": card.has_target,
+        "text": f"{panel.kind.capitalize()} {describe(map)}" if map else card.error,
+    }
+    if map:
+        data |= {
+            "queries": axes.place(map.query_tokens),
+            "keys": axes.place(map.key_tokens),
+            "weights": encode(map.weights),
+            "hidden": encode(map.hidden_mass) if (map.hidden_mass > 0).any() else None,
+            "max": round(float(map.weights.max(initial=0.0)), 4),
+        }
+    return data
+
+
+def _name(panel: Panel) -> str:
+    """What a panel is called that has no map."""
+    layer = f"L{panel.layer}" if isinstance(panel.layer, int) else panel.layer
+    return f"{layer} H{panel.head}" if isinstance(panel.head, int) else f"{layer} {panel.head}"
+
+
+def _difference(panels: Panels, compared: Compared, scale: Scale, axes: Axes) -> dict[str, Any]:
+    first, second = (LETTERS[place] for place in panels.compared)
+    name = f"{first} − {second}"
+    difference = compared.difference
+    if difference is None:
+        return {"name": name, "text": f"{name}: {compared.error}", "error": compared.error, "said": ""}
+    top = range_of(difference, scale)
+    shown = f"{top:.2f}" if scale == "head" else "1"
+    return {
+        "name": name,
+        "text": f"{name}, {describe_difference(difference)}. {how_far(difference.divergence, compared.by_words)}",
+        "error": "",
+        "said": how_far(difference.divergence, compared.by_words),
+        "queries": axes.place(difference.query_tokens),
+        "keys": axes.place(difference.key_tokens),
+        # -1 … 1 as 0 … 1.
+        "weights": encode(difference.weights / 2 + 0.5),
+        "top": round(top, 4),
+        "low": _("−{0}: more in {1}").format(shown, second),
+        "high": _("+{0}: more in {1}").format(shown, first),
+    }
+
+
+def how_far(divergence: float, by_words: bool = False) -> str:
+    """The divergence in [0, 1] with words for it."""
+    if divergence < 0.005:
+        said = _("The same: {0}")
+    elif divergence < 0.1:
+        said = _("Nearly the same: {0}")
+    elif divergence < 0.3:
+        said = _("Similar: {0}")
+    elif divergence < 0.6:
+        said = _("Different: {0}")
+    else:
+        said = _("Very different: {0}")
+    what = _("(0 is the same, 1 nothing in common: Jensen–Shannon divergence, mean over the rows)")
+    if by_words:
+        what = _("(0 is the same, 1 nothing in common: Jensen–Shannon divergence, mean over the rows, by words)")
+    return f"{said.format(f'{divergence:.2f}')} {what}"
+
+
+def _texts() -> dict[str, Any]:
+    return {
+        "weight": _("attention weight"),
+        "ownMax": _("each panel's largest"),
+        "max": _("max {0}"),
+        "hidden": _("hidden {0}"),
+        "add": _("Add panel"),
+        "choose": _("Show heads like this one"),
+        "left": _("Move left"),
+        "right": _("Move right"),
+        "other": _("Other sentence or model"),
+        "close": _("Drop panel"),
+        "kind": _("Attention"),
+        "layer": _("Layer"),
+        "head": _("Head"),
+        "layers": {
+            "one": _("Layer {0}"),
+            "all": {"mean": _("Mean of layers"), "max": _("Max of layers")},
+        },
+        "heads": {
+            "one": _("Head {0}"),
+            "all": {"mean": _("Mean of heads"), "max": _("Max of heads"), ROLLOUT: _("Rollout")},
+        },
+        "own": [_("Sentence of this panel"), _("Target of this panel"), _("Model of this panel")],
+        "apply": _("Apply"),
+        "same": _("As on the page"),
+        "pair": [_("Difference: of this panel"), _("Difference: minus this panel")],
+    }

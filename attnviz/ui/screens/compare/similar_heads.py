@@ -1,0 +1,146 @@
+"""The component that shows the heads like one head, and all heads of a recording placed by how alike they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from attnviz.measures import head_measures
+from attnviz.ui.components.component import define
+from attnviz.ui.components.ready import run_name
+from attnviz.ui.shell.messages import _
+
+if TYPE_CHECKING:
+    from attnviz.models.recording import Recording
+    from attnviz.ui.controls.display_options import Switches
+
+_alike = define(__file__)
+
+NAMED = 4  # heads in each of the two lists
+MOST_WORK = 200_000_000  # weights of all heads together; some seconds, for which the reader is asked first
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How alike the heads of a recording are.
+
+    Attributes:
+        heads: (layer, head) of each.
+        divergences: (head, head) in [0, 1], Jensen–Shannon, base 2, mean over rows.
+        places: (head, 2): near means alike.
+    """
+
+    heads: tuple[tuple[int, int], ...]
+    divergences: np.ndarray
+    places: np.ndarray
+
+    def order(self, index: int) -> np.ndarray:
+        """The other heads, the nearest first."""
+        others = np.argsort(self.divergences[index], kind="stable")
+        return others[others != index]
+
+    def farthest_pair(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The two heads that have least in common, the earlier one first."""
+        first, second = divmod(int(np.argmax(self.divergences)), len(self.heads))
+        return self.heads[min(first, second)], self.heads[max(first, second)]
+
+
+def likeness(recording: Recording, kind: str, switches: Switches | None = None) -> Likeness:
+    """Computes how alike the heads of a recording are in one kind of attention.
+
+    Args:
+        switches: what is done to each map before; None for nothing.
+    """
+    layers, heads, _queries, _keys = recording.size(kind)
+    divergences = head_measures.divergences(recording, kind, switches.of if switches else None)
+    return Likeness(
+        tuple((layer, head) for layer in range(layers) for head in range(heads)),
+        divergences,
+        head_measures.placed(divergences),
+    )
+
+
+def is_quick(recording: Recording, kind: str) -> bool:
+    """Whether `likeness` takes no time worth asking about."""
+    return math.prod(recording.size(kind)) <= MOST_WORK
+
+
+def heads_alike(
+    known: Likeness,
+    chosen: tuple[int, int] | None,
+    shown: Mapping[tuple[int, int], str],
+    *,
+    run: str,
+    key: str,
+    title: str,
+    note: str,
+    on_put: Callable[[int, int], None],
+) -> None:
+    """Draws the lists and the map.
+
+    Args:
+        known: of the chosen panel's recording.
+        chosen: layer and head of the chosen panel; None where it shows no single head, and then there are no lists.
+        shown: the letters of the panels that show a head of this recording.
+        run: the name of what the page shows now, for `figures_ready`.
+        key: of the component on its page.
+        title: over the lists.
+        note: under the title.
+        on_put: called with layer and head of what was clicked, before the page runs again.
+    """
+    place = known.heads.index(chosen) if chosen in known.heads else None
+    order = known.order(place).tolist() if place is not None else []
+    named = min(NAMED, len(order) // 2) or len(order)
+    far = known.divergences[place].tolist() if place is not None else [None] * len(known.heads)
+    heads = [
+        {
+            "layer": layer,
+            "head": head,
+            "name": f"L{layer} H{head}",
+            "x": round(float(x), 5),
+            "y": round(float(y), 5),
+            "far": None if distance is None else round(distance, 4),
+        }
+        for (layer, head), (x, y), distance in zip(known.heads, known.places, far, strict=True)
+    ]
+    near = order[:named]
+    data = {
+        "run": run,
+        "title": title,
+        "note": note,
+        "text": _text(heads, near, title),
+        "heads": heads,
+        "layers": max(layer for layer, _head in known.heads) + 1,
+        "near": near,
+        "far": order[len(order) - named :][::-1] if len(order) > 1 else [],
+        "chosen": place,
+        "shown": [shown.get(head, "") for head in known.heads],
+        "places": run_name(known.places.tolist(), known.heads),
+        "texts": {
+            "lists": [_("Nearest"), _("Farthest")],
+            "layer": _("Layer {0}"),
+            "put": _("Put it beside the panel"),
+            "caption": _("Every head is a dot: near means alike, and directions mean nothing. Click one to see it."),
+        },
+    }
+    data["picture"] = run_name(data["title"], data["note"], heads, data["chosen"], data["shown"], data["texts"])
+
+    def put() -> None:
+        asked = st.session_state[key].get("put")
+        if isinstance(asked, list) and tuple(asked) in known.heads:
+            on_put(*asked)
+
+    _alike(key=key, data=data, on_put_change=put)
+
+
+def _text(heads: list[dict[str, object]], near: list[int], title: str) -> str:
+    """What the map shows, in words."""
+    said = _("{0} heads placed by their divergences").format(len(heads))
+    if not near:
+        return said
+    return f"{said}. {title}: " + ", ".join(f"{heads[index]['name']} {heads[index]['far']:.2f}" for index in near)

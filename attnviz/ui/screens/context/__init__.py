@@ -1,0 +1,1 @@
+"""In context: one word in two sentences, layer by layer."""

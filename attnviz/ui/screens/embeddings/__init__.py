@@ -1,0 +1,1 @@
+"""Embeddings: words as points, and how the model tells positions apart."""

@@ -1,0 +1,83 @@
+"""The controls of the page on embeddings: which part's table, which further words, which two are compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import streamlit as st
+
+from attnviz.ui.controls import inputs
+from attnviz.ui.shell.messages import _
+
+KEYS = ("word_one", "word_two", "rotation")
+"""Keys of the controls that are not always there, for `state.hold`."""
+
+EXAMPLE = "Hunde, hond, dog, Katze, cat"
+MOST_MORE = 40  # further words; more of them could not be told apart in a picture
+
+
+def part_control(kinds: Sequence[str], say: inputs.Say) -> str:
+    """Whose embeddings: "encoder" or "decoder"; cross-attention has none of its own.
+
+    Args:
+        kinds: as `Model.kinds`.
+        say: told what was asked for and is not there; likewise below.
+    """
+    parts = [kind for kind in kinds if kind != "cross"]
+    asked = st.session_state.get("kind", st.query_params.get("kind"))
+    if asked not in parts:
+        if asked == "cross":
+            say(
+                _(
+                    "Cross-attention has no embeddings of its own: it reads what encoder and decoder make. "
+                    "Those of the {0} are shown."
+                ).format(parts[0])
+            )
+        elif asked:
+            say(
+                _("There is no {0} in this model; the embeddings of its {1} are shown.").format(
+                    inputs._short(asked), parts[0]
+                )
+            )
+        st.session_state["kind"] = parts[0]
+    part = st.segmented_control(_("Embeddings of the"), parts, key="kind", required=True, bind="query-params")
+    return part or parts[0]
+
+
+def more_words() -> tuple[str, ...]:
+    """Further words to be placed beside the sentence's, separated by commas or spaces."""
+    text = st.text_input(
+        _("More words"),
+        value=EXAMPLE,
+        key="more_words",
+        live=True,
+        bind="query-params",
+        help=_("Any words, in any language that the model reads, with commas or spaces between them."),
+    )
+    return tuple(dict.fromkeys(word for word in re.split(r"[\s,;，、；]+", text or "") if word))
+
+
+def word_control(title: str, key: str, labels: Sequence[str], default: int, say: inputs.Say) -> int:
+    """One of the words on the screen, by its label; returns its place.
+
+    What is none of them is replaced by `default`, and said only where a link asked for it: while words are typed, they
+    come and go all the time.
+    """
+    asked = st.session_state.get(key, st.query_params.get(key))
+    if asked not in labels:
+        if asked and key not in st.session_state:
+            say(_("{0} is none of these words; {1} is shown instead.").format(inputs._short(asked), labels[default]))
+        st.session_state[key] = labels[default]
+    return labels.index(st.selectbox(title, labels, key=key, bind="query-params", width=160))
+
+
+def rotation_control(names: Sequence[str], say: inputs.Say) -> int:
+    """Which rotation, of a model that has several."""
+    asked = st.session_state.get("rotation", st.query_params.get("rotation"))
+    if asked not in names:
+        if asked:
+            say(_("This model has no rotation {0}; {1} is shown instead.").format(inputs._short(asked), names[0]))
+        st.session_state["rotation"] = names[0]
+    chosen = st.segmented_control(_("For the layers with"), names, key="rotation", required=True, bind="query-params")
+    return names.index(chosen)

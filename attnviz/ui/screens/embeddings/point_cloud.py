@@ -1,0 +1,64 @@
+"""The component that shows points in three dimensions, to be turned with the pointer or the arrow keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from attnviz.ui.components.component import define
+from attnviz.ui.components.ready import run_name
+from attnviz.ui.shell.messages import _
+
+if TYPE_CHECKING:
+    from attnviz.embeddings.embedding_table import Components, Word
+
+_space = define(__file__)
+
+
+def words_in_space(
+    words: Sequence[Word],
+    found: Components,
+    *,
+    chosen: tuple[int, ...],
+    run: str,
+    key: str,
+    text: str,
+    on_pick: Callable[[int], None],
+) -> None:
+    """Draws words as points along three axes, in a cube that holds them all.
+
+    Args:
+        words: for each point its word; those that were added beside the text get a ring instead of a dot.
+        found: points (words, 3), and the share of the variance of each axis.
+        chosen: places of the words that stand out.
+        run: the name of what the page shows now, for `figures_ready`.
+        key: of the component on its page.
+        text: what the picture shows, for those who do not see it.
+        on_pick: called with the place of a point that was clicked, before the page runs again.
+    """
+    low, high = found.points.min(axis=0), found.points.max(axis=0)
+    middle, half = (low + high) / 2, float((high - low).max()) / 2 or 1.0  # the same unit along all axes
+    points = [
+        {
+            "label": word.label,
+            "at": [round(value, 4) for value in ((point - middle) / half).tolist()],
+            "kind": "more" if word.added else "word",
+            "on": place in chosen,
+            "said": f"{word.label} ({', '.join(f'{value:.2f}' for value in point.tolist())})",
+        }
+        for place, (word, point) in enumerate(zip(words, found.points, strict=True))
+    ]
+    axes = [_("axis {0} · {1}").format(place, f"{share:.0%}") for place, share in enumerate(found.shares.tolist(), 1)]
+    texts = {
+        "turn": _("Drag or use the arrow keys to turn it; click a point to choose the word."),
+        "flat": _("Two axes"),
+        "space": _("Three axes"),
+    }
+    data = {"run": run, "picture": run_name(points, axes, text, texts), "words": points, "axes": axes, "texts": texts}
+
+    def picked() -> None:
+        on_pick(int(st.session_state[key].get("pick")["place"]))
+
+    _space(key=key, data={**data, "text": text}, on_pick_change=picked)

@@ -1,0 +1,1 @@
+"""Heads, the home page: what is shown of one head."""

@@ -1,0 +1,101 @@
+"""How what a head was measured to do is said: one line a finding."""
+
+from __future__ import annotations
+
+from attnviz.measures.findings import Learned
+from attnviz.ui.shell.messages import _, ngettext
+
+
+def said(item: Learned) -> str:
+    """One finding, with what needs no head beside it.
+
+    >>> said(Learned("encoder", 2, 7, "relation", 0.71, baseline=0.46, relation="obj", direction="to_dependent",
+    ...              language="de"))
+    'verb → its object: 71 %, fixed offset 46 % (German)'
+    """
+    accuracy, baseline = _percent(item.accuracy), _percent(item.baseline or 0.0)
+    if item.finding == "position":
+        return f"{_position(item.offset or 0)}: {accuracy}"
+    if item.finding == "alignment":
+        what = _("the word it translates") if item.rows == "own" else _("the word to translate next")
+        return _("{0}: {1}, same place in the sentence {2}").format(what, accuracy, baseline)
+    what, where = _relation(item.relation or "", item.direction or ""), _language(item.language or "")
+    if item.most_words is not None:
+        where = _("{0}, up to {1} words").format(where, item.most_words)
+    return _("{0}: {1}, fixed offset {2} ({3})").format(what, accuracy, baseline, where)
+
+
+def _percent(share: float) -> str:
+    return f"{round(100 * share)}\u00a0%"  # the sign stays with its number where a line breaks
+
+
+def _position(offset: int) -> str:
+    if offset == 0:
+        return _("the token itself")
+    if offset == -1:
+        return _("the token before")
+    if offset == 1:
+        return _("the token after")
+    if offset < 0:
+        return ngettext("{0} token before", "{0} tokens before", -offset).format(-offset)
+    return ngettext("{0} token after", "{0} tokens after", offset).format(offset)
+
+
+def _language(code: str) -> str:
+    names = {"de": _("German"), "en": _("English"), "nl": _("Dutch"), "zh": _("Chinese")}
+    return names.get(code, code)
+
+
+def _relation(name: str, direction: str) -> str:
+    """Who looks at whom, for the relations of Universal Dependencies that have an everyday name; else its own."""
+    to_dependent = {
+        "nsubj": _("predicate → its subject"),
+        "obj": _("verb → its object"),
+        "iobj": _("verb → its indirect object"),
+        "obl": _("verb → a noun that modifies it"),
+        "det": _("noun → its determiner"),
+        "amod": _("noun → its adjective"),
+        "nmod": _("noun → a noun that modifies it"),
+        "nummod": _("noun → its number"),
+        "case": _("noun → its preposition"),
+        "advmod": _("word → its adverb"),
+        "aux": _("verb → its auxiliary"),
+        "cop": _("predicate → its copula"),
+        "conj": _("word → one joined to it by “and”"),
+        "cc": _("word → its “and” or “or”"),
+        "mark": _("verb → its “that” or “because”"),
+        "compound": _("word → another part of its compound"),
+        "flat": _("name → its other parts"),
+        "xcomp": _("verb → what completes it"),
+        "ccomp": _("verb → the clause that is its object"),
+        "advcl": _("verb → the clause that modifies it"),
+        "acl": _("noun → the clause that modifies it"),
+        "appos": _("noun → the noun that explains it"),
+    }
+    to_head = {
+        "nsubj": _("subject → its predicate"),
+        "obj": _("object → its verb"),
+        "iobj": _("indirect object → its verb"),
+        "obl": _("modifying noun → its verb"),
+        "det": _("determiner → its noun"),
+        "amod": _("adjective → its noun"),
+        "nmod": _("modifying noun → its noun"),
+        "nummod": _("number → its noun"),
+        "case": _("preposition → its noun"),
+        "advmod": _("adverb → what it modifies"),
+        "aux": _("auxiliary → its verb"),
+        "cop": _("copula → its predicate"),
+        "conj": _("word → the one it is joined to by “and”"),
+        "cc": _("“and” or “or” → its word"),
+        "mark": _("“that” or “because” → its verb"),
+        "compound": _("part of a compound → its main word"),
+        "flat": _("part of a name → its first word"),
+        "xcomp": _("what completes a verb → the verb"),
+        "ccomp": _("object clause → its verb"),
+        "advcl": _("modifying clause → its verb"),
+        "acl": _("modifying clause → its noun"),
+        "appos": _("explaining noun → its noun"),
+    }
+    if direction == "to_head":
+        return to_head.get(name) or _("{0}: dependent → head").format(name)
+    return to_dependent.get(name) or _("{0}: head → dependent").format(name)

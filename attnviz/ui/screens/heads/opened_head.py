@@ -1,0 +1,105 @@
+"""One head, large: heatmap, lines, the same head of the other kinds of attention, and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import streamlit as st
+
+from attnviz.attention.attention_map import AttentionMap
+from attnviz.figures import describe, draw_head
+from attnviz.figures.heads import Scale
+from attnviz.figures.style import Names
+from attnviz.ui.components.head_grid import heads_grid
+from attnviz.ui.components.ready import mark_run, theme
+from attnviz.ui.components.token_lines import head_lines
+from attnviz.ui.shell.messages import _
+
+
+def opened_head(
+    map: AttentionMap,
+    others: Sequence[AttentionMap],
+    *,
+    run: str,
+    scale: Scale,
+    on_close: Callable[[], None],
+    on_kind: Callable[[str], None],
+    take: Callable[[], None] = lambda: None,
+    measured: Sequence[str] = (),
+) -> int:
+    """Draws an opened head into the current container.
+
+    Args:
+        map: the head.
+        others: the same layer and head of the other kinds of attention; a click goes there.
+        run: the name of what the page shows now.
+        scale: as in the grid.
+        on_close: called when the reader closes it.
+        on_kind: called with the kind that was clicked.
+        take: draws the buttons that take the head along, into the panel's first line.
+        measured: what the head was measured to do, a line each.
+
+    Returns:
+        How many figures were drawn.
+    """
+    with st.container(key="opened", border=True):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.markdown(f"##### L{map.layer} H{map.head} · {map.kind.capitalize()}")
+            with st.container(horizontal=True, vertical_alignment="center", width="content", key="opened_tools"):
+                take()
+                st.button(_("Close"), key="close_head", icon=":material/close:", type="tertiary", on_click=on_close)
+        if measured:
+            st.caption(_("Measured: {0}").format("; ".join(measured)))
+        heatmap, lines = st.columns(2, gap="medium")
+        with heatmap:
+            figure = draw_head(map, theme=theme(), scale=scale, names=_names())
+            # Its own width where there is room for it, the column's where there is not.
+            with st.container(width=figure.layout.width):
+                st.plotly_chart(
+                    mark_run(figure, run),
+                    key="head_heatmap",
+                    theme=None,
+                    alt=describe(map, most=10),
+                    config={"displayModeBar": False},
+                )
+        with lines:
+            head_lines(map, run=run, key="head_lines", scale=scale)
+        if others:
+            st.caption(_("The same head of the other kinds of attention"))
+            for place, other in zip(st.columns(max(3, len(others))), others, strict=False):
+                with place:
+                    heads_grid(
+                        [other],
+                        run=run,
+                        key=f"other_{other.kind}",
+                        title=other.kind.capitalize(),
+                        height=200,
+                        scale=scale,
+                        on_open=partial(_go, on_kind, other.kind),
+                    )
+        with st.expander(_("Numbers")):
+            numbers(map)
+    return 2 + len(others)
+
+
+def _go(on_kind: Callable[[str], None], kind: str, _head: int) -> None:
+    on_kind(kind)
+
+
+def numbers(map: AttentionMap) -> None:
+    """The weights of a head as a table, rows are queries."""
+    # A column for the rows' names, then one for each key; a key may be called like the first or the last.
+    first, last = f"{_('query')} → {_('key')}", _("hidden")
+    table: dict[str, list[object]] = {first: list(map.query_labels)}
+    for column, label in enumerate(map.key_labels):
+        name = label if label.strip() and label not in (first, last) else f"{label} ({column})"
+        table[name] = map.weights[:, column].tolist()
+    if (map.hidden_mass > 0).any():
+        table[last] = map.hidden_mass.tolist()
+    columns = {name: st.column_config.NumberColumn(format="%.3f") for name in list(table)[1:]}
+    st.dataframe(table, hide_index=True, column_config={first: st.column_config.TextColumn(pinned=True), **columns})
+
+
+def _names() -> Names:
+    return Names(query=_("query"), key=_("key"), weight=_("attention weight"), hidden=_("hidden"))

@@ -1,0 +1,1 @@
+"""Overview: every head of every layer in one picture."""

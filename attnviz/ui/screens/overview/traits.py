@@ -1,0 +1,164 @@
+"""Finding heads by what they do in a sentence: what can be asked for, which heads answer best, and how that is said.
+
+What is asked for stands in the address as a word of the API ("previous"), on the screen in the reader's language.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from attnviz.ui.screens.overview.mosaic import Note
+from attnviz.ui.shell.messages import _
+
+if TYPE_CHECKING:
+    from attnviz.measures.head_measures import Measures
+
+SHARES = ("previous", "next", "own", "first", "special")
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """Something that heads can be found by.
+
+    Attributes:
+        name: in the address.
+        asks: ends the sentence "Find heads that look …".
+        measure: the name of the number in `Measures`.
+        short: the number's name below a tile.
+        says: the number's name in a table and for the text alternative.
+        unit: of the number, with {0} for it; "{0}" for a share.
+        smallest: whether the smallest number is wanted, not the largest.
+    """
+
+    name: str
+    asks: str
+    measure: str
+    short: str
+    says: str
+    unit: str = "{0}"
+    smallest: bool = False
+
+    @property
+    def heading(self) -> str:
+        """The number's name as the heading of a column, with its unit."""
+        unit = self.unit.format("").strip()
+        name = self.says[:1].upper() + self.says[1:]
+        return f"{name} ({unit})" if unit else name
+
+    def of(self, measures: Measures) -> float:
+        """The number of a head; NaN where it has none."""
+        return float(getattr(measures, self.measure))
+
+    def number(self, measures: Measures) -> str:
+        """The number with its unit: "0.81", "2.1 bits"."""
+        value = self.of(measures)
+        if math.isnan(value):
+            return "–"
+        return self.unit.format(f"{value:.2f}" if self.measure in SHARES else f"{value:.1f}")
+
+
+def traits(measures: Sequence[Measures], kind: str, by_word: bool) -> tuple[Trait, ...]:
+    """What these heads can be found by; what says nothing about any of them is left out.
+
+    Args:
+        measures: of all heads.
+        kind: of their attention.
+        by_word: whether words were measured instead of tokens.
+    """
+    bits, units = _("{0} bits"), _("{0} words") if by_word else _("{0} tokens")
+    spread, distance = _("entropy"), _("mean distance")
+    every = (
+        Trait(
+            "previous",
+            _("at the previous word") if by_word else _("at the previous token"),
+            "previous",
+            _("prev"),
+            _("previous word") if by_word else _("previous token"),
+        ),
+        Trait(
+            "next",
+            _("at the next word") if by_word else _("at the next token"),
+            "next",
+            _("next"),
+            _("next word") if by_word else _("next token"),
+        ),
+        Trait(
+            "own",
+            _("at their own word") if by_word else _("at their own token"),
+            "own",
+            _("own"),
+            _("own word") if by_word else _("own token"),
+        ),
+        Trait(
+            "first",
+            _("at the first word") if by_word else _("at the first token"),
+            "first",
+            _("first"),
+            _("first word") if by_word else _("first token"),
+        ),
+        Trait("special", _("at special tokens"), "special", _("special"), _("special tokens")),
+        Trait("broadly", _("broadly"), "entropy", "", spread, bits),
+        Trait("narrowly", _("narrowly"), "entropy", "", spread, bits, smallest=True),
+        Trait("near", _("near by"), "distance", "", distance, units, smallest=True),
+        Trait("far", _("far away"), "distance", "", distance, units),
+    )
+    return tuple(
+        trait
+        for trait in every
+        if not (kind == "decoder" and trait.name == "next") and not all(math.isnan(trait.of(one)) for one in measures)
+    )
+
+
+def left_out(measures: Sequence[Measures], kind: str) -> str:
+    """Why some of the measures are not there; "" where all are."""
+    parts = []
+    if kind == "cross":
+        parts.append(_("Cross-attention looks from one sentence into another: it has no previous, next or own token."))
+    elif all(math.isnan(one.own) for one in measures):
+        parts.append(_("Previous, next and own are measured where the queries are the keys."))
+    elif kind == "decoder":
+        parts.append(_("A decoder cannot look at the next token."))
+    if all(math.isnan(one.special) for one in measures):
+        parts.append(_("Special tokens are not measured: none is shown."))
+    return " ".join(parts)
+
+
+def ranked(measures: Sequence[Measures], trait: Trait) -> list[Measures]:
+    """The heads that answer best, the best first; equal ones in the order of layers and heads.
+
+    An eighth of all heads, but 3 at least and 8 at most.
+    """
+    known = [one for one in measures if not math.isnan(trait.of(one))]
+    known.sort(key=lambda one: trait.of(one) if trait.smallest else -trait.of(one))
+    return known[: min(8, max(3, len(measures) // 8))]
+
+
+def notes(measures: Sequence[Measures], known: Sequence[Trait], trait: Trait | None) -> list[Note]:
+    """What stands below each head: the number asked for, or what the head mainly does, where that is clear."""
+    if trait is None:
+        by_measure = {trait.measure: trait for trait in known}
+        return [_character(one, by_measure) for one in measures]
+    values = [trait.of(one) for one in measures]
+    longest = 1.0 if trait.measure in SHARES else max((value for value in values if value > 0), default=1.0)
+    return [
+        Note(
+            " ".join(filter(None, (trait.short, trait.number(one)))),
+            f"{trait.says} {trait.number(one)}",
+            None if math.isnan(value) else min(1.0, value / longest),
+        )
+        for one, value in zip(measures, values, strict=True)
+    ]
+
+
+def _character(measures: Measures, known: Mapping[str, Trait]) -> Note:
+    character = measures.character
+    if character == "broad":
+        trait = known["entropy"]
+        return Note(_("broad"), _("broad, {0} {1}").format(trait.says, trait.number(measures)))
+    if character is None or character not in known:
+        return Note()
+    trait = known[character]
+    return Note(f"{trait.short} {trait.number(measures)}", f"{trait.says} {trait.number(measures)}", trait.of(measures))

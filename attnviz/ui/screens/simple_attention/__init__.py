@@ -1,0 +1,1 @@
+"""By hand: the smallest attention on a table that the reader edits."""

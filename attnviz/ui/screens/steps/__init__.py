@@ -1,0 +1,1 @@
+"""Step by step: the way of one word through a layer."""

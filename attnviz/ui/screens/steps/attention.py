@@ -1,0 +1,277 @@
+"""Steps 4 to 7: from scores over weights to a head's output and the rest of the block."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+import torch
+
+from attnviz.attention import dot_product
+from attnviz.figures.steps import draw_bars, draw_lengths, draw_strips
+from attnviz.ui.components.ready import theme
+from attnviz.ui.screens.steps import controls
+from attnviz.ui.screens.steps.context import MOST_ROWS, Scene, number, numbers_table, plain, vectors_table
+from attnviz.ui.shell.messages import _, ngettext
+
+if TYPE_CHECKING:
+    from attnviz.computation.module_roles import Stage
+
+
+def scores(scene: Scene) -> int:
+    """The query against every key."""
+    computation = scene.computation
+    word, other = scene.queries[scene.query], scene.keys[scene.key]
+    raw = computation.raw(scene.head)[scene.query]
+    final = scene.recording.scores(computation.kind, **scene.where)[scene.query]
+    bias = computation.bias(scene.head)
+    st.markdown(
+        _("The **dot product** of the query of {0} with the key of each word says how well they fit.").format(
+            f"**{plain(word)}**"
+        )
+    )
+    formula(scene, raw, final, bias)
+    figure = draw_bars(
+        scene.keys,
+        [(_("q · k"), raw.tolist()), (_("score"), final.tolist())],
+        theme=theme(),
+        chosen=scene.key,
+        title=_("score"),
+    )
+    strongest = scene.keys[int(final.argmax())]
+    drawn = scene.shown(figure, "step_scores", _("Scores of {0}; the highest belongs to {1}").format(word, strongest))
+
+    st.markdown("###### " + _("{0} · {1}, dimension by dimension").format(plain(word), plain(other)))
+    products = computation.products(scene.head, scene.query, scene.key)
+    rows = np.stack(
+        [
+            scene.recording.queries(computation.kind, **scene.where)[scene.query].numpy(),
+            scene.recording.keys(computation.kind, **scene.where)[scene.key].numpy(),
+            products.numpy(),
+        ]
+    )
+    figure = draw_strips(["q", "k", "q × k"], rows, theme=theme(), dimension=_("dimension"), value=_("value"))
+    drawn += scene.shown(figure, "step_products", _("Query, key and their products, dimension by dimension"))
+    order = products.abs().argsort(descending=True)[:3].tolist()
+    most = ", ".join(f"{place} ({number(float(products[place]), 2)})" for place in order)
+    st.caption(
+        _("The products add up to {0}. Most comes from the dimensions {1}.").format(number(float(products.sum())), most)
+    )
+    table: dict[str, list] = {_("key"): list(scene.keys), "q·k": raw.tolist()}
+    table[_("× scale")] = (raw * computation.scale).tolist()
+    if bias is not None:
+        table[_("position bias")] = bias[scene.query].tolist()
+    table[_("score")] = final.tolist()
+    numbers_table(table)
+    vectors_table({"q": rows[0], "k": rows[1], "q × k": rows[2]}, key="products_numbers")
+    return drawn
+
+
+def formula(scene: Scene, raw: torch.Tensor, final: torch.Tensor, bias: torch.Tensor | None) -> None:
+    """How the score of the chosen pair comes about, with its numbers."""
+    computation = scene.computation
+    size = scene.recording.queries(computation.kind, **scene.where).shape[-1]
+    one = float(raw[scene.key])
+    scaled = one * computation.scale
+    usual = abs(computation.scale - size**-0.5) < 1e-6
+    if usual:
+        lines = [rf"\frac{{q \cdot k}}{{\sqrt{{{size}}}}} = \frac{{{one:.4f}}}{{{size**0.5:.4f}}} = {scaled:.4f}"]
+    elif abs(computation.scale - 1) < 1e-6:
+        lines = [rf"q \cdot k = {one:.4f}"]
+    else:
+        lines = [rf"q \cdot k \times {computation.scale:.4f} = {one:.4f} \times {computation.scale:.4f} = {scaled:.4f}"]
+    value = scaled
+    if computation.softcap is not None:
+        cap = computation.softcap
+        value = cap * float(np.tanh(value / cap))
+        lines.append(rf"{cap:g} \tanh(\cdot / {cap:g}) = {value:.4f}")
+    if bias is not None:
+        own = float(bias[scene.query, scene.key])
+        lines.append(rf"+\, {own:.4f}\ \text{{(position)}} = {value + own:.4f}")
+    if float(final[scene.key]) == -np.inf:
+        lines.append(r"\rightarrow -\infty")
+    # One below the other: on a telephone they would not fit side by side.
+    below = r" \\ ".join(lines)
+    st.latex(rf"\begin{{gathered}} {below} \end{{gathered}}")
+    hidden = int((final == -torch.inf).sum())
+    if hidden:
+        st.caption(
+            ngettext(
+                "{0} later word may not be seen: its score is −∞.",
+                "{0} words may not be seen: their score is −∞.",
+                hidden,
+            ).format(hidden)
+        )
+
+
+def softmax(scene: Scene) -> int:
+    """Scores → weights."""
+    computation = scene.computation
+    word = scene.queries[scene.query]
+    row = scene.recording.scores(computation.kind, **scene.where)[scene.query]
+    own = scene.recording.weights(computation.kind, **scene.where)[scene.query]
+    size = scene.recording.queries(computation.kind, **scene.where).shape[-1]
+    st.markdown(
+        _("**Softmax** makes shares of the scores of {0}: none is negative, and together they are 1.").format(
+            f"**{plain(word)}**"
+        )
+    )
+    st.latex(rf"\alpha_j = \frac{{e^{{s_j}}}}{{\sum_i e^{{s_i}}}} \qquad \sum_j \alpha_j = {float(own.sum()):.4f}")
+    value = st.slider(
+        _("Temperature"),
+        0.1,
+        8.0,
+        1.0,
+        0.1,
+        key="temperature",
+        bind="query-params",
+        help=_("Scores are divided by it before the softmax. 1 is the model's own."),
+    )
+    series = [(_("the model's weights"), own.tolist())]
+    changed = abs(value - 1) > 1e-9
+    if changed:
+        series.append((_("at temperature {0}").format(f"{value:g}"), dot_product.weights(row / value).tolist()))
+    before, after = st.columns(2, gap="medium")
+    with before:
+        figure = draw_bars(
+            scene.keys, [(_("score"), row.tolist())], theme=theme(), chosen=scene.key, title=_("score, before")
+        )
+        drawn = scene.shown(figure, "step_before", _("Scores of {0} before the softmax").format(word))
+    strongest = int(own.argmax())
+    with after:
+        figure = draw_bars(
+            scene.keys, series, theme=theme(), chosen=scene.key, share=True, title=_("attention weight, after")
+        )
+        alt = _("Weights of {0}; the largest, {1}, belongs to {2}").format(
+            word, number(float(own[strongest]), 2), scene.keys[strongest]
+        )
+        drawn += scene.shown(figure, "step_weights", alt)
+    unscaled = dot_product.weights(row / computation.scale)
+    if abs(computation.scale - 1) > 1e-6:
+        st.caption(
+            _(
+                "What the scaling is for: without the division by √{0} the largest weight would be {1} instead of {2}, "
+                "and hardly anything would be learned from the others."
+            ).format(size, number(float(unscaled.max()), 3), number(float(own.max()), 3))
+        )
+    if computation.has_sink:
+        st.caption(_("This model has a sink: a learned score that takes part and belongs to no word."))
+    table: dict[str, list] = {_("key"): list(scene.keys), _("score"): row.tolist(), _("weight"): own.tolist()}
+    if changed:
+        table[series[1][0]] = series[1][1]
+    numbers_table(table)
+    return drawn
+
+
+def output(scene: Scene) -> int:
+    """Weights × values."""
+    computation = scene.computation
+    word = scene.queries[scene.query]
+    weights = scene.recording.weights(computation.kind, **scene.where)[scene.query]
+    values = scene.recording.values(computation.kind, **scene.where)
+    vectors = weights[:, None] * values
+    summed = computation.heads(scene.head)[scene.query]
+    parts = computation.parts(scene.head, scene.query)
+    st.markdown(
+        _(
+            "Each word's value, times its weight, is what it hands to {0}; their **sum** is the head's output. A large "
+            "weight on a short value moves little, so the share by length can differ from the weight."
+        ).format(f"**{plain(word)}**")
+    )
+    st.latex(
+        r"\begin{gathered} z = \sum_j \alpha_j v_j \\[6pt] "
+        r"\text{share}_j = \frac{\lVert \alpha_j f(x_j) \rVert}{\sum_i \lVert \alpha_i f(x_i) \rVert} \end{gathered}"
+    )
+    figure = draw_bars(
+        scene.keys,
+        [(_("by weight"), parts.weights.tolist()), (_("by length"), parts.shares.tolist())],
+        theme=theme(),
+        chosen=scene.key,
+        share=True,
+        title=_("share"),
+    )
+    drawn = scene.shown(figure, "step_shares", _("Shares of each word in the output for {0}").format(word))
+    if computation.joining is not None:
+        st.caption(
+            _("f(x): the value through this head's part of the output matrix, {0} → {1} numbers (`{2}`).").format(
+                *computation.joining.shape[1:], computation.joining_name
+            )
+        )
+    shown = list(range(min(len(scene.keys), MOST_ROWS)))
+    figure = draw_strips(
+        [*(f"{number(float(weights[place]), 2)} × {scene.keys[place]}" for place in shown), "= z"],
+        np.concatenate([vectors[shown].numpy(), summed[None].numpy()]),
+        theme=theme(),
+        dimension=_("dimension"),
+        value=_("value"),
+        height=24,
+    )
+    drawn += scene.shown(figure, "step_sum", _("Weighted values of all words, and their sum"))
+    numbers_table(
+        {
+            _("key"): list(scene.keys),
+            _("weight"): parts.weights.tolist(),
+            "‖α f(x)‖": parts.norms.tolist(),
+            _("share by length"): parts.shares.tolist(),
+        }
+    )
+    vectors_table({"z": summed.numpy()}, key="output_numbers")
+    return drawn
+
+
+def block(scene: Scene) -> int:
+    """All heads joined, residual, normalisation, feed-forward."""
+    computation = scene.computation
+    layers, heads, _queries, _keys = scene.recording.size(computation.kind)
+    word = scene.queries[scene.query]
+    stages = computation.stages
+    st.markdown(
+        _(
+            "The outputs of all **{0} heads**, side by side, go through one more matrix and are **added** to what the "
+            "layer began with; a feed-forward network follows. The bars are the lengths of the vector of {1} on its "
+            "way."
+        ).format(heads, f"**{plain(word)}**")
+    )
+    labels = [f"{place + 1} {stage_name(stage)} · {stage.vectors.shape[1]}" for place, stage in enumerate(stages)]
+    lengths = [float(stage.norms[scene.query]) for stage in stages]
+    figure = draw_lengths(labels, lengths, theme=theme(), title=_("length of the vector"))
+    alt = _("From length {0} at the beginning of the layer to {1} at its end").format(
+        number(lengths[0], 2), number(lengths[-1], 2)
+    )
+    drawn = scene.shown(figure, "step_lengths", alt)
+    st.caption(_("The last number of each name is how many numbers the vector has."))
+    if computation.layer + 1 < layers:
+        st.button(
+            _("On to layer {0}").format(computation.layer + 1),
+            icon=":material/south:",
+            key="next_layer",
+            on_click=partial(controls.to_layer, computation.layer + 1),
+        )
+    else:
+        st.caption(_("This is the last layer of its kind."))
+    numbers_table(
+        {
+            _("place"): labels,
+            _("module"): [stage.name for stage in stages],
+            _("numbers"): [stage.vectors.shape[1] for stage in stages],
+            _("length"): lengths,
+        }
+    )
+    return drawn
+
+
+def stage_name(stage: Stage) -> str:
+    """What a place in the block is called."""
+    if stage.what == "sum":
+        return _("sum of {0}").format(" + ".join(str(place + 1) for place in stage.of))
+    return {
+        "input": _("enters the layer"),
+        "norm": _("normalised"),
+        "attention": _("this attention"),
+        "other attention": _("other attention"),
+        "feed-forward": _("feed-forward matrix"),
+        "activation": _("activation"),
+        "output": _("leaves the layer"),
+    }[stage.what]

@@ -1,0 +1,96 @@
+"""What the page that follows a computation looks at, and how its numbers are written; each step draws from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from attnviz.ui.components.ready import mark_run
+from attnviz.ui.shell.errors import as_markdown
+from attnviz.ui.shell.messages import _
+
+if TYPE_CHECKING:
+    from attnviz.computation.layer import Computation
+    from attnviz.models.model import Model
+    from attnviz.models.recording import Recording
+
+MOST_ROWS = 40  # of a picture with a row for each token
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is followed, and how it is called on the screen.
+
+    Attributes:
+        model, recording, computation: as in the package.
+        head: from 0.
+        query, key: places of the two words that are looked at.
+        queries, keys: labels of all tokens.
+        run: the name of what the page shows.
+    """
+
+    model: Model
+    recording: Recording
+    computation: Computation
+    head: int
+    query: int
+    key: int
+    queries: tuple[str, ...]
+    keys: tuple[str, ...]
+    run: str
+
+    @property
+    def where(self) -> dict[str, int]:
+        """Layer and head, as the recording takes them."""
+        return {"layer": self.computation.layer, "head": self.head}
+
+    def shown(self, figure: go.Figure, key: str, alt: str) -> int:
+        """Draws a figure into the current container."""
+        st.plotly_chart(mark_run(figure, self.run), key=key, theme=None, alt=alt, config={"displayModeBar": False})
+        return 1
+
+
+def number(value: float, digits: int = 4) -> str:
+    """A number for a formula: a real minus, and no "-0"."""
+    text = f"{value:.{digits}f}"
+    return "0" if float(text) == 0 else text.replace("-", "−")
+
+
+def numbers_table(table: dict[str, list]) -> None:
+    """The numbers of a figure, to be copied."""
+    with st.expander(_("Numbers")):
+        st.dataframe(
+            {
+                name: ["−∞" if isinstance(item, float) and item == -np.inf else item for item in column]
+                if any(isinstance(item, float) and item == -np.inf for item in column)
+                else column
+                for name, column in table.items()
+            },
+            hide_index=True,
+            column_config={
+                name: st.column_config.NumberColumn(format="%.5f")
+                for name, column in table.items()
+                if column and isinstance(column[0], float) and -np.inf not in column
+            },
+        )
+
+
+def vectors_table(vectors: dict[str, np.ndarray], key: str = "vectors_numbers") -> None:
+    """Vectors as columns, a row for each dimension."""
+    longest = max(len(vector) for vector in vectors.values())
+    with st.expander(_("Numbers of the vectors"), key=key):
+        st.dataframe(
+            {_("dimension"): list(range(longest))}
+            | {name: [*vector.tolist(), *[None] * (longest - len(vector))] for name, vector in vectors.items()},
+            hide_index=True,
+            column_config={name: st.column_config.NumberColumn(format="%.5f") for name in vectors},
+        )
+
+
+def plain(label: str) -> str:
+    """A label inside Markdown."""
+    return as_markdown(label)

@@ -1,0 +1,97 @@
+"""The controls of the page that follows a computation: which step, which word looks, which it looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from attnviz.ui.controls import inputs
+from attnviz.ui.shell.messages import _
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+STEPS = 7
+KEYS = ("looking", "looked_at", "temperature", "beside")
+"""Keys of the controls that belong to single steps, for `state.hold`."""
+
+
+def names() -> tuple[str, ...]:
+    """What the steps are called, in order."""
+    return (
+        _("Tokens"),
+        _("Embeddings"),
+        _("Query, key, value"),
+        _("Scores"),
+        _("Softmax"),
+        _("Output"),
+        _("Block"),
+    )
+
+
+def step_control(say: inputs.Say) -> tuple[int, DeltaGenerator]:
+    """Which step, from 1, and the row of the control. The number stands in the address, the name on the screen."""
+    asked = st.session_state.get("step", st.query_params.get("step", "1"))
+    step = int(asked) if str(asked).isdecimal() and 1 <= int(asked) <= STEPS else 1
+    if str(asked) != str(step):
+        say(
+            _("The steps are 1 to {0}, there is no step {1}; step 1 is shown.").format(STEPS, inputs._short(str(asked)))
+        )
+    labels = [f"{place} {name}" for place, name in enumerate(names(), 1)]
+    st.session_state["step_shown"] = labels[step - 1]
+    row = st.container(horizontal=True, vertical_alignment="center", key="steps")
+    with row:
+        chosen = st.segmented_control(_("Step"), labels, key="step_shown", required=True, label_visibility="collapsed")
+        st.button(_("Back"), icon=":material/arrow_back:", key="back", disabled=step == 1, on_click=_go, args=(-1,))
+        st.button(
+            _("Next"), icon=":material/arrow_forward:", key="next", disabled=step == STEPS, on_click=_go, args=(1,)
+        )
+    step = labels.index(chosen or labels[0]) + 1
+    st.session_state["step"] = step
+    if st.query_params.get("step") != str(step):
+        st.query_params["step"] = str(step)
+    return step, row
+
+
+def _go(by: int) -> None:
+    st.session_state["step"] = min(STEPS, max(1, int(st.session_state.get("step", 1)) + by))
+    st.session_state.pop("step_shown", None)
+
+
+def to_layer(layer: int) -> None:
+    """Goes to the third step of a layer; for callbacks."""
+    st.session_state["layer"] = layer
+    st.session_state["step"] = 3
+    st.session_state.pop("step_shown", None)
+
+
+def head_control(heads: int, say: inputs.Say) -> int:
+    """Which head, from 0; where none is open on the other pages, the first one."""
+
+    def missing(value: str, instead: int) -> str:
+        return _("The heads are 0 to {0}, there is no head {1}; head {2} is shown.").format(heads - 1, value, instead)
+
+    if st.session_state.get("head", 0) is None:
+        st.session_state["head"] = 0
+    inputs._checked("head", range(heads), say, missing)
+    return st.selectbox(_("Head"), range(heads), index=0, key="head", bind="query-params", width=96)
+
+
+def token_control(title: str, key: str, labels: Sequence[str], default: int, say: inputs.Say) -> int:
+    """One of the tokens on the screen, by its label; returns its place.
+
+    What is no token of this sentence is replaced by `default`, and said only where a link asked for it: a sentence that
+    is being typed changes its tokens all the time.
+    """
+    asked = st.session_state.get(key, st.query_params.get(key))
+    if asked not in labels:
+        if asked and key not in st.session_state:
+            say(
+                _("There is no token {0} in this sentence; {1} is shown instead.").format(
+                    inputs._short(asked), labels[default]
+                )
+            )
+        st.session_state[key] = labels[default]
+    return labels.index(st.selectbox(title, labels, key=key, bind="query-params", width=150))

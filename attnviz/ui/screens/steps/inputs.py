@@ -1,0 +1,278 @@
+"""Steps 1 to 3: from a text over tokens and embeddings to query, key and value."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+import torch
+
+from attnviz.computation.module_roles import ROLES
+from attnviz.figures.steps import draw_strips
+from attnviz.tokenization import tokenizer as tokenization
+from attnviz.ui.components.ready import theme
+from attnviz.ui.controls import inputs
+from attnviz.ui.screens.steps.context import MOST_ROWS, Scene, number, plain, vectors_table
+from attnviz.ui.shell import errors, models
+from attnviz.ui.shell.messages import _, ngettext
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attnviz.computation.module_roles import Projection, Role
+    from attnviz.tokenization.tokenizer import Token
+
+Chip = tuple[str, str, bool, int | None]  # what it says, what stands below it, whether it is special, its word
+MOST_CHIPS = 200
+
+
+def tokens(scene: Scene) -> int:
+    """Text → tokens → ids."""
+    items = scene.computation.query_tokens
+    vocabulary = scene.model.network.get_input_embeddings().weight.shape[0]
+    st.markdown(
+        _(
+            "The model does not read letters: it looks up **tokens** of a fixed vocabulary of **{0}**. A frequent word "
+            "is one of them, a rare word is spelt in several. The number below each is its place in the vocabulary."
+        ).format(f"{vocabulary:,}")
+    )
+    chips(
+        [(label, str(token.id), token.special, token.word) for label, token in zip(scene.queries, items, strict=True)],
+        scene.query,
+    )
+    words = len({token.word for token in items if token.word is not None})
+    pieces = sum(not token.special for token in items)
+    added = len(items) - pieces
+    st.caption(
+        _("{0}, {1}, and {2} that the model adds.").format(
+            ngettext("{0} word", "{0} words", words).format(words),
+            ngettext("{0} token", "{0} tokens", pieces).format(pieces),
+            ngettext("{0} special token", "{0} special tokens", added).format(added),
+        )
+    )
+    beside(scene)
+    with st.expander(_("Numbers")):
+        st.dataframe(
+            {
+                _("position"): list(range(len(items))),
+                _("token"): list(scene.queries),
+                _("id"): [token.id for token in items],
+                _("word"): [token.word for token in items],
+                _("special"): [token.special for token in items],
+            },
+            hide_index=True,
+        )
+    return 0
+
+
+def beside(scene: Scene) -> None:
+    """The same text cut up in other ways: three that anybody can imagine, and those of the models of this session."""
+    text = written(scene.computation.query_tokens)
+    words, characters, in_bytes = _("words"), _("characters"), _("bytes")
+    others = {inputs.model_label(name): name for name in inputs.used_models() if name != scene.model.name}
+    st.markdown("###### " + _("The same text in other vocabularies"))
+    ways = [words, characters, in_bytes, *others]
+    if st.session_state.get("beside") not in ways:  # it was another model's, which is now the one above
+        st.session_state["beside"] = characters
+    chosen = st.segmented_control(
+        _("Cut into"),
+        ways,
+        key="beside",
+        required=True,
+        label_visibility="collapsed",
+    )
+    if chosen in others:
+        pieces = _pieces(others[chosen], text)
+        said = _("{0} tokens. Load any model above, and its tokens can be chosen here beside another's.")
+    elif chosen == words:
+        pieces = [(piece, "", False, None) for piece in text.split()]
+        said = _("{0} tokens: short, but every form of every word needs an entry, and a new word has none.")
+    elif chosen == characters:
+        pieces = [("␣" if piece == " " else piece, "", False, None) for piece in text]
+        said = _("{0} tokens: nothing is unknown, but the text is long, and a letter alone means little.")
+    else:
+        pieces = [(f"{byte:02x}", "", False, None) for byte in text.encode()]
+        said = _("{0} tokens from a vocabulary of 256: any language, any emoji, and the longest of the three.")
+    chips(pieces[:MOST_CHIPS], None)
+    st.caption(said.format(len(pieces)))
+
+
+def written(tokens: Sequence[Token]) -> str:
+    """The text of tokens; BERT's have none of the spaces between them, but say where they stand."""
+    text, end = "", None
+    for token in tokens:
+        if token.special:
+            continue
+        gap = end is not None and token.start is not None and token.start > end
+        text += " " * gap + token.text
+        end = token.end
+    return text.strip()
+
+
+def _pieces(name: str, text: str) -> list[Chip]:
+    """The tokens of another model, as chips; none where it cannot be loaded, and the reader is told why."""
+    place = st.empty()
+    model, revision = inputs.model_and_revision(name)
+    loaded = errors.attempt(place, lambda: models.load(model, place, revision=revision))
+    if loaded is None or loaded.model.tokenizer is None:
+        return []
+    tokens = tokenization.encode(loaded.model.tokenizer, text).tokens
+    labels = tokenization.labels(tokens)
+    return [(label, str(token.id), token.special, token.word) for label, token in zip(labels, tokens, strict=True)]
+
+
+def chips(items: list[Chip], chosen: int | None) -> None:
+    """Tokens as boxes; the pieces of a word stand close together."""
+    parts = []
+    for place, (label, below, special, word) in enumerate(items):
+        joins = place > 0 and word is not None and items[place - 1][3] == word
+        looks = (
+            " attnviz-chip-special" * special + " attnviz-chip-on" * (place == chosen) + " attnviz-chip-joins" * joins
+        )
+        under = f"<small>{html.escape(below)}</small>" if below else ""
+        parts.append(f'<span class="attnviz-chip{looks}" role="listitem"><b>{html.escape(label)}</b>{under}</span>')
+    st.html(f'<div class="attnviz-chips" role="list">{"".join(parts)}</div>')
+
+
+def embeddings(scene: Scene) -> int:
+    """Ids → vectors, and positions."""
+    computation = scene.computation
+    width = computation.entering.shape[1]
+    word = scene.queries[scene.query]
+    names = {
+        "token": _("token"),
+        "position": _("position"),
+        "segment": _("sentence"),
+        "other": _("other"),
+    }
+    st.markdown(
+        _("Each id picks a row of a learned table: **{0} numbers** for {1}.").format(width, f"**{plain(word)}**")
+        + " "
+        + _positions(computation.positions)
+    )
+    labels: list[str] = []
+    rows: list[np.ndarray] = []
+    for item in computation.added:
+        factor = "" if abs(item.scale - 1) < 1e-3 else f" × {number(item.scale, 2).removesuffix('.00')}"
+        labels.append(f"{names[item.what]}{factor}" if not labels else f"+ {names[item.what]}{factor}")
+        rows.append(item.vectors[scene.query].numpy())
+    then = {"norm": _("normalised"), "matrix": _("through a matrix")}
+    if computation.summed.shape[1] == width:
+        if len(rows) > 1:
+            labels.append("= " + _("sum"))
+            rows.append(computation.summed[scene.query].numpy())
+        if computation.then:
+            labels.append(", ".join(then[item] for item in computation.then))
+            rows.append(computation.entering[scene.query].numpy())
+    else:
+        labels, rows = [_("enters layer 0")], [computation.entering[scene.query].numpy()]
+    figure = draw_strips(labels, np.stack(rows), theme=theme(), dimension=_("dimension"), value=_("value"))
+    drawn = scene.shown(figure, "step_strips", _("What {0} begins with: {1}").format(word, ", ".join(labels)))
+
+    st.markdown("###### " + _("All tokens as they enter layer 0"))
+    every = computation.entering[:MOST_ROWS].numpy()
+    figure = draw_strips(
+        scene.queries[:MOST_ROWS], every, theme=theme(), dimension=_("dimension"), value=_("value"), height=20
+    )
+    drawn += scene.shown(figure, "step_entering", _("{0} vectors of {1} numbers").format(*every.shape))
+    vectors_table(dict(zip(labels, rows, strict=True)))
+    return drawn
+
+
+def _positions(where: str) -> str:
+    if where == "added":
+        return _("A second vector says where the word stands; both are added, number by number.")
+    if where == "rotary":
+        return _(
+            "Nothing is added for the position: this model **rotates** queries and keys by their position instead "
+            "(step 3)."
+        )
+    if where == "bias":
+        return _(
+            "Nothing is added for the position: this model adds a learned number to the **scores**, depending on how "
+            "far two words are apart (step 4)."
+        )
+    return _("No sign of the position was found in what this model computes before its first layer.")
+
+
+def projections(scene: Scene) -> int:
+    """Query, key and value of the chosen word."""
+    computation = scene.computation
+    asks = plain(scene.queries[scene.query])
+    st.markdown(
+        _(
+            "Three learned matrices turn what the layer reads into a **query** (what {0} looks for), a **key** (what a "
+            "word offers) and a **value** (what it hands over). Each head has its own three."
+        ).format(f"**{asks}**")
+    )
+    labels: list[str] = []
+    rows: list[np.ndarray] = []
+    told = []
+    for role in ROLES:
+        place = scene.query if role == "query" else scene.key if computation.kind == "cross" else scene.query
+        name = (scene.queries if role == "query" else scene.keys)[place]
+        found = computation.projection(role, scene.head)
+        letter = role[0]
+        told.append(_told(letter, name, found))
+        if found is not None and found.change != "none":
+            labels.append(f"x · W_{letter.upper()}")
+            rows.append(found.vectors[place].numpy())
+            letter = f"{letter}: {_changed(found.change)}"
+        labels.append(f"{letter} · {name}")
+        rows.append(_used(scene, role)[place].numpy())
+    st.markdown("  \n".join(told))
+    longest = max(len(row) for row in rows)
+    padded = np.stack([np.pad(row, (0, longest - len(row)), constant_values=np.nan) for row in rows])
+    figure = draw_strips(labels, padded, theme=theme(), dimension=_("dimension"), value=_("value"))
+    drawn = scene.shown(figure, "step_vectors", _("Query, key and value: {0} numbers each").format(longest))
+    query = computation.projection("query", scene.head)
+    if query is not None:
+        matrix = st.segmented_control(
+            _("Matrix"), ("W_Q", "W_K", "W_V"), default="W_Q", key="matrix", required=True, label_visibility="collapsed"
+        )
+        found = computation.projection(ROLES[("W_Q", "W_K", "W_V").index(matrix)], scene.head)
+        if found is not None:
+            every = found.matrix.T.numpy()
+            figure = draw_strips(
+                [str(place) for place in range(len(every))],
+                every,
+                theme=theme(),
+                dimension=_("input dimension"),
+                value=_("value"),
+                height=max(3, 220 // len(every)),
+            )
+            figure.update_yaxes(title=_("dimension"), nticks=4, tickmode="auto", ticktext=None, tickvals=None)
+            alt = _("{0} of this head: {1} × {2} learned numbers").format(matrix, *found.matrix.shape)
+            drawn += scene.shown(figure, "step_matrix", alt)
+            st.caption(alt)
+    vectors_table(dict(zip(labels, rows, strict=True)))
+    return drawn
+
+
+def _used(scene: Scene, role: Role) -> torch.Tensor:
+    get = {"query": scene.recording.queries, "key": scene.recording.keys, "value": scene.recording.values}[role]
+    return get(scene.computation.kind, **scene.where)
+
+
+def _told(letter: str, name: str, found: Projection | None) -> str:
+    """A line on where a vector comes from: "q = x · W_Q + b_Q of sah, 256 → 32 numbers"."""
+    if found is None:
+        return _("**{0}** of {1}: by matrices that were not found apart").format(letter, plain(name))
+    upper = letter.upper()
+    bias = f" + b_{upper}" if found.bias is not None else ""
+    return (
+        _("**{0}** of {1}, {2} → {3} numbers").format(
+            f"{letter} = x · W_{upper}{bias}", plain(name), *found.matrix.shape
+        )
+        + f" · `{found.name}`"
+    )
+
+
+def _changed(change: str) -> str:
+    return {
+        "rotated": _("rotated by its position"),
+        "scaled": _("scaled"),
+        "changed": _("normalised or rotated"),
+    }[change]

@@ -1,0 +1,1 @@
+"""Translate: a text grows token by token."""

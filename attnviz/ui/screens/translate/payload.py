@@ -1,0 +1,369 @@
+"""A written text as the component `growing` draws it: its words, its steps, its attention, its beam.
+
+    Walk ─ told ─ what the browser gets
+
+Everything is said in the reader's language here; the component only puts it in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from attnviz.attention.attention_map import AttentionMap
+from attnviz.figures import describe
+from attnviz.generation.steps import Walk
+from attnviz.tokenization import tokenizer as tokenization
+from attnviz.tokenization.tokenizer import Token
+from attnviz.ui.components.component import encode
+from attnviz.ui.screens.translate.next_token_bars import Bar, Bars, next_bars, percent
+from attnviz.ui.shell.messages import _, ngettext
+
+MOST_DROPPED = 3  # hypotheses of a step that are shown though the beam let go of them
+
+
+@dataclass(frozen=True)
+class View:
+    """What is shown of a walk.
+
+    Attributes:
+        kind: the place of attention whose map of all steps is shown.
+        layer, head: from 0; the mean over the heads where head is None.
+        by_word: words instead of tokens, as keys.
+        hide: whether special tokens are left out, as keys; a gap stays.
+    """
+
+    kind: str
+    layer: int
+    head: int | None
+    by_word: bool = False
+    hide: bool = False
+
+    def of(self, walk: Walk, kind: str) -> AttentionMap:
+        """The weights of one kind as they are shown."""
+        return self._shown(walk, walk.map(kind, min(self.layer, walk.recording.size(kind)[0] - 1), self.head))
+
+    def seen(self, walk: Walk, kind: str) -> list[int]:
+        """How many of the shown keys each step could look at."""
+        return (self._shown(walk, walk.seen(kind)).weights > 0).sum(axis=1).tolist()
+
+    def _shown(self, walk: Walk, map: AttentionMap) -> AttentionMap:
+        gap = walk.before[walk.positions[0]].id if walk.positions else None
+        if self.hide:
+            map = map.hide(lambda token: token.special and token.id != gap)
+        return map.by_word() if self.by_word else map
+
+
+@dataclass
+class Pieces:
+    """Tokens that could come next, as they are read: a piece of a word with the word so far before it."""
+
+    tokenizer: Any
+    _known: dict[tuple[tuple[int, ...], int], tuple[str, str, bool]] = field(default_factory=dict)
+
+    def of(self, word: tuple[int, ...], index: int) -> tuple[str, str, bool]:
+        """(the word so far, the piece, whether it is a special token), after the ids of the word so far."""
+        if (word, index) not in self._known:
+            # Some tokenizers decode the piece of a word otherwise where nothing stands before it: then after itself.
+            *before, last = tokenization.from_ids(self.tokenizer, [*(word or (index,)), index])
+            joined = [token.text for token in before if word and token.word is not None and token.word == last.word]
+            self._known[word, index] = ("".join(joined).strip(), plain(last), last.special)
+        return self._known[word, index]
+
+
+def plain(token: Token) -> str:
+    """A token as it is read."""
+    return tokenization.labels((token,))[0]
+
+
+def told(walk: Walk, view: View, pieces: Pieces, words: Sequence[Token] = ()) -> dict[str, Any]:
+    """All of a text but the step that is looked at.
+
+    Args:
+        walk: the text with its steps.
+        view: which attention is shown.
+        pieces: how tokens are read.
+        words: of a masked text whose gap was made here, all its tokens as they were.
+    """
+    return {
+        "given": walk.written.given,
+        "ended": _ended(walk, bool(words)),
+        "text": _text(walk, words),
+        "steps": [_step(walk, pieces, place) for place in range(len(walk))],
+        "strips": _strips(walk, view),
+        "map": _map(walk, view, view.of(walk, view.kind)),
+        "beams": _beams(walk, pieces),
+        "treeNote": _tree_note(walk),
+        "texts": _texts(),
+    }
+
+
+# The text -----------------------------------------------------------------------------------------------------------
+
+
+def _text(walk: Walk, words: Sequence[Token]) -> list[dict[str, Any]]:
+    """What stands there, in reading order."""
+
+    def item(token: Token, joined: bool, step: int | None = None, word: int | None = None) -> dict[str, Any]:
+        return {
+            "text": plain(token), "joined": joined, "special": token.special, "step": step, "word": word,
+            "given": step is not None and step < walk.written.given,
+        }  # fmt: skip
+
+    if walk.task == "fill":
+        gaps = {position: gap for gap, position in enumerate(walk.positions)}
+        found, previous = [], None
+        for position, token in enumerate(walk.before):
+            source = words[position] if words else token
+            joined = source.word is not None and previous is not None and source.word == previous
+            previous = source.word
+            if position in gaps:
+                found.append(item(walk.tokens[gaps[position]], joined, step=gaps[position]))
+            else:
+                found.append(item(token, joined, word=source.word if words else None))
+        return found
+    every = [*walk.before, *walk.tokens]
+    return [
+        item(token, _joined(every, place), step=place - len(walk.before) if place >= len(walk.before) else None)
+        for place, token in enumerate(every)
+    ]
+
+
+def _joined(tokens: Sequence[Token], place: int) -> bool:
+    """Whether a token goes on with the word before it."""
+    return place > 0 and tokens[place].word is not None and tokens[place].word == tokens[place - 1].word
+
+
+def _ended(walk: Walk, masked_here: bool) -> str:
+    """Why the text ends where it does; of gaps, where they come from."""
+    if masked_here:
+        return _("Masked here; click another word to mask that one.")
+    if walk.written.ended == "gaps":
+        return ngettext("{0} gap.", "{0} gaps, filled from left to right.", len(walk)).format(len(walk))
+    if walk.written.ended == "end":
+        return _("Ended by its end token.")
+    count = len(walk)
+    return ngettext(
+        "Stopped at the limit of {0} token, without an end token.",
+        "Stopped at the limit of {0} tokens, without an end token.",
+        count,
+    ).format(count)
+
+
+def _texts() -> dict[str, str]:
+    return {
+        "back": _("Step back"),
+        "next": _("Step on"),
+        "play": _("Let it grow"),
+        "pause": _("Pause"),
+        "reset": _("Forget my choices"),
+        "where": _("step {0} of {1}"),
+        "text": _("The text, step by step: arrow keys walk through it"),
+        "taken": _("Stands in the text: go on"),
+        "choose": _("Take this one instead and go on from there"),
+        "mask": _("Mask this word"),
+        "beam": _("The beam, step by step"),
+    }
+
+
+# A step -------------------------------------------------------------------------------------------------------------
+
+
+def _step(walk: Walk, pieces: Pieces, place: int) -> dict[str, Any]:
+    """Everything about one step but its attention."""
+    before, taken = walk.distribution(place).probabilities.numpy(), walk.written.ids[place]
+    shaped = walk.shaped(place)
+    after, kept = shaped.probabilities.numpy(), shaped.kept.numpy()
+    if walk.method.name == "beam":
+        kept = np.zeros_like(kept)
+        kept[list(walk.survivors(place))] = True
+        after = np.where(kept, after, 0)
+    bars = next_bars(before, after, kept, taken)
+    word = _just_before(walk, place)
+    changed = walk.method.name == "sample"
+    shown = [_bar(bar, pieces.of(word, bar.id), changed) for bar in bars.bars]
+    token = plain(walk.tokens[place])
+    chance = percent(next(bar.before for bar in bars.bars if bar.taken))
+    likeliest = ", ".join(f"{bar['text']} {percent(bar['p'])}" for bar in shown[:3])
+    return {
+        "token": token,
+        "title": f"{token}, {chance}",
+        "question": _("What stands in the gap?") if walk.task == "fill" else _("What comes next?"),
+        "after": "" if walk.task == "fill" else _("after “{0}”").format(_reads(walk, place)),
+        "bars": shown,
+        "others": {
+            "text": _("all others"),
+            "title": ngettext("{0} other token", "{0} other tokens", bars.others).format(f"{bars.others:,}"),
+            "p": round(bars.before, 5),
+            "q": round(bars.after, 5),
+            "numbers": _numbers(bars.before, bars.after, changed, bars.after > 0),
+        },
+        "effect": _effect(walk, bars, place),
+        "said": _("Step {0}: {1}, {2}. The likeliest: {3}.").format(place + 1, token, chance, likeliest),
+    }
+
+
+def _bar(bar: Bar, piece: tuple[str, str, bool], changed: bool) -> dict[str, Any]:
+    before, text, special = piece
+    numbers = _numbers(bar.before, bar.after, changed, bar.kept)
+    said = _("{0}, {1}").format(before + text, numbers)
+    return {
+        "id": bar.id, "before": before, "text": text, "special": special, "p": round(bar.before, 5),
+        "q": round(bar.after, 5), "kept": bar.kept, "taken": bar.taken, "numbers": numbers, "said": said,
+    }  # fmt: skip
+
+
+def _numbers(before: float, after: float, changed: bool, kept: bool) -> str:
+    """ "42 % → 61 %" where the method changes probabilities."""
+    if not changed:
+        return percent(before)
+    return f"{percent(before)} → {percent(after) if kept else _('cut')}"
+
+
+def _reads(walk: Walk, place: int) -> str:
+    """What the step reads last."""
+    return plain(walk.tokens[place - 1] if place else walk.before[-1])
+
+
+def _just_before(walk: Walk, place: int) -> tuple[int, ...]:
+    """The ids of the word that the step may go on with, or of the token that stands before it."""
+    if walk.task == "fill":
+        position = walk.positions[place]
+        earlier = dict(zip(walk.positions, walk.tokens, strict=True))
+        before = [earlier.get(other, token) for other, token in enumerate(walk.before[:position])][-8:]
+    else:
+        before = [*walk.before, *walk.tokens[:place]][-8:]
+    if not before or before[-1].special:
+        return ()
+    return tuple(token.id for token in before if token.word == before[-1].word)
+
+
+def _effect(walk: Walk, bars: Bars, place: int) -> str:
+    """What the method does to the distribution, in a sentence or two."""
+    method = walk.method
+    said = [_("This token is your choice, or stands before it.")] if place < walk.written.given else []
+    cut = percent(bars.cut)
+    if method.name == "greedy":
+        said.append(
+            _("Hollow: the model. Filled: greedy, which takes the likeliest and cuts off the rest, {0}.").format(cut)
+        )
+    elif method.name == "beam":
+        said.append(_("Hollow: the model, of which a beam changes nothing. Filled: goes on in the beam."))
+    else:
+        drawn = ngettext("{0} token", "{0} tokens", bars.left).format(f"{bars.left:,}")
+        said.append(_("Hollow: the model. Filled: what is drawn from, {0}; {1} is cut off.").format(drawn, cut))
+    return " ".join(said)
+
+
+# Attention ----------------------------------------------------------------------------------------------------------
+
+
+def _strips(walk: Walk, view: View) -> list[dict[str, Any]]:
+    """For each place that a step looks from: the keys, and the weights of all steps."""
+    kinds = [kind for kind in ("cross", walk.own) if kind in walk.kinds]
+    titles = {
+        "cross": (_("Looks at the source"), _("cross-attention")),
+        "decoder": (_("and at what is written") if "cross" in kinds else _("Looks back"), _("masked self-attention")),
+        "encoder": (_("The gap looks at"), _("encoder self-attention")),
+    }
+    found = []
+    for kind in kinds:
+        map = view.of(walk, kind)
+        tokens = map.key_tokens
+        gap = iter(range(len(walk.positions)))
+        masks = {walk.before[position].id for position in walk.positions}
+        title, name = titles[kind]
+        found.append({
+            "title": title,
+            "about": f"{name}, {map.name}",
+            "marked": kind == view.kind,
+            "keys": [
+                {
+                    "text": plain(token), "joined": not view.by_word and _joined(tokens, place),
+                    "special": token.special, "gap": next(gap) if token.id in masks else None,
+                }
+                for place, token in enumerate(tokens)
+            ],
+            "weights": encode(map.weights),
+            "seen": view.seen(walk, kind),
+        })  # fmt: skip
+    return found
+
+
+def _map(walk: Walk, view: View, map: AttentionMap) -> dict[str, Any]:
+    """All steps at once, or the source looking at itself."""
+    steps = not (walk.task == "translate" and view.kind == "encoder")
+    names = {
+        "cross": _("Cross-attention"),
+        "decoder": _("Masked self-attention"),
+        "encoder": _("Encoder self-attention"),
+    }
+    name = map.name
+    if view.head is None:
+        name = _("L{0}, mean of {1} heads").format(map.layer, walk.recording.size(view.kind)[1])
+    if not steps:
+        note = _("Rows look at columns, before anything is written: the same for every step.")
+    elif walk.task == "fill":
+        note = _("A row is the gap that looks at the text, and belongs to what it predicts: “gap → predicted”.")
+    else:
+        note = _("A row belongs to the token that it predicts, not to the one that it reads: “read → predicted”.")
+    hidden = float(map.hidden_mass.mean()) if view.hide and map.hidden_mass.size else 0.0
+    if view.hide:
+        note += " " + _("Special tokens are hidden, with {0} of the attention.").format(percent(hidden))
+    labels = map.query_labels if not steps else tuple(token.text for token in map.query_tokens)
+    return {
+        "title": f"{names[view.kind]}, {name}",
+        "note": note,
+        "rows": labels,
+        "keys": map.key_labels,
+        "weights": encode(map.weights),
+        "steps": steps,
+        "text": describe(map, most=6),
+    }
+
+
+# The beam -----------------------------------------------------------------------------------------------------------
+
+
+def _beams(walk: Walk, pieces: Pieces) -> list[list[dict[str, Any]]]:
+    """Per step the hypotheses that it looked at, and to which one of the step before each belongs."""
+    given, best = walk.written.given, walk.written.ids
+    columns: list[list[dict[str, Any]]] = []
+    before: dict[int, int] = {}  # a kept hypothesis's place among the kept -> its row in the column before
+    names = {"kept": _("kept"), "finished": _("finished"), "dropped": _("dropped")}
+    for length, looked in enumerate(walk.written.beams, 1):
+        column: list[dict[str, Any]] = []
+        kept: dict[int, int] = {}
+        dropped = 0
+        for hypothesis in looked:
+            won = hypothesis.ids == best[given : given + length] and hypothesis.state != "dropped"
+            if hypothesis.state == "dropped":
+                dropped += 1
+                if dropped > MOST_DROPPED:
+                    continue
+            if hypothesis.state == "kept":
+                kept[len(kept)] = len(column)
+            ids = (*best[:given], *hypothesis.ids)
+            text = pieces.of(ids[-2:-1], hypothesis.ids[-1])[1]
+            score = f"{hypothesis.score:.2f}".replace("-", "−")
+            whole = walk.text(ids)
+            column.append({
+                "text": text, "score": score, "state": hypothesis.state, "won": won,
+                "parent": None if hypothesis.parent is None else before.get(hypothesis.parent),
+                "said": f"{whole}: {score}, {names[hypothesis.state]}",
+            })  # fmt: skip
+        columns.append(column)
+        before = kept
+    return columns[: len(walk) - given]
+
+
+def _tree_note(walk: Walk) -> str:
+    if walk.written.score is None:
+        return ""
+    return _(
+        "Below each token stands the sum of log-probabilities up to it. Of every step the best {0} go on; dashed ones "
+        "were dropped, double frames are finished. The text with the best sum per length wins: {1}."
+    ).format(walk.method.width, f"{walk.written.score:.2f}".replace("-", "−"))

@@ -1,0 +1,52 @@
+"""A written text as tables: its steps, and what a beam search looked at."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from attnviz.generation.steps import Walk
+from attnviz.ui.shell.messages import _
+
+
+def steps_table(walk: Walk) -> None:
+    """A row for each step: what was read and predicted, how likely it was, and where the strongest look went."""
+    table: dict[str, list[object]] = {name: [] for name in ("step", "row", "p", "log", "rank", "after")}
+    for place, index in enumerate(walk.written.ids):
+        found = walk.distribution(place)
+        table["step"].append(place + 1)
+        table["row"].append(walk.row_labels[place])
+        table["p"].append(float(found.probabilities[index]))
+        table["log"].append(float(found.logits.log_softmax(dim=-1)[index]))
+        table["rank"].append(found.rank(index) + 1)
+        table["after"].append(float(walk.shaped(place).probabilities[index]))
+    if walk.method.name != "sample":
+        del table["after"]
+    columns = {
+        "step": st.column_config.NumberColumn(_("step"), pinned=True),
+        "row": st.column_config.TextColumn(_("read → predicted")),
+        "p": st.column_config.NumberColumn(_("probability"), format="%.4f"),
+        "log": st.column_config.NumberColumn(_("log-probability"), format="%.3f"),
+        "rank": st.column_config.NumberColumn(_("rank")),
+        "after": st.column_config.NumberColumn(_("drawn with probability"), format="%.4f"),
+    }
+    st.dataframe(table, hide_index=True, column_config={name: columns[name] for name in table})
+
+
+def beam_table(walk: Walk) -> None:
+    """A row for each hypothesis of each step, those that were dropped too."""
+    names = {"kept": _("kept"), "finished": _("finished"), "dropped": _("dropped")}
+    given = walk.written.given
+    table: dict[str, list[object]] = {"step": [], "text": [], "sum": [], "state": []}
+    for place, looked in enumerate(walk.written.beams):
+        for hypothesis in looked:
+            table["step"].append(given + place + 1)
+            table["text"].append(walk.text((*walk.written.ids[:given], *hypothesis.ids)))
+            table["sum"].append(hypothesis.score)
+            table["state"].append(names[hypothesis.state])
+    columns = {
+        "step": st.column_config.NumberColumn(_("step"), pinned=True),
+        "text": st.column_config.TextColumn(_("hypothesis"), width="large"),
+        "sum": st.column_config.NumberColumn(_("sum of log-probabilities"), format="%.3f"),
+        "state": st.column_config.TextColumn(_("state")),
+    }
+    st.dataframe(table, hide_index=True, column_config=columns)

@@ -1,0 +1,54 @@
+"""Errors and remarks on the screen, word for word as they were written: never as markup, never as a traceback."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from attnviz.errors import AttnvizError
+from attnviz.ui.shell.messages import _
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+T = TypeVar("T")
+
+_logger = logging.getLogger("attnviz")
+
+
+def as_markdown(text: str) -> str:
+    """The text, escaped wherever Streamlit's Markdown would read markup, a link, a picture, a formula or an icon."""
+    escaped = re.sub(r"([\\`*_\[\]<>~$:#|&@])", r"\\\1", text)
+    # Lists and underlined headings begin a line.
+    escaped = re.sub(r"(?m)^(\s*)([-+=])", r"\1\\\2", escaped)
+    escaped = re.sub(r"(?m)^(\s*\d+)([.)])", r"\1\\\2", escaped)
+    return escaped.replace("www.", "www\\.").replace("\n", "  \n")
+
+
+def attempt(place: DeltaGenerator, make: Callable[[], T]) -> T | None:
+    """Returns what `make` makes; where it fails, says why in `place` and returns None. What was typed stays."""
+    try:
+        return make()
+    except AttnvizError as error:
+        place.error(as_markdown(str(error)), icon=":material/error:")
+    except Exception as error:
+        # A mistake of ours: the details are for the terminal.
+        _logger.exception("a page could not be drawn")
+        said = _("Something went wrong that should not have. The terminal that runs attnviz says more.")
+        place.error(f"{said} {as_markdown(f'({type(error).__name__})')}", icon=":material/error:")
+    return None
+
+
+class Remarks:
+    """What was asked for and is not there, and what is shown instead: one box in `place`, however many there are."""
+
+    def __init__(self, place: DeltaGenerator) -> None:
+        self._place = place
+        self._said: list[str] = []
+
+    def __call__(self, text: str) -> None:
+        """Adds one."""
+        self._said.append(as_markdown(text))
+        self._place.warning("  \n".join(self._said), icon=":material/info:")

@@ -1,0 +1,150 @@
+"""Models that stay loaded between reruns with what was computed with them, shared by all sessions.
+
+A shelf holds the few models that were used last. Its key names everything that changes a model: its name, revision,
+device, precision and, for a folder, when its files were written. Beside each model stands one cache for all that the
+pages compute with it: recordings, texts, measures, vectors.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import streamlit as st
+
+import attnviz
+from attnviz.ui.controls.inputs import model_label
+from attnviz.ui.shell.cache import Cache
+from attnviz.ui.shell.errors import as_markdown
+from attnviz.ui.shell.messages import _
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from attnviz.models.model import Model
+    from attnviz.models.recording import Recording
+
+MODELS = 3  # kept at a time; they are what takes the memory
+CACHE_BYTES = 512 * 1024**2  # for each model, beside its weights; typing makes a recording every quarter of a second
+
+T = TypeVar("T")
+
+
+class Shelf(Generic[T]):
+    """The values used last, up to a number of them; each is made once, however many ask for it at the same time."""
+
+    def __init__(self, size: int, on_drop: Callable[[], None] = lambda: None) -> None:
+        self._size = size
+        self._on_drop = on_drop
+        self._values: OrderedDict[Hashable, T] = OrderedDict()
+        self._making: dict[Hashable, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Returns what is kept under the key, or makes it; an error of `make` is raised and nothing is kept."""
+        with self._lock:
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            with self._lock:
+                if key in self._values:
+                    self._values.move_to_end(key)
+                    return self._values[key]
+            try:
+                value = make()
+                with self._lock:
+                    self._values[key] = value
+                    full = len(self._values) > self._size
+                    if full:
+                        self._values.popitem(last=False)
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
+        if full:
+            self._on_drop()
+        return value
+
+    def __contains__(self, key: Hashable) -> bool:
+        with self._lock:
+            return key in self._values
+
+
+@dataclass
+class Loaded:
+    """A model with the cache of what was computed with it, so that dropping the model drops that too."""
+
+    model: Model
+    key: Hashable
+    cache: Cache = field(init=False)
+
+    def __post_init__(self) -> None:
+        model = self.model
+        self.cache = Cache(CACHE_BYTES, beside=(model, model.network, model.tokenizer))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of attention that the model has."""
+        return self.model.kinds
+
+    def record(self, text: str, target: str | None) -> Recording:
+        """The recording of a text; `target` None means the model's own output."""
+        return self.cache.get(("recording", text, target), lambda: self.model.record(text, target))
+
+
+@st.cache_resource(show_spinner=False)
+def _shelf() -> Shelf[Loaded]:
+    return Shelf(MODELS, on_drop=_clear_away)
+
+
+def _clear_away() -> None:
+    """Lets the memory of a dropped model go, in spite of `gc.freeze` in `load`."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
+def load(name: str, place: DeltaGenerator, *, revision: str | None = None) -> Loaded:
+    """Takes a model from the shelf, or loads it and says how far it is.
+
+    Args:
+        name: "bundled", a local folder or a Hub id.
+        place: an empty place for a progress bar with what is happening; it is empty again in the end.
+        revision: of a Hub id.
+
+    Raises:
+        AttnvizError: it cannot be loaded, and why.
+    """
+    device, dtype = "auto", "auto"
+    key = (name, revision, device, dtype, _written(name))
+
+    def progress(fraction: float | None, doing: str) -> None:
+        place.progress(fraction or 0.0, as_markdown(doing))
+
+    def make() -> Loaded:
+        progress(None, _("Loading {0}").format(model_label(name)))
+        model = attnviz.load(name, device=device, dtype=dtype, revision=revision, progress=progress)
+        # Streamlit looks for garbage after every run, while the page waits for the last it is to show. The libraries
+        # and the model bring some 400,000 objects that stay: looking through them took a quarter of a second.
+        gc.freeze()
+        return Loaded(model, key)
+
+    shelf = _shelf()
+    if key in shelf:
+        return shelf.get(key, make)
+    try:
+        return shelf.get(key, make)
+    finally:
+        place.empty()
+
+
+def _written(name: str) -> int | None:
+    """When the newest file of a folder was written: a model that was trained further is another model."""
+    try:
+        with os.scandir(os.path.expanduser(name)) as entries:
+            return max((entry.stat().st_mtime_ns for entry in entries), default=None)
+    except (OSError, ValueError):
+        return None

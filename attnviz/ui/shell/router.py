@@ -1,0 +1,55 @@
+"""What all screens have in common around their own contents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from attnviz.ui.shell.messages import _
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import Page
+
+_FOLDER = Path(__file__).resolve().parent
+ICON = str(_FOLDER / "icon.svg")
+LOGO = str(_FOLDER / "logo.svg")
+
+
+def page_style() -> None:
+    """Less air than Streamlit leaves around a page: the first screen is to hold the controls and a layer's heads."""
+    st.html(_FOLDER / "router.css")
+
+
+_ROUTED = "attnviz_routed"
+
+
+def navigation() -> Page:
+    """The pages, with their names over all of them; returns the one that was asked for."""
+    st.session_state[_ROUTED] = True
+    titles = {
+        "heads": _("Heads"),
+        "overview": _("Overview"),
+        "compare": _("Compare"),
+        "steps": _("Step by step"),
+        "simple_attention": _("By hand"),
+        "embeddings": _("Embeddings"),
+        "context": _("In context"),
+        "translate": _("Translate"),
+    }
+    pages = [st.Page(f"pages/{name}.py", title=title, default=name == "heads") for name, title in titles.items()]
+    return st.navigation(pages, position="top")
+
+
+def through_router() -> None:
+    """Makes sure that a page is run by `app.py`; the first call of each page.
+
+    A link to a page may be the first thing that a fresh server is asked for. As long as `app.py` has not run, Streamlit
+    takes a folder called `pages` for an app of its older kind and runs the file in it alone, without what all pages
+    have in common. Naming the pages once tells it better, for everybody.
+    """
+    if not st.session_state.pop(_ROUTED, False):
+        navigation()
+        st.session_state.pop(_ROUTED)
+        st.rerun()

@@ -1,0 +1,1 @@
+"""The text that the bundled model learns from, and its vocabulary."""

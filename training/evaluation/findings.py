@@ -1,0 +1,132 @@
+"""From the scores of all heads to `heads.json`: what may be said of which head, and which layer has most to show.
+
+`attnviz/learned.py` reads the file and says what is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+import numpy as np
+
+from attnviz.measures.findings import SCHEMA, Learned
+from training.evaluation import dependency_relations, word_alignment
+
+GAIN = 0.10
+"""A head is said to follow a relation, or an alignment, when it beats the baseline by this on both halves."""
+
+MOST = 3
+"""Findings for each head."""
+
+
+def heads_file(
+    weights: str,
+    layers: int,
+    heads: int,
+    of_relations: dict[int, list[list[dependency_relations.Score]]],
+    of_positions: Sequence[tuple[int, int, int, float]],
+    of_alignments: Sequence[word_alignment.AlignmentScore],
+) -> dict:
+    """The content of heads.json.
+
+    Args:
+        weights: the fingerprint of the weights file.
+        layers, heads: of the encoder.
+        of_relations: for each limit on the sentences' words what `relations.scores` gave for all languages.
+        of_positions: what `relations.positional` gave.
+        of_alignments: what `alignment.scores` gave.
+    """
+    found = [*_relations(of_relations), *_positions(of_positions), *_alignments(of_alignments)]
+    shows = layer_shows(of_relations[min(of_relations)], layers, heads)
+    return {
+        "schema": SCHEMA,
+        "weights": weights,
+        "opening_layer": int(np.argmax(shows)),
+        "layers": [round(float(value), 4) for value in shows],
+        "heads": [{name: value for name, value in asdict(item).items() if value is not None} for item in found],
+    }
+
+
+def layer_shows(of_relations: Iterable[list[dependency_relations.Score]], layers: int, heads: int) -> np.ndarray:
+    """How much each encoder layer has to show: by how much its heads beat a fixed offset, on average.
+
+    For each head the relation, direction and language is taken in which it gains most on the half of the sentences that
+    is for choosing; its gain on the other half counts, or 0 where that is negative.
+
+    Returns:
+        (layers,) in [0, 1].
+    """
+    best: dict[tuple[int, int], dependency_relations.Score] = {}
+    for score in (score for group in of_relations for score in group):
+        place = (score.layer, score.head)
+        if place not in best or score.chosen_gain > best[place].chosen_gain:
+            best[place] = score
+    gains = np.zeros((layers, heads))
+    for place, score in best.items():
+        gains[place] = max(score.gain, 0.0)
+    return gains.mean(axis=1)
+
+
+def _relations(of_relations: dict[int, list[list[dependency_relations.Score]]]) -> list[Learned]:
+    """The findings that hold on both halves; longer sentences before shorter ones, of which they are the harder.
+
+    Of each head those come first in which no other head is better, so that heads beside each other are told apart: many
+    gain most where it is easy to gain. A relation that it follows in several languages is named once.
+    """
+    by_head: dict[tuple[int, int], dict[tuple[str, str, str], tuple[bool, int, dependency_relations.Score]]] = {}
+    for most_words in sorted(of_relations, reverse=True):
+        for group in of_relations[most_words]:
+            for score in group:
+                if min(score.chosen_gain, score.gain) >= GAIN:
+                    what = (score.language, score.relation, score.direction)
+                    entry = (score is not group[0], most_words, score)
+                    by_head.setdefault((score.layer, score.head), {}).setdefault(what, entry)
+    result = []
+    for place in sorted(by_head):
+        ordered = sorted(by_head[place].values(), key=lambda entry: (entry[0], -entry[2].chosen_gain))
+        named: dict[tuple[str, str], tuple[int, dependency_relations.Score]] = {}
+        for _beaten, most_words, score in ordered:
+            named.setdefault((score.relation, score.direction), (most_words, score))
+        result += [
+            Learned(
+                "encoder",
+                *place,
+                finding="relation",
+                accuracy=round(score.accuracy, 3),
+                baseline=round(score.offset_accuracy, 3),
+                instances=score.instances,
+                relation=score.relation,
+                direction=score.direction,
+                language=score.language,
+                # The whole sample needs no mention.
+                most_words=None if most_words == max(of_relations) else most_words,
+                offset=score.offset,
+            )
+            for most_words, score in list(named.values())[:MOST]
+        ]
+    return result
+
+
+def _positions(found: Sequence[tuple[int, int, int, float]]) -> list[Learned]:
+    return [
+        Learned("encoder", layer, head, "position", round(share, 3), offset=offset)
+        for layer, head, offset, share in found
+    ]
+
+
+def _alignments(scores: Sequence[word_alignment.AlignmentScore]) -> list[Learned]:
+    return [
+        Learned(
+            "cross",
+            score.layer,
+            score.head,
+            "alignment",
+            round(score.accuracy, 3),
+            baseline=round(score.diagonal, 3),
+            instances=score.words,
+            rows=score.rows,
+        )
+        for score in scores
+        if score.head is not None and min(score.chosen_gain, score.accuracy - score.diagonal) >= GAIN
+    ]

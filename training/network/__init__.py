@@ -1,0 +1,1 @@
+"""The network of the bundled model, and the loop that trains it."""

@@ -1,0 +1,1 @@
+"""From a checkpoint to the folder that ships: weights, findings, model card."""
