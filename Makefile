@@ -53,7 +53,7 @@ format: $(DEV_READY) ## rewrite the code in the project's style
 	$(BIN)/python -m ruff check --fix $(wildcard $(CHECKED))
 
 browser: $(DEV_READY) ## make sure of a browser for the tests
-	@$(BIN)/python tests/browser.py
+	@$(BIN)/python tests/support/browser.py
 
 clean: ## remove the virtual environment, caches and build folders
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

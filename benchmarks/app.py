@@ -25,7 +25,7 @@ from playwright.sync_api import Page, sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-import browser as chromium  # noqa: E402  (it finds the browser that the tests use)
+from support import browser as chromium  # noqa: E402  (it finds the browser that the tests use)
 
 # Ten to sixteen tokens each in the bundled model's vocabulary, none of them the sentence that the app opens with.
 STEMS = (

@@ -25,8 +25,8 @@ from playwright.sync_api import Page, WebSocket, sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
-import browser as chromium  # noqa: E402  (it finds the browser that the tests use)
-import tokenizers_for_tests  # noqa: E402
+from support import browser as chromium  # noqa: E402  (it finds the browser that the tests use)
+from support import tiny_tokenizers  # noqa: E402
 
 import app as heads  # noqa: E402  (the benchmark beside this one)
 
@@ -37,7 +37,7 @@ MOST_SENT = "≤ 2.00"
 
 def made(folder: Path) -> Any:
     """Saves a random encoder and returns its tokenizer."""
-    tokenizer = tokenizers_for_tests.wordpiece()
+    tokenizer = tiny_tokenizers.wordpiece()
     config = transformers.BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=384,
@@ -54,7 +54,7 @@ def made(folder: Path) -> Any:
 
 def sentences(tokenizer: Any, length: int, count: int) -> list[str]:
     """Sentences of exactly so many tokens, no two alike."""
-    words = [word for text in tokenizers_for_tests.CORPUS for word in text.split()]
+    words = [word for text in tiny_tokenizers.CORPUS for word in text.split()]
     single = sorted({word for word in words if len(tokenizer(word, add_special_tokens=False)["input_ids"]) == 1})
     room = length - len(tokenizer("")["input_ids"])
     found = [" ".join(islice(cycle(single), start, start + room)) for start in range(len(single))]

@@ -19,8 +19,8 @@ from playwright.sync_api import Page, sync_playwright
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-import browser as chromium  # noqa: E402
-from conftest import serving  # noqa: E402
+from support import browser as chromium  # noqa: E402
+from support.server import serving  # noqa: E402
 
 WIDTH, COLOURS = 1366, 192
 

@@ -6,27 +6,16 @@ tests fail first, and Playwright's event loop, which stays in the main thread, c
 
 from __future__ import annotations
 
-import contextlib
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
-import browser as chromium
 import pytest
 from playwright.sync_api import Browser, Page, Route, sync_playwright
+from support import browser as chromium
+from support.server import serving
 
-ROOT = Path(__file__).resolve().parent.parent
 BROWSER_FIXTURES = {"app_url", "browser", "page"}
 
-START_SECONDS = 120  # a cold start on a busy machine takes some 10
-STOP_SECONDS = 10
 PAGE_MILLISECONDS = 60_000  # how long Playwright waits for anything before the test fails
 
 
@@ -35,58 +24,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if BROWSER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.browser)
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy must not stand between
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            with direct.open(f"{url}/_stcore/health", timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    ended = "is still starting" if server.poll() is None else f"ended with status {server.returncode}"
-    raise RuntimeError(f"the app {ended} after at most {START_SECONDS} s; it said:\n{log.read_text()[-4000:]}")
-
-
-def stop(server: subprocess.Popen[bytes]) -> None:
-    server.terminate()
-    try:
-        server.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
-
-
-@contextlib.contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """The app as a user's `streamlit run app.py` serves it; yields its address."""
-    log = folder / "server.log"
-    port = free_port()
-    # Neither this user's settings nor the models this user has downloaded change what the tests see.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("STREAMLIT_")}
-    environment["HF_HOME"] = str(folder / "huggingface")
-    options = {"headless": "true", "address": "127.0.0.1", "port": str(port)}
-    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-    command += [part for name, value in options.items() for part in (f"--server.{name}", value)]
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        wait_until_healthy(url, server, log)
-        yield url
-    finally:
-        stop(server)
 
 
 @pytest.fixture(scope="session")

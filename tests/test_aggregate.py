@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import tiny_models as tiny
 import torch
+from support import tiny_models as tiny
 
 from attnviz import AttentionMap, Model, Recording, Token, aggregate
 from attnviz.aggregate import maximum, mean, over_heads, over_layers, rollout

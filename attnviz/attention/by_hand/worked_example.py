@@ -155,7 +155,7 @@ def work(table: WordVectors, settings: Settings = Settings()) -> Working:
         Every number on the way.
 
     Example:
-        >>> from attnviz.word_vectors import EXAMPLE
+        >>> from attnviz.attention.by_hand.word_vectors import EXAMPLE
         >>> [f"{number:.4f}" for number in work(EXAMPLE).context[0, 1]]
         ['0.4419', '0.6515', '0.5683']
     """

@@ -1,0 +1,1 @@
+"""What tests share: tiny models and tokenizers, the running app, a browser."""

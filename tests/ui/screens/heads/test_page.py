@@ -1,0 +1,514 @@
+"""The home page as its script sees it: controls by key, what the components get, what it says when it cannot."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+import threading
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+from support import tiny_models
+from support import tiny_tokenizers as tokenizers_for_tests
+
+from attnviz.examples import HOME_EXAMPLES
+from attnviz.figures.style import sequential_colours
+from attnviz.measures.findings import learned, opening_layer
+from attnviz.ui.components.ready import run_name
+from attnviz.ui.shell import models
+from attnviz.ui.shell.errors import as_markdown
+from attnviz.ui.shell.models import Shelf
+
+APP = str(Path(__file__).resolve().parents[4] / "app.py")
+HEADS, LAYERS = 8, 4  # of the bundled model
+
+
+def opened(**parameters: str) -> AppTest:
+    """The app as a link with these parameters opens it."""
+    app = AppTest.from_file(APP, default_timeout=120)
+    for name, value in parameters.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def components(app: AppTest, name: str) -> list[dict[str, Any]]:
+    """What the page hands to the components of one name."""
+    protos = [element.proto for element in app.get("bidi_component")]
+    return [json.loads(proto.json) for proto in protos if proto.component_name == f"attnviz.{name}"]
+
+
+def grid(app: AppTest) -> dict[str, Any]:
+    assert not app.exception
+    return components(app, "head_grid")[0]
+
+
+def weights(data: dict[str, Any]) -> np.ndarray:
+    """(head, query, key), as the browser reads them."""
+    steps = np.frombuffer(base64.b64decode(data["weights"]), dtype="<u2")
+    return steps.reshape(len(data.get("heads", [0])), len(data["queries"]), len(data["keys"])) / 65535
+
+
+def typed(app: AppTest, sentence: str) -> AppTest:
+    return app.text_input(key="sentence").set_value(sentence).run()
+
+
+@pytest.fixture(scope="session")
+def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder such as somebody would choose: an encoder with 3 layers of 5 heads."""
+    return saved(tmp_path_factory.mktemp("bert"), "bert", tokenizers_for_tests.wordpiece())
+
+
+@pytest.fixture(scope="session")
+def gpt_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A decoder with more layers than fit side by side, and room for long texts."""
+    return saved(tmp_path_factory.mktemp("gpt"), "gpt2", tokenizers_for_tests.gpt2(), n_layer=14, n_positions=1024)
+
+
+def saved(folder: Path, name: str, tokenizer: Any, **changes: Any) -> str:
+    network = tiny_models.network(name, vocab_size=len(tokenizer), **changes)
+    network.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+# Opening ------------------------------------------------------------------------------------------------------------
+
+
+def test_it_opens_with_a_sentence_and_all_heads_of_a_layer() -> None:
+    app = opened()
+    data = grid(app)
+    assert app.text_input(key="sentence").value == HOME_EXAMPLES[0] == "Der Hund sah den Ball."
+    assert data["keys"] == data["queries"] == ["Der", "Hund", "sah", "den", "Ball", ".", "</s>"]
+    # The layer that has most to show, as it was measured.
+    layer = opening_layer("bundled")
+    assert [head["name"] for head in data["heads"]] == [f"L{layer} H{head}" for head in range(HEADS)]
+    np.testing.assert_allclose(weights(data).sum(axis=-1), 1, atol=1e-3)
+    assert data["summary"] == f"Encoder, layer {layer} of 0–3, 8 heads, 7 tokens"
+    assert data["open"] is None and not app.get("plotly_chart")
+    assert not app.error and not app.warning
+
+
+def test_the_heads_are_those_of_the_engine() -> None:
+    import attnviz
+
+    app = opened(layer="2")
+    expected = attnviz.load("bundled").record(HOME_EXAMPLES[0]).weights("encoder", layer=2).numpy()
+    np.testing.assert_allclose(weights(grid(app)), expected, atol=1e-4)
+
+
+def test_a_head_says_what_it_was_measured_to_do() -> None:
+    from attnviz.ui.screens.heads.findings import said
+
+    for layer in range(LAYERS):
+        for head in grid(opened(layer=str(layer)))["heads"]:
+            findings = learned("bundled", "encoder", layer, head["head"])
+            assert head["note"] == (said(findings[0]) if findings else "")
+    # Somebody else's model was not measured.
+    assert learned("another/model", "encoder", 2, 7) == ()
+
+
+def test_the_numbers_of_all_heads_are_a_table_when_asked_for() -> None:
+    app = opened()
+    assert not app.dataframe
+    app.session_state["numbers"] = True
+    table = app.run().dataframe[0].value
+    assert len(table) == HEADS * 7 * 7
+    largest = table["attention weight"]
+    assert largest.is_monotonic_decreasing
+    np.testing.assert_allclose(largest.iloc[0], weights(grid(app)).max(), atol=1e-3)
+
+
+def test_every_head_has_its_text() -> None:
+    first = grid(opened(layer="0"))["heads"][0]
+    assert first["text"].startswith("L0 H0: ") and first["text"].count("→") == 3
+
+
+def test_figures_are_complete_only_when_all_of_them_show_this_run() -> None:
+    app = opened()
+    (ready,) = components(app, "ready")
+    assert ready.pop("call")
+    assert ready == {"run": grid(app)["run"], "sentence": HOME_EXAMPLES[0], "figures": 1, "theme": "light"}
+    app.selectbox(key="head").set_value(5).run()
+    (ready,) = components(app, "ready")
+    assert ready["figures"] == 5  # the grid, the heatmap, the lines, and two other kinds of attention
+    assert {data["run"] for name in ("head_grid", "token_lines", "ready") for data in components(app, name)} == {
+        ready["run"]
+    }
+    assert json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]["meta"]["run"] == ready["run"]
+
+
+# Controls -----------------------------------------------------------------------------------------------------------
+
+
+def test_typing_shows_another_sentence() -> None:
+    app = typed(opened(), "De kat zit op de mat.")
+    assert grid(app)["keys"][:2] == ["De", "kat"]
+    assert components(app, "ready")[0]["sentence"] == "De kat zit op de mat."
+
+
+def test_an_example_is_put_into_the_box() -> None:
+    app = opened()
+    app.pills(key="example").set_value(HOME_EXAMPLES[5]).run()
+    assert app.text_input(key="sentence").value == HOME_EXAMPLES[5] == "学生在写作业。"
+    assert grid(app)["keys"][0].startswith("学")
+
+
+def test_the_layer_is_another() -> None:
+    app = opened()
+    before = weights(grid(app))
+    layer = (opening_layer("bundled") + 1) % LAYERS
+    app.segmented_control(key="layer").set_value(layer).run()
+    data = grid(app)
+    assert data["heads"][0]["name"] == f"L{layer} H0" and f"layer {layer} of" in data["summary"]
+    assert np.abs(weights(data) - before).max() > 0.01
+
+
+def test_cross_attention_has_two_sentences() -> None:
+    app = opened(kind="cross", target="The dog saw the ball.")
+    data = grid(app)
+    assert data["keys"][0] == "Der" and "dog" in data["queries"]
+    assert app.text_input(key="target").value == "The dog saw the ball."
+    assert data["summary"].startswith("Cross, ") and "queries × 7 keys" in data["summary"]
+
+
+def test_the_target_box_stands_only_where_a_decoder_is_looked_at() -> None:
+    app = opened()
+    assert [box.key for box in app.text_input] == ["sentence"]
+    app.segmented_control(key="kind").set_value("decoder").run()
+    assert [box.key for box in app.text_input] == ["sentence", "target"]
+    assert app.text_input(key="target").value == ""
+    assert app.text_input(key="target").placeholder  # what the model itself says
+
+
+def test_a_target_is_kept_while_its_box_is_away() -> None:
+    app = opened(kind="cross", target="The dog.")
+    app.segmented_control(key="kind").set_value("encoder").run()
+    app.segmented_control(key="kind").set_value("cross").run()
+    assert app.text_input(key="target").value == "The dog."
+
+
+def test_special_tokens_are_hidden_and_their_share_is_said() -> None:
+    app = opened()
+    whole = weights(grid(app))
+    app.toggle(key="hide_special").set_value(True).run()
+    data = grid(app)
+    assert data["keys"] == ["Der", "Hund", "sah", "den", "Ball", "."]
+    hidden = np.frombuffer(base64.b64decode(data["hidden"]), dtype="<u2").reshape(HEADS, 6) / 65535
+    np.testing.assert_allclose(hidden, whole[:, :6, 6], atol=1e-3)
+    share = round(100 * hidden.mean())
+    assert data["summary"].endswith(f"6 tokens; hidden: </s> – {share} % of the attention")
+
+
+def test_words_are_taken_together() -> None:
+    app = typed(opened(), "Die Fledermausohren.")
+    pieces = len(grid(app)["keys"])
+    app.toggle(key="by_word").set_value(True).run()
+    data = grid(app)
+    assert data["keys"] == ["Die", "Fledermausohren", ".", "</s>"] and pieces > len(data["keys"])
+    np.testing.assert_allclose(weights(data).sum(axis=-1), 1, atol=1e-3)
+    assert data["summary"].endswith("4 words")
+
+
+def test_each_head_can_have_its_own_scale() -> None:
+    app = opened()
+    app.toggle(key="scale_per_head").set_value(True).run()
+    data = grid(app)
+    assert data["perHead"]
+    np.testing.assert_allclose([head["max"] for head in data["heads"]], weights(data).max(axis=(1, 2)), atol=1e-3)
+
+
+# Hidden tokens and averaged rows ------------------------------------------------------------------------------------
+
+
+def button_to_more(app: AppTest) -> str:
+    return next(block.proto.popover.label for block in blocks(app.main) if block.proto.popover.label)
+
+
+def blocks(block: Any) -> Iterator[Any]:
+    for child in block.children.values():
+        if hasattr(child, "children"):
+            yield child
+            yield from blocks(child)
+
+
+def test_any_token_can_be_hidden() -> None:
+    app = opened()
+    whole = weights(grid(app))
+    assert app.multiselect(key="hide").options == ["Der", "Hund", "sah", "den", "Ball", ".", "</s>"]
+    assert button_to_more(app) == "More"
+    app.multiselect(key="hide").set_value(["Der", "."]).run()
+    data = grid(app)
+    assert data["keys"] == data["queries"] == ["Hund", "sah", "den", "Ball", "</s>"]
+    kept = [1, 2, 3, 4, 6]
+    np.testing.assert_allclose(weights(data), whole[:, kept][:, :, kept], atol=1e-4)
+    assert "hidden: Der, . – " in data["summary"] and button_to_more(app) == "2 hidden"
+    app.toggle(key="renormalise").set_value(True).run()
+    data = grid(app)
+    sums = weights(data).sum(axis=-1)
+    np.testing.assert_allclose(sums[sums > 0], 1, atol=1e-3)
+    assert data["hidden"] and data["summary"].endswith("rows renormalised")
+    assert button_to_more(app) == "2 hidden, renormalised"
+
+
+def test_chosen_rows_are_averaged_in_every_picture() -> None:
+    whole = weights(grid(opened(head="3")))
+    app = opened(head="3")
+    app.multiselect(key="rows").set_value(["den", "sah"]).run()
+    data = grid(app)
+    assert data["queries"] == ["sah + den"] and data["summary"].endswith("; rows averaged: sah + den")
+    np.testing.assert_allclose(weights(data)[:, 0], whole[:, 2:4].mean(axis=1), atol=1e-4)
+    assert components(app, "token_lines")[0]["queries"] == ["sah + den"]
+    assert app.dataframe[0].value.iloc[0, 0] == "sah + den"
+
+
+def test_what_another_sentence_lacks_is_kept_for_the_one_that_has_it() -> None:
+    app = opened()
+    app.multiselect(key="hide").set_value(["Hund", "Der"]).run()
+    typed(app, "Der Ball.")
+    assert grid(app)["keys"] == ["Ball", ".", "</s>"] and button_to_more(app) == "1 hidden"
+    assert app.caption[0].value == "Not in this sentence: Hund"
+    assert not app.warning
+    typed(app, "Der Hund.")
+    assert grid(app)["keys"] == [".", "</s>"] and not app.caption
+
+
+def test_what_a_link_hides_and_the_sentence_lacks_is_said() -> None:
+    app = AppTest.from_file(APP, default_timeout=120)
+    app.query_params["hide"] = ["Der", "Katze"]
+    app.query_params["rows"] = ["<b>"]
+    app.run()
+    assert "Der" not in grid(app)["keys"]
+    (warning,) = app.warning
+    assert r"The sentence has no Katze, \<b\>" in warning.value
+    assert app.run().warning.len == 0
+    assert app.multiselect(key="hide").value == ["Der", "Katze"]
+
+
+def test_the_choice_is_kept_while_the_switches_are_away() -> None:
+    app = opened(model="/there/is/no/such/folder")
+    assert not app.multiselect
+    app = opened()
+    app.multiselect(key="hide").set_value(["Der"]).run()
+    typed(app, "")
+    typed(app, HOME_EXAMPLES[0])
+    assert "Der" not in grid(app)["keys"]
+
+
+def test_all_may_be_hidden() -> None:
+    app = opened(hide_special="true")
+    app.multiselect(key="hide").set_value(["Der", "Hund", "sah", "den", "Ball", "."]).run()
+    assert "Nothing is left to show" in app.info[0].value and not components(app, "head_grid")
+    app.multiselect(key="hide").set_value([]).run()
+    assert len(grid(app)["keys"]) == 6
+
+
+def test_the_picture_can_be_taken_along() -> None:
+    (bar,) = components(opened(), "export_menu")
+    assert [group["formats"] for group in bar["groups"]] == [["svg", "png", "html"], ["csv", "npz"]]
+    assert bar["file"] is None  # made when it is asked for
+    (bar,) = components(opened(head="3"), "export_menu")
+    assert [group["style"] for group in bar["groups"]] == ["heatmap", "lines", "heatmap"]
+
+
+# One head -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_opened_head_is_large_with_lines_other_kinds_and_numbers() -> None:
+    app = opened(head="5", layer="1")
+    data, *others = components(app, "head_grid")
+    assert data["open"] == 5
+    assert [other["heads"][0]["name"] for other in others] == ["Decoder L1 H5", "Cross L1 H5"]
+    figure = json.loads(app.get("plotly_chart")[0].proto.spec)
+    assert figure["layout"]["xaxis"]["ticktext"][:6] == data["keys"][:6]
+    (lines,) = components(app, "token_lines")
+    np.testing.assert_allclose(weights(lines)[0], weights(data)[5], atol=1e-4)
+    table = app.dataframe[0].value
+    assert list(table.iloc[:, 0]) == data["queries"]
+    np.testing.assert_allclose(table.iloc[:, 1:].to_numpy(dtype=float), weights(data)[5], atol=1e-3)
+
+
+def test_an_opened_head_closes() -> None:
+    app = opened(head="5")
+    app.button(key="close_head").click().run()
+    assert grid(app)["open"] is None and app.selectbox(key="head").value is None
+    assert not app.get("plotly_chart")
+
+
+def test_an_opened_head_keeps_the_switches() -> None:
+    app = opened(head="0", hide_special="true", scale_per_head="true")
+    (lines,) = components(app, "token_lines")
+    assert "</s>" not in lines["keys"] and lines["hidden"]
+    assert lines["top"] == pytest.approx(weights(lines).max(), abs=1e-3)
+    assert app.dataframe[0].value.columns[-1] == "hidden"
+
+
+# What cannot be shown -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sentence", ["", "   "])
+def test_an_empty_sentence_gets_a_friendly_word(sentence: str) -> None:
+    app = typed(opened(), sentence)
+    assert "Type a sentence" in app.info[0].value
+    assert not app.error and not components(app, "head_grid") and not components(app, "ready")
+    assert app.text_input(key="sentence").value == sentence
+    assert app.segmented_control(key="layer").value is not None  # the controls stay
+
+
+def test_a_sentence_that_is_too_long_stays_and_the_error_says_why() -> None:
+    sentence = "a" * 10_000
+    app = typed(opened(), sentence)
+    assert "10,001 tokens" in app.error[0].value and "512" in app.error[0].value
+    assert app.text_input(key="sentence").value == sentence
+    assert not components(app, "head_grid") and not components(app, "ready")
+    assert grid(typed(app, "Der Ball."))["keys"][:2] == ["Der", "Ball"]
+
+
+@pytest.mark.parametrize(
+    "sentence", ["<img src=x onerror=alert(1)>", "\"'`\\", "äöüß & # % =", "👩‍👩‍👧 🎈", "学生在写作业。", "$x^2$ **a**"]
+)
+def test_hostile_and_foreign_text_is_only_text(sentence: str) -> None:
+    app = typed(opened(), sentence)
+    data = grid(app)
+    assert app.text_input(key="sentence").value == sentence
+    assert components(app, "ready")[0]["sentence"] == sentence
+    assert len(set(data["keys"])) == len(data["keys"])
+
+
+def test_a_model_that_is_not_there_is_an_error_and_nothing_is_lost() -> None:
+    app = opened(model="/there/is/no/such/folder", sentence="Der Ball.")
+    assert "/there/is/no/such/folder does not exist" in app.error[0].value
+    assert app.text_input(key="sentence").value == "Der Ball."
+    assert not app.exception and not components(app, "head_grid")
+    app.selectbox(key="model").set_value("bundled").run()
+    assert grid(app)["keys"][:2] == ["Der", "Ball"]
+
+
+def test_what_is_wrong_in_a_link_is_said() -> None:
+    app = opened(kind="sideways", layer="99", head="abc", hide_special="perhaps", scale_per_head="true")
+    (warning,) = app.warning
+    assert "no sideways attention" in warning.value and "encoder" in warning.value
+    assert "layers 0 to 3, not 99" in warning.value
+    assert "no head abc" in warning.value
+    assert grid(app)["perHead"]
+    assert app.run().warning.len == 0  # said once
+
+
+def test_errors_are_shown_as_they_are_written() -> None:
+    assert as_markdown("<b> ![x](http://e.org/p.png) $a$ :smile:") == (
+        r"\<b\> !\[x\](http\://e.org/p.png) \$a\$ \:smile\:"
+    )
+    assert as_markdown("1. one\n- two") == "1\\. one  \n\\- two"
+
+
+# Other models -------------------------------------------------------------------------------------------------------
+
+
+def test_a_local_encoder_has_one_kind_of_attention(bert_folder: str) -> None:
+    app = opened(model=bert_folder, sentence="the dogs")
+    data = grid(app)
+    assert app.segmented_control(key="kind").options == ["encoder"]
+    assert (data["keys"][0], data["keys"][-1], len(data["heads"])) == ("[CLS]", "[SEP]", tiny_models.HEADS)
+    assert app.selectbox(key="model").options == ["Bundled translation model", bert_folder]
+    assert [box.key for box in app.text_input] == ["sentence"]
+
+
+def test_what_the_new_model_lacks_is_said(bert_folder: str) -> None:
+    app = opened(model=bert_folder)
+    app.selectbox(key="model").set_value("bundled").run()
+    app.segmented_control(key="kind").set_value("cross").run()
+    app.segmented_control(key="layer").set_value(3).run()
+    app.selectbox(key="head").set_value(7).run()
+    app.selectbox(key="model").set_value(bert_folder).run()
+    data = grid(app)
+    (warning,) = app.warning
+    assert "no cross attention; its encoder attention" in warning.value
+    assert "layers 0 to 2, not 3; layer 2 is shown instead" in warning.value
+    assert "no head 7" in warning.value
+    assert data["heads"][0]["name"] == "L2 H0" and data["open"] is None
+
+
+def test_many_layers_are_a_list(gpt_folder: str) -> None:
+    app = opened(model=gpt_folder, layer="13")
+    assert app.selectbox(key="layer").value == 13
+    assert grid(app)["heads"][0]["name"] == "L13 H0"
+
+
+def test_a_long_text_is_shown_at_the_size_of_a_card(gpt_folder: str) -> None:
+    app = opened(model=gpt_folder, sentence="the dog saw the ball " * 80)
+    data = grid(app)
+    assert len(data["keys"]) == len(data["queries"]) == 256
+    assert len(set(data["keys"])) == 256
+    np.testing.assert_allclose(weights(data).sum(axis=-1), 1, atol=5e-3)
+    assert "neighbours taken together" in data["summary"]
+    assert [toggle.key for toggle in app.toggle] == ["scale_per_head"] and not app.multiselect
+    assert "texts of up to 256 tokens" in app.caption[0].value
+
+
+def test_the_controls_do_not_wait_for_the_libraries() -> None:
+    # The sentence and a progress bar are on the screen before torch, which takes seconds, is loaded.
+    modules = "attnviz.ui.screens.heads.opened_head, attnviz.attention.pooled_maps, attnviz.ui.shell.models"
+    program = f"import sys, {modules}; print('torch' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], cwd=Path(APP).parent, capture_output=True, text=True)
+    assert result.stdout.strip() == "False", result.stderr
+
+
+# What the pages share -----------------------------------------------------------------------------------------------
+
+
+def test_a_shelf_makes_a_value_once_and_drops_the_oldest() -> None:
+    dropped: list[str] = []
+    shelf: Shelf[object] = Shelf(2, on_drop=lambda: dropped.append("dropped"))
+    made: list[str] = []
+    start = threading.Barrier(4)
+
+    def ask() -> None:
+        start.wait()
+        shelf.get("a", lambda: made.append("a"))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == ["a"]
+    shelf.get("b", object)
+    shelf.get("a", object)
+    shelf.get("c", object)
+    assert ("a" in shelf, "b" in shelf, "c" in shelf) == (True, False, True)
+    assert dropped == ["dropped"]
+
+
+def test_a_dropped_model_leaves_memory(bert_folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf: Shelf[models.Loaded] = Shelf(1, on_drop=models._clear_away)
+    monkeypatch.setattr(models, "_shelf", lambda: shelf)
+    place = MagicMock()
+    gone = weakref.ref(models.load(bert_folder, place).model.network)
+    assert gone() is not None
+    models.load("bundled", place)
+    assert gone() is None
+    place.empty.assert_called()  # the progress bar is gone
+
+
+def test_a_shelf_keeps_nothing_of_what_failed() -> None:
+    shelf: Shelf[int] = Shelf(2)
+    with pytest.raises(ZeroDivisionError):
+        shelf.get("a", lambda: 1 // 0)
+    assert shelf.get("a", lambda: 3) == 3
+
+
+def test_a_run_is_named_by_all_that_it_shows() -> None:
+    assert run_name("a", 1, None) == run_name("a", 1, None)
+    assert len({run_name("a", 1), run_name("a", 2), run_name("a", "1"), run_name("a1"), run_name("\ud83d")}) == 5
+
+
+def test_the_components_have_the_colours_of_the_figures() -> None:
+    sources = [element.proto.js_content for element in opened().get("bidi_component")]
+    assert all(json.dumps(list(sequential_colours("dark"))) in source for source in sources)

@@ -1,0 +1,188 @@
+"""The page that follows a computation, as its script sees it: seven steps with the model's own numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+from support import tiny_models
+from support import tiny_tokenizers as tokenizers_for_tests
+
+import attnviz
+from attnviz.computation.layer import follow
+from attnviz.examples import HOME_EXAMPLES
+
+APP = str(Path(__file__).resolve().parents[4] / "app.py")
+
+
+def opened(**parameters: str) -> AppTest:
+    """The page as a link with these parameters opens it."""
+    app = AppTest.from_file(APP, default_timeout=120)
+    app.switch_page("pages/steps.py")
+    for name, value in parameters.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def figures(app: AppTest) -> dict[str, Any]:
+    """The plotly figures by their keys."""
+    assert not app.exception
+    found = {}
+    for chart in app.get("plotly_chart"):
+        found[chart.proto.id.rsplit("-", 1)[-1]] = json.loads(chart.proto.spec)
+    return found
+
+
+def said(app: AppTest) -> str:
+    return "\n".join(element.value for element in [*app.markdown, *app.caption])
+
+
+def ready(app: AppTest) -> dict[str, Any]:
+    protos = [element.proto for element in app.get("bidi_component")]
+    (found,) = [json.loads(proto.json) for proto in protos if proto.component_name == "attnviz.ready"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def bundled() -> attnviz.Model:
+    return attnviz.load("bundled")
+
+
+@pytest.mark.parametrize("step", range(1, 8))
+@pytest.mark.parametrize("kind", ["encoder", "cross"])
+def test_every_step_is_drawn(step: int, kind: str) -> None:
+    app = opened(step=str(step), kind=kind)
+    assert ready(app)["figures"] == len(figures(app))
+    assert ready(app)["sentence"] == HOME_EXAMPLES[0]
+    assert not app.error and not app.warning
+    assert "equals the model's own" in said(app)
+
+
+def test_the_tokens_have_their_ids(bundled: attnviz.Model) -> None:
+    app = opened(step="1")
+    tokens = bundled.record(HOME_EXAMPLES[0]).query_tokens("encoder")
+    chips = "".join(element.proto.body for element in app.get("html"))
+    for token in tokens:
+        assert f"<small>{token.id}</small>" in chips
+    assert "12,000" in said(app)
+    assert app.dataframe[0].value["id"].tolist() == [token.id for token in tokens]
+
+
+def test_markup_in_a_sentence_stays_text() -> None:
+    app = opened(step="1", sentence="<img src=x onerror=alert(1)> & <b>")
+    chips = "".join(element.proto.body for element in app.get("html"))
+    assert "<img" not in chips
+
+
+def test_scores_and_weights_are_the_models(bundled: attnviz.Model) -> None:
+    recording = bundled.record(HOME_EXAMPLES[0])
+    app = opened(step="4", layer="2", looking="sah", looked_at="Ball")
+    app.selectbox(key="head").set_value(5).run()
+    table = app.dataframe[0].value
+    scores = recording.scores("encoder", layer=2, head=5)[2].tolist()
+    np.testing.assert_allclose(table["score"], scores, atol=1e-5)
+    raw = follow(bundled, recording, "encoder", layer=2).raw(5)[2]
+    np.testing.assert_allclose(table["q·k"], raw, atol=1e-5)
+    assert f"{float(raw[4]):.4f}" in app.latex[0].value and f"{scores[4]:.4f}" in app.latex[0].value
+    app.button(key="next").click().run()
+    np.testing.assert_allclose(
+        app.dataframe[0].value["weight"], recording.weights("encoder", layer=2, head=5)[2], atol=1e-6
+    )
+
+
+def test_another_temperature_is_shown_beside_the_models_own(bundled: attnviz.Model) -> None:
+    app = opened(step="5", looking="sah")
+    app.slider(key="temperature").set_value(4.0).run()
+    row = bundled.record(HOME_EXAMPLES[0]).scores("encoder", layer=0, head=0)[2]
+    expected = (row / 4).softmax(dim=-1)
+    np.testing.assert_allclose(app.dataframe[0].value["at temperature 4"], expected, atol=1e-5)
+
+
+def test_one_walks_on_and_to_the_next_layer() -> None:
+    app = opened(step="6")
+    app.button(key="next").click().run()
+    assert app.query_params["step"] == "7"
+    assert app.button(key="next").disabled
+    app.button(key="next_layer").click().run()
+    assert app.session_state["layer"] == 1 and app.session_state["step"] == 3
+    app.button(key="back").click().run()
+    assert app.session_state["step"] == 2
+
+
+def test_masked_words_are_said() -> None:
+    app = opened(step="4", kind="decoder", looking="The")
+    assert "may not be seen" in said(app)
+    assert "−∞" in app.dataframe[0].value["score"].tolist()
+
+
+def test_a_link_may_ask_for_what_is_not_there() -> None:
+    app = opened(step="9", looking="Katze", head="77")
+    assert "there is no step 9" in app.warning[0].value
+    assert "no token Katze" in app.warning[0].value
+    assert "no head 77" in app.warning[0].value
+    assert ready(app)
+
+
+def test_another_sentence_keeps_the_page_quiet() -> None:
+    app = opened(step="4", looking="sah")
+    app.text_input(key="sentence").set_value("De kat zit op de mat.").run()
+    assert not app.warning and not app.error
+    assert ready(app)["sentence"] == "De kat zit op de mat."
+
+
+@pytest.mark.parametrize(
+    ("name", "tokenizer", "where"),
+    [
+        ("bert", "wordpiece", "A second vector says where the word stands"),
+        ("gpt2", "gpt2", "A second vector says where the word stands"),
+        ("llama", "gpt2", "**rotates** queries and keys"),
+        ("gemma2", "gpt2", "**rotates** queries and keys"),
+        ("t5", "gpt2", "adds a learned number to the **scores**"),
+    ],
+)
+def test_other_models_are_followed(name: str, tokenizer: str, where: str, tmp_path: Path) -> None:
+    made = getattr(tokenizers_for_tests, tokenizer)()
+    network = tiny_models.network(name, vocab_size=len(made))
+    network.save_pretrained(tmp_path)
+    made.save_pretrained(tmp_path)
+    app = opened(model=str(tmp_path), sentence="The dog saw the ball.", step="2", target="The dog")
+    assert where in said(app)
+    for step in range(3, 8):
+        app.button(key="next").click().run()
+        assert ready(app)["figures"] == len(figures(app)), step
+        assert "equals the model's own" in said(app), step
+        assert not app.error and not app.warning
+
+
+def test_a_model_that_hides_its_vectors_is_said_so(tmp_path: Path) -> None:
+    tokenizer = tokenizers_for_tests.gpt2()
+    tiny_models.network("bloom", vocab_size=len(tokenizer)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    app = opened(model=str(tmp_path), sentence="The dog saw the ball.")
+    assert "computes its attention inside its own code" in app.error[0].value
+
+
+def test_an_empty_box_asks_for_a_sentence() -> None:
+    app = opened(sentence=" ")
+    assert "Type a sentence above" in app.info[0].value
+
+
+def test_the_same_text_in_another_models_tokens(tmp_path: Path) -> None:
+    tokenizer = tokenizers_for_tests.wordpiece()
+    tiny_models.network("bert", vocab_size=len(tokenizer)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    app = opened(model=str(tmp_path), sentence="The dog saw the ball.", step="1")
+    app.segmented_control(key="beside").set_value("Bundled translation model").run()
+    own = attnviz.load("bundled").record("The dog saw the ball.").query_tokens("encoder")
+    chips = "".join(element.proto.body for element in app.get("html"))
+    assert all(f"<small>{token.id}</small>" in chips for token in own)
+    assert not app.exception and not app.error
+    # Once it is the model above, it is no other one, and the page goes on with the letters.
+    app.selectbox(key="model").set_value("bundled").run()
+    assert not app.exception and not app.error
+    assert app.segmented_control(key="beside").value == "characters"
+    assert "Bundled translation model" not in app.segmented_control(key="beside").options

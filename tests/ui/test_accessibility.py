@@ -1,0 +1,123 @@
+"""Whether everybody can use the pages: axe-core finds nothing serious, and nothing sticks out of a narrow screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from attnviz.measures.findings import opening_layer
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = {
+    "/": "heads",
+    "/overview": "overview",
+    "/compare": "compare",
+    "/steps": "steps",
+    "/simple_attention": "simple_attention",
+    "/embeddings": "embeddings",
+    "/context": "context",
+    "/translate": "translate",
+}
+ADDRESSES = [address for address, name in PAGES.items() if (ROOT / "pages" / f"{name}.py").exists()]
+SERIOUS = {"serious", "critical"}
+THEMES = ("light", "dark")
+
+
+def shown(page: Page, address: str) -> Page:
+    """The page once it has said that it is complete, and its movements have ended."""
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(address)
+    page.locator(".attnviz-ready").first.wait_for(state="attached")
+    page.wait_for_timeout(500)
+    return page
+
+
+def findings(page: Page) -> list[str]:
+    """What axe-core finds that is serious or critical: rule, element and why."""
+    violations: list[dict[str, Any]] = Axe().run(page).response["violations"]
+    return [
+        f"{violation['id']}: {node['target']} {node['html'][:200]} {node.get('failureSummary', '')[:300]}"
+        for violation in violations
+        if violation["impact"] in SERIOUS
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_axe_finds_nothing_serious(page: Page, address: str, theme: str) -> None:
+    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    assert findings(shown(page, address)) == []
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_serious_where_a_head_is_open(page: Page, theme: str) -> None:
+    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    shown(page, "/?head=3&kind=cross&hide_special=true&hide=Der&renormalise=true&layer=1")
+    page.locator(".attnviz-take-button").nth(1).click()
+    page.locator(".st-key-opened [data-testid=stExpander] summary").click()
+    page.wait_for_timeout(500)
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing_serious_in_the_switches(page: Page, theme: str) -> None:
+    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    shown(page, "/?hide=Der&rows=sah&rows=den")
+    page.locator(".st-key-more button").first.click()
+    page.locator(".st-key-rows").wait_for()
+    page.wait_for_timeout(500)
+    assert findings(page) == []
+
+
+# How an element and what is beside and around it look; the focus may show on any of them.
+LOOKS = """(element) => {
+  const around = element.parentElement.parentElement;
+  const all = [around.parentElement, around, ...around.querySelectorAll('*')].slice(0, 60);
+  return all.map((one) => {
+    const style = getComputedStyle(one);
+    return [style.outline, style.boxShadow, style.borderColor, style.backgroundColor, style.textDecoration].join();
+  }).join('|');
+}"""
+NAME = """(element) => /^attnviz-(head|take|lines)/.test(element.className) ? element.textContent
+  : element.closest('[class*=st-key-]')?.className.match(/st-key-(\\w+)/)[1] ?? ''"""
+
+
+def test_every_control_and_every_head_is_reached_by_the_tab_key_and_seen(page: Page) -> None:
+    shown(page, "/?head=3")
+    reached: set[str] = set()
+    unseen: list[str] = []
+    page.locator(".st-key-sentence input").focus()
+    for _ in range(70):
+        page.keyboard.press("Tab")
+        page.wait_for_timeout(60)
+        element = page.evaluate_handle("document.activeElement").as_element()
+        if element is None or element.evaluate("(element) => element === document.body"):
+            break  # once round
+        name, focused = element.evaluate(NAME), element.evaluate(LOOKS)
+        element.evaluate("(element) => element.blur()")
+        page.wait_for_timeout(60)
+        if element.evaluate(LOOKS) == focused:
+            unseen.append(name)
+        element.evaluate("(element) => element.focus({ focusVisible: true })")
+        reached.add(name)
+    controls = {"example", "model", "kind", "layer", "head", "by_word", "hide_special", "more", "close_head"}
+    layer = opening_layer("bundled")
+    heads = {f"L{layer} H{head}" for head in range(8)} | {f"Decoder L{layer} H3", f"Cross L{layer} H3"}
+    assert controls | heads | {"Copy link", "Export"} <= reached
+    assert unseen == []
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_narrow_page_does_not_scroll_sideways(page: Page, address: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    shown(page, address)
+    wider = page.evaluate(
+        """() => [document.documentElement, document.querySelector('[data-testid=stMain]')]
+          .map((element) => element.scrollWidth - element.clientWidth)"""
+    )
+    assert max(wider) <= 1, wider
