@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from attnviz import display
 from attnviz.errors import AttnvizError
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from attnviz.models.loading.load import load
     from attnviz.models.model import Model
     from attnviz.models.recording import Recording
-    from attnviz.tokenization.tokenizer import Token
+    from attnviz.tokenization.token import Token
+
+display.renderer = ("attnviz.export.notebook", "show")
 
 __version__ = "0.1.0"
 __all__ = ["AttentionMap", "AttnvizError", "Model", "Recording", "Token", "load"]
@@ -30,7 +33,7 @@ _HOMES = {
     "AttentionMap": "attnviz.attention.attention_map",
     "Model": "attnviz.models.model",
     "Recording": "attnviz.models.recording",
-    "Token": "attnviz.tokenization.tokenizer",
+    "Token": "attnviz.tokenization.token",
     "load": "attnviz.models.loading.load",
 }
 

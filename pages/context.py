@@ -8,17 +8,19 @@ import streamlit as st
 
 from attnviz.ui.components.export_menu import copy_link
 from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.controls import display_options, inputs
+from attnviz.ui.controls import display_options, inputs, url_state
+from attnviz.ui.screens.context import contrasts
 from attnviz.ui.screens.context import controls as two_sentences
-from attnviz.ui.shell import errors, models
+from attnviz.ui.screens.context.words import shortened, words_of
+from attnviz.ui.shell import errors, model_names, models
 from attnviz.ui.shell.messages import _, language
 from attnviz.ui.shell.router import through_router
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-    from attnviz.embeddings.hidden_states import Similarity
-    from attnviz.ui.screens.context.charts import Followed, Side, View
+    from attnviz.embeddings.similarity import Similarity
+    from attnviz.ui.screens.context.analysis import Followed, Side, View
 
 
 def main() -> None:
@@ -32,21 +34,21 @@ def main() -> None:
     say = errors.Remarks(st.empty())
     progress = st.empty()
     figures = st.container(key="figures")
-    inputs.hold("target", *display_options.SWITCH_KEYS)
+    url_state.hold("target", *display_options.SWITCH_KEYS)
 
-    model, revision = inputs.model_and_revision(name)
+    model, revision = model_names.model_and_revision(name)
     loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
     if loaded is None:
-        inputs.hold("kind", "layer", "head", *two_sentences.WORD_KEYS)
+        url_state.hold("kind", "layer", "head", *two_sentences.WORD_KEYS)
         return
     with controls:
         kind = inputs.kind_control(loaded.kinds, name, say)
     sides = read(figures, loaded, sentences, kind)
     if sides is None:
-        inputs.hold("layer", "head", *two_sentences.WORD_KEYS)
+        url_state.hold("layer", "head", *two_sentences.WORD_KEYS)
         return
 
-    from attnviz.ui.screens.context import charts
+    from attnviz.ui.screens.context import analysis
 
     layers, heads, *_sizes = sides[0].recording.size(kind)
     with controls:
@@ -54,10 +56,10 @@ def main() -> None:
         layer = two_sentences.layer_control(layers, name, say)
         head = inputs.head_control(heads, say)
         copy_link()
-    seen = charts.View(kind, layer, head, words)
+    seen = analysis.View(kind, layer, head, words)
     labels = tuple(word.label for word in words)
     run = run_name(loaded.key, sentences, kind, layer, head, labels, language(), theme())
-    found = errors.attempt(figures, lambda: charts.followed(loaded.model, sides, seen))
+    found = errors.attempt(figures, lambda: analysis.followed(loaded.model, sides, seen))
     if found is None:
         return
     drawn = errors.attempt(figures, lambda: draw(figures, sides, seen, found, run))
@@ -78,11 +80,11 @@ def read(
         side = errors.attempt(place, lambda text=sentence: side_of(loaded, text, kind))
         if side is None:
             return None
-        if not two_sentences.words_of(side.states.tokens):
+        if not words_of(side.states.tokens):
             said = _("There is no word in “{0}”, only signs. Type a sentence with words in it.")
             if kind != "encoder" and "cross" in loaded.kinds:
                 said = _("What the model writes for “{0}” has no word in it. Choose the encoder, or another sentence.")
-            said = said.format(two_sentences.shortened(sentence))
+            said = said.format(shortened(sentence))
             place.info(errors.as_markdown(said), icon=":material/keyboard:")
             return None
         sides.append(side)
@@ -92,7 +94,7 @@ def read(
 def side_of(loaded: models.Loaded, sentence: str, kind: str) -> Side:
     """A sentence with its attention and its vectors."""
     from attnviz.embeddings.hidden_states import hidden_states
-    from attnviz.ui.screens.context.charts import Side
+    from attnviz.ui.screens.context.analysis import Side
 
     recording = loaded.record(sentence, None)
     key = ("hidden states", sentence, kind)
@@ -102,11 +104,11 @@ def side_of(loaded: models.Loaded, sentence: str, kind: str) -> Side:
 
 def draw(place: DeltaGenerator, sides: tuple[Side, Side], seen: View, found: Followed, run: str) -> int:
     """Draws the line and the bars, then the words that moved it in all layers; returns how many figures these are."""
-    from attnviz.ui.screens.context import charts
+    from attnviz.ui.screens.context import charts, wording
 
     with place:
-        st.markdown(f"##### {errors.as_markdown(charts.headline(seen, found))}")
-        st.caption(errors.as_markdown(charts.remarks(sides, seen, found)))
+        st.markdown(f"##### {errors.as_markdown(wording.headline(seen, found))}")
+        st.caption(errors.as_markdown(wording.remarks(sides, seen, found)))
         line, *bars = st.columns([38, 31, 31], gap="medium")
         with line:
             charts.similarity_chart(sides, seen, found, run)
@@ -127,17 +129,17 @@ def below(place: DeltaGenerator, loaded: models.Loaded, sides: tuple[Side, Side]
     measured = contrasts_in(loaded, kind)
     rows = [
         (contrast, alike)
-        for contrast, alike in zip(two_sentences.contrasts(), measured, strict=True)
+        for contrast, alike in zip(contrasts.contrasts(), measured, strict=True)
         if alike is not None and not (mine and sentences == (contrast.first, contrast.second))
     ]
     if mine:
         about = _("Your word") if seen.one_word else _("Your words")
         first, second = seen.words
-        own = two_sentences.Contrast(about, *sentences, (first.text, second.text), (first.start, second.start))
+        own = contrasts.Contrast(about, *sentences, (first.text, second.text), (first.start, second.start))
         rows.insert(0, (own, found.word))
     with place:
         st.markdown(f"###### {_('What static and contextual vectors tell apart')}")
-        two_sentences.contrasts_table(rows)
+        contrasts.contrasts_table(rows)
         said = [
             _(
                 "Cosine and angle in this model, in its {0}: of the underlined words, or of the means of all of a "
@@ -162,12 +164,12 @@ def contrasts_in(loaded: models.Loaded, kind: str) -> list[Similarity | None]:
 
     def make() -> list[Similarity | None]:
         found = []
-        for contrast in two_sentences.contrasts():
+        for contrast in contrasts.contrasts():
             one, other = (
                 hidden_states(loaded.model, loaded.model.record(text), kind)
                 for text in (contrast.first, contrast.second)
             )
-            found.append(two_sentences.measured(contrast, one, other))
+            found.append(contrasts.measured(contrast, one, other))
         return found
 
     return loaded.cache.get(("contrasts", kind), make)

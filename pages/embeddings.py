@@ -11,7 +11,7 @@ import streamlit as st
 from attnviz.errors import EmptyError, NoAttentionError
 from attnviz.ui.components.export_menu import copy_link
 from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.controls import display_options, inputs
+from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.page_header import opening
 from attnviz.ui.screens.embeddings import controls
 from attnviz.ui.shell import errors, models
@@ -34,7 +34,7 @@ class Near:
 
 
 def main() -> None:
-    inputs.hold("layer", "head", *display_options.SWITCH_KEYS)
+    url_state.hold("layer", "head", *display_options.SWITCH_KEYS)
     top = opening()
     figures = st.container(key="figures")
 
@@ -43,7 +43,7 @@ def main() -> None:
     loaded = top.load(figures)
     kinds = None if loaded is None else errors.attempt(figures, lambda: loaded.kinds)
     if loaded is None or kinds is None:
-        inputs.hold("target", "kind", *controls.KEYS)
+        url_state.hold("target", "kind", *controls.KEYS)
         return
     with top.controls:
         kind = controls.part_control(kinds, top.say)
@@ -55,19 +55,19 @@ def main() -> None:
         with top.boxes:
             inputs.target_box(own or "" if target is None else "")
         if own is None:
-            inputs.hold(*controls.KEYS)
+            url_state.hold(*controls.KEYS)
             return
         text = own
     else:
-        inputs.hold("target")
+        url_state.hold("target")
     if not top.sentence.strip():
         figures.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
-        inputs.hold(*controls.KEYS)
+        url_state.hold(*controls.KEYS)
         return
 
     found = errors.attempt(figures, lambda: placed(loaded, of_decoder, text, more, top.say))
     if found is None:
-        inputs.hold(*controls.KEYS)
+        url_state.hold(*controls.KEYS)
         return
     vocabulary, words = found
     labels = [word.label for word in words]
@@ -78,7 +78,8 @@ def main() -> None:
     asked = (loaded.key, kind, target, top.sentence, more)
     run = run_name(*asked, one, two, st.session_state.get("rotation"), language(), theme())
 
-    from attnviz.embeddings.embedding_table import plane
+    from attnviz.embeddings.vectors import plane
+    from attnviz.ui.screens.embeddings import positions
     from attnviz.ui.screens.embeddings import words as embeddings
 
     def show() -> int:
@@ -99,15 +100,15 @@ def main() -> None:
                 drawn += embeddings.neighbours(scene)
             with right:
                 drawn += embeddings.matrix(scene)
-            encoding, several = positions(loaded, kind), False
+            encoding, several = positional_encoding(loaded, kind), False
             if isinstance(encoding, str):
                 st.markdown("#### " + _("Positions"))
                 st.info(errors.as_markdown(encoding), icon=":material/info:")
             else:
                 several = len(encoding.rotations) > 1
-                drawn += embeddings.positions(encoding, run, top.say)
+                drawn += positions.positions(encoding, run, top.say)
             if not several:
-                inputs.hold("rotation")
+                url_state.hold("rotation")
         return drawn
 
     drawn = errors.attempt(figures, show)
@@ -124,7 +125,7 @@ def written(loaded: models.Loaded, sentence: str, target: str | None) -> str:
 
 
 def placed(
-    loaded: models.Loaded, of_decoder: bool, text: str, more: tuple[str, ...], say: inputs.Say
+    loaded: models.Loaded, of_decoder: bool, text: str, more: tuple[str, ...], say: url_state.Say
 ) -> tuple[Vocabulary, tuple[Word, ...]]:
     """The table, and the words that are placed."""
     from attnviz.embeddings.embedding_table import Vocabulary
@@ -151,7 +152,7 @@ def middle(words: tuple[Word, ...]) -> int:
 
 def likest(words: tuple[Word, ...], one: int) -> int:
     """The word that is most like another one."""
-    from attnviz.embeddings.embedding_table import cosines
+    from attnviz.embeddings.vectors import cosines
 
     alike = cosines(np.stack([word.vector for word in words]))[one]
     alike[one] = -2.0
@@ -168,7 +169,7 @@ def neighbourhood(loaded: models.Loaded, of_decoder: bool, vocabulary: Vocabular
     return loaded.cache.get(("neighbours", of_decoder, word.ids), make)
 
 
-def positions(loaded: models.Loaded, kind: str) -> PositionalEncoding | str:
+def positional_encoding(loaded: models.Loaded, kind: str) -> PositionalEncoding | str:
     """How the model tells positions apart, or why that cannot be said."""
     from attnviz.embeddings.positional_encoding import read
 

@@ -13,11 +13,11 @@ from attnviz.measures.findings import learned, opening_layer
 from attnviz.ui.components.export_menu import take_along
 from attnviz.ui.components.head_grid import COLUMNS, heads_grid
 from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.controls import display_options, inputs
+from attnviz.ui.components.weights_table import weights_table
+from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.page_header import opening
 from attnviz.ui.screens.heads.findings import said
 from attnviz.ui.screens.heads.opened_head import opened_head
-from attnviz.ui.screens.overview.measures_table import weights_table
 from attnviz.ui.shell import errors
 from attnviz.ui.shell.messages import _, language, ngettext
 from attnviz.ui.shell.router import through_router
@@ -47,16 +47,16 @@ def main() -> None:
     figures = st.container(key="figures")
     loaded = top.load(figures)
     if loaded is None:
-        inputs.hold("target", "kind", "layer", "head", *display_options.SWITCH_KEYS)
+        url_state.hold("target", "kind", "layer", "head", *display_options.SWITCH_KEYS)
         return
     with top.controls:
         kind = inputs.kind_control(loaded.kinds, top.name, top.say)
     recording, target = top.record(figures, loaded, kind)
     if recording:
-        inputs.remember_size(top.name, kind, recording.size(kind))
-    size = inputs.known_size(top.name, kind)
+        url_state.remember_size(top.name, kind, recording.size(kind))
+    size = url_state.known_size(top.name, kind)
     if size is None:
-        inputs.hold("layer", "head", *display_options.SWITCH_KEYS)
+        url_state.hold("layer", "head", *display_options.SWITCH_KEYS)
         return
     with top.controls:
         layer = inputs.layer_control(size[0], top.name, top.say, opening_layer(top.model))

@@ -12,11 +12,12 @@ import streamlit as st
 from attnviz.attention import pooled_maps
 from attnviz.ui.components.export_menu import take_along
 from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.controls import display_options, inputs
+from attnviz.ui.components.weights_table import weights_table
+from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.cost import costs
 from attnviz.ui.controls.page_header import opening
 from attnviz.ui.screens.overview import traits
-from attnviz.ui.screens.overview.measures_table import measures_table, weights_table
+from attnviz.ui.screens.overview.measures_table import measures_table
 from attnviz.ui.screens.overview.mosaic import heads_mosaic, per_cell, tiles
 from attnviz.ui.shell import errors, models
 from attnviz.ui.shell.messages import _, language, ngettext
@@ -55,7 +56,7 @@ def main() -> None:
     if chosen:
         # In the address, where the controls of the home page look first; what this page's controls hold follows.
         st.switch_page("pages/heads.py", query_params=chosen)
-    inputs.hold("layer", "head")
+    url_state.hold("layer", "head")
     top = opening()
     finder = st.container()
     figures = st.container(key="figures")
@@ -63,7 +64,7 @@ def main() -> None:
 
     loaded = top.load(figures)
     if loaded is None:
-        inputs.hold("target", "kind", *display_options.SWITCH_KEYS)
+        url_state.hold("target", "kind", *display_options.SWITCH_KEYS)
         return
     with top.controls:
         kind = inputs.kind_control(loaded.kinds, top.name, top.say)
@@ -98,7 +99,7 @@ def main() -> None:
         figures_ready(run, top.sentence, figures=drawn)
 
 
-def find_control(known: tuple[Trait, ...], kind: str, say: inputs.Say) -> Trait | None:
+def find_control(known: tuple[Trait, ...], kind: str, say: url_state.Say) -> Trait | None:
     """What heads are looked for, or None.
 
     The control itself would put its options into the address as they are written on the screen, in the reader's
@@ -109,7 +110,11 @@ def find_control(known: tuple[Trait, ...], kind: str, say: inputs.Say) -> Trait 
     by_name = {trait.name: trait for trait in known}
     asked = st.session_state.get("found", st.session_state.get("find", st.query_params.get("find")))
     if asked and asked not in by_name:
-        say(_("Heads of the {0} attention cannot be found by {1}; none stands out.").format(kind, inputs._short(asked)))
+        say(
+            _("Heads of the {0} attention cannot be found by {1}; none stands out.").format(
+                kind, url_state._short(asked)
+            )
+        )
     st.session_state["found"] = asked if asked in by_name else None
     name = st.pills(
         _("Find heads that look"),

@@ -11,8 +11,8 @@ import streamlit as st
 from attnviz.ui.components.export_menu import copy_link
 from attnviz.ui.components.number_tables import Pick, number_tables
 from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.controls import inputs
-from attnviz.ui.screens.simple_attention import controls, tables
+from attnviz.ui.controls import url_state
+from attnviz.ui.screens.simple_attention import address, controls, matrix_editor, tables, word_table
 from attnviz.ui.shell import errors
 from attnviz.ui.shell.messages import _, language
 from attnviz.ui.shell.router import through_router
@@ -33,10 +33,10 @@ def main() -> None:
         left, right = st.columns([0.3, 0.7], gap="medium")
     with left:
         heading(_("Words and vectors x: edit them"))
-        table = controls.word_table(say)
+        table = word_table.word_table(say)
     if not table.words:
         right.info(_("Type a word and its numbers into the table."), icon=":material/keyboard:")
-        inputs.hold("query_word", *controls.MATRIX_KEYS, *controls.DROPOUT_KEYS, "times")
+        url_state.hold("query_word", *controls.MATRIX_KEYS, *controls.DROPOUT_KEYS, "times")
         with chosen:
             controls.switches()
         return
@@ -56,7 +56,7 @@ def main() -> None:
         figures_ready(drawn[0], table.sentence, figures=drawn[1])
 
 
-def chosen_options(on: dict[str, bool], say: inputs.Say) -> dict[str, Any]:
+def chosen_options(on: dict[str, bool], say: url_state.Say) -> dict[str, Any]:
     """What the controls say, by the names in `Settings`; controls of a switch that is off keep their values."""
     from attnviz.attention.by_hand.worked_example import MOST_OUT
 
@@ -64,11 +64,11 @@ def chosen_options(on: dict[str, bool], say: inputs.Say) -> dict[str, Any]:
     if on["matrices"]:
         options |= controls.matrix_controls(MOST_OUT, say)
     else:
-        inputs.hold(*controls.MATRIX_KEYS)
+        url_state.hold(*controls.MATRIX_KEYS)
     if on["dropout"]:
         options |= controls.dropout_controls(say)
     else:
-        inputs.hold(*controls.DROPOUT_KEYS)
+        url_state.hold(*controls.DROPOUT_KEYS)
     return options
 
 
@@ -78,7 +78,7 @@ def draw(
     table: WordVectors,
     options: dict[str, Any],
     at: tuple[int, int, int],
-    say: inputs.Say,
+    say: url_state.Say,
 ) -> tuple[str, int]:
     """Draws everything; returns the name of the run and how many figures there are.
 
@@ -92,8 +92,8 @@ def draw(
 
     settings = Settings(**options)
     if settings.matrices:
-        typed = controls.entries(settings.seed, settings.d_out, say)
-        settings = replace(settings, edits=controls.usable(typed, settings.sizes, say))
+        typed = matrix_editor.entries(settings.seed, settings.d_out, say)
+        settings = replace(settings, edits=matrix_editor.usable(typed, settings.sizes, say))
     working = work(table, settings)
     # What the softmax is shown for is not drawn yet, and decides what the figures show.
     run = run_name(table, astuple(settings), at, st.session_state.get("times"), language(), theme())
@@ -142,7 +142,7 @@ def matrices(
     table: WordVectors,
     settings: Settings,
     working: Working,
-    typed: controls.Entries,
+    typed: matrix_editor.Entries,
     at: tuple[int, int, int],
     run: str,
 ) -> None:
@@ -153,7 +153,7 @@ def matrices(
     for place, letter in zip(st.columns(3, gap="small"), "qkv", strict=True):
         with place:
             st.markdown(rf"${letter} = x\,W_{letter}$")
-            controls.matrix_editor(letter, working.drawn[letter].tolist(), typed, settings.seed)
+            matrix_editor.matrix_editor(letter, working.drawn[letter].tolist(), typed, settings.seed)
             number_tables(
                 [tables.projected(table, settings, working, letter, query if letter == "q" else key)],
                 run=run,
@@ -163,8 +163,8 @@ def matrices(
     if settings.projection:
         st.markdown(_("The output projection mixes the contexts of all heads: ${0}$").format("W_o"))
         with st.container(width=min(90 * settings.d_out + 20, 480)):
-            controls.matrix_editor("o", working.drawn["o"].tolist(), typed, settings.seed)
-    controls.undo_entries(typed, working.drawn)
+            matrix_editor.matrix_editor("o", working.drawn["o"].tolist(), typed, settings.seed)
+    matrix_editor.undo_entries(typed, working.drawn)
 
 
 def one_word(table: WordVectors, settings: Settings, working: Working, at: tuple[int, int, int], run: str) -> None:
@@ -209,7 +209,7 @@ def all_words(table: WordVectors, settings: Settings, working: Working, at: tupl
     )
 
 
-def softmaxes(table: WordVectors, working: Working, at: tuple[int, int, int], run: str, say: inputs.Say) -> None:
+def softmaxes(table: WordVectors, working: Working, at: tuple[int, int, int], run: str, say: url_state.Say) -> None:
     """Softmax as its formula stands beside the one that is computed, for scores as large as the reader likes."""
     from attnviz.attention.by_hand.worked_example import two_softmaxes
 
@@ -274,7 +274,7 @@ def pick_key(table: WordVectors) -> Callable[[Pick], None]:
     """A row of the chosen word's table is a key."""
 
     def picked(pick: Pick) -> None:
-        st.session_state[controls.KEY] = table.labels[pick[1]]
+        st.session_state[address.KEY] = table.labels[pick[1]]
 
     return picked
 
@@ -285,7 +285,7 @@ def pick_pair(table: WordVectors) -> Callable[[Pick], None]:
     def picked(pick: Pick) -> None:
         head, query, key = pick
         st.session_state["query_word"] = table.labels[query]
-        st.session_state[controls.KEY] = table.labels[key or 0]
+        st.session_state[address.KEY] = table.labels[key or 0]
         if st.session_state.get("one_head", head) != head:
             st.session_state["one_head"] = head
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from attnviz.ui.components.export_menu import take_along
 from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.controls import display_options, inputs
+from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.cost import costs
 from attnviz.ui.controls.page_header import opening
 from attnviz.ui.screens.steps import controls
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
     from attnviz.export import Picture
     from attnviz.figures.style import Theme
     from attnviz.models.recording import Recording
-    from attnviz.tokenization.tokenizer import Token
+    from attnviz.tokenization.token import Token
 
 
 def main() -> None:
-    inputs.hold(*display_options.SWITCH_KEYS)
+    url_state.hold(*display_options.SWITCH_KEYS)
     top = opening()
     step, row = controls.step_control(top.say)
     figures = st.container(key="figures")
 
     loaded = top.load(figures)
     if loaded is None:
-        inputs.hold("target", "kind", "layer", "head", *controls.KEYS)
+        url_state.hold("target", "kind", "layer", "head", *controls.KEYS)
         return
     with top.controls:
         kind = inputs.kind_control(loaded.kinds, top.name, top.say)
     recording, target = top.record(figures, loaded, kind)
     if recording is None:
-        inputs.hold("layer", "head", *controls.KEYS)
+        url_state.hold("layer", "head", *controls.KEYS)
         return
     layers, heads, _queries, _keys = recording.size(kind)
     with top.controls:
@@ -51,7 +51,7 @@ def main() -> None:
     asked = (loaded.key, top.sentence, target, kind, layer)
     computation = errors.attempt(figures, lambda: followed(loaded, recording, kind, layer, (top.sentence, target)))
     if computation is None:
-        inputs.hold(*controls.KEYS)
+        url_state.hold(*controls.KEYS)
         return
 
     labels = recording.map(kind, layer=layer, head=head)
@@ -80,7 +80,7 @@ def main() -> None:
 
     drawn = errors.attempt(figures, show)
     if step != 5:
-        inputs.hold("temperature")
+        url_state.hold("temperature")
     if drawn is not None:
         figures_ready(run, top.sentence, figures=drawn)
 

@@ -12,10 +12,10 @@ from attnviz.errors import InputError
 from attnviz.examples import HOME_EXAMPLES
 from attnviz.measures.findings import opening_layer
 from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.controls import inputs
+from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.screens.translate import controls as writing
 from attnviz.ui.screens.translate.controls import Choices, as_text, keep
-from attnviz.ui.shell import errors, models
+from attnviz.ui.shell import errors, model_names, models
 from attnviz.ui.shell.messages import _, language
 from attnviz.ui.shell.router import through_router
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from attnviz.attention.attention_map import AttentionMap
     from attnviz.export import Picture
+    from attnviz.generation.sampling import Method
     from attnviz.generation.steps import Walk
-    from attnviz.generation.writer import Method
-    from attnviz.tokenization.tokenizer import Token
+    from attnviz.tokenization.token import Token
     from attnviz.ui.screens.translate.payload import View
 
 FIRST = "De kat zit op de mat."
@@ -49,15 +49,15 @@ def main() -> None:
     say = errors.Remarks(st.empty())
     progress = st.empty()
     figures = st.container(key="figures")
-    inputs.hold(*OTHERS)
+    url_state.hold(*OTHERS)
 
-    model, revision = inputs.model_and_revision(name)
+    model, revision = model_names.model_and_revision(name)
     loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
     does = errors.attempt(figures, lambda: task_of(loaded)) if loaded else None
     if loaded is None or does is None:
         with examples:
             inputs.examples(SOURCES)
-        inputs.hold(*OWN, *writing.METHOD_KEYS, "length")
+        url_state.hold(*OWN, *writing.METHOD_KEYS, "length")
         return
     with examples:
         inputs.examples(offered(does, loaded))
@@ -70,16 +70,16 @@ def main() -> None:
         method = errors.attempt(figures, lambda: writing.method_settings(method_name, say))
         limit = writing.length_setting(say) if does == "continue" else None
     if does != "continue":
-        inputs.hold("length")
+        url_state.hold("length")
     if method is None or not sentence.strip():
         if not sentence.strip():
             figures.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
-        inputs.hold(*OWN)
+        url_state.hold(*OWN)
         return
     choices = writing.Choices((name, sentence), say)
     found = errors.attempt(figures, lambda: written(loaded, does, sentence, method, limit, choices, say))
     if found is None:
-        inputs.hold(*OWN)
+        url_state.hold(*OWN)
         return
     walk, words = found
     if arrives:
@@ -122,6 +122,7 @@ def written(
     say: errors.Remarks,
 ) -> tuple[Walk, tuple[Token, ...]]:
     """The text with its steps, and of a gap that was made here the tokens that could be masked instead."""
+    from attnviz.generation.decode import decode
     from attnviz.generation.fill_mask import MASKS, fill, mask_word
     from attnviz.generation.steps import Walk
     from attnviz.generation.writer import Writer
@@ -156,7 +157,7 @@ def written(
     except InputError as error:
         choices.drop(error, say)
     text = loaded.cache.get(
-        ("written text", source, choices.prefix, method, limit), lambda: writer.write(choices.prefix, method, limit)
+        ("written text", source, choices.prefix, method, limit), lambda: decode(writer, choices.prefix, method, limit)
     )
     recording = loaded.cache.get(("recording of a written text", source, text.ids), lambda: writer.record(text.ids))
     return Walk.of_text(writer, text, method, recording), ()
@@ -220,7 +221,7 @@ def draw(
 def beside(walk: Walk, view: View, name: str, sentence: str) -> None:
     """The same as numbers, and as files."""
     from attnviz.ui.components.export_menu import take_along
-    from attnviz.ui.screens.heads.opened_head import numbers
+    from attnviz.ui.components.weights_table import numbers
     from attnviz.ui.screens.translate.tables import beam_table, steps_table
 
     map = view.of(walk, view.kind)

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from attnviz import display
 from attnviz.errors import InputError
-from attnviz.tokenization import tokenizer as tokenization
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token, labels, word_groups, words
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,17 +87,15 @@ class AttentionMap:
     @property
     def query_labels(self) -> tuple[str, ...]:
         """Readable, unique labels of the rows."""
-        return tokenization.labels(self.query_tokens)
+        return labels(self.query_tokens)
 
     @property
     def key_labels(self) -> tuple[str, ...]:
         """Readable, unique labels of the columns."""
-        return tokenization.labels(self.key_tokens)
+        return labels(self.key_tokens)
 
     def _repr_html_(self) -> str | None:
-        from attnviz.export import notebook
-
-        return notebook.show(self)
+        return display.notebook_html(self)
 
     def by_word(self) -> AttentionMap:
         """Words instead of tokens: the sum over a word's key pieces, the mean over its query pieces.
@@ -240,7 +238,7 @@ def _normalised(weights: np.ndarray) -> np.ndarray:
 @functools.lru_cache(maxsize=16)
 def _words(tokens: tuple[Token, ...]) -> tuple[tuple[tuple[int, ...], ...], tuple[Token, ...]]:
     """Which positions make up each word, and the words; kept, because all heads have the same tokens."""
-    return tokenization.word_groups(tokens), tokenization.words(tokens)
+    return word_groups(tokens), words(tokens)
 
 
 def _reduced(reduce: np.ufunc, values: np.ndarray, groups: Sequence[Sequence[int]], axis: int) -> np.ndarray:

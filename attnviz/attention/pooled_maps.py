@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.attention.attention_map import AttentionMap
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token
 
 if TYPE_CHECKING:
     from attnviz.models.recording import Recording

@@ -36,12 +36,13 @@ from attnviz.computation.module_roles import (
     stages_of,
 )
 from attnviz.errors import InputError, NoAttentionError
-from attnviz.models import capture, capture_plan
+from attnviz.models import capture
+from attnviz.models.network import forward
 
 if TYPE_CHECKING:
     from attnviz.models.model import Model
     from attnviz.models.recording import Recording
-    from attnviz.tokenization.tokenizer import Token
+    from attnviz.tokenization.token import Token
 
 MOST_TOKENS = 1024
 """Every module's output is held for a moment, so long texts are refused."""
@@ -222,7 +223,7 @@ def follow(model: Model, recording: Recording, kind: str, *, layer: int) -> Comp
     keep = {first, *range(max(0, call - 1), call + 3)}
     with model._working():
         with capture.capturing(model.network) as found, watching(model.network, found, keep) as trace:
-            capture_plan.forward(model.network, ids, **arguments)
+            forward(model.network, ids, **arguments)
         joining = joining_call(trace, call, stored)
         own = None if joining is None else _own_heads(model.network, trace, joining, ids, arguments)
 
@@ -268,7 +269,7 @@ def _own_heads(
     seen: list[Tensor] = []
     handle = module.register_forward_pre_hook(lambda _module, args: seen.append(args[0].detach().clone()))
     try:
-        capture_plan.forward(network, ids, **arguments)
+        forward(network, ids, **arguments)
     finally:
         handle.remove()
     return plain(seen[turn][0])

@@ -1,6 +1,6 @@
 """What the modules of a network did in one forward pass: their calls in order, what each read and what it gave.
 
-Knows nothing of what the modules are for; that is found out in `anatomy.py`.
+Knows nothing of what the modules are for; that is found out in `module_roles.py`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ in the original transformer) changes no angle. What this module does not do: it 
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,10 +22,11 @@ from torch import Tensor, nn
 
 from attnviz.errors import EmptyError, InputError
 from attnviz.tokenization import tokenizer
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token, labels, word_groups, words
 
 if TYPE_CHECKING:
     from attnviz.models.model import Model
+
 
 BLOCK = 16_384  # rows of a table in half precision that become float32 at a time
 NEAREST = 10
@@ -68,43 +68,6 @@ class Neighbour:
     id: int
     label: str
     cosine: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Components:
-    """Points along the axes on which they differ most.
-
-    Attributes:
-        points: float32 (points, axes), around their mean.
-        shares: float32 (axes,) in [0, 1]: of the variance, by axis.
-    """
-
-    points: np.ndarray
-    shares: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class Plane:
-    """Two vectors in the plane that they span, the first along its first axis.
-
-    Attributes:
-        product: a · b over all dimensions.
-        lengths: ‖a‖ and ‖b‖.
-        cosine: in [-1, 1]; 0 where a vector has no length.
-        degrees: the angle, in [0, 180].
-    """
-
-    product: float
-    lengths: tuple[float, float]
-    cosine: float
-    degrees: float
-
-    @property
-    def ends(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Where the two arrows end."""
-        one, other = self.lengths
-        sine = max(0.0, 1.0 - self.cosine**2) ** 0.5
-        return (one, 0.0), (other * self.cosine, other * sine)
 
 
 # By the module that holds a table, so that they go when the model goes.
@@ -168,9 +131,9 @@ class Vocabulary:
         placed = [token for token in encoding.tokens if token.start is not None and token.end is not None]
         own = [token for token in placed if token.end <= len(text)]  # type: ignore[operator]
         found = []
-        for group in tokenizer.word_groups(own):
+        for group in word_groups(own):
             inside = [own[place] for place in group]
-            found.append((tokenizer.words(inside)[0].text, inside, False))
+            found.append((words(inside)[0].text, inside, False))
         for word, (start, end) in zip(more, spans, strict=True):
             inside = [token for token in placed if token.start < end and token.end > start]  # type: ignore[operator]
             found.append((word, inside, True))
@@ -249,75 +212,10 @@ class Vocabulary:
 
 def _labels(texts: Sequence[str]) -> tuple[str, ...]:
     """Texts that do not follow each other, readable, and no two alike."""
-    return tokenizer.labels([Token(-1, text, False, place, None, None) for place, text in enumerate(texts)])
+    return labels([Token(-1, text, False, place, None, None) for place, text in enumerate(texts)])
 
 
 def _readable(token: Token, spelt: str) -> bool:
     """Whether a token stands for text by itself, and not for a role, white space or a part of a character."""
     single_byte = spelt.startswith("<0x") and spelt.endswith(">")
     return not (token.special or single_byte or "\ufffd" in token.text or not token.text.strip())
-
-
-# Of vectors ---------------------------------------------------------------------------------------------------------
-
-
-def cosines(vectors: np.ndarray) -> np.ndarray:
-    """The cosine of each vector with each, over all dimensions.
-
-    Args:
-        vectors: (vectors, width).
-
-    Returns:
-        float32 (vectors, vectors) in [-1, 1]; 0 where a vector has no length.
-
-    >>> cosines(np.array([[1.0, 0.0], [3.0, 3.0]])).astype(float).round(4).tolist()
-    [[1.0, 0.7071], [0.7071, 1.0]]
-    """
-    vectors = np.asarray(vectors, dtype=np.float64)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    units = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-    return np.clip(units @ units.T, -1.0, 1.0).astype(np.float32)
-
-
-def plane(one: np.ndarray, other: np.ndarray) -> Plane:
-    """Two vectors and their angle, over all dimensions: cos θ = a · b / (‖a‖ ‖b‖).
-
-    >>> plane(np.array([2.0, 0.0]), np.array([1.0, 1.0])).degrees
-    45.0
-    """
-    one, other = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
-    product = float(one @ other)
-    lengths = float(np.linalg.norm(one)), float(np.linalg.norm(other))
-    cosine = product / (lengths[0] * lengths[1]) if all(lengths) else 0.0
-    cosine = min(1.0, max(-1.0, cosine))
-    return Plane(product, lengths, cosine, round(math.degrees(math.acos(cosine)), 9))
-
-
-def components(vectors: np.ndarray, axes: int = 3) -> Components:
-    """Principal components, from the singular values of the centred vectors (Pearson 1901; Jolliffe 2002, 3.5).
-
-    Args:
-        vectors: (points, width).
-        axes: how many. Of two points there is one axis with anything on it; the others are zero.
-
-    Returns:
-        The points, and the share of the variance that each axis keeps. Of an axis' two directions, the one in which
-        the farthest point is positive, so that the same points give the same picture.
-
-    >>> components(np.array([[0.0, 1.0], [4.0, 1.0]]), axes=1).points.tolist()
-    [[2.0], [-2.0]]
-    """
-    centred = np.asarray(vectors, dtype=np.float64)
-    centred = centred - centred.mean(axis=0)
-    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
-    scores = left * sizes  # (points, rank)
-    found = scores[:, :axes]
-    points = np.zeros((len(centred), axes))
-    points[:, : found.shape[1]] = found
-    farthest = points[np.abs(points).argmax(axis=0), np.arange(axes)]
-    points *= np.where(farthest < 0, -1.0, 1.0)
-    variance = sizes**2
-    shares = np.zeros(axes)
-    if variance.sum() > 0:
-        shares[: found.shape[1]] = (variance / variance.sum())[:axes]
-    return Components(points.astype(np.float32), shares.astype(np.float32))

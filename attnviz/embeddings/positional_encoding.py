@@ -20,12 +20,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor, nn
 
-from attnviz import positions
 from attnviz.computation.layer import follow
 from attnviz.computation.module_calls import plain
-from attnviz.embeddings.embedding_table import cosines
+from attnviz.embeddings.vectors import cosines
 from attnviz.errors import NoAttentionError
-from attnviz.models import capture_plan
+from attnviz.models import capture_plan, network
 
 if TYPE_CHECKING:
     from attnviz.computation.layer import Computation
@@ -118,7 +117,7 @@ def read(model: Model, kind: str, *, count: int = POSITIONS) -> PositionalEncodi
     """
     of_decoder = kind == "decoder"
     stack = model._stack(of_decoder)
-    room, named = positions.room(stack), min(positions.named(stack), default=None)
+    room, named = network.max_positions(stack), min(network.named_max_positions(stack), default=None)
     limits = [limit for limit in (room, named, model.max_tokens) if limit]
     count = min([count, *limits])
     ids, target = capture_plan._trial_ids(model.network)

@@ -18,7 +18,7 @@ from attnviz.export.svg.text import legal
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
-    from attnviz.measures.head_measures import Difference
+    from attnviz.measures.distances import Difference
 
 COLUMNS = (
     "panel", "name", "model", "kind", "layer", "head", "aggregate",

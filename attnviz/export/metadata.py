@@ -24,10 +24,10 @@ import numpy as np
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.errors import InputError
 from attnviz.export.picture import Picture
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token
 
 if TYPE_CHECKING:
-    from attnviz.measures.head_measures import Difference
+    from attnviz.measures.distances import Difference
 
 FORMAT, VERSION = "attnviz picture", 1
 MOST_WEIGHTS = 2**29  # 2 GB: a file that is damaged, or meant to do damage, may speak of any number
@@ -155,7 +155,7 @@ def _restored(
     if plain["type"] == "map":
         make: Any = AttentionMap
     else:
-        from attnviz.measures.head_measures import Difference
+        from attnviz.measures.distances import Difference
 
         make = Difference
     values: dict[str, Any] = {}

@@ -13,10 +13,11 @@ from attnviz.export.picture import Picture
 from attnviz.export.svg.drawing import CAPTION_WIDTH, drawing
 from attnviz.export.svg.layout import arrange
 from attnviz.export.svg.text import escaped
-from attnviz.tokenization.tokenizer import Token, labels
+from attnviz.tokenization.token import Token, labels
 
 if TYPE_CHECKING:
     from attnviz.models.recording import Recording
+
 
 MOST_HEADS = 12  # of a recording's layer
 MOST_TOKENS = 200  # that are listed

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
+from attnviz import display
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.errors import InputError
 from attnviz.figures.compare import describe_difference, range_of
 from attnviz.figures.describe import describe_with
 from attnviz.figures.heads import Scale, top_of_scale
 from attnviz.figures.style import Theme
-from attnviz.tokenization import tokenizer as tokenization
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization import token
+from attnviz.tokenization.token import Token
 
 if TYPE_CHECKING:
-    from attnviz.measures.head_measures import Difference
+    from attnviz.measures.distances import Difference
 
 Style = Literal["heatmap", "lines"]
 
@@ -69,9 +70,7 @@ class Picture:
             raise InputError(f"A picture has at least 1 column, not {self.columns}.")
 
     def _repr_html_(self) -> str | None:
-        from attnviz.export import notebook
-
-        return notebook.show(self)
+        return display.notebook_html(self)
 
 
 def is_difference(panel: AttentionMap | Difference) -> bool:
@@ -121,7 +120,7 @@ def key_labels(panel: AttentionMap | Difference) -> tuple[str, ...]:
 @lru_cache(maxsize=16)
 def _labels(tokens: tuple[Token, ...]) -> tuple[str, ...]:
     """All heads of a layer have the same ones, and naming long texts takes a while."""
-    return tokenization.labels(tokens)
+    return token.labels(tokens)
 
 
 def heading(picture: Picture, panel: AttentionMap | Difference) -> str:

@@ -13,7 +13,7 @@ from attnviz.figures import style
 from attnviz.figures.heads import MOST_LABELS, MOST_SQUARE, Scale
 
 if TYPE_CHECKING:
-    from attnviz.measures.head_measures import Difference
+    from attnviz.measures.distances import Difference
 
 MOST_NAMED = 48  # heads whose names stand beside their dots; of more only on hover
 

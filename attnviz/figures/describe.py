@@ -21,8 +21,8 @@ def describe(map: AttentionMap, most: int = 3) -> str:
         One line, such as "L2 H5: sah → Hund 0.42, sah → Ball 0.31, Der → Hund 0.28".
 
     Example:
-        >>> from attnviz.maps import AttentionMap
-        >>> from attnviz.tokens import Token
+        >>> from attnviz.attention.attention_map import AttentionMap
+        >>> from attnviz.tokenization.tokenizer import Token
         >>> pieces = (Token(5, "Der", False, 0, 0, 3), Token(6, "Hund", False, 1, 4, 8))
         >>> describe(AttentionMap.of([[0.25, 0.75], [0.9, 0.1]], pieces, pieces, layer=2, head=5), most=2)
         'L2 H5: Hund → Der 0.90, Der → Hund 0.75'

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from attnviz.generation.writer import Hypothesis, Written
+from attnviz.generation.result import Hypothesis, Written
 
 if TYPE_CHECKING:
-    from attnviz.generation.writer import Method, Writer
+    from attnviz.generation.sampling import Method
+    from attnviz.generation.writer import Writer
 
 
 @dataclass

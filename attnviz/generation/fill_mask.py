@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from attnviz.errors import EmptyError, InputError
-from attnviz.generation.writer import GREEDY, Distribution, Method, Written, task
+from attnviz.generation.result import Written
+from attnviz.generation.sampling import GREEDY, Distribution, Method
+from attnviz.generation.writer import task
 from attnviz.models.model import Model
 from attnviz.models.recording import Recording
 from attnviz.tokenization import tokenizer
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token
 
 MOST_GAPS = 16
 """Gaps that `fill` takes; each costs a pass of its own."""

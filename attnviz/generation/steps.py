@@ -19,10 +19,12 @@ import numpy as np
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.errors import InputError
 from attnviz.generation.fill_mask import Filled
-from attnviz.generation.writer import Distribution, Method, Shaped, Task, Writer, Written
+from attnviz.generation.result import Written
+from attnviz.generation.sampling import Distribution, Method, Shaped
+from attnviz.generation.writer import Task, Writer
 from attnviz.models.recording import Recording
 from attnviz.tokenization import tokenizer as tokenization
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token, labels
 
 
 class Walk:
@@ -129,7 +131,7 @@ class Walk:
             read: Sequence[Token] = [self.before[position] for position in self.positions]
         else:
             read = [*self.before[-1:], *self.tokens[:-1]]
-        pairs = zip(tokenization.labels(read), tokenization.labels(self.tokens), strict=True)
+        pairs = zip(labels(read), labels(self.tokens), strict=True)
         return tuple(f"{_plain(one)} → {_plain(other)}" for one, other in pairs)
 
     def map(self, kind: str, layer: int, head: int | None = None) -> AttentionMap:

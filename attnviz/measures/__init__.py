@@ -8,17 +8,9 @@ Works on numpy arrays; asks a recording for its maps and knows no torch.
 """
 
 from attnviz.measures.correspondence import aligned
-from attnviz.measures.head_measures import (
-    Difference,
-    Measures,
-    difference,
-    divergence,
-    divergences,
-    measure,
-    measure_all,
-    placed,
-    resolution,
-)
+from attnviz.measures.distances import Difference, difference, divergence, divergences, resolution
+from attnviz.measures.head_measures import Measures, measure, measure_all
+from attnviz.measures.scaling import placed
 
 __all__ = [
     "Difference", "Measures", "aligned", "difference", "divergence", "divergences", "measure", "measure_all", "placed",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.errors import InputError
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token
 
 
 def aligned(a: AttentionMap, b: AttentionMap) -> tuple[AttentionMap, AttentionMap]:

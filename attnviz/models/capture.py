@@ -2,7 +2,7 @@
 
 While a capture runs, every attention layer that goes through transformers' `AttentionInterface` calls `attend`. It
 computes the layer's output on the fast path and keeps queries, keys, values and the rule of the scores; n × n weights
-are never made. How the calls of a forward pass map to layers and kinds is not decided here but in `plan.py`.
+are never made. How the calls of a forward pass map to layers and kinds is not decided here but in `capture_plan.py`.
 """
 
 from __future__ import annotations

@@ -9,22 +9,27 @@ there are no weights of the right shape for every layer, the model is refused.
 
 from __future__ import annotations
 
-import contextlib
-import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from attnviz.attention import dot_product
 from attnviz.errors import AttnvizError, NoAttentionError, out_of_memory
 from attnviz.models import capture
 from attnviz.models.capture import Capture, Layer
-
-Network = Any
-"""A transformers model; their classes share no type that says what they take and give."""
+from attnviz.models.network import (
+    Network,
+    eager_attention,
+    forward,
+    is_encoder_decoder,
+    run_decoder,
+    run_encoder,
+    text_config,
+    unchanged_modules,
+    vocabulary_size,
+)
 
 SOURCE_LENGTH, TARGET_LENGTH = 11, 7
 """Tokens of the trial: primes that differ, so that swapped axes are seen."""
@@ -88,140 +93,13 @@ class Plan:
         return {kind: [layers[index] for index in sorted(layers)] for kind, layers in sorted_layers.items()}
 
 
-def text_config(network: Network) -> Any:
-    """The part of the configuration that describes the language model."""
-    config = network.config
-    return config.get_text_config() if hasattr(config, "get_text_config") else config
-
-
-def vocabulary(network: Network, *, of_decoder: bool = False) -> int:
-    """How many vocabulary ids the network takes; the decoder of an encoder–decoder may have others than the encoder.
-
-    Raises:
-        NoAttentionError: it reads something else than vocabulary ids.
-    """
-    with contextlib.suppress(AttributeError, NotImplementedError):
-        stack = network.get_decoder() if of_decoder else network
-        return int(stack.get_input_embeddings().weight.shape[0])
-    size = getattr(text_config(network), "vocab_size", None)
-    if not isinstance(size, int):
-        raise NoAttentionError(f"{type(network).__name__} has no vocabulary, so it cannot be given text.")
-    return size
-
-
-def is_encoder_decoder(network: Network) -> bool:
-    """Whether the network has an encoder and a decoder that looks at it."""
-    return bool(getattr(network.config, "is_encoder_decoder", False))
-
-
-def forward(network: Network, ids: Tensor | None, **arguments: Any) -> Any:
-    """One forward pass without gradients and without a cache; `ids` is (1, sequence)."""
-    accepted = inspect.signature(network.forward).parameters
-    if "use_cache" in accepted or getattr(network.config, "use_cache", None) is not None:
-        arguments.setdefault("use_cache", False)
-    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values()):
-        arguments = {name: value for name, value in arguments.items() if name in accepted}
-    if ids is not None:
-        arguments["input_ids"] = ids
-    with torch.no_grad():
-        return network(return_dict=True, **arguments)
-
-
-def encode(network: Network, ids: Tensor) -> Any:
-    """Runs the encoder of an encoder–decoder alone; its output goes into `forward(encoder_outputs=…)`."""
-    encoder = network.get_encoder()
-    with torch.no_grad():
-        return encoder(input_ids=ids, attention_mask=torch.ones_like(ids), return_dict=True)
-
-
-def decode(network: Network, ids: Tensor, target_ids: Tensor, encoder_outputs: Any) -> Any:
-    """Runs the decoder on an encoder's output."""
-    return forward(
-        network,
-        None,
-        encoder_outputs=encoder_outputs,
-        attention_mask=torch.ones_like(ids),
-        decoder_input_ids=target_ids,
-    )
-
-
-def eager(network: Network, ids: Tensor, target_ids: Tensor | None, **arguments: Any) -> tuple[Any, dict]:
-    """The whole output of eager attention, and its weights by kind: tuples of (heads, queries, keys).
-
-    Raises:
-        NoAttentionError: the model gives no weights, or not those of every layer for every pair of tokens.
-    """
-    if target_ids is not None:
-        arguments["decoder_input_ids"] = target_ids
-    arguments["attention_mask"] = torch.ones_like(ids)
-    output = None
-    for settle in (False, True):
-        with _left_as_it_was(network), capture.implementation(network, "eager"):
-            if settle:
-                forward(network, ids, **arguments)
-            output = forward(network, ids, output_attentions=True, **arguments)
-        if any(getattr(output, name, None) for name in ("attentions", "encoder_attentions")):
-            break
-        # BigBird replaces its layers in its first pass, and with them the hooks that collect weights: once more, with
-        # the hooks set after a first pass.
-    queries = ids.shape[1]
-    if target_ids is not None:
-        targets = target_ids.shape[1]
-        wanted = {
-            "encoder": ("encoder_attentions", queries, queries),
-            "decoder": ("decoder_attentions", targets, targets),
-            "cross": ("cross_attentions", targets, queries),
-        }
-    else:
-        wanted = {"": ("attentions", queries, queries)}
-    result = {
-        kind: _whole(getattr(output, name, None), rows, columns, kind, network)
-        for kind, (name, rows, columns) in wanted.items()
-    }
-    return output, result
-
-
-def _whole(maps: Any, queries: int, keys: int, kind: str, network: Network) -> tuple[Tensor, ...]:
-    name = type(network).__name__
-    which = f"{kind} attention" if kind else "attention"
-    if not maps:
-        raise NoAttentionError(
-            f"{name} gives no {which} weights, so there is nothing to show. "
-            "Choose a transformer with softmax attention."
-        )
-    shapes = {tuple(item.shape) if isinstance(item, Tensor) else type(item).__name__ for item in maps}
-    first = maps[0]
-    if len(shapes) != 1 or not isinstance(first, Tensor) or first.ndim != 4 or first.shape[0] != 1:
-        raise NoAttentionError(
-            f"{name} gives its {which} in the form {_listing(shapes)}, which is no map of every layer."
-        )
-    if first.shape[2:] != (queries, keys):
-        raise NoAttentionError(
-            f"{name} gives its {which} in the form {_listing(shapes)}, not as weights between all tokens "
-            f"({queries} queries, {keys} keys). A part of it would be shown as if it were the whole."
-        )
-    slack = dot_product.rounding(first.dtype)
-    for item in maps:
-        # The comparisons are false for what is not a number, too.
-        if not (bool((item >= -slack).all()) and bool((item.sum(dim=-1) <= 1 + slack).all())):
-            raise NoAttentionError(
-                f"What {name} gives as its {which} are no weights: a row has negative or not finite numbers, or sums "
-                "to more than 1. Shown as weights they would mislead."
-            )
-    return tuple(item[0] for item in maps)
-
-
-def _listing(shapes: set) -> str:
-    return ", ".join(sorted(str(shape) for shape in shapes))
-
-
 def make(network: Network) -> Plan:
     """Finds out how the network can be recorded.
 
     Raises:
         NoAttentionError: it has no attention weights that could be shown whole and right.
     """
-    with _left_as_it_was(network):
+    with unchanged_modules(network):
         return _make(network)
 
 
@@ -231,7 +109,7 @@ def _make(network: Network) -> Plan:
     try:
         # The model's own output, by its own attention; first, because some models only settle on their layers then.
         plain = _plain(network, ids, target_ids)
-        output, reference = eager(network, ids, target_ids)
+        output, reference = eager_attention(network, ids, target_ids)
     except Exception as error:
         if isinstance(error, AttnvizError) or out_of_memory(error):
             raise
@@ -271,8 +149,8 @@ def _trial_ids(network: Network) -> tuple[Tensor, Tensor | None]:
         places = torch.randint(len(usable), (1, length), generator=generator)
         return torch.tensor(usable)[places].to(device)
 
-    ids = draw(SOURCE_LENGTH, vocabulary(network))
-    return ids, draw(TARGET_LENGTH, vocabulary(network, of_decoder=True)) if is_encoder_decoder(network) else None
+    ids = draw(SOURCE_LENGTH, vocabulary_size(network))
+    return ids, draw(TARGET_LENGTH, vocabulary_size(network, of_decoder=True)) if is_encoder_decoder(network) else None
 
 
 def _is_causal(maps: Sequence[Tensor]) -> bool:
@@ -295,9 +173,9 @@ def _captured(
         captures, encoder_calls = [found], 0
     else:
         with capture.capturing(network) as first:
-            states = encode(network, ids)
+            states = run_encoder(network, ids)
         with capture.capturing(network) as second:
-            own = decode(network, ids, target_ids, states)
+            own = run_decoder(network, ids, target_ids, states)
         captures, encoder_calls = [first, second], len(first.layers)
     if any(item.not_understood for item in captures):
         return None
@@ -327,34 +205,6 @@ def _agree(expected: Tensor, got: Tensor, rounding: Rounding) -> bool:
         return False
     difference = float((expected.float() - got.float()).abs().max())
     return difference <= rounding.output * max(1.0, float(expected.float().abs().max()))
-
-
-@contextlib.contextmanager
-def _left_as_it_was(network: Network) -> Iterator[None]:
-    """Undoes what forward passes change in the modules themselves.
-
-    BigBird, for one, replaces its sparse layers by full ones, for good, when it meets a short text; the trial's must
-    not decide how a long one is computed later. The hooks by which transformers collects weights go too, since they
-    would stay with the replaced layers.
-    """
-    plain_values = (str, int, float, bool, type(None))
-
-    def plain(module: Any) -> dict[str, Any]:
-        return {name: value for name, value in vars(module).items() if isinstance(value, plain_values)}
-
-    before = [
-        (module, dict(module._modules), dict(module._forward_hooks), plain(module)) for module in network.modules()
-    ]
-    try:
-        yield
-    finally:
-        for module, children, hooks, values in before:
-            module._modules.update(children)
-            module._forward_hooks.clear()
-            module._forward_hooks.update(hooks)
-            for name in plain(module).keys() - values.keys():
-                del vars(module)[name]
-            vars(module).update(values)
 
 
 def _match(

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from attnviz import positions
 from attnviz.errors import (
     AttnvizError,
     EmptyError,
@@ -25,8 +24,19 @@ from attnviz.errors import (
 )
 from attnviz.models import capture, capture_plan
 from attnviz.models.generation_settings import followed_by_generate
+from attnviz.models.network import (
+    eager_attention,
+    forward,
+    is_encoder_decoder,
+    max_positions,
+    named_max_positions,
+    run_decoder,
+    run_encoder,
+    vocabulary_size,
+)
 from attnviz.models.recording import Part, Recording, Stored
-from attnviz.tokenization.tokenizer import Encoding, Token, encode, from_ids
+from attnviz.tokenization.token import Encoding, Token
+from attnviz.tokenization.tokenizer import encode, from_ids
 
 MAX_NEW_TOKENS = 128
 """A generation that finds no end is stopped after so many tokens."""
@@ -94,11 +104,11 @@ class Model:
 
         For an encoder–decoder, of the source; its decoder may have another table.
         """
-        return positions.room(self._stack(of_decoder=False))
+        return max_positions(self._stack(of_decoder=False))
 
     def _stack(self, of_decoder: bool) -> Any:
         """The network, or of an encoder–decoder the part that reads the source or the target."""
-        if not capture_plan.is_encoder_decoder(self.network):
+        if not is_encoder_decoder(self.network):
             return self.network
         return self.network.get_decoder() if of_decoder else self.network.get_encoder()
 
@@ -162,7 +172,7 @@ class Model:
         numbers = self._checked(self._without_padding(_integers(ids, "ids"), "ids"), "ids")
         given = None
         if target_ids is not None:
-            if not capture_plan.is_encoder_decoder(self.network):
+            if not is_encoder_decoder(self.network):
                 raise InputError(f"{self.name} has no decoder beside an encoder, so it takes no target.")
             given = self._without_padding(_integers(target_ids, "target_ids"), "target_ids", of_decoder=True)
             given = self._checked(given, "target_ids", of_decoder=True)
@@ -174,13 +184,13 @@ class Model:
         >>> attnviz.load("bundled").translate("Der Hund sah den Ball.")
         'The dog saw the ball.'
         """
-        if not capture_plan.is_encoder_decoder(self.network):
+        if not is_encoder_decoder(self.network):
             raise InputError(f"{self.name} has no encoder and decoder, so it does not translate.")
         numbers = list(self._encode(text).ids)
         self._fits(len(numbers), "The text")
         ids = self._tensor(numbers)
         with self._working():
-            output = self._greedy(ids, capture_plan.encode(self.network, ids), max_new_tokens)
+            output = self._greedy(ids, run_encoder(self.network, ids), max_new_tokens)
         return self.tokenizer.decode(output, skip_special_tokens=True).strip()
 
     def _encode(self, text: str, pair: str | None = None) -> Encoding:
@@ -201,7 +211,7 @@ class Model:
         """A target sentence as the decoder reads it, but for its start token."""
         if target is None or not target.strip():
             return None
-        if not capture_plan.is_encoder_decoder(self.network):
+        if not is_encoder_decoder(self.network):
             raise InputError(f"{self.name} has no decoder beside an encoder, so it takes no target sentence.")
         try:
             encoding = encode(self.tokenizer, target, target=True)
@@ -257,14 +267,14 @@ class Model:
         planned = self._planned()
         if generate is not None and (not isinstance(generate, int) or generate < 0):
             raise InputError(f"`generate` is a number of tokens, 0 or more, not {generate!r}.")
-        if generate and not capture_plan.is_encoder_decoder(self.network):
+        if generate and not is_encoder_decoder(self.network):
             source, ids = self._continued(ids, generate)
             token_type_ids = None
         self._fits(len(ids), "The text")
         if target is not None:
             self._fits(len(target if isinstance(target, list) else target.ids), "The target", of_decoder=True)
         tensor = self._tensor(ids)
-        if not capture_plan.is_encoder_decoder(self.network):
+        if not is_encoder_decoder(self.network):
             types = {} if token_type_ids is None else {"token_type_ids": self._tensor(list(token_type_ids))}
             return Recording(planned.kinds, self._single(planned, tensor, source, types), model=self.name)
         if not planned.captures:
@@ -272,14 +282,14 @@ class Model:
             return Recording(planned.kinds, first, lambda: eager, model=self.name)
         part = slice(0, planned.encoder_calls)
         with self._reading(len(ids)), self._working(), capture.capturing(self.network) as found:
-            states = capture_plan.encode(self.network, tensor)
+            states = run_encoder(self.network, tensor)
         first = Part(planned.sort(found, part), source)
 
         def second() -> Part:
             with self._working():
                 chosen, shown = self._chosen(tensor, states, target, generate)
                 with self._reading(len(chosen), of_decoder=True), capture.capturing(self.network) as later:
-                    output = capture_plan.decode(self.network, tensor, self._tensor(chosen), states)
+                    output = run_decoder(self.network, tensor, self._tensor(chosen), states)
             layers = planned.sort(later, slice(planned.encoder_calls, None))
             return Part(layers, shown, _logits(output))
 
@@ -291,9 +301,9 @@ class Model:
         with self._reading(ids.shape[1]), self._working():
             if planned.captures:
                 with capture.capturing(self.network) as found:
-                    output = capture_plan.forward(self.network, ids, attention_mask=torch.ones_like(ids), **types)
+                    output = forward(self.network, ids, attention_mask=torch.ones_like(ids), **types)
                 return Part(planned.sort(found, slice(None)), source, _logits(output))
-            output, maps = capture_plan.eager(self.network, ids, None, **types)
+            output, maps = eager_attention(self.network, ids, None, **types)
             return Part({planned.kinds[0]: maps[""]}, source, _logits(output))
 
     def _eager_pair(
@@ -306,7 +316,7 @@ class Model:
     ) -> tuple[Part, Part]:
         with self._reading(ids.shape[1]), self._working():
             chosen, shown = self._chosen(ids, None, target, generate)
-            output, maps = capture_plan.eager(self.network, ids, self._tensor(chosen))
+            output, maps = eager_attention(self.network, ids, self._tensor(chosen))
         later: dict[str, Sequence[Stored]] = {
             kind: maps[kind] for kind in ("decoder", "cross") if kind in planned.kinds
         }
@@ -334,7 +344,7 @@ class Model:
     def _greedy(self, ids: Tensor, states: Any, limit: int) -> list[int]:
         if not self._writes():
             raise InputError(f"{self.name} has no language head, so it has no output of its own. Pass a target.")
-        room = positions.room(self._stack(of_decoder=True))
+        room = max_positions(self._stack(of_decoder=True))
         options = {"tokenizer": self.tokenizer, "start": self._start()}
         encoded = {} if states is None else {"encoder_outputs": states}
         with torch.no_grad(), followed_by_generate(self.network, self.name, ids[0].tolist(), 1, **options):
@@ -366,7 +376,7 @@ class Model:
         return from_ids(self.tokenizer, longer), longer
 
     def _fits(self, count: int, what: str, *, of_decoder: bool = False) -> None:
-        room = positions.room(self._stack(of_decoder))
+        room = max_positions(self._stack(of_decoder))
         if room is not None and count > room:
             raise _too_long(self, what, count, room)
 
@@ -376,7 +386,7 @@ class Model:
         try:
             yield
         except (IndexError, RuntimeError, ValueError) as error:
-            named = positions.named(self._stack(of_decoder))
+            named = named_max_positions(self._stack(of_decoder))
             if isinstance(error, AttnvizError) or not named or count <= min(named):
                 raise
             raise _too_long(self, "The target" if of_decoder else "The text", count, min(named)) from error
@@ -387,7 +397,7 @@ class Model:
     def _checked(self, ids: list[int], name: str, *, of_decoder: bool = False) -> list[int]:
         if not ids:
             raise EmptyError(f"`{name}` holds no token. Pass at least one vocabulary id.")
-        size = capture_plan.vocabulary(self.network, of_decoder=of_decoder)
+        size = vocabulary_size(self.network, of_decoder=of_decoder)
         wrong = next((index for index in ids if not 0 <= index < size), None)
         if wrong is not None:
             raise InputError(f"`{name}` holds {wrong}; the vocabulary of {self.name} has ids from 0 to {size - 1}.")

@@ -24,12 +24,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attnviz import display
 from attnviz.attention import blockwise, dot_product
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.attention.pooled_maps import MOST, groups, pool_rows, pool_tokens
 from attnviz.errors import InputError, MemoryShortError, NoAttentionError, out_of_memory
 from attnviz.models.capture import Layer
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token
 
 KINDS = ("encoder", "decoder", "cross")
 Stored = Layer | Tensor
@@ -81,9 +82,7 @@ class Recording:
         return f"Recording({self.model!r}, kinds={self.kinds}, tokens={len(self._first.tokens)})"
 
     def _repr_html_(self) -> str | None:
-        from attnviz.export import notebook
-
-        return notebook.show(self)
+        return display.notebook_html(self)
 
     def _part(self, kind: str) -> Part:
         if kind not in self.kinds:

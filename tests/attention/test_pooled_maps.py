@@ -14,7 +14,7 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.attention.pooled_maps import groups, is_pooled, pool, pool_tokens
 from attnviz.errors import InputError
 from attnviz.export import notebook
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token
 from attnviz.ui.controls.display_options import Switches
 from attnviz.ui.screens.overview import mosaic
 

@@ -13,7 +13,8 @@ from support import tiny_tokenizers as tokenizers_for_tests
 
 import attnviz
 from attnviz.embeddings import embedding_table as module
-from attnviz.embeddings.embedding_table import Vocabulary, components, cosines, plane
+from attnviz.embeddings.embedding_table import Vocabulary
+from attnviz.embeddings.vectors import components, cosines, plane
 from attnviz.errors import EmptyError, InputError, NoTokenizerError
 
 

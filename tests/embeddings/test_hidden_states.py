@@ -13,20 +13,13 @@ from support import tiny_models
 from torch import Tensor
 
 import attnviz
+from attnviz.computation.contributions import looked_at, moved_by
 from attnviz.computation.layer import follow
 from attnviz.embeddings import hidden_states as engine
-from attnviz.embeddings.hidden_states import (
-    States,
-    between_words,
-    hidden_states,
-    looked_at,
-    moved_by,
-    of_sentences,
-    same_word,
-    similarity,
-)
+from attnviz.embeddings.hidden_states import States, hidden_states
+from attnviz.embeddings.similarity import between_words, of_sentences, similarity
 from attnviz.errors import InputError, NoAttentionError
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token, same_word
 
 # Architectures whose last vectors have been through a normalisation behind the last layer.
 FINAL_NORM = {
@@ -113,14 +106,14 @@ def test_long_texts_are_refused() -> None:
 
 def test_a_model_that_hides_its_vectors_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     model, recording = recorded("bert")
-    forward = engine.plan.forward
+    forward = engine.forward
 
     def without(*args: Any, **kwargs: Any) -> Any:
         output = forward(*args, **kwargs)
         output.hidden_states = output.hidden_states[:-1]
         return output
 
-    monkeypatch.setattr(engine.plan, "forward", without)
+    monkeypatch.setattr(engine, "forward", without)
     with pytest.raises(NoAttentionError, match="does not give the vectors of all its tokens between all its 3 layers"):
         hidden_states(model, recording, "encoder")
 

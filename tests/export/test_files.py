@@ -24,8 +24,8 @@ from attnviz.errors import AttnvizError, FontError, InputError
 from attnviz.export import SUFFIXES, Picture, csv_table, png, read, save, to_csv, to_html, to_npz, to_png, to_svg
 from attnviz.export.svg import colours, drawing, text
 from attnviz.figures import style
-from attnviz.measures.head_measures import Difference, difference
-from attnviz.tokenization.tokenizer import Token
+from attnviz.measures.distances import Difference, difference
+from attnviz.tokenization.token import Token
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -22,7 +22,7 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.export import Picture, notebook
 from attnviz.models.model import Model
 from attnviz.models.recording import Recording
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "examples" / "attention.ipynb"
 SVG = "{http://www.w3.org/2000/svg}"

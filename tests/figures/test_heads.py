@@ -11,7 +11,7 @@ import pytest
 
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.figures import describe, draw_head, draw_heads, style
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token
 
 ROOT = Path(__file__).resolve().parents[2]
 THEMES = ("light", "dark")

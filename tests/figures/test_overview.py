@@ -10,7 +10,7 @@ import pytest
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.figures import style
 from attnviz.figures.overview import draw_overview
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token
 
 LAYERS, HEADS, QUERIES, KEYS = 2, 3, 5, 7  # they differ, so that a swapped axis shows
 

@@ -15,11 +15,14 @@ from transformers.generation import TemperatureLogitsWarper, TopKLogitsWarper, T
 
 import attnviz
 from attnviz.errors import EmptyError, InputError, TooLongError
+from attnviz.generation.decode import decode, next_token
 from attnviz.generation.fill_mask import fill, mask_word
+from attnviz.generation.sampling import Distribution, Method, shape
 from attnviz.generation.steps import Walk
-from attnviz.generation.writer import Distribution, Method, Writer, next_token, shape, task
+from attnviz.generation.writer import Writer, task
 from attnviz.models.model import Model
-from attnviz.tokenization.tokenizer import Token, encode
+from attnviz.tokenization.token import Token
+from attnviz.tokenization.tokenizer import encode
 from attnviz.ui.screens.translate.architecture_geometry import draw_architecture
 from attnviz.ui.screens.translate.next_token_bars import next_bars, percent
 
@@ -163,7 +166,7 @@ def test_the_next_token_is_the_networks(name: str) -> None:
 @pytest.mark.parametrize("prefix", [(), (17, 23)])
 def test_greedy_texts_are_transformers(name: str, prefix: tuple[int, ...]) -> None:
     model, ids = tiny(name), tiny_models.ids()
-    found = Writer(model, ids).write(prefix, limit=LIMIT)
+    found = decode(Writer(model, ids), prefix, limit=LIMIT)
     assert list(found.ids) == generated(model, ids, LIMIT, prefix, num_beams=1)
     assert found.given == len(prefix)
 
@@ -174,7 +177,7 @@ def test_beam_texts_are_transformers(name: str, width: int) -> None:
     model = tiny(name)
     for seed in range(3):
         ids = tiny_models.ids(seed=seed)
-        found = Writer(model, ids).write(method=Method("beam", width=width), limit=11)
+        found = decode(Writer(model, ids), method=Method("beam", width=width), limit=11)
         assert list(found.ids) == generated(model, ids, 11, num_beams=width), seed
 
 
@@ -185,7 +188,7 @@ def test_beams_obey_the_checkpoints_settings(penalty: float, early: bool | str) 
     model.network.generation_config.update(length_penalty=penalty, early_stopping=early)
     for seed in range(3):
         ids = tiny_models.ids(seed=seed)
-        found = Writer(model, ids).write((9,), Method("beam", width=3), limit=12)
+        found = decode(Writer(model, ids), (9,), Method("beam", width=3), limit=12)
         assert list(found.ids) == generated(model, ids, 12, (9,), num_beams=3), seed
 
 
@@ -193,16 +196,16 @@ def test_beams_obey_the_checkpoints_settings(penalty: float, early: bool | str) 
 def test_the_bundled_model_writes_what_transformers_writes(bundled: Model, sentence: str) -> None:
     ids = source(bundled, sentence)
     writer = Writer(bundled, ids)
-    greedy = writer.write()
+    greedy = decode(writer)
     assert list(greedy.ids) == generated(bundled, ids, 128, num_beams=1) and greedy.ended == "end"
-    beam = writer.write(method=Method("beam", width=4))
+    beam = decode(writer, method=Method("beam", width=4))
     assert list(beam.ids) == generated(bundled, ids, 128, num_beams=4)
     assert bundled.tokenizer.decode(greedy.ids, skip_special_tokens=True).strip() == bundled.translate(sentence)
 
 
 def test_beams_say_what_they_looked_at(bundled: Model) -> None:
     writer = Writer(bundled, source(bundled, SENTENCES[0]))
-    found = writer.write(method=Method("beam", width=3))
+    found = decode(writer, method=Method("beam", width=3))
     first, second = found.beams[:2]
     assert all(one.parent is None for one in first)
     likeliest = writer.next(()).logits.log_softmax(dim=-1).topk(6)
@@ -225,51 +228,51 @@ def test_beams_say_what_they_looked_at(bundled: Model) -> None:
 
 def test_a_beam_of_one_is_greedy(bundled: Model) -> None:
     writer = Writer(bundled, source(bundled, SENTENCES[1]))
-    assert writer.write(method=Method("beam", width=1)).ids == writer.write().ids
+    assert decode(writer, method=Method("beam", width=1)).ids == decode(writer).ids
 
 
 def test_sampling_depends_on_its_seed_and_on_nothing_else(bundled: Model) -> None:
     writer = Writer(bundled, source(bundled, SENTENCES[0]))
-    texts = [writer.write(method=Method("sample", seed=seed)).ids for seed in (1, 2, 3, 1)]
+    texts = [decode(writer, method=Method("sample", seed=seed)).ids for seed in (1, 2, 3, 1)]
     assert texts[0] == texts[3] and len(set(texts)) == 3
     # A choice that is the drawn token changes nothing of what follows.
-    assert writer.write(texts[0][:3], Method("sample", seed=1)).ids == texts[0]
-    assert writer.write(method=Method("sample", seed=5, top_k=1)).ids == writer.write().ids
+    assert decode(writer, texts[0][:3], Method("sample", seed=1)).ids == texts[0]
+    assert decode(writer, method=Method("sample", seed=5, top_k=1)).ids == decode(writer).ids
 
 
 def test_another_choice_is_gone_on_from(bundled: Model) -> None:
     writer = Writer(bundled, source(bundled, SENTENCES[0]))
-    whole = writer.write().ids
+    whole = decode(writer).ids
     other = int(writer.next(whole[:3]).logits.topk(2).indices[1])
-    found = writer.write((*whole[:3], other))
+    found = decode(writer, (*whole[:3], other))
     assert found.ids[:4] == (*whole[:3], other) and found.given == 4 and found.ids != whole
-    assert found.ended == "end" and writer.write(found.ids).ids == found.ids
+    assert found.ended == "end" and decode(writer, found.ids).ids == found.ids
 
 
 def test_a_text_ends_by_its_end_token_or_by_a_limit(bundled: Model) -> None:
     writer = Writer(bundled, source(bundled, SENTENCES[0]))
-    whole = writer.write()
+    whole = decode(writer)
     assert whole.ended == "end" and whole.ids[-1] in writer.ends
-    cut = writer.write(limit=4)
+    cut = decode(writer, limit=4)
     assert cut.ids == whole.ids[:4] and cut.ended == "limit"
     endless = Writer(tiny("gpt2"), tiny_models.ids())
-    found = endless.write(limit=10_000)
+    found = decode(endless, limit=10_000)
     # As many as there are positions, and one more that only is predicted.
     assert len(found.ids) == endless.most == tiny_models.POSITIONS - tiny_models.LENGTH + 1
     assert found.ended == "limit"
-    beam = writer.write(method=Method("beam", width=2), limit=4)
+    beam = decode(writer, method=Method("beam", width=2), limit=4)
     assert len(beam.ids) == 4 and beam.ended == "limit"
 
 
 def test_the_checkpoints_rules_hold() -> None:
     model = tiny("bart")
     ids = tiny_models.ids()
-    free = Writer(model, ids).write(limit=LIMIT).ids
+    free = decode(Writer(model, ids), limit=LIMIT).ids
     model.network.generation_config.update(
         forced_bos_token_id=31, no_repeat_ngram_size=2, bad_words_ids=[[free[0]], [free[1]]], min_length=9
     )
     for method, beams in ((Method(), 1), (Method("beam", width=3), 3)):
-        found = Writer(model, ids).write(method=method, limit=LIMIT).ids
+        found = decode(Writer(model, ids), method=method, limit=LIMIT).ids
         assert found[0] == 31 and not set(found) & set(free[:2])
         assert list(found) == generated(model, ids, LIMIT, num_beams=beams)
 
@@ -278,12 +281,12 @@ def test_what_cannot_be_a_prefix_is_said(bundled: Model) -> None:
     writer = Writer(bundled, source(bundled, SENTENCES[0]))
     end = next(iter(writer.ends))
     with pytest.raises(InputError, match="ids from 0 to 11999"):
-        writer.write((12_000,))
+        decode(writer, (12_000,))
     with pytest.raises(InputError, match="goes on after its end token"):
-        writer.write((5, end, 7))
+        decode(writer, (5, end, 7))
     with pytest.raises(TooLongError, match="can write 128"):
-        writer.write((7,) * 129)
-    assert writer.write((5, end)).ids == (5, end)
+        decode(writer, (7,) * 129)
+    assert decode(writer, (5, end)).ids == (5, end)
     with pytest.raises(EmptyError):
         Writer(bundled, ())
 
@@ -360,7 +363,7 @@ def test_models_are_told_apart(masked: Model) -> None:
 
 def walked(model: Model, ids: Any, **options: Any) -> tuple[Walk, Writer]:
     writer = Writer(model, ids)
-    written = writer.write(**options)
+    written = decode(writer, **options)
     return Walk.of_text(writer, written, Method(), writer.record(written.ids)), writer
 
 
@@ -429,8 +432,8 @@ def test_the_steps_of_gaps_are_the_gaps(masked: Model) -> None:
 
 def test_a_beam_goes_on_with_what_survived(bundled: Model) -> None:
     writer = Writer(bundled, source(bundled, SENTENCES[0]))
-    whole = writer.write().ids
-    written = writer.write(whole[:1], Method("beam", width=3))
+    whole = decode(writer).ids
+    written = decode(writer, whole[:1], Method("beam", width=3))
     walk = Walk.of_text(writer, written, Method("beam", width=3), writer.record(written.ids))
     assert walk.survivors(0) == {whole[0]}
     assert walk.survivors(1) == set(writer.next(whole[:1]).logits.topk(3).indices.tolist())

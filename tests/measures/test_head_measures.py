@@ -15,19 +15,11 @@ from support.tiny_tokenizers import gpt2, marian, roberta, unigram, wordpiece
 from attnviz import AttentionMap, Model, Recording, Token, aggregate
 from attnviz.aggregate import maximum
 from attnviz.errors import InputError
-from attnviz.measures import head_measures
-from attnviz.measures.head_measures import (
-    Difference,
-    Measures,
-    aligned,
-    difference,
-    divergence,
-    divergences,
-    measure,
-    measure_all,
-    placed,
-    resolution,
-)
+from attnviz.measures import distances, rows
+from attnviz.measures.correspondence import aligned
+from attnviz.measures.distances import Difference, difference, divergence, divergences, resolution
+from attnviz.measures.head_measures import Measures, measure, measure_all
+from attnviz.measures.scaling import placed
 from attnviz.models.recording import Part
 from attnviz.tokenization.tokenizer import encode
 
@@ -197,7 +189,7 @@ def test_all_heads_at_once_are_measured_as_one_by_one(name: str, length: int, mo
         every = measure_all(found, kind)
         assert [(one.layer, one.head) for one in every] == [(i, j) for i in range(layers) for j in range(heads)]
         one_by_one = [measure(found.map(kind, layer=one.layer, head=one.head)) for one in every]
-        monkeypatch.setattr(head_measures, "STACKED", 0)
+        monkeypatch.setattr(rows, "STACKED", 0)
         monkeypatch.setattr(aggregate, "WHOLE_LAYER", 0)
         separately = measure_all(found, kind)
         monkeypatch.undo()
@@ -273,7 +265,7 @@ def test_divergences_of_all_heads(name: str, monkeypatch: pytest.MonkeyPatch) ->
     for kind in found.kinds:
         expected = pairwise(found, kind)
         np.testing.assert_allclose(divergences(found, kind), expected, atol=3e-6)
-        monkeypatch.setattr(head_measures, "STACKED", 512)  # several blocks
+        monkeypatch.setattr(rows, "STACKED", 512)  # several blocks
         blocks = divergences(found, kind)
         monkeypatch.undo()
         np.testing.assert_allclose(blocks, expected, atol=3e-6)
@@ -303,8 +295,8 @@ def test_what_is_compared_is_bounded() -> None:
         for length in (1, 7, 138, 512, 4096):
             rows, groups = resolution(layers, heads, length, length)
             assert 1 <= rows <= length and 1 <= groups <= length
-            floor = head_measures.LEAST_ROWS * (head_measures.LEAST_KEYS + 1)
-            assert pairs * rows * (groups + 1) <= max(head_measures.MOST_WORK, pairs * floor)
+            floor = distances.LEAST_ROWS * (distances.LEAST_KEYS + 1)
+            assert pairs * rows * (groups + 1) <= max(distances.MOST_WORK, pairs * floor)
     assert resolution(6, 12, 138, 138) == (138, 138)
     assert resolution(6, 12, 0, 0) == (0, 0)
 
@@ -312,7 +304,7 @@ def test_what_is_compared_is_bounded() -> None:
 def test_a_long_text_is_compared_by_some_rows_and_groups_of_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     found = recording("bert", 43)
     exact = divergences(found, "encoder")
-    monkeypatch.setattr(head_measures, "MOST_WORK", 105 * 13 * 44)  # 105 pairs
+    monkeypatch.setattr(distances, "MOST_WORK", 105 * 13 * 44)  # 105 pairs
     assert resolution(*found.size("encoder")) == (13, 43)
     sampled = divergences(found, "encoder")
     weights = found.weights("encoder", layer=1)[2:4].numpy()
@@ -323,10 +315,10 @@ def test_a_long_text_is_compared_by_some_rows_and_groups_of_keys(monkeypatch: py
     )  # fmt: skip
     assert sampled[7, 8] == pytest.approx(divergence(one, other), abs=3e-6)
     assert np.corrcoef(sampled.ravel(), exact.ravel())[0, 1] > 0.9
-    monkeypatch.setattr(head_measures, "MOST_WORK", 1)
+    monkeypatch.setattr(distances, "MOST_WORK", 1)
     assert resolution(*found.size("encoder")) == (8, 32)
     grouped = divergences(found, "encoder")
-    monkeypatch.setattr(head_measures, "LEAST_KEYS", 43)
+    monkeypatch.setattr(distances, "LEAST_KEYS", 43)
     assert (grouped <= divergences(found, "encoder") + 1e-6).all()
 
 

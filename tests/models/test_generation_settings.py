@@ -15,7 +15,9 @@ from transformers.generation import WatermarkingConfig
 
 import attnviz
 from attnviz.errors import AttnvizError, InputError
-from attnviz.generation.writer import Method, Writer
+from attnviz.generation.decode import decode
+from attnviz.generation.sampling import Method
+from attnviz.generation.writer import Writer
 from attnviz.models.generation_settings import OVERRIDES, REFUSED, generation_settings, logits_processors
 from attnviz.models.model import Model
 from attnviz.tokenization import tokenizer
@@ -65,7 +67,7 @@ def tiny(kind: str, **changes: Any) -> Model:
 
 def written(model: Model, ids: Any, limit: int = LIMIT, beams: int = 1) -> list[int]:
     method = Method() if beams == 1 else Method("beam", width=beams)
-    return list(Writer(model, ids).write(method=method, limit=limit).ids)
+    return list(decode(Writer(model, ids), method=method, limit=limit).ids)
 
 
 def generated(model: Model, ids: Any, limit: int = LIMIT, beams: int = 1) -> list[int]:
@@ -145,7 +147,7 @@ def test_settings_are_followed_together(kind: str) -> None:
 def test_the_bundled_model_ends_a_long_text_alike_on_every_page() -> None:
     model = attnviz.load("bundled", device="cpu")
     ids = tokenizer.encode(model.tokenizer, "Hund " * 100).ids
-    found = Writer(model, ids).write()
+    found = decode(Writer(model, ids))
     assert 60 < len(found.ids) < 128 and found.ended == "end"
     assert list(found.ids) == generated(model, ids, 128)
     assert model.record("Hund " * 100).size("decoder")[2] == len(found.ids)
@@ -194,10 +196,10 @@ def test_stop_strings_end_a_text_everywhere(kind: str) -> None:
     model.network.generation_config.stop_strings = [stop]
     found = agree(model, ids, 30)
     assert len(found) < 30 and stop in model.tokenizer.decode(found)
-    assert Writer(model, ids).write(limit=30).ended == "end"
+    assert decode(Writer(model, ids), limit=30).ended == "end"
     assert written(model, ids, 8, beams=2) == generated(model, ids, 8, beams=2)
     with pytest.raises(InputError, match="goes on after its end"):
-        Writer(model, ids).write((*found, 7))
+        decode(Writer(model, ids), (*found, 7))
     model.tokenizer = None
     for write in (written, recorded):
         with pytest.raises(InputError, match="has no tokenizer to find them with"):

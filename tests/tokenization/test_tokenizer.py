@@ -28,7 +28,8 @@ from support.tiny_tokenizers import (
 )
 from transformers import PreTrainedTokenizerFast
 
-from attnviz.tokenization.tokenizer import Token, encode, from_ids, labels, word_groups, words
+from attnviz.tokenization.token import Token, labels, word_groups, words
+from attnviz.tokenization.tokenizer import encode, from_ids
 
 FAMILY = "👨\u200d👩\u200d👧"
 
@@ -399,7 +400,7 @@ def test_a_long_text_warns_nobody(tokenizer, monkeypatch, capfd, caplog):
 
 def test_nothing_heavy_is_imported():
     heavy = {"torch", "transformers", "tokenizers", "streamlit", "regex", "numpy"}
-    code = f"import sys, attnviz.tokens; print(*{heavy} & {{*sys.modules}})"
+    code = f"import sys, attnviz.tokenization.tokenizer; print(*{heavy} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 

@@ -18,8 +18,8 @@ import attnviz
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.measures import findings
 from attnviz.measures.findings import Learned
-from attnviz.models.model import Model
-from attnviz.tokenization.tokenizer import Token
+from attnviz.models.model import MAX_NEW_TOKENS, Model
+from attnviz.tokenization.token import Token
 from attnviz.ui.screens.heads.findings import said
 from training import __main__ as command
 from training.corpus.pairs import Packed, is_example
@@ -309,7 +309,7 @@ def test_no_input_makes_the_bundled_model_run_on(bundled: Model, monkeypatch: py
     )
     for entry in probes.hostile(bundled):
         assert entry["ended"], entry
-        assert entry["written"] < attnviz.models.MAX_NEW_TOKENS
+        assert entry["written"] < MAX_NEW_TOKENS
 
 
 def test_translations_come_back_in_the_order_of_the_sentences(bundled: Model) -> None:

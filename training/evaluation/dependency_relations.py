@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from attnviz.models.model import Model
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token
 
 MOST_WORDS = 40
 """Longer sentences are left out: the model was trained on short ones, and its positions beyond mean little."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from attnviz.models.model import Model
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token
 from training.evaluation.dependency_relations import by_unit, units
 
 PAIRS = Path(__file__).with_name("alignments.tsv")

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from attnviz.errors import InputError
-from attnviz.tokenization import tokenizer
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization import token
+from attnviz.tokenization.token import Token
 
 DIM = 3  # numbers for each word
 MOST_WORDS = 16  # each is a row and a column that can still be read
@@ -38,7 +38,7 @@ class WordVectors:
     @property
     def labels(self) -> tuple[str, ...]:
         """The words, readable and no two alike: the second "the" is "the₂"."""
-        return tokenizer.labels([Token(i, word, False, i, None, None) for i, word in enumerate(self.words)])
+        return token.labels([Token(i, word, False, i, None, None) for i, word in enumerate(self.words)])
 
     @property
     def sentence(self) -> str:

@@ -48,7 +48,7 @@ from attnviz.figures.compare import signed as signed_number
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
-    from attnviz.measures.head_measures import Difference
+    from attnviz.measures.distances import Difference
 
 MOST_VECTOR_CELLS = 20_000  # of a picture; beyond, each map is an image with a pixel for each weight
 MOST_NUMBERS = 2_000  # cells of a picture that have their weights written in them

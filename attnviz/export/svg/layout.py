@@ -17,7 +17,7 @@ from attnviz.export.svg.text import shortened, width, wrapped
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
-    from attnviz.measures.head_measures import Difference
+    from attnviz.measures.distances import Difference
 
 MARGIN = 16.0  # around the whole picture
 TITLE_SIZE = 16.0

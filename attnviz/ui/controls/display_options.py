@@ -17,9 +17,8 @@ import streamlit as st
 from attnviz.attention import pooled_maps
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.figures.heads import Scale
-from attnviz.tokenization import tokenizer as tokenization
-from attnviz.tokenization.tokenizer import Token
-from attnviz.ui.controls.inputs import SWITCH_KEYS, Say, hold
+from attnviz.tokenization.token import Token, labels, words
+from attnviz.ui.controls.url_state import SWITCH_KEYS, Say, hold
 from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _, ngettext
 
@@ -208,7 +207,7 @@ def _on(key: str) -> bool:
 
 
 def _labels(tokens: Sequence[Token], by_word: bool) -> tuple[str, ...]:
-    return tokenization.labels(tokenization.words(tokens) if by_word else tokens)
+    return labels(words(tokens) if by_word else tokens)
 
 
 def _too_long(tokens: Sequence[Token]) -> bool:

@@ -7,27 +7,16 @@ not on the screen (`hold`).
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from collections.abc import Sequence
 
 import streamlit as st
 
 from attnviz.examples import HOME_EXAMPLES
+from attnviz.ui.controls.url_state import Say, _arrive, _checked
 from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.model_names import BUNDLED, model_label
 
-T = TypeVar("T", str, int)
-Say = Callable[[str], None]
-
-BUNDLED = "bundled"
 MOST_SEGMENTS = 12  # layers that fit side by side
-SWITCH_KEYS = ("by_word", "hide_special", "hide", "renormalise", "rows", "scale_per_head")
-SHARED_KEYS = ("sentence", "target", "model", "kind", "layer", "head", *SWITCH_KEYS)
-_PAGE = "attnviz_page"  # where the reader is
-_LINKED = "attnviz_linked"  # what the link asked for that opened the session
-_SIZES = "attnviz_sizes"
 _USED = "attnviz_models"  # names of models that were loaded in this session
 
 
@@ -38,30 +27,6 @@ def sentence_box() -> str:
     """
     _arrive()
     return st.text_input(_("Sentence"), value=HOME_EXAMPLES[0], key="sentence", live=True, bind="query-params")
-
-
-def _arrive() -> None:
-    """Where the reader has come from another page, brings along what was set there.
-
-    Streamlit does so by itself, except for what a link brought when the very next thing is another page: those values
-    it forgets, in the controls and in the address.
-    """
-    page = urlsplit(st.context.url or "").path
-    if _PAGE not in st.session_state:
-        st.session_state[_PAGE] = page
-        st.session_state[_LINKED] = [key for key in SHARED_KEYS if key in st.query_params]
-    if st.session_state[_PAGE] == page:
-        return
-    st.session_state[_PAGE] = page
-    hold(*SHARED_KEYS)
-    for key in st.session_state.pop(_LINKED, ()):
-        value = st.session_state.get(key)
-        if value not in (None, "", []) and key not in st.query_params:
-            st.query_params[key] = value if isinstance(value, list) else _in_address(value)
-
-
-def _in_address(value: str | int | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def target() -> str | None:
@@ -127,23 +92,6 @@ def used_models() -> tuple[str, ...]:
     return tuple(st.session_state.get(_USED, (BUNDLED,)))
 
 
-def model_label(name: str) -> str:
-    """What a model is called on the screen."""
-    return _("Bundled translation model") if name == BUNDLED else name
-
-
-def model_and_revision(name: str) -> tuple[str, str | None]:
-    """The parts of what the model's box holds; a folder with an "@" in its name is a folder.
-
-    >>> model_and_revision("google-t5/t5-small@df1b051")
-    ('google-t5/t5-small', 'df1b051')
-    """
-    parts = re.fullmatch(r"([\w.-]+(?:/[\w.-]+)?)@([\w./-]+)", name)
-    if parts is None or os.path.exists(os.path.expanduser(name)):
-        return name, None
-    return parts[1], parts[2]
-
-
 def kind_control(kinds: Sequence[str], model: str, say: Say) -> str:
     """Which attention, of those that the model has.
 
@@ -199,26 +147,6 @@ def head_control(heads: int, say: Say) -> int | None:
     return value
 
 
-def remember_size(model: str, kind: str, size: tuple[int, int, int, int]) -> None:
-    """Keeps (layers, heads) of what could be recorded, so that the controls stay while something is wrong."""
-    st.session_state.setdefault(_SIZES, {})[model, kind] = size[:2]
-
-
-def known_size(model: str, kind: str) -> tuple[int, int] | None:
-    """What `remember_size` was last told."""
-    return st.session_state.get(_SIZES, {}).get((model, kind))
-
-
-def hold(*keys: str) -> None:
-    """Keeps what controls held that are not drawn in this run; they have it again when they come back.
-
-    Streamlit forgets a control that is not on the screen, and takes it out of the address.
-    """
-    for key in keys:
-        if key in st.session_state:
-            st.session_state[key] = st.session_state[key]
-
-
 def open_head(head: int | None) -> None:
     """Opens a head, or closes it; for callbacks, which run before the controls are drawn."""
     st.session_state["head"] = head
@@ -227,33 +155,3 @@ def open_head(head: int | None) -> None:
 def show_kind(kind: str) -> None:
     """Goes to another kind of attention; for callbacks likewise."""
     st.session_state["kind"] = kind
-
-
-def _checked(
-    key: str,
-    options: Sequence[T],
-    say: Say,
-    missing: Callable[[str, T], str],
-    fallback: Any = ...,
-    default: T | None = None,
-) -> None:
-    """Before a control is drawn: replaces a value that is not among its options, and says so."""
-    if key in st.session_state:
-        value = st.session_state[key]
-        asked = None if value is None else str(value)
-    else:
-        # The first run of a link. The control reads it by itself, but drops what it does not know without a word.
-        value = asked = st.query_params.get(key)
-    instead = (options[0] if default is None else default) if fallback is ... else fallback
-    if isinstance(value, int) and len(options) and fallback is ...:
-        instead = min(max(value, options[0]), options[-1])
-    if asked is None or asked in {str(option) for option in options}:
-        return
-    if asked:
-        say(missing(_short(asked), instead))
-    if key in st.session_state:
-        st.session_state[key] = instead
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:40]}…"

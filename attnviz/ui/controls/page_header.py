@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz.ui.controls import inputs
-from attnviz.ui.recorded import own_words, record
-from attnviz.ui.shell import errors, models
+from attnviz.ui.controls import inputs, url_state
+from attnviz.ui.shell import errors, model_names, models
+from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -43,11 +43,11 @@ class Opening:
     @property
     def model(self) -> str:
         """The model's name without its revision."""
-        return inputs.model_and_revision(self.name)[0]
+        return model_names.model_and_revision(self.name)[0]
 
     def load(self, place: DeltaGenerator) -> Loaded | None:
         """The model; None where the reader was told in `place` why not."""
-        model, revision = inputs.model_and_revision(self.name)
+        model, revision = model_names.model_and_revision(self.name)
         return errors.attempt(place, lambda: models.load(model, self.progress, revision=revision))
 
     def record(self, place: DeltaGenerator, loaded: Loaded, kind: str) -> tuple[Recording | None, str | None]:
@@ -62,12 +62,12 @@ class Opening:
             with self.boxes:
                 inputs.target_box(own_words(recording) if recording and target is None else "")
         else:
-            inputs.hold("target")
+            url_state.hold("target")
         return recording, target
 
     def settings(self, target: str | None) -> dict[str, str]:
         """What a picture that is taken along says it was made from."""
-        model, revision = inputs.model_and_revision(self.name)
+        model, revision = model_names.model_and_revision(self.name)
         return {"sentence": self.sentence, "target": target or "", "model": model, "revision": revision or ""}
 
 
@@ -82,3 +82,22 @@ def opening() -> Opening:
         name = inputs.model_picker()
     say = errors.Remarks(st.empty())
     return Opening(sentence, name, boxes, controls, st.empty(), say)
+
+
+def record(place: DeltaGenerator, loaded: Loaded, sentence: str, target: str | None, kind: str) -> Recording | None:
+    """The recording, once its part of this kind is computed; None where the reader was told in `place` why not."""
+    if not sentence.strip():
+        place.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
+        return None
+
+    def make() -> Recording:
+        recording = loaded.record(sentence, target)
+        recording.size(kind)
+        return recording
+
+    return errors.attempt(place, make)
+
+
+def own_words(recording: Recording) -> str:
+    """What an encoder–decoder itself said."""
+    return "".join(token.text for token in recording.query_tokens("decoder") if not token.special).strip()

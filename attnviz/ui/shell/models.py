@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import streamlit as st
 
 import attnviz
-from attnviz.ui.controls.inputs import model_label
 from attnviz.ui.shell.cache import Cache
 from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.model_names import model_label
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator

@@ -10,10 +10,10 @@ import pytest
 from attnviz import export
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.export import Picture
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token
 from attnviz.ui.components import export_menu
 from attnviz.ui.controls.display_options import SWITCH_KEYS, Switches, _listed
-from attnviz.ui.controls.inputs import model_and_revision
+from attnviz.ui.shell.model_names import model_and_revision
 
 # [CLS] the Fleder|maus saw the [SEP]
 TOKENS = (

@@ -12,7 +12,7 @@ from attnviz.attention import pooled_maps
 from attnviz.figures import describe, style
 from attnviz.figures.compare import describe_difference, range_of
 from attnviz.figures.heads import Scale
-from attnviz.tokenization import tokenizer as tokenization
+from attnviz.tokenization import token
 from attnviz.ui.components.component import define, encode
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.screens.compare.panels import LEAST, LETTERS, MOST, ROLLOUT, Panel, Panels
@@ -20,8 +20,8 @@ from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
-    from attnviz.measures.head_measures import Difference
-    from attnviz.tokenization.tokenizer import Token
+    from attnviz.measures.distances import Difference
+    from attnviz.tokenization.token import Token
 
 _panels = define(__file__)
 
@@ -137,7 +137,7 @@ class Axes:
 
     def place(self, tokens: Sequence[Token]) -> int:
         """The number of the axis of these tokens."""
-        axis = {"labels": list(tokenization.labels(tokens)), "words": _words(tokens)}
+        axis = {"labels": list(token.labels(tokens)), "words": _words(tokens)}
         if axis not in self.found:
             self.found.append(axis)
         return self.found.index(axis)
@@ -149,7 +149,7 @@ def _words(tokens: Sequence[Token]) -> list[str]:
     seen: dict[str, int] = {}
     if pooled_maps.is_pooled(tokens):
         return words
-    for positions, word in zip(tokenization.word_groups(tokens), tokenization.words(tokens), strict=True):
+    for positions, word in zip(token.word_groups(tokens), token.words(tokens), strict=True):
         text = word.text.strip().casefold()
         seen[text] = seen.get(text, 0) + 1
         for position in positions:

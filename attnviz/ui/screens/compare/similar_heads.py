@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from attnviz.measures import head_measures
+from attnviz.measures import scaling
+from attnviz.measures.distances import divergences
 from attnviz.ui.components.component import define
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.shell.messages import _
@@ -57,11 +58,11 @@ def likeness(recording: Recording, kind: str, switches: Switches | None = None) 
         switches: what is done to each map before; None for nothing.
     """
     layers, heads, _queries, _keys = recording.size(kind)
-    divergences = head_measures.divergences(recording, kind, switches.of if switches else None)
+    apart = divergences(recording, kind, switches.of if switches else None)
     return Likeness(
         tuple((layer, head) for layer in range(layers) for head in range(heads)),
-        divergences,
-        head_measures.placed(divergences),
+        apart,
+        scaling.placed(apart),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from attnviz.ui.controls import inputs
+from attnviz.ui.controls import url_state
 from attnviz.ui.shell.messages import _
 
 KEYS = ("word_one", "word_two", "rotation")
@@ -17,7 +17,7 @@ EXAMPLE = "Hunde, hond, dog, Katze, cat"
 MOST_MORE = 40  # further words; more of them could not be told apart in a picture
 
 
-def part_control(kinds: Sequence[str], say: inputs.Say) -> str:
+def part_control(kinds: Sequence[str], say: url_state.Say) -> str:
     """Whose embeddings: "encoder" or "decoder"; cross-attention has none of its own.
 
     Args:
@@ -37,7 +37,7 @@ def part_control(kinds: Sequence[str], say: inputs.Say) -> str:
         elif asked:
             say(
                 _("There is no {0} in this model; the embeddings of its {1} are shown.").format(
-                    inputs._short(asked), parts[0]
+                    url_state._short(asked), parts[0]
                 )
             )
         st.session_state["kind"] = parts[0]
@@ -58,7 +58,7 @@ def more_words() -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for word in re.split(r"[\s,;，、；]+", text or "") if word))
 
 
-def word_control(title: str, key: str, labels: Sequence[str], default: int, say: inputs.Say) -> int:
+def word_control(title: str, key: str, labels: Sequence[str], default: int, say: url_state.Say) -> int:
     """One of the words on the screen, by its label; returns its place.
 
     What is none of them is replaced by `default`, and said only where a link asked for it: while words are typed, they
@@ -67,17 +67,17 @@ def word_control(title: str, key: str, labels: Sequence[str], default: int, say:
     asked = st.session_state.get(key, st.query_params.get(key))
     if asked not in labels:
         if asked and key not in st.session_state:
-            say(_("{0} is none of these words; {1} is shown instead.").format(inputs._short(asked), labels[default]))
+            say(_("{0} is none of these words; {1} is shown instead.").format(url_state._short(asked), labels[default]))
         st.session_state[key] = labels[default]
     return labels.index(st.selectbox(title, labels, key=key, bind="query-params", width=160))
 
 
-def rotation_control(names: Sequence[str], say: inputs.Say) -> int:
+def rotation_control(names: Sequence[str], say: url_state.Say) -> int:
     """Which rotation, of a model that has several."""
     asked = st.session_state.get("rotation", st.query_params.get("rotation"))
     if asked not in names:
         if asked:
-            say(_("This model has no rotation {0}; {1} is shown instead.").format(inputs._short(asked), names[0]))
+            say(_("This model has no rotation {0}; {1} is shown instead.").format(url_state._short(asked), names[0]))
         st.session_state["rotation"] = names[0]
     chosen = st.segmented_control(_("For the layers with"), names, key="rotation", required=True, bind="query-params")
     return names.index(chosen)

@@ -12,7 +12,8 @@ from attnviz.ui.components.ready import run_name
 from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
-    from attnviz.embeddings.embedding_table import Components, Word
+    from attnviz.embeddings.embedding_table import Word
+    from attnviz.embeddings.vectors import Components
 
 _space = define(__file__)
 

@@ -14,6 +14,7 @@ from attnviz.figures.style import Names
 from attnviz.ui.components.head_grid import heads_grid
 from attnviz.ui.components.ready import mark_run, theme
 from attnviz.ui.components.token_lines import head_lines
+from attnviz.ui.components.weights_table import numbers
 from attnviz.ui.shell.messages import _
 
 
@@ -85,20 +86,6 @@ def opened_head(
 
 def _go(on_kind: Callable[[str], None], kind: str, _head: int) -> None:
     on_kind(kind)
-
-
-def numbers(map: AttentionMap) -> None:
-    """The weights of a head as a table, rows are queries."""
-    # A column for the rows' names, then one for each key; a key may be called like the first or the last.
-    first, last = f"{_('query')} → {_('key')}", _("hidden")
-    table: dict[str, list[object]] = {first: list(map.query_labels)}
-    for column, label in enumerate(map.key_labels):
-        name = label if label.strip() and label not in (first, last) else f"{label} ({column})"
-        table[name] = map.weights[:, column].tolist()
-    if (map.hidden_mass > 0).any():
-        table[last] = map.hidden_mass.tolist()
-    columns = {name: st.column_config.NumberColumn(format="%.3f") for name in list(table)[1:]}
-    st.dataframe(table, hide_index=True, column_config={first: st.column_config.TextColumn(pinned=True), **columns})
 
 
 def _names() -> Names:

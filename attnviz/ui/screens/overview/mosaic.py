@@ -30,6 +30,7 @@ from attnviz.ui.shell.messages import _
 if TYPE_CHECKING:
     from attnviz.models.recording import Recording
 
+
 _mosaic = define(__file__)
 
 ABOVE = 400  # CSS pixels of a laptop's screen that the page needs for what stands above the tiles

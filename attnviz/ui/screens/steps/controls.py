@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz.ui.controls import inputs
+from attnviz.ui.controls import url_state
 from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
@@ -31,13 +31,15 @@ def names() -> tuple[str, ...]:
     )
 
 
-def step_control(say: inputs.Say) -> tuple[int, DeltaGenerator]:
+def step_control(say: url_state.Say) -> tuple[int, DeltaGenerator]:
     """Which step, from 1, and the row of the control. The number stands in the address, the name on the screen."""
     asked = st.session_state.get("step", st.query_params.get("step", "1"))
     step = int(asked) if str(asked).isdecimal() and 1 <= int(asked) <= STEPS else 1
     if str(asked) != str(step):
         say(
-            _("The steps are 1 to {0}, there is no step {1}; step 1 is shown.").format(STEPS, inputs._short(str(asked)))
+            _("The steps are 1 to {0}, there is no step {1}; step 1 is shown.").format(
+                STEPS, url_state._short(str(asked))
+            )
         )
     labels = [f"{place} {name}" for place, name in enumerate(names(), 1)]
     st.session_state["step_shown"] = labels[step - 1]
@@ -67,7 +69,7 @@ def to_layer(layer: int) -> None:
     st.session_state.pop("step_shown", None)
 
 
-def head_control(heads: int, say: inputs.Say) -> int:
+def head_control(heads: int, say: url_state.Say) -> int:
     """Which head, from 0; where none is open on the other pages, the first one."""
 
     def missing(value: str, instead: int) -> str:
@@ -75,11 +77,11 @@ def head_control(heads: int, say: inputs.Say) -> int:
 
     if st.session_state.get("head", 0) is None:
         st.session_state["head"] = 0
-    inputs._checked("head", range(heads), say, missing)
+    url_state._checked("head", range(heads), say, missing)
     return st.selectbox(_("Head"), range(heads), index=0, key="head", bind="query-params", width=96)
 
 
-def token_control(title: str, key: str, labels: Sequence[str], default: int, say: inputs.Say) -> int:
+def token_control(title: str, key: str, labels: Sequence[str], default: int, say: url_state.Say) -> int:
     """One of the tokens on the screen, by its label; returns its place.
 
     What is no token of this sentence is replaced by `default`, and said only where a link asked for it: a sentence that
@@ -90,7 +92,7 @@ def token_control(title: str, key: str, labels: Sequence[str], default: int, say
         if asked and key not in st.session_state:
             say(
                 _("There is no token {0} in this sentence; {1} is shown instead.").format(
-                    inputs._short(asked), labels[default]
+                    url_state._short(asked), labels[default]
                 )
             )
         st.session_state[key] = labels[default]

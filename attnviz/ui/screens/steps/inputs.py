@@ -12,17 +12,18 @@ import torch
 from attnviz.computation.module_roles import ROLES
 from attnviz.figures.steps import draw_strips
 from attnviz.tokenization import tokenizer as tokenization
+from attnviz.tokenization.token import labels
 from attnviz.ui.components.ready import theme
 from attnviz.ui.controls import inputs
 from attnviz.ui.screens.steps.context import MOST_ROWS, Scene, number, plain, vectors_table
-from attnviz.ui.shell import errors, models
+from attnviz.ui.shell import errors, model_names, models
 from attnviz.ui.shell.messages import _, ngettext
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attnviz.computation.module_roles import Projection, Role
-    from attnviz.tokenization.tokenizer import Token
+    from attnviz.tokenization.token import Token
 
 Chip = tuple[str, str, bool, int | None]  # what it says, what stands below it, whether it is special, its word
 MOST_CHIPS = 200
@@ -71,7 +72,7 @@ def beside(scene: Scene) -> None:
     """The same text cut up in other ways: three that anybody can imagine, and those of the models of this session."""
     text = written(scene.computation.query_tokens)
     words, characters, in_bytes = _("words"), _("characters"), _("bytes")
-    others = {inputs.model_label(name): name for name in inputs.used_models() if name != scene.model.name}
+    others = {model_names.model_label(name): name for name in inputs.used_models() if name != scene.model.name}
     st.markdown("###### " + _("The same text in other vocabularies"))
     ways = [words, characters, in_bytes, *others]
     if st.session_state.get("beside") not in ways:  # it was another model's, which is now the one above
@@ -114,13 +115,13 @@ def written(tokens: Sequence[Token]) -> str:
 def _pieces(name: str, text: str) -> list[Chip]:
     """The tokens of another model, as chips; none where it cannot be loaded, and the reader is told why."""
     place = st.empty()
-    model, revision = inputs.model_and_revision(name)
+    model, revision = model_names.model_and_revision(name)
     loaded = errors.attempt(place, lambda: models.load(model, place, revision=revision))
     if loaded is None or loaded.model.tokenizer is None:
         return []
     tokens = tokenization.encode(loaded.model.tokenizer, text).tokens
-    labels = tokenization.labels(tokens)
-    return [(label, str(token.id), token.special, token.word) for label, token in zip(labels, tokens, strict=True)]
+    named = zip(labels(tokens), tokens, strict=True)
+    return [(label, str(token.id), token.special, token.word) for label, token in named]
 
 
 def chips(items: list[Chip], chosen: int | None) -> None:

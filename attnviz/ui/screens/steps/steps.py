@@ -10,7 +10,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from attnviz.ui.screens.steps.attention import block, output, scores, softmax
+from attnviz.ui.screens.steps.attention import output, scores, softmax
+from attnviz.ui.screens.steps.block import block
 from attnviz.ui.screens.steps.context import Scene
 from attnviz.ui.screens.steps.inputs import embeddings, projections, tokens
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from attnviz.errors import InputError
-from attnviz.ui.controls.inputs import Say, hold
+from attnviz.ui.controls.url_state import Say, hold
 from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
-    from attnviz.generation.writer import Method
+    from attnviz.generation.sampling import Method
 
 METHODS = ("greedy", "beam", "sample")
 METHOD_KEYS = ("method", "width", "temperature", "top_k", "top_p", "seed")
@@ -66,7 +66,7 @@ def method_control(beam: bool, say: Say) -> str:
 
 def method_settings(name: str, say: Say) -> Method:
     """The settings of a method, drawn into the current container; those of the other methods are kept."""
-    from attnviz.generation.writer import MOST_BEAMS, Method  # brings torch, for which the sentence must not wait
+    from attnviz.generation.sampling import MOST_BEAMS, Method  # brings torch, for which the sentence must not wait
 
     hold(*(key for key in METHOD_KEYS if key != "method"))
     if name == "beam":

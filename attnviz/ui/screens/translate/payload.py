@@ -17,7 +17,7 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.figures import describe
 from attnviz.generation.steps import Walk
 from attnviz.tokenization import tokenizer as tokenization
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token, labels
 from attnviz.ui.components.component import encode
 from attnviz.ui.screens.translate.next_token_bars import Bar, Bars, next_bars, percent
 from attnviz.ui.shell.messages import _, ngettext
@@ -76,7 +76,7 @@ class Pieces:
 
 def plain(token: Token) -> str:
     """A token as it is read."""
-    return tokenization.labels((token,))[0]
+    return labels((token,))[0]
 
 
 def told(walk: Walk, view: View, pieces: Pieces, words: Sequence[Token] = ()) -> dict[str, Any]:
@@ -313,11 +313,11 @@ def _map(walk: Walk, view: View, map: AttentionMap) -> dict[str, Any]:
     hidden = float(map.hidden_mass.mean()) if view.hide and map.hidden_mass.size else 0.0
     if view.hide:
         note += " " + _("Special tokens are hidden, with {0} of the attention.").format(percent(hidden))
-    labels = map.query_labels if not steps else tuple(token.text for token in map.query_tokens)
+    rows = map.query_labels if not steps else tuple(token.text for token in map.query_tokens)
     return {
         "title": f"{names[view.kind]}, {name}",
         "note": note,
-        "rows": labels,
+        "rows": rows,
         "keys": map.key_labels,
         "weights": encode(map.weights),
         "steps": steps,

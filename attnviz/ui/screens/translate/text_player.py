@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from attnviz.generation.steps import Walk
-from attnviz.tokenization.tokenizer import Token
+from attnviz.tokenization.token import Token
 from attnviz.ui.components.component import define
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.screens.translate.architecture_geometry import Words, draw_architecture

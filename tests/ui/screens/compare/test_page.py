@@ -16,7 +16,7 @@ from support import tiny_tokenizers as tokenizers_for_tests
 import attnviz
 from attnviz import aggregate
 from attnviz.examples import HOME_EXAMPLES
-from attnviz.measures import head_measures
+from attnviz.measures import distances
 from attnviz.models.recording import Recording
 from attnviz.ui.screens.compare import panels, similar_heads
 from attnviz.ui.screens.compare.panel_cards import Axes, how_far
@@ -238,14 +238,14 @@ def test_the_difference_and_the_divergence_are_those_of_numpy(recording: Recordi
     entropy = [-(rows * np.log2(np.where(rows > 0, rows, 1))).sum(axis=1) for rows in (middle, one, other)]
     far = float((entropy[0] - (entropy[1] + entropy[2]) / 2).mean())
     maps = [recording.map("encoder", layer=layer, head=head) for layer, head in ((1, 1), (2, 5))]
-    assert head_measures.divergence(*maps) == pytest.approx(far, abs=1e-5)
-    assert data["difference"]["said"] == how_far(head_measures.divergence(*maps)) and f"{far:.2f}" in how_far(far)
+    assert distances.divergence(*maps) == pytest.approx(far, abs=1e-5)
+    assert data["difference"]["said"] == how_far(distances.divergence(*maps)) and f"{far:.2f}" in how_far(far)
     assert data["difference"]["name"] == "C − A" and data["difference"]["top"] == 1
 
 
 def test_the_heads_that_are_alike_are_those_of_the_divergences(recording: Recording) -> None:
     (data,) = components(opened(panels="encoder.L2.H5 encoder.L0.H3 like=B"), "similar_heads")
-    row = head_measures.divergences(recording, "encoder")[3]
+    row = distances.divergences(recording, "encoder")[3]
     others = sorted((far, place) for place, far in enumerate(row) if place != 3)
     assert [data["heads"][place]["far"] for place in data["near"]] == pytest.approx(
         [far for far, _place in others[:4]], abs=1e-4
@@ -256,7 +256,7 @@ def test_the_heads_that_are_alike_are_those_of_the_divergences(recording: Record
     assert data["title"] == "Heads like B: L0 H3" and data["chosen"] == 3 and data["layers"] == 4
     assert data["shown"][3] == "B" and data["shown"][21] == "A"
     layer, head = divmod(others[0][1], 8)
-    one = head_measures.divergence(
+    one = distances.divergence(
         recording.map("encoder", layer=0, head=3), recording.map("encoder", layer=layer, head=head)
     )
     assert one == pytest.approx(others[0][0], abs=1e-4)
@@ -264,13 +264,13 @@ def test_the_heads_that_are_alike_are_those_of_the_divergences(recording: Record
 
 def test_divergences_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[str] = []
-    divergences = head_measures.divergences
+    divergences = distances.divergences
 
     def counted(recording: Recording, kind: str, prepare: Any = None) -> np.ndarray:
         computed.append(kind)
         return divergences(recording, kind, prepare)
 
-    monkeypatch.setattr(head_measures, "divergences", counted)
+    monkeypatch.setattr(similar_heads, "divergences", counted)
     app = opened(sentence="Die Katze sah den Ball.", panels="encoder.L2.H5 encoder.L0.H3")
     assert components(app, "similar_heads") and computed == ["encoder"]
     app.run()
@@ -298,7 +298,7 @@ def test_two_tokenizers_are_compared_by_words(other_tokenizer: str) -> None:
     one = attnviz.load("bundled").record(sentence).map("encoder", layer=2, head=5)
     other = attnviz.load(other_tokenizer).record(sentence).map("encoder", layer=1, head=2)
     assert one.key_labels != other.key_labels
-    np.testing.assert_allclose(difference(data), head_measures.difference(one, other).weights, atol=1e-4)
+    np.testing.assert_allclose(difference(data), distances.difference(one, other).weights, atol=1e-4)
     assert "by words" in data["difference"]["said"]
     # The same words under both names, for what is pointed at.
     words = [set(axis["words"]) for axis in data["axes"][:2]]
@@ -326,9 +326,9 @@ def test_the_difference_is_one_of_what_is_shown(recording: Recording) -> None:
     ]
     data = shown(app)
     np.testing.assert_allclose(difference(data), maps[0].weights - maps[1].weights, atol=1e-4)
-    assert data["difference"]["said"] == how_far(head_measures.divergence(*maps))
+    assert data["difference"]["said"] == how_far(distances.divergence(*maps))
     (heads,) = components(app, "similar_heads")
-    assert heads["heads"][3]["far"] == pytest.approx(head_measures.divergence(*maps), abs=1e-4)
+    assert heads["heads"][3]["far"] == pytest.approx(distances.divergence(*maps), abs=1e-4)
 
 
 def test_another_sentence_is_for_all_panels_without_their_own() -> None:

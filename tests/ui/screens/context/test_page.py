@@ -14,11 +14,13 @@ from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
 
 import attnviz
-from attnviz.embeddings import hidden_states
+from attnviz.computation import contributions
+from attnviz.embeddings import hidden_states, similarity
 from attnviz.figures.context import draw_similarity, draw_sources, strongest
-from attnviz.ui.screens.context import controls
+from attnviz.ui.screens.context import contrasts
 from attnviz.ui.screens.context.charts import MOST_BARS, MOST_COLUMNS
-from attnviz.ui.screens.context.controls import PAIRS, in_both, words_of
+from attnviz.ui.screens.context.controls import PAIRS
+from attnviz.ui.screens.context.words import in_both, words_of
 
 APP = str(Path(__file__).resolve().parents[4] / "app.py")
 LAYERS, HEADS = 4, 8  # of the bundled model
@@ -199,9 +201,9 @@ def test_the_chosen_word_is_marked_where_it_stands() -> None:
 def test_the_line_is_what_the_model_has() -> None:
     line = charts(opened())[0]
     (_, _, one), (_, _, other) = vectors(FIRST), vectors(SECOND)
-    expected = hidden_states.similarity(one, [3], other, [1])
+    expected = similarity.similarity(one, [3], other, [1])
     np.testing.assert_allclose(numbers(line["data"][0]["y"]), [1.0, *expected.layers], atol=1e-6)
-    rival = hidden_states.between_words(one, other, without=(3, 1))
+    rival = similarity.between_words(one, other, without=(3, 1))
     assert rival is not None and rival.static is not None
     np.testing.assert_allclose(numbers(line["data"][1]["y"]), [rival.static, *rival.layers], atol=1e-6)
     assert line["layout"]["xaxis"]["ticktext"] == ["static", "+ place", "L0", "L1", "L2", "L3"]
@@ -217,10 +219,10 @@ def test_bars_and_tables_are_what_the_model_has(kind: str, head: int | None) -> 
         model, recording, found = vectors(sentence, kind)
         words = {word.label: word for word in words_of(found.tokens)}
         positions = words[chosen(app)[place] or ""].positions
-        moved = hidden_states.moved_by(model, recording, kind, positions, layer=2, head=head)
+        moved = contributions.moved_by(model, recording, kind, positions, layer=2, head=head)
         assert moved is not None
         weights, shares = charts(app)[1 + place]["data"]
-        expected = hidden_states.looked_at(recording, kind, positions, layer=2, head=head)
+        expected = contributions.looked_at(recording, kind, positions, layer=2, head=head)
         np.testing.assert_allclose(numbers(weights["x"]), expected, atol=1e-6)
         np.testing.assert_allclose(numbers(shares["x"]), moved.shares, atol=1e-6)
         rows = data["blocks"][place]["rows"]
@@ -266,9 +268,9 @@ def test_contrasts_are_computed() -> None:
     rows = re.findall(r"<th scope=row>(.*?)</th>.*?>([−\d.]+)<br>.*?>([−\d.]+)<br>", table.replace("</tr>", "\n"))
     assert [row[0] for row in rows] == ["Your words", "One word, two meanings", "What “it” stands for",
                                         "Who does it to whom", "What is negated", "Two words, one meaning"]  # fmt: skip
-    for contrast, (_about, static, last) in zip(controls.contrasts(), rows[1:], strict=True):
+    for contrast, (_about, static, last) in zip(contrasts.contrasts(), rows[1:], strict=True):
         (_, _, one), (_, _, other) = vectors(contrast.first), vectors(contrast.second)
-        found = controls.measured(contrast, one, other)
+        found = contrasts.measured(contrast, one, other)
         assert found is not None and (static, last) == (f"{found.static:.3f}", f"{found.layers[-1]:.3f}")
     assert [row[1] for row in rows[1:5]] == ["1.000"] * 4  # what static vectors cannot tell apart
 

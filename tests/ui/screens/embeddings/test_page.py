@@ -13,7 +13,8 @@ from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
 
 import attnviz
-from attnviz.embeddings.embedding_table import Vocabulary, components, plane
+from attnviz.embeddings.embedding_table import Vocabulary
+from attnviz.embeddings.vectors import components, plane
 from attnviz.figures.embeddings import draw_angle, draw_cosines, draw_curves, draw_field, draw_neighbours
 
 ROOT = Path(__file__).resolve().parents[4]

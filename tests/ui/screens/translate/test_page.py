@@ -15,9 +15,12 @@ from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
 
 import attnviz
-from attnviz.generation.writer import Method, Writer
+from attnviz.generation.decode import decode
+from attnviz.generation.sampling import Method
+from attnviz.generation.writer import Writer
 from attnviz.models.model import Model
-from attnviz.tokenization.tokenizer import encode, from_ids, labels
+from attnviz.tokenization.token import labels
+from attnviz.tokenization.tokenizer import encode, from_ids
 
 APP = str(Path(__file__).resolve().parents[4] / "app.py")
 FIRST = "De kat zit op de mat."
@@ -105,7 +108,7 @@ def test_it_opens_with_its_example_translated(writer: Writer) -> None:
     app = opened()
     data = story(app)
     assert app.text_input(key="sentence").value == FIRST
-    written = writer.write()
+    written = decode(writer)
     assert words(data) == [labels((token,))[0] for token in from_ids(
         writer.model.tokenizer, [*writer.start, *written.ids])]  # fmt: skip
     assert [item["step"] for item in data["text"]] == [None, *range(len(written.ids))]
@@ -122,7 +125,7 @@ def test_it_opens_with_its_example_translated(writer: Writer) -> None:
 
 def test_the_numbers_are_the_engines(writer: Writer) -> None:
     data = story(opened(layer="2", head="5"))
-    written = writer.write()
+    written = decode(writer)
     recording = writer.record(written.ids)
     cross, own = data["strips"]
     count = len(written.ids)
@@ -168,14 +171,14 @@ def test_words_and_special_tokens_change_the_keys_alone() -> None:
 
 
 def test_a_link_with_choices_shows_them(writer: Writer) -> None:
-    whole = writer.write().ids
+    whole = decode(writer).ids
     other = int(writer.next(whole[:3]).logits.topk(2).indices[1])
     prefix = (*whole[:3], other)
     app = opened(prefix=".".join(map(str, prefix)), step="4")
     data = story(app)
     assert words(data)[1:] == [
         labels((token,))[0] for token in from_ids(
-            writer.model.tokenizer, [*writer.start, *writer.write(prefix).ids])[1:]
+            writer.model.tokenizer, [*writer.start, *decode(writer, prefix).ids])[1:]
     ]  # fmt: skip
     assert data["given"] == 4 and data["step"] == 4 and not app.warning
     assert [item["given"] for item in data["text"]][1:5] == [True] * 4
@@ -184,7 +187,7 @@ def test_a_link_with_choices_shows_them(writer: Writer) -> None:
 
 
 def test_another_sentence_begins_without_choices(writer: Writer) -> None:
-    app = opened(prefix=str(writer.write().ids[0]), step="1")
+    app = opened(prefix=str(decode(writer).ids[0]), step="1")
     assert story(app)["given"] == 1
     app.text_input(key="sentence").set_value("Der Hund sah den Ball.").run()
     assert story(app)["given"] == 0 and not app.warning
@@ -231,7 +234,7 @@ def test_sampling_shows_what_is_cut_off_and_what_changes(writer: Writer) -> None
     app = opened(method="sample", temperature="1.5", top_k="3", seed="7")
     data = story(app)
     method = Method("sample", temperature=1.5, top_k=3, seed=7)
-    assert len(data["steps"]) == len(writer.write(method=method).ids)
+    assert len(data["steps"]) == len(decode(writer, method=method).ids)
     step = data["steps"][1]
     assert [bar["kept"] for bar in step["bars"][:8]] == [True] * 3 + [False] * 5
     assert sum(bar["q"] for bar in step["bars"]) == pytest.approx(1, abs=1e-3) and step["others"]["q"] == 0
@@ -243,7 +246,7 @@ def test_sampling_shows_what_is_cut_off_and_what_changes(writer: Writer) -> None
 def test_a_beam_shows_what_survived_and_what_was_dropped(writer: Writer) -> None:
     app = opened(method="beam", width="3")
     data = story(app)
-    written = writer.write(method=Method("beam", width=3))
+    written = decode(writer, method=Method("beam", width=3))
     assert len(data["beams"]) == len(data["steps"]) == len(written.ids)
     states = [node["state"] for node in data["beams"][0]]
     assert states.count("kept") == 3 and "dropped" in states
@@ -259,7 +262,7 @@ def test_a_beam_shows_what_survived_and_what_was_dropped(writer: Writer) -> None
 def test_the_numbers_stand_in_tables(writer: Writer) -> None:
     app = opened(method="beam", width="2")
     steps, map_table, beam = (table.value for table in app.dataframe)
-    written = writer.write(method=Method("beam", width=2))
+    written = decode(writer, method=Method("beam", width=2))
     assert len(steps) == len(map_table) == len(written.ids)
     first = writer.next(()).probabilities[written.ids[0]]
     assert steps["p"].iloc[0] == pytest.approx(float(first), abs=1e-4)

@@ -1,0 +1,153 @@
+"""What each word adds to another word's vector on its way through a layer."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from attnviz.computation.module_calls import matrix_of, watching
+from attnviz.computation.module_roles import joining_call
+from attnviz.models import capture
+from attnviz.models.network import forward, is_encoder_decoder
+from attnviz.tokenization.token import Token, word_groups
+
+if TYPE_CHECKING:
+    from attnviz.models.model import Model
+    from attnviz.models.recording import Recording
+
+
+FEW = 16  # tokens are enough to find a module
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moved:
+    """What each word added to a word's vector in one layer, through the layer's attention.
+
+    Attributes:
+        norms: float32 (words,): ‖Σ α f(x)‖, the lengths of what each word added.
+        shares: float32 (words,) in [0, 1]: the norms, divided by their sum.
+    """
+
+    norms: np.ndarray
+    shares: np.ndarray
+
+
+def looked_at(recording: Recording, kind: str, positions: Sequence[int], *, layer: int, head: int | None) -> np.ndarray:
+    """What share of a word's attention goes to each word: float32 (words of the keys,) in [0, 1].
+
+    Args:
+        positions: of the word's tokens, whose mean it is.
+        layer: from 0.
+        head: from 0; the mean over the heads where head is None.
+    """
+    weights = _weights(recording, kind, positions, layer, head)
+    weights = weights if head is not None else weights.mean(dim=0)
+    return _by_word(weights[:, None], recording.key_tokens(kind))[:, 0].numpy()
+
+
+def moved_by(
+    model: Model, recording: Recording, kind: str, positions: Sequence[int], *, layer: int, head: int | None
+) -> Moved | None:
+    """What each word adds to a word's vector through one layer's attention.
+
+    f(x) is a key's value vector through the head's part of the output matrix, α its weight; the parts of a word's
+    tokens and of all heads are added up as vectors before their length is taken (Kobayashi et al. 2020, "Attention is
+    Not Only a Weight", section 2.2). A large weight on a small vector moves little.
+
+    Args:
+        model: the one that made the recording.
+        positions, layer, head: as in `looked_at`; all heads together where head is None.
+
+    Returns:
+        A number for each word of the keys; None where the model shows only its weights, or where the matrix that
+        joins its heads was not found.
+    """
+    matrix = _joining(model, recording, kind, layer)
+    if matrix is None:
+        return None
+    weights = _weights(recording, kind, positions, layer, head)
+    values = recording.values(kind, layer=layer, head=head)  # ([head,] key, value_dim)
+    if head is None:
+        matrix = matrix.reshape(len(values), -1, matrix.shape[-1])  # (head, value_dim, width)
+        vectors = torch.einsum("hk,hkd,hdw->kw", weights, values, matrix)
+    else:
+        size = values.shape[-1]
+        vectors = (weights[:, None] * values) @ matrix[head * size : (head + 1) * size]
+    norms = _by_word(vectors, recording.key_tokens(kind)).norm(dim=-1)
+    return Moved(norms.numpy(), (norms / norms.sum().clamp_min(1e-30)).numpy())
+
+
+def _weights(recording: Recording, kind: str, positions: Sequence[int], layer: int, head: int | None) -> Tensor:
+    """The mean of the rows of a word's tokens, ([head,] keys); the other rows are not computed."""
+    stored = recording._layer(kind, layer, head)
+    first, last = min(positions), max(positions)
+    rows = slice(first, last + 1)
+    if isinstance(stored, Tensor):
+        weights = stored[:, rows]
+    else:
+        key = stored.key.repeat_interleave(stored.groups, dim=0)
+        weights = stored.rule.weights(stored.query[:, rows], key, rows)
+    chosen = [position - first for position in positions]
+    mean = weights[:, chosen].to("cpu", torch.float32).mean(dim=1)
+    return mean if head is None else mean[head]
+
+
+def _by_word(parts: Tensor, tokens: Sequence[Token]) -> Tensor:
+    """(tokens, size) as (words, size), added up."""
+    return torch.stack([parts[list(group)].sum(dim=0) for group in word_groups(tokens)])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Asking the network
+
+# The names of the matrices that join the heads, by kind: names keep no network alive.
+_names: weakref.WeakKeyDictionary[nn.Module, dict[str, tuple[str | None, ...]]] = weakref.WeakKeyDictionary()
+_guard = threading.Lock()
+
+
+def _joining(model: Model, recording: Recording, kind: str, layer: int) -> Tensor | None:
+    """The (heads × value_dim, width) matrix that joins the heads of a layer; None where it was not found."""
+    if not isinstance(recording._layer(kind, layer, None), capture.Layer):
+        return None
+    with _guard:
+        known = _names.setdefault(model.network, {})
+    if kind not in known:
+        known.update(_found(model, recording))
+    name = known[kind][layer]
+    return None if name is None else matrix_of(model.network.get_submodule(name))
+
+
+def _found(model: Model, recording: Recording) -> dict[str, tuple[str | None, ...]]:
+    """Which module joins the heads of each layer, found on the first tokens of a recording."""
+    planned, network = model._planned(), model.network
+    paired = is_encoder_decoder(network)
+    source = recording.key_tokens("cross") if paired else recording.query_tokens(recording.kinds[0])
+    ids = _ids(model, source[:FEW])
+    arguments = {"attention_mask": torch.ones_like(ids)}
+    if paired:
+        arguments["decoder_input_ids"] = _ids(model, recording.query_tokens("cross")[:FEW])
+    everything = range(len(planned.calls) + 1)
+    with (
+        model._working(),
+        capture.capturing(network) as found,
+        watching(network, found, everything) as trace,
+    ):
+        forward(network, ids, **arguments)
+    names: dict[str, list[str | None]] = {kind: [None] * recording.size(kind)[0] for kind in planned.kinds}
+    for call, (place, stored) in enumerate(zip(planned.calls, found.layers, strict=True)):
+        if place is not None:
+            joins = joining_call(trace, call, stored)
+            names[place[0]][place[1]] = None if joins is None else trace[joins].name
+    return {kind: tuple(items) for kind, items in names.items()}
+
+
+def _ids(model: Model, tokens: Sequence[Token]) -> Tensor:
+    """(1, tokens)"""
+    return torch.tensor([[token.id for token in tokens]], device=model.device)

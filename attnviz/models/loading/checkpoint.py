@@ -1,0 +1,159 @@
+"""From a folder with weights and a configuration to a network and a tokenizer."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from attnviz.errors import (
+    LoadError,
+    MemoryShortError,
+    NotFoundError,
+    UnsafeError,
+    out_of_memory,
+)
+from attnviz.models.loading.hub import _check_weights, _first_line
+from attnviz.models.model import Model
+
+
+def _automatic_dtype(place: torch.device, config: Any) -> torch.dtype:
+    # Half precision is slow on most CPUs, and float32 is what the maps are compared in.
+    stored = getattr(config, "dtype", None)
+    return torch.float32 if place.type == "cpu" or not isinstance(stored, torch.dtype) else stored
+
+
+def _from_folder(
+    folder: Path, name: str, commit: str | None, place: torch.device, precision: torch.dtype | None
+) -> Model:
+    raw = _configuration(folder, name)
+    _check_weights([item.name for item in folder.iterdir()], name)
+    with _quiet():
+        config, network_class = _network_class(folder, name, raw)
+        # Whatever was used in training: it may not be installed here, and may be code from the Hub.
+        config._attn_implementation = None
+        try:
+            network, report = network_class.from_pretrained(
+                folder,
+                config=config,
+                dtype=precision or _automatic_dtype(place, config),
+                use_safetensors=True,
+                local_files_only=True,
+                output_loading_info=True,
+            )
+            network.to(place)
+        except Exception as error:
+            if out_of_memory(error):
+                raise MemoryShortError(
+                    f"{name} does not fit into the memory of {place}. Choose a smaller model, "
+                    'dtype="float16" or device="cpu".'
+                ) from error
+            raise LoadError(f"{name} could not be loaded: {_first_line(error)}") from error
+        network = _without_untrained_head(network, sorted(report["missing_keys"]), name)
+        tokenizer = _tokenizer(folder)
+    return Model(network, tokenizer, name=name, revision=commit)
+
+
+def _configuration(folder: Path, name: str) -> dict[str, Any]:
+    """The folder's config.json as it is written."""
+    try:
+        raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{folder} holds no config.json, so it is no model in Hugging Face format.") from error
+    except (OSError, ValueError) as error:
+        raise LoadError(f"The config.json of {name} cannot be read: {_first_line(error)}") from error
+    if not isinstance(raw, dict):
+        raise LoadError(f"The config.json of {name} holds {type(raw).__name__}, not the settings of a model by name.")
+    return raw
+
+
+def _without_untrained_head(network: Any, missing: list[str], name: str) -> Any:
+    """The network, without a head whose weights are not in the checkpoint: its logits would mean nothing.
+
+    Raises:
+        LoadError: other weights are missing, so that attention would be random.
+    """
+    base = network.base_model
+    prefix = "" if base is network else f"{network.base_model_prefix}."
+    lost = [key for key in missing if key.startswith(prefix) and "pooler" not in key]
+    if lost:
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        raise LoadError(
+            f"{name} lacks weights ({lost[0]}{more}), so what it would show was never learned. Choose a complete "
+            "checkpoint."
+        )
+    return network if all(key.startswith(prefix) for key in missing) else base
+
+
+def _network_class(folder: Path, name: str, raw: dict[str, Any]) -> tuple[Any, Any]:
+    """The configuration and the class that the checkpoint was saved from, or the one with the best matching head."""
+    import transformers
+
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        if raw.get("auto_map"):
+            raise UnsafeError(
+                f"{name} needs code of its own to run, and attnviz runs no code from a model's repository. Choose a "
+                "model of a type that transformers knows."
+            ) from error
+        raise LoadError(
+            f"{name} is of type {raw.get('model_type')!r}, which the installed transformers {transformers.__version__} "
+            f"cannot build: {_first_line(error)}"
+        ) from error
+    named = raw.get("architectures")
+    architectures = [item for item in named if isinstance(item, str)] if isinstance(named, list) else []
+    for architecture in architectures:
+        found = getattr(transformers, architecture, None)
+        if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel):
+            return config, found
+    if raw.get("auto_map") and architectures:
+        raise UnsafeError(
+            f"{name} needs code of its own ({architectures[0]}), and attnviz runs no code from a model's repository."
+        )
+    # Types with both heads (BERT) look both ways unless their configuration says that they are decoders.
+    heads = ("CausalLM", "MaskedLM") if getattr(config, "is_decoder", False) else ("MaskedLM", "CausalLM")
+    for auto in ("Seq2SeqLM", *heads):
+        choice = getattr(transformers, f"AutoModelFor{auto}")
+        if type(config) in choice._model_mapping:
+            return config, choice._model_mapping[type(config)]
+    return config, transformers.AutoModel
+
+
+def _tokenizer(folder: Path) -> Any:
+    """The folder's tokenizer; None where there is none (`Model.record` then says so)."""
+    from transformers import AutoTokenizer
+
+    names = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model")
+    if not any((folder / item).exists() for item in (*names, "sentencepiece.bpe.model", "source.spm")):
+        # Some tokenizers need no file (bytes, characters): their type is known from the configuration alone.
+        raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if raw.get("model_type") not in ("canine",):
+            return None
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise LoadError(
+            f"The tokenizer in {folder} could not be loaded: {_first_line(error)}. Save it again with save_pretrained, "
+            "or choose another model."
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' own progress bars and load reports: the caller has its own words for both."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,144 @@
+"""Downloads from the Hugging Face Hub: which files, how far it is, and what went wrong in plain words."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from attnviz.errors import (
+    NetworkError,
+    NotFoundError,
+    UnsafeError,
+)
+
+Progress = Callable[[float | None, str], None]
+"""Told how far a step is (0 to 1, None where nobody knows) and what is happening."""
+
+# Configurations, and what tokenizers of all kinds keep their vocabularies in.
+_FILES = (".json", ".model", ".txt", ".jinja", ".tiktoken", ".spm", ".vocab", ".codes", ".tokenizer")
+_WEIGHTS = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
+
+
+def _shown(name: str) -> str:
+    """A name in a message; somebody may have pasted a book into the box."""
+    return name if len(name) <= 200 else f"{name[:200]}…"
+
+
+def _download(name: str, revision: str | None, tell: Progress) -> tuple[Path, str | None]:
+    """The local copy of a Hub model and its commit."""
+    from huggingface_hub import HfApi, errors
+
+    tell(None, f"Looking for {_shown(name)} on the Hub")
+    which = f"{name} at revision {revision}" if revision else name
+    try:
+        info = HfApi().model_info(name, revision=revision, timeout=15, files_metadata=True)
+    except errors.GatedRepoError as error:
+        raise _gated(which) from error
+    except errors.RevisionNotFoundError as error:
+        raise NotFoundError(f"{name} has no revision {revision!r}. Leave it empty for the newest.") from error
+    except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
+        raise NotFoundError(
+            f"There is no model {_shown(name)!r} on the Hub, and no folder of that name here. Check the spelling: a "
+            "Hub id looks like bert-base-uncased or owner/name."
+        ) from error
+    except Exception as error:  # no network shows itself in many ways, from name look-up to proxies
+        return _cached(name, revision, error)
+    sizes = {item.rfilename: item.size or 0 for item in info.siblings or [] if "/" not in item.rfilename}
+    _check_weights(list(sizes), which)
+    # Some repositories hold the same weights a second time, under another name.
+    weights = [item for item in sizes if _WEIGHTS.fullmatch(item)] or [
+        item for item in sizes if item.endswith(".safetensors")
+    ]
+    chosen = [*weights, *(item for item in sizes if item.endswith(_FILES))]
+    try:
+        folder = _fetch(name, revision, chosen, sum(sizes[item] for item in chosen), tell)
+    except errors.GatedRepoError as error:  # the Hub shows everybody the list of files of a gated model
+        raise _gated(which) from error
+    except Exception as error:
+        raise NetworkError(
+            f"The download of {which} stopped ({_first_line(error)}). What is there is kept; try again."
+        ) from error
+    return folder, folder.name
+
+
+def _gated(which: str) -> NotFoundError:
+    return NotFoundError(
+        f"{which} is gated: its owner gives access on request. Ask for it on its Hub page and log in, or choose "
+        "another model."
+    )
+
+
+def _fetch(name: str, revision: str | None, files: list[str], size: int, tell: Progress) -> Path:
+    """Downloads some files of a Hub model into the local cache, while this thread tells how far it is."""
+    from huggingface_hub import snapshot_download
+
+    # By its branch, not its commit: that the branch is this commit is then remembered for when there is no network.
+    counter = _counter()
+    pool = concurrent.futures.ThreadPoolExecutor(1, "attnviz-download")
+    running = pool.submit(snapshot_download, name, revision=revision, allow_patterns=files, tqdm_class=counter)
+    pool.shutdown(wait=False)
+    told = -1
+    while True:
+        ended = concurrent.futures.wait([running], timeout=0.1).done
+        if counter.most > told:
+            told, total = counter.most, max(size, counter.most, 1)
+            tell(told / total, f"Downloading {name}: {told / 1e6:,.0f} of {total / 1e6:,.0f} MB")
+        if ended:
+            return Path(running.result())
+
+
+def _cached(name: str, revision: str | None, reason: Exception) -> tuple[Path, str | None]:
+    """The copy of an earlier download, for a machine without network."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(name, "config.json", revision=revision)
+    if isinstance(found, str) and any(Path(found).parent.glob("*.safetensors")):
+        folder = Path(found).parent
+        return folder, folder.name
+    raise NetworkError(
+        f"{name} is not on this machine, and the Hub could not be reached ({_first_line(reason)}). Check the network, "
+        'give a local folder, or use the bundled model, which needs no network ("bundled").'
+    ) from reason
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _counter() -> Any:
+    """A class in place of huggingface_hub's progress bars: it draws nothing and counts the bytes.
+
+    Its bars are updated from the threads of the download, where an app's screen cannot be written to.
+    """
+    from tqdm.auto import tqdm  # type: ignore[import-untyped]
+
+    class Counter(tqdm):
+        most = 0  # bytes, of the bar that is further
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            # On even where somebody turned progress bars off, for a bar that is off does not count.
+            super().__init__(*args, **options | {"disable": False, "file": io.StringIO()})
+
+        def update(self, n: float | None = 1) -> bool | None:
+            drawn = super().update(n)
+            if self.unit == "B":
+                Counter.most = max(Counter.most, int(self.n))
+            return drawn
+
+    return Counter
+
+
+def _check_weights(present: list[str], which: str) -> None:
+    if any(item.endswith(".safetensors") for item in present):
+        return
+    if pickles := sorted(item for item in present if item.endswith(_PICKLES)):
+        raise UnsafeError(
+            f"{which} has its weights only as {pickles[0]}, a format that can run code when it is opened, so attnviz "
+            "does not open it. Choose a model with *.safetensors, or convert this one with save_pretrained."
+        )
+    raise NotFoundError(f"{which} has no *.safetensors file, so there are no weights to load.")

@@ -1,0 +1,58 @@
+"""The weights of a map as a table that can be read, sorted and copied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from attnviz.attention.attention_map import AttentionMap
+from attnviz.ui.shell.messages import _
+
+if TYPE_CHECKING:
+    from attnviz.attention.attention_map import AttentionMap
+
+
+MOST_ROWS = 20_000  # of the table of weights
+
+
+def weights_table(maps: Sequence[AttentionMap]) -> None:
+    """The weights of all heads, the largest first; made only when it is opened."""
+    opened = st.expander(_("Numbers"), key="numbers", on_change="rerun")
+    if not opened.open:
+        return
+    weights = np.stack([map.weights for map in maps])  # (heads of all layers, query, key)
+    count = min(weights.size, MOST_ROWS)
+    largest = np.argsort(-weights, axis=None, kind="stable")[:count]
+    places, queries, keys = (axis.tolist() for axis in np.unravel_index(largest, weights.shape))
+    query_labels, key_labels = maps[0].query_labels, maps[0].key_labels
+    with opened:
+        st.dataframe(
+            {
+                _("Layer"): [maps[place].layer for place in places],
+                _("Head"): [maps[place].head for place in places],
+                _("query"): [query_labels[query] for query in queries],
+                _("key"): [key_labels[key] for key in keys],
+                _("attention weight"): weights.ravel()[largest].tolist(),
+            },
+            hide_index=True,
+            column_config={_("attention weight"): st.column_config.NumberColumn(format="%.3f")},
+        )
+        if count < weights.size:
+            st.caption(_("The {0} largest of {1} weights; an export as CSV holds all.").format(count, weights.size))
+
+
+def numbers(map: AttentionMap) -> None:
+    """The weights of a head as a table, rows are queries."""
+    # A column for the rows' names, then one for each key; a key may be called like the first or the last.
+    first, last = f"{_('query')} → {_('key')}", _("hidden")
+    table: dict[str, list[object]] = {first: list(map.query_labels)}
+    for column, label in enumerate(map.key_labels):
+        name = label if label.strip() and label not in (first, last) else f"{label} ({column})"
+        table[name] = map.weights[:, column].tolist()
+    if (map.hidden_mass > 0).any():
+        table[last] = map.hidden_mass.tolist()
+    columns = {name: st.column_config.NumberColumn(format="%.3f") for name in list(table)[1:]}
+    st.dataframe(table, hide_index=True, column_config={first: st.column_config.TextColumn(pinned=True), **columns})

@@ -1,0 +1,182 @@
+"""What the panels are taken from: sentences, models, recordings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from attnviz.attention import pooled_maps
+from attnviz.errors import AttnvizError, EmptyError, InputError
+from attnviz.ui.controls import url_state
+from attnviz.ui.screens.compare import panels, similar_heads
+from attnviz.ui.screens.compare.panel_cards import Card
+from attnviz.ui.screens.compare.panels import LETTERS, Panel, Panels
+from attnviz.ui.shell import model_names, models
+from attnviz.ui.shell.messages import _
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from attnviz.attention.attention_map import AttentionMap
+    from attnviz.models.recording import Recording
+    from attnviz.tokenization.token import Token
+    from attnviz.ui.controls.display_options import Switches
+
+
+@dataclass(frozen=True)
+class Page:
+    """What panels have that have none of their own."""
+
+    sentence: str
+    target: str | None
+    model: str
+    place: DeltaGenerator  # for a loading model's progress
+
+
+class Source(NamedTuple):
+    """What a panel looks at."""
+
+    loaded: models.Loaded
+    recording: Recording
+    text: tuple[str, str | None]  # what was recorded, with its target
+
+    def likeness(self, kind: str, switches: Switches | None = None) -> similar_heads.Likeness:
+        """How alike the recording's heads are, computed once; see `alike.likeness`."""
+        key = ("likeness", *self.text, kind, switches)
+        return self.loaded.cache.get(key, lambda: similar_heads.likeness(self.recording, kind, switches))
+
+    def is_likeness_quick(self, kind: str) -> bool:
+        """Whether `likeness` takes no time worth asking about, or was computed before."""
+        return ("likeness", *self.text, kind, None) in self.loaded.cache or similar_heads.is_quick(self.recording, kind)
+
+
+# What they look at --------------------------------------------------------------------------------------------------
+
+
+def source(panel: Panel, page: Page, in_use: set[str]) -> Source:
+    """The model and the recording of a panel, and this kind of attention computed; `in_use` are the models so far."""
+    name = model_of(panel, page)
+    if name not in in_use and len(in_use) >= models.MODELS:
+        raise InputError(
+            _(
+                "At most {0} models are compared at a time, and this one would be one more. Choose one of those that "
+                "the other panels have."
+            ).format(models.MODELS)
+        )
+    in_use.add(name)
+    loaded = load(name, page)
+    sentence = panel.sentence or page.sentence
+    if not sentence.strip():
+        raise EmptyError(_("Type a sentence above, or pick one of the examples."))
+    text = (sentence, target_of(panel, page) if "cross" in loaded.kinds else None)
+    recording = loaded.record(*text)
+    if panel.kind in loaded.kinds:
+        recording.size(panel.kind)
+    return Source(loaded, recording, text)
+
+
+def load(name: str, page: Page) -> models.Loaded:
+    """A model by its name, perhaps with a revision."""
+    model, revision = model_names.model_and_revision(name)
+    return models.load(model, page.place, revision=revision)
+
+
+def model_of(panel: Panel, page: Page) -> str:
+    """The model of a panel: its own, or the page's where it names none."""
+    name = panel.model.strip() or page.model
+    alias = ("", model_names.BUNDLED, model_names.model_label(model_names.BUNDLED).casefold())
+    return model_names.BUNDLED if name.casefold() in alias else name
+
+
+def target_of(panel: Panel, page: Page) -> str | None:
+    """The panel's own target, else the page's, which belongs to the page's sentence; None for the model's own."""
+    return panel.target or (None if panel.sentence else page.target)
+
+
+def looked_up(
+    asked: Panels, page: Page, say: url_state.Say
+) -> tuple[Panels, list[Source | None], list[AttentionMap | None], list[Card]]:
+    """What each panel shows: as it can be shown, what it looks at, its whole map, and its card, still without a map."""
+    found: list[Panel] = []
+    sources: list[Source | None] = []
+    wholes: list[AttentionMap | None] = []
+    cards: list[Card] = []
+    said: dict[str, list[str]] = {}  # remarks, with the letters of the panels that they are about
+    in_use: set[str] = set()
+    for letter, panel in zip(LETTERS, asked.panels, strict=False):
+        kinds: tuple[str, ...] = (panel.kind,)
+        size, here, whole, error = None, None, None, ""
+        try:
+            here = source(panel, page, in_use)
+            kinds = here.loaded.kinds
+            panel, remarks = panels.fitted(panel, kinds, model_names.model_label(model_of(panel, page)))
+            size = here.recording.size(panel.kind)[:2]
+            panel, more = panels.in_range(panel, *size)
+            for remark in (*remarks, *more):
+                said.setdefault(remark, []).append(letter)
+            whole = panels.map_of(here.recording, panel)
+        except AttnvizError as problem:
+            error = str(problem)
+        found.append(panel)
+        sources.append(here)
+        wholes.append(whole)
+        cards.append(Card(panel, kinds, size, whole, error, note(panel), "cross" in kinds))
+    for remark, letters in said.items():
+        say(f"{', '.join(letters)}: {remark}")
+    return replace(asked, panels=tuple(found)), sources, wholes, cards
+
+
+def note(panel: Panel) -> str:
+    """What of its own a panel has."""
+    model = [model_names.model_label(panel.model)] if panel.model else []
+    texts = [f"“{text}”" for text in (panel.sentence, panel.target) if text]
+    return " · ".join([" → ".join(texts)] * bool(texts) + model)
+
+
+def dressed(card: Card, switches: Switches) -> Card:
+    """The card with its map as the switches have it."""
+    if card.map is None:
+        return card
+    map = switches.of(card.map)
+    if map.weights.size:
+        return replace(card, map=map)
+    return replace(card, map=None, error=_("All of its tokens are hidden. Show some of them again."))
+
+
+def tokens(wholes: list[AttentionMap | None]) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
+    """Queries and keys for the switches: of the first panel, and words that only other panels have."""
+    maps = [map for map in wholes if map is not None]
+    short = [map for map in maps if not _long(map)] or maps[:1]
+    return _union([map.query_tokens for map in short]), _union([map.key_tokens for map in short])
+
+
+def _long(map: AttentionMap) -> bool:
+    return any(pooled_maps.is_pooled(side) for side in (map.query_tokens, map.key_tokens))
+
+
+def _union(axes: list[tuple[Token, ...]]) -> tuple[Token, ...]:
+    """The tokens of the first axis, and of each other one the words whose text none before it has."""
+    found = list(axes[0]) if axes else []
+    for axis in axes[1:]:
+        if axis == axes[0]:
+            continue
+        texts = {token.text.strip() for token in found}
+        new = {token.word for token in axis if not token.special and token.text.strip() not in texts}
+        after = max((token.word for token in found if token.word is not None), default=-1) + 1
+        for token in axis:
+            fresh = token.word in new if not token.special else token.text.strip() not in texts
+            if fresh and len(found) < pooled_maps.MOST:
+                found.append(token if token.word is None else replace(token, word=after + token.word))
+    return tuple(found)
+
+
+def letters(
+    shown: Panels, sources: list[Source | None], here: Source, kind: str
+) -> dict[tuple[int | str, int | str], str]:
+    """The panels that show a head of this recording: (layer, head) and their letters."""
+    found: dict[tuple[int | str, int | str], str] = {}
+    for panel, its, letter in zip(shown.panels, sources, LETTERS, strict=False):
+        if its and (its.loaded.key, its.text) == (here.loaded.key, here.text) and panel.kind == kind:
+            place = (panel.layer, panel.head)
+            found[place] = found.get(place, "") + letter
+    return found

@@ -1,0 +1,106 @@
+"""The two sides of the page, and what was computed of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from attnviz.computation.contributions import looked_at, moved_by
+from attnviz.embeddings.similarity import between_words, similarity
+from attnviz.tokenization import token
+from attnviz.tokenization.token import same_word
+from attnviz.ui.screens.context.words import Word
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from attnviz.computation.contributions import Moved
+    from attnviz.embeddings.hidden_states import States
+    from attnviz.embeddings.similarity import Similarity
+    from attnviz.models.model import Model
+    from attnviz.models.recording import Recording
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two sentences.
+
+    Attributes:
+        sentence: as it was typed.
+        recording: its attention.
+        states: its vectors.
+    """
+
+    sentence: str
+    recording: Recording
+    states: States
+
+
+@dataclass(frozen=True)
+class View:
+    """What is looked at; the mean of all heads where `head` is None."""
+
+    kind: str
+    layer: int
+    head: int | None
+    words: tuple[Word, Word]
+
+    @property
+    def one_word(self) -> bool:
+        """Whether the two words are the same."""
+        return same_word(self.words[0].text) == same_word(self.words[1].text)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a word looks at in a sentence, and what that adds to it, in each layer.
+
+    Attributes:
+        labels: of the words that are looked at.
+        own: the place of the word itself among them; None in cross-attention.
+        weights: per layer (words,), in [0, 1].
+        moved: per layer; empty where that is not known.
+    """
+
+    labels: tuple[str, ...]
+    own: int | None
+    weights: tuple[np.ndarray, ...]
+    moved: tuple[Moved, ...]
+
+    @property
+    def parts(self) -> list[np.ndarray]:
+        """Per layer each word's share of what was added, or of the attention where only that is known."""
+        return [part.shares for part in self.moved] or [*self.weights]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A word in two sentences: how alike it is in each layer, what different words are, and what moved it."""
+
+    word: Similarity
+    others: Similarity | None
+    sources: tuple[Sources, Sources]
+
+
+def followed(model: Model, sides: tuple[Side, Side], seen: View) -> Followed:
+    """Everything that the page shows of two words."""
+    one, other = (side.states for side in sides)
+    first, second = (word.positions for word in seen.words)
+    return Followed(
+        similarity(one, first, other, second),
+        between_words(one, other, without=(first[0], second[0])),
+        (_sources(model, sides[0], seen, seen.words[0]), _sources(model, sides[1], seen, seen.words[1])),
+    )
+
+
+def _sources(model: Model, side: Side, seen: View, word: Word) -> Sources:
+    recording, kind = side.recording, seen.kind
+    layers = range(recording.size(kind)[0])
+    moved = [moved_by(model, recording, kind, word.positions, layer=layer, head=seen.head) for layer in layers]
+    known = tuple(part for part in moved if part is not None)
+    return Sources(
+        labels=token.labels(token.words(recording.key_tokens(kind))),
+        own=None if kind == "cross" else word.place,
+        weights=tuple(looked_at(recording, kind, word.positions, layer=layer, head=seen.head) for layer in layers),
+        moved=known if len(known) == len(layers) else (),
+    )

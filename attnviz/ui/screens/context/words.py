@@ -1,0 +1,73 @@
+"""The words of a sentence that can be chosen, and the pair that the page opens with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from attnviz.embeddings.similarity import similarity
+from attnviz.tokenization import token
+from attnviz.tokenization.token import Token, is_word, same_word
+
+if TYPE_CHECKING:
+    from attnviz.embeddings.hidden_states import States
+
+
+LONGEST_NAME = 24  # characters of a word in a sentence of ours
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a sentence that can be chosen.
+
+    Attributes:
+        label: readable, and no other word of the sentence has it.
+        text: as it is written.
+        positions: of its tokens.
+        place: among the words of all tokens, special ones included.
+        start: in the text, in characters.
+    """
+
+    label: str
+    text: str
+    positions: tuple[int, ...]
+    place: int
+    start: int | None = None
+
+
+def words_of(tokens: Sequence[Token]) -> list[Word]:
+    """The words of a sentence; signs and special tokens are none."""
+    found = token.words(tokens)
+    parts = zip(token.labels(found), found, token.word_groups(tokens), strict=True)
+    return [
+        Word(label, word.text, group, place, word.start)
+        for place, (label, word, group) in enumerate(parts)
+        if is_word(word)
+    ]
+
+
+def in_both(first: Sequence[Word], second: Sequence[Word]) -> list[tuple[Word, Word]]:
+    """The words that stand in both sentences, each with its first counterpart; equal spellings before others."""
+    pairs = []
+    for word in first:
+        others = [other for other in second if same_word(other.text) == same_word(word.text)]
+        others.sort(key=lambda other: other.text != word.text)
+        pairs += [(word, other) for other in others[:1]]
+    return sorted(pairs, key=lambda pair: pair[0].text != pair[1].text)
+
+
+def found_pair(one: States, other: States, first: Sequence[Word], second: Sequence[Word]) -> tuple[Word, Word]:
+    """The pair that the page opens with: of the words in both, spelled alike if there is one such, the one whose
+    vectors differ most in the last layer; the longest word of each where no word is in both."""
+    pairs = in_both(first, second)
+    if not pairs:
+        longest = [max(words, key=lambda word: len(word.text)) for words in (first, second)]
+        return longest[0], longest[1]
+    alike = [pair for pair in pairs if pair[0].text == pair[1].text] or pairs
+    return min(alike, key=lambda pair: similarity(one, pair[0].positions, other, pair[1].positions).layers[-1])
+
+
+def shortened(text: str) -> str:
+    """A word as it fits into a sentence of ours."""
+    return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"

@@ -1,0 +1,41 @@
+"""The table of words as the address holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from attnviz.errors import InputError
+from attnviz.ui.controls.url_state import Say
+from attnviz.ui.shell.messages import _
+
+# Of this session, none of them a control: rows as they were typed, how often the editor was begun anew, the words of
+# the last run, the word whose key is looked at, and entries of the weight matrices for each seed and size.
+_ROWS, _BEGUN, _WORDS, KEY, _ENTRIES = "hand_rows", "hand_begun", "hand_words", "key_word", "hand_entries"
+
+
+# The address --------------------------------------------------------------------------------------------------------
+
+
+def _from_address(name: str, read: Callable[[str], Any], otherwise: Any, say: Say, called: str) -> Any:
+    """What the address holds under a name; where it cannot be read, that is said and something else is taken."""
+    text = st.query_params.get(name, "")
+    if not text:
+        return otherwise
+    try:
+        return read(text)
+    except InputError as error:
+        said = _("“{0}” in the address could not be read, so the page has {1}.").format(name, called)
+        say(f"{said} {error}")
+        return otherwise
+
+
+def _to_address(name: str, text: str) -> None:
+    """Writes what no control holds; "" takes it out."""
+    if not text:
+        if name in st.query_params:
+            del st.query_params[name]
+    elif st.query_params.get(name) != text:
+        st.query_params[name] = text

@@ -1,0 +1,27 @@
+"""How a model is called on the screen, and how a name with a revision is read."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from attnviz.ui.shell.messages import _
+
+BUNDLED = "bundled"
+
+
+def model_label(name: str) -> str:
+    """What a model is called on the screen."""
+    return _("Bundled translation model") if name == BUNDLED else name
+
+
+def model_and_revision(name: str) -> tuple[str, str | None]:
+    """The parts of what the model's box holds; a folder with an "@" in its name is a folder.
+
+    >>> model_and_revision("google-t5/t5-small@df1b051")
+    ('google-t5/t5-small', 'df1b051')
+    """
+    parts = re.fullmatch(r"([\w.-]+(?:/[\w.-]+)?)@([\w./-]+)", name)
+    if parts is None or os.path.exists(os.path.expanduser(name)):
+        return name, None
+    return parts[1], parts[2]
