@@ -42,15 +42,21 @@ def step_control(say: url_state.Say) -> tuple[int, DeltaGenerator]:
             )
         )
     labels = [f"{place} {name}" for place, name in enumerate(names(), 1)]
+
+    def take() -> None:
+        """Takes over the click before the page runs, which writes the step into the control."""
+        st.session_state["step"] = labels.index(st.session_state["step_shown"]) + 1
+
     st.session_state["step_shown"] = labels[step - 1]
     row = st.container(horizontal=True, vertical_alignment="center", key="steps")
     with row:
-        chosen = st.segmented_control(_("Step"), labels, key="step_shown", required=True, label_visibility="collapsed")
+        st.segmented_control(
+            _("Step"), labels, key="step_shown", required=True, label_visibility="collapsed", on_change=take
+        )
         st.button(_("Back"), icon=":material/arrow_back:", key="back", disabled=step == 1, on_click=_go, args=(-1,))
         st.button(
             _("Next"), icon=":material/arrow_forward:", key="next", disabled=step == STEPS, on_click=_go, args=(1,)
         )
-    step = labels.index(chosen or labels[0]) + 1
     st.session_state["step"] = step
     if st.query_params.get("step") != str(step):
         st.query_params["step"] = str(step)

@@ -55,3 +55,21 @@ def test_the_buttons_stand_side_by_side_or_below_each_other_on_a_narrow_screen(p
         for other in placed[place + 1 :]:
             beside = one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
             assert beside or one["y"] + one["height"] <= other["y"]
+
+
+def test_a_click_on_each_of_the_seven_steps_goes_there(page: Page) -> None:
+    page.goto("/steps")
+    ready(page, "Der Hund sah den Ball.")
+    buttons = page.locator(".st-key-step_shown button")
+    expect(buttons).to_have_count(7)
+    seen = set()
+    for step in (7, 6, 5, 4, 3, 2, 1):  # not in the order of "Next"; the first one is where the page begins
+        buttons.nth(step - 1).click()
+        page.wait_for_function(
+            "step => (location.search.match(/[?&]step=(\\d)/) || [])[1] === String(step)"
+            " && document.querySelector('.attnviz-ready')",
+            arg=step,
+        )
+        expect(page.get_by_role("radio", checked=True).filter(has_text=f"{step} ")).to_have_count(1)
+        seen.add(page.locator(".st-key-figures").inner_text())
+    assert len(seen) == 7
