@@ -12,6 +12,7 @@ from attnviz.attention import pooled_maps
 from attnviz.measures.findings import learned, opening_layer
 from attnviz.ui.components.export_menu import take_along
 from attnviz.ui.components.head_grid import COLUMNS, heads_grid
+from attnviz.ui.components.reading_hint import reading_hint
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.components.weights_table import weights_table
 from attnviz.ui.controls import display_options, inputs, url_state
@@ -44,6 +45,7 @@ class View:
 
 def main() -> None:
     top = opening()
+    reading_hint(inputs.how_to_read(theme()), name="heads")
     figures = st.container(key="figures")
     loaded = top.load(figures)
     if loaded is None:

@@ -14,7 +14,7 @@ class Heads {
     this.at = null; // {query, key} under the crosshair
     this.summary = make("span", "attnviz-heads-summary", { "aria-live": "polite" });
     this.ramp = make("span", "attnviz-heads-ramp");
-    this.low = make("span", "", { textContent: "0" });
+    this.low = make("span", "");
     this.high = make("span", "");
     this.quantity = make("span", "attnviz-heads-quantity");
     this.legend = make("span", "attnviz-heads-legend", {}, [this.quantity, this.low, this.ramp, this.high]);
@@ -72,7 +72,8 @@ class Heads {
     this.bar.hidden = !data.summary;
     this.summary.textContent = data.summary;
     this.quantity.textContent = data.texts.weight;
-    this.high.textContent = data.perHead ? data.texts.max : "1";
+    this.high.textContent = data.perHead ? data.texts.max : data.texts.all;
+    this.low.textContent = data.texts.none;
     this.ramp.style.background = `linear-gradient(90deg, ${theme.scale.join(", ")})`;
     while (this.cards.length > data.heads.length) this.cards.pop().root.remove();
     while (this.cards.length < data.heads.length) this.cards.push(this.card(this.cards.length));
@@ -268,7 +269,8 @@ class Heads {
     const queryLabels = queries.map((label) => shorten(context, label, room));
     const keyLabels = keys.map((label) => shorten(context, label, room));
     const widths = keyLabels.map((label) => context.measureText(label).width);
-    const left = Math.ceil(Math.max(0, ...queryLabels.map((label) => context.measureText(label).width))) + 7;
+    const { rows } = this.data.texts;
+    const left = Math.ceil(Math.max(...[rows, ...queryLabels].map((label) => context.measureText(label).width))) + 7;
     const bar = this.hidden ? Math.max(12, Math.min(26, width * 0.08)) : 0;
     const parts = { left, bar, queryLabels, keyLabels, widths, total: width, ratio };
     const straight = this.fit(parts, false);
@@ -285,7 +287,7 @@ class Heads {
     const across = (right) => Math.max(20, total - left - right - 1);
     let right = bar ? bar + 5 : 0;
     if (slanted) right = Math.max(right, lean(Math.min(MOST_CELL, across(right) / columns)));
-    const top = Math.ceil(slanted ? Math.max(0, ...widths) * -Math.sin(SLANT) + 9 : LABEL_SIZE + 6);
+    const top = Math.ceil(slanted ? Math.max(0, ...widths) * -Math.sin(SLANT) + 9 : LABEL_SIZE + 6) + LABEL_SIZE + 3;
     let cellWidth = Math.min(MOST_CELL, across(right) / columns);
     // Two rows of cards fit on a laptop's screen; long sentences get more height, up to a square.
     const under = this.data.heads.some((head) => head.note) ? 36 : 0; // for two lines of what a head was measured to do
@@ -322,6 +324,7 @@ class Heads {
     context.font = this.font();
     context.fillStyle = theme.text;
     context.textBaseline = "middle";
+    this.axisNames(context);
     context.textAlign = "right";
     const every = (size) => Math.max(1, Math.ceil((LABEL_SIZE - 2) / size));
     const apart = shape.slanted ? -Math.sin(SLANT) : 1; // slanted lines of text come closer to each other
@@ -336,6 +339,17 @@ class Heads {
       context.fillText(shape.keyLabels[key], 0, 0);
       context.restore();
     }
+  }
+
+  /** In the corner that the labels leave free: which words look, and which are looked at. */
+  axisNames(context) {
+    const { shape, data } = this;
+    context.globalAlpha = 0.7;
+    context.textAlign = "left";
+    context.fillText(data.texts.columns, 0, LABEL_SIZE / 2 + 2);
+    context.textAlign = "right";
+    context.fillText(data.texts.rows, shape.left - 5, shape.top - 8);
+    context.globalAlpha = 1;
   }
 
   /** One pixel for each cell. */

@@ -80,7 +80,11 @@ def heads_grid(
         "height": height,
         "texts": {
             "weight": _("attention weight"),
+            "none": _("0, none"),
+            "all": _("1, all of it"),
             "max": _("max"),
+            "rows": _("looks ↓"),
+            "columns": _("looked at →"),
             "hidden": _("hidden {0}"),
             "open": _("Open large"),
         },

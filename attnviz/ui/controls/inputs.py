@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from attnviz.examples import HOME_EXAMPLES
+from attnviz.figures.style import Theme
+from attnviz.ui.components.ready import theme
 from attnviz.ui.controls.url_state import Say, _arrive, _checked
 from attnviz.ui.shell.messages import _
 from attnviz.ui.shell.model_names import BUNDLED, model_label
@@ -142,9 +144,29 @@ def head_control(heads: int, say: Say) -> int | None:
 
     _checked("head", range(heads), say, missing, fallback=None)
     value = st.selectbox(
-        _("Head"), range(heads), index=None, key="head", bind="query-params", placeholder=_("all"), width=96
+        _("Head"),
+        range(heads),
+        index=None,
+        key="head",
+        bind="query-params",
+        placeholder=_("all"),
+        width=96,
+        help=how_to_read(theme()),
     )
     return value
+
+
+def how_to_read(theme: Theme) -> str:
+    """What a row, a column and a picture are; in the dark theme more attention is a brighter colour."""
+    if theme == "dark":
+        return _(
+            "Each row is a word that looks, each column a word it looks at; the brighter, the more. "
+            "Each picture is one head: one of the ways in which a layer looks at the sentence."
+        )
+    return _(
+        "Each row is a word that looks, each column a word it looks at; the darker, the more. "
+        "Each picture is one head: one of the ways in which a layer looks at the sentence."
+    )
 
 
 def open_head(head: int | None) -> None:

@@ -89,4 +89,5 @@ def _go(on_kind: Callable[[str], None], kind: str, _head: int) -> None:
 
 
 def _names() -> Names:
-    return Names(query=_("query"), key=_("key"), weight=_("attention weight"), hidden=_("hidden"))
+    query, key = _("query: the word that looks"), _("key: the word it looks at")
+    return Names(query=query, key=key, weight=_("attention weight"), hidden=_("hidden"))

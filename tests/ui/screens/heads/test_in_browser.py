@@ -428,3 +428,31 @@ def test_every_picture_has_a_text_beside_it(page: Page) -> None:
     assert "→" in (buttons.first.get_attribute("aria-label") or "")
     expect(buttons.nth(1)).to_have_attribute("aria-pressed", "true")
     assert "→" in (page.locator(".attnviz-lines").get_attribute("aria-label") or "")
+
+
+def test_a_newcomer_is_told_what_rows_columns_and_colours_are_until_one_click(page: Page) -> None:
+    opened(page)
+    hint = page.locator(".attnviz-hint")
+    expect(hint).to_contain_text("Each row is a word that looks, each column a word it looks at; the darker, the more.")
+    expect(hint).to_contain_text("Each picture is one head")
+    expect(page.locator(".attnviz-heads-legend")).to_contain_text("0, none")
+    expect(page.locator(".attnviz-heads-legend")).to_contain_text("1, all of it")
+    page.get_by_role("button", name="Got it").click()
+    expect(hint).to_be_hidden()
+    page.reload()
+    wait(page)
+    expect(hint).to_be_hidden()  # for good, in this browser
+    page.locator(".st-key-head [data-testid='stTooltipIcon']").hover()
+    expect(page.get_by_role("tooltip")).to_contain_text("Each row is a word that looks")
+
+
+def test_where_more_attention_is_brighter_the_sentence_says_so(page: Page) -> None:
+    page.emulate_media(color_scheme="dark")
+    opened(page)
+    expect(page.locator(".attnviz-hint")).to_contain_text("the brighter, the more.")
+
+
+def test_the_axes_of_a_head_that_was_opened_have_names(page: Page) -> None:
+    opened(page, "/?head=0")
+    titles = page.locator(".st-key-head_heatmap :is(.xtitle, .ytitle)")
+    expect(titles).to_have_text(["key: the word it looks at", "query: the word that looks"])
