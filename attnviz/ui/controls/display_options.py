@@ -93,7 +93,7 @@ class Switches:
         hidden = list(dict.fromkeys(self._hidden(whole.by_word() if self.by_word else whole).values()))
         if hidden:
             share = sum(float(map.hidden_mass.mean()) for map in shown if map.weights.size) / len(shown)
-            said = _("hidden: {0} – {1} % of the attention").format(_listed(hidden), round(100 * share))
+            said = _("hidden: {0} – {1} of the attention").format(_listed(hidden), f"{round(100 * share)} %")
             parts.append(_("{0}, rows renormalised").format(said) if self.renormalise else said)
         if shown[0].query_tokens and any(label in self.rows for label in _labels(whole.query_tokens, self.by_word)):
             parts.append(_("rows averaged: {0}").format(shown[0].query_labels[0]))
