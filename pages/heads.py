@@ -10,6 +10,7 @@ import streamlit as st
 
 from attnviz.attention import pooled_maps
 from attnviz.measures.findings import learned, opening_layer
+from attnviz.tokenization.token import is_word
 from attnviz.ui.components.export_menu import take_along
 from attnviz.ui.components.head_grid import COLUMNS, heads_grid
 from attnviz.ui.components.reading_hint import reading_hint
@@ -17,7 +18,7 @@ from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.components.weights_table import weights_table
 from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.page_header import opening
-from attnviz.ui.screens.heads.findings import said
+from attnviz.ui.screens.heads.findings import applying, said
 from attnviz.ui.screens.heads.opened_head import opened_head
 from attnviz.ui.shell import errors
 from attnviz.ui.shell.messages import _, language, ngettext
@@ -97,12 +98,13 @@ def draw(place: DeltaGenerator, recording: Recording, seen: View, run: str, sett
             summary=summary(recording, maps, seen),
             scale=switches.scale,
             opened=seen.head,
-            notes=notes(settings["model"], maps),
+            notes=notes(settings, maps),
             on_open=inputs.open_head,
         )
         if seen.head is None:
             weights_table(maps)
             return 1
+        found = learned(settings["model"], seen.kind, seen.layer, seen.head)
         return 1 + opened_head(
             maps[seen.head],
             others(recording, seen),
@@ -111,13 +113,15 @@ def draw(place: DeltaGenerator, recording: Recording, seen: View, run: str, sett
             on_close=partial(inputs.open_head, None),
             on_kind=inputs.show_kind,
             take=take,
-            measured=[said(item) for item in learned(settings["model"], seen.kind, seen.layer, seen.head)],
+            measured=[said(item) for item in applying(found, settings["sentence"])],
         )
 
 
-def notes(model: str, maps: list[AttentionMap]) -> list[str]:
-    """Under each head the first of what it was measured to do, where that is known."""
-    found = [learned(model, map.kind, map.layer, map.head) for map in maps]
+def notes(settings: dict[str, str], maps: list[AttentionMap]) -> list[str]:
+    """Under each head the first of what it was measured to do, where that is known and can be about this sentence."""
+    found = [
+        applying(learned(settings["model"], map.kind, map.layer, map.head), settings["sentence"]) for map in maps
+    ]
     return [said(items[0]) if items else "" for items in found]
 
 
@@ -166,7 +170,10 @@ def summary(recording: Recording, maps: list[AttentionMap], seen: View) -> str:
         # Readers expect "cat" to look at "kat"; the row that does is the one before, which is about to write "cat".
         parts.append(_("each row looks for the word after it"))
     elif seen.switches.by_word:
-        parts.append(ngettext("{0} word", "{0} words", keys).format(keys))
+        words = sum(is_word(token) for token in maps[0].key_tokens)
+        parts.append(ngettext("{0} word", "{0} words", words).format(words))
+        if keys > words:
+            parts.append(ngettext("{0} other sign", "{0} other signs", keys - words).format(keys - words))
     else:
         parts.append(ngettext("{0} token", "{0} tokens", keys).format(keys))
     whole = recording.map(seen.kind, layer=seen.layer, head=0)

@@ -102,9 +102,6 @@ def sources_chart(sides: tuple[Side, Side], seen: View, found: Followed, place: 
     with st.container(gap=None):
         st.markdown(f"**{errors.as_markdown(_title(side, seen, word))}**")
         st.markdown(errors.as_markdown(_movers(sources, seen)))
-    longest = max(
-        float(part[seen.layer].max()) for each in found.sources for part in (each.weights, each.parts)
-    )  # one scale for both sentences
     figure = draw_sources(
         labels,
         weights[chosen].tolist(),
@@ -112,7 +109,6 @@ def sources_chart(sides: tuple[Side, Side], seen: View, found: Followed, place: 
         theme=theme(),
         names=_names(seen, found),
         own=chosen.index(sources.own) if sources.own is not None else None,
-        range_to=longest,
     )
     said = ", ".join(
         f"{label} {weights[one]:.2f}" + ("" if shares is None else f" / {shares[one]:.2f}")

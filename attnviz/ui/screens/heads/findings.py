@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from attnviz.measures.findings import Learned
+from attnviz.tokenization.language import guess_language, may_have_relation
 from attnviz.ui.shell.messages import _, ngettext
 
 
@@ -23,6 +26,22 @@ def said(item: Learned) -> str:
     if item.most_words is not None:
         where = _("{0}, up to {1} words").format(where, item.most_words)
     return _("{0}: {1}, fixed offset {2} ({3})").format(what, accuracy, baseline, where)
+
+
+def applying(items: Iterable[Learned], sentence: str) -> list[Learned]:
+    """Those findings that can be about this sentence: in its language, and its relation not surely missing.
+
+    >>> copula = Learned("encoder", 3, 4, "relation", 0.70, 0.31, relation="cop", direction="to_head", language="de")
+    >>> applying([copula], "Der Hund sah den Ball."), applying([copula], "She is big.")
+    ([], [])
+    """
+    language = guess_language(sentence)
+    return [
+        item
+        for item in items
+        if item.language is None
+        or (item.language == language and may_have_relation(sentence, item.relation or "", item.language))
+    ]
 
 
 def _percent(share: float) -> str:

@@ -150,9 +150,13 @@ def softmax(scene: Scene) -> int:
     if abs(computation.scale - 1) > 1e-6:
         st.caption(
             _(
-                "What the scaling is for: without the division by √{0} the largest weight would be {1} instead of {2}, "
-                "and hardly anything would be learned from the others."
-            ).format(size, number(float(unscaled.max()), 3), number(float(own.max()), 3))
+                "What the scaling does here: without the division by √{0} the largest weight would be {1} instead of "
+                "{2}, and all the others together would have {3} instead of {4}."
+            ).format(
+                size,
+                *(number(float(share), 3) for share in (unscaled.max(), own.max())),
+                *(number(float(weights.sum() - weights.max()), 3) for weights in (unscaled, own)),
+            )
         )
     if computation.has_sink:
         st.caption(_("This model has a sink: a learned score that takes part and belongs to no word."))

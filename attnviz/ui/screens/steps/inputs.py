@@ -12,7 +12,9 @@ import torch
 from attnviz.computation.module_roles import ROLES
 from attnviz.figures.steps import draw_strips
 from attnviz.tokenization import tokenizer as tokenization
-from attnviz.tokenization.token import labels
+from attnviz.tokenization.language import has_spaces
+from attnviz.tokenization.token import is_word, labels
+from attnviz.tokenization.token import words as whole_words
 from attnviz.ui.components.ready import theme
 from attnviz.ui.controls import inputs
 from attnviz.ui.screens.steps.context import MOST_ROWS, Scene, number, plain, vectors_table
@@ -43,7 +45,7 @@ def tokens(scene: Scene) -> int:
         [(label, str(token.id), token.special, token.word) for label, token in zip(scene.queries, items, strict=True)],
         scene.query,
     )
-    words = len({token.word for token in items if token.word is not None})
+    words = sum(is_word(word) for word in whole_words(items))
     pieces = sum(not token.special for token in items)
     added = len(items) - pieces
     st.caption(
@@ -90,12 +92,16 @@ def beside(scene: Scene) -> None:
     elif chosen == words:
         pieces = [(piece, "", False, None) for piece in text.split()]
         said = _("{0} tokens: short, but every form of every word needs an entry, and a new word has none.")
+        if not has_spaces(text):
+            said = _("{0} tokens: this script has no space between words, so a program that looks for spaces finds none.")
     elif chosen == characters:
         pieces = [("␣" if piece == " " else piece, "", False, None) for piece in text]
         said = _("{0} tokens: nothing is unknown, but the text is long, and a letter alone means little.")
+        if not has_spaces(text):
+            said = _("{0} tokens: a character often is a word or a part of one; there are many thousands of them.")
     else:
         pieces = [(f"{byte:02x}", "", False, None) for byte in text.encode()]
-        said = _("{0} tokens from a vocabulary of 256: any language, any emoji, and the longest of the three.")
+        said = _("{0} tokens from a vocabulary of 256: any language, any emoji, and never fewer than characters.")
     chips(pieces[:MOST_CHIPS], None)
     st.caption(said.format(len(pieces)))
 

@@ -339,3 +339,8 @@ def test_the_strongest_keep_their_order_and_the_word_itself() -> None:
     assert strongest(np.array([0.3, 0.1, 0.2, 0.4]), 2) == [0, 3]
     assert strongest(np.array([0.3, 0.1, 0.2, 0.4]), 2, keep=1) == [1, 3]
     assert strongest(np.array([0.3]), 5, keep=0) == [0]
+
+
+def test_a_bar_is_full_only_at_the_whole() -> None:
+    for chart in charts(opened())[1:3]:
+        assert chart["layout"]["xaxis"]["range"][1] >= 1.0

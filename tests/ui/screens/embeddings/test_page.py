@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -223,3 +224,9 @@ def test_neighbours_stand_in_order() -> None:
     figure = draw_neighbours(["<a>", "b"], [0.5, -0.004])
     assert figure.layout.yaxis.ticktext == ("&lt;a&gt;", "b") and figure.layout.yaxis.range == (1.5, -0.5)
     assert figure.data[0].text == ("0.50", "0.00")
+
+
+def test_what_two_axes_keep_is_said_beside_what_three_keep() -> None:
+    (caption,) = [element.value for element in opened().caption if "of the variance" in element.value]
+    three, two = (int(share) for share in re.findall(r"\*\*(\d+)%\*\*", caption))
+    assert two < three

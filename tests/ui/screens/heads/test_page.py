@@ -105,14 +105,33 @@ def test_the_heads_are_those_of_the_engine() -> None:
 
 
 def test_a_head_says_what_it_was_measured_to_do() -> None:
-    from attnviz.ui.screens.heads.findings import said
+    from attnviz.ui.screens.heads.findings import applying, said
 
     for layer in range(LAYERS):
         for head in grid(opened(layer=str(layer)))["heads"]:
-            findings = learned("bundled", "encoder", layer, head["head"])
+            findings = applying(learned("bundled", "encoder", layer, head["head"]), HOME_EXAMPLES[0])
             assert head["note"] == (said(findings[0]) if findings else "")
     # Somebody else's model was not measured.
     assert learned("another/model", "encoder", 2, 7) == ()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "parts"),
+    [
+        ("Der Hund sah den Ball.", ["copula", "auxiliary", "English", "Dutch"]),  # no such word, and German
+        ("She reads a book.", ["German", "Dutch", "copula", "auxiliary"]),
+        ("Quux.", ["German", "Dutch", "English"]),  # no language is guessed
+    ],
+)
+def test_no_head_is_said_to_do_what_cannot_be_in_the_sentence(sentence: str, parts: list[str]) -> None:
+    for layer in range(LAYERS):
+        said = " ".join(head["note"] for head in grid(opened(layer=str(layer), sentence=sentence))["heads"])
+        assert not any(part in said for part in parts)
+
+
+def test_a_head_says_what_it_was_measured_to_do_where_the_sentence_has_it() -> None:
+    notes = [head["note"] for head in grid(opened(layer="3", sentence="Der Hund ist müde."))["heads"]]
+    assert notes[4].startswith("copula → its predicate: 70\u00a0%")
 
 
 def test_the_numbers_of_all_heads_are_a_table_when_asked_for() -> None:
@@ -214,7 +233,7 @@ def test_words_are_taken_together() -> None:
     data = grid(app)
     assert data["keys"] == ["Die", "Fledermausohren", ".", "</s>"] and pieces > len(data["keys"])
     np.testing.assert_allclose(weights(data).sum(axis=-1), 1, atol=1e-3)
-    assert data["summary"].endswith("4 words")
+    assert data["summary"].endswith("2 words, 2 other signs")
 
 
 def test_each_head_can_have_its_own_scale() -> None:

@@ -186,3 +186,26 @@ def test_the_same_text_in_another_models_tokens(tmp_path: Path) -> None:
     assert not app.exception and not app.error
     assert app.segmented_control(key="beside").value == "characters"
     assert "Bundled translation model" not in app.segmented_control(key="beside").options
+
+
+def test_a_full_stop_is_no_word() -> None:
+    assert "5 words, 6 tokens" in said(opened(step="1"))
+
+
+@pytest.mark.parametrize(
+    ("way", "wrong", "right"),
+    [
+        ("characters", "a letter alone means little", "a character often is a word"),
+        ("words", "every form of every word", "no space between words"),
+    ],
+)
+def test_what_is_said_of_a_vocabulary_is_true_of_the_script(way: str, wrong: str, right: str) -> None:
+    app = opened(step="1", sentence="学生在写作业。")
+    app.segmented_control(key="beside").set_value(way).run()
+    assert wrong not in said(app) and right in said(app)
+
+
+def test_the_scaling_is_described_by_what_is_seen_of_it() -> None:
+    text = said(opened(step="5"))
+    assert "learned from the others" not in text
+    assert "all the others together would have" in text
