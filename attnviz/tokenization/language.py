@@ -18,13 +18,13 @@ _FREQUENT = {
     "can my your his her their where what who how this these there from by be do does did",
     "nl": "de het een en is zijn was niet ik jij je hij zij ze wij we met op van te in aan voor omdat dat heeft hebben "
     "wordt kan mijn jouw haar hun waar wat wie hoe deze die er ook naar bij over maar",
-    "fr": "le la les un une des et est sont était ne pas je tu il elle nous vous ils avec sur de du dans pour parce que "
+    "fr": "le la les une des et est que sont était ne pas je tu il elle nous vous ils avec sur de du dans pour parce "
     "qui a ont mon ma mes son sa ses au aux ce cette où",
     "es": "el la los las un una unos y es son era no yo tú él ella nosotros con sobre de del en para porque que ha han "
     "mi tu su sus al este esta dónde está",
     "it": "il lo la i gli le un una e è sono era non io tu lui lei noi con su di del della in per perché che ha hanno "
     "mio mia suo sua al alla questo questa dove",
-    "pt": "o a os as um uma e é são era não eu tu ele ela nós com sobre de do da em no na para porque que tem meu minha "
+    "pt": "o a os as um uma e é são era não eu tu ele ela nós com sobre de do da em no na para porque que tem meu "
     "seu sua ao este esta onde está",
 }
 _BY_WORD: dict[str, list[str]] = {}
@@ -34,7 +34,8 @@ for _code, _list in _FREQUENT.items():
 
 # The start of a letter's name in Unicode; a script that one language is nearly always meant by.
 _SCRIPTS = {"CJK": "zh", "HIRAGANA": "ja", "KATAKANA": "ja", "HANGUL": "ko", "CYRILLIC": "ru", "ARABIC": "ar",
-            "HEBREW": "he", "GREEK": "el", "THAI": "th", "DEVANAGARI": "hi"}  # fmt: skip
+            "HEBREW": "he",
+            "GREEK": "el", "THAI": "th", "DEVANAGARI": "hi"}  # fmt: skip
 
 # The words by which a reader sees that a relation of Universal Dependencies is in a sentence at all.
 _BE = {

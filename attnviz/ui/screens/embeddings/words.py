@@ -89,8 +89,8 @@ def space(scene: Scene, on_pick: Callable[[int], None]) -> int:
     st.markdown("###### " + _("Words as points"))
     st.caption(
         _(
-            "Each word is a row of **{0} numbers** in the model's table. Of all directions, the axes 1, 2 and 3 are those "
-            "along which the words differ most: the three keep **{1}** of the variance, the first two **{2}**."
+            "Each word is a row of **{0} numbers** in the model's table. Of all directions, the axes 1, 2 and 3 are "
+            "those along which the words differ most: the three keep **{1}** of the variance, the first two **{2}**."
         ).format(scene.width, f"{kept:.0%}", f"{float(found.shares[:2].sum()):.0%}")
     )
     ends = [

@@ -93,7 +93,7 @@ def beside(scene: Scene) -> None:
         pieces = [(piece, "", False, None) for piece in text.split()]
         said = _("{0} tokens: short, but every form of every word needs an entry, and a new word has none.")
         if not has_spaces(text):
-            said = _("{0} tokens: this script has no space between words, so a program that looks for spaces finds none.")
+            said = _("{0} tokens: this script has no space between words, so cutting at spaces finds none of them.")
     elif chosen == characters:
         pieces = [("␣" if piece == " " else piece, "", False, None) for piece in text]
         said = _("{0} tokens: nothing is unknown, but the text is long, and a letter alone means little.")
