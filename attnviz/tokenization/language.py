@@ -76,7 +76,7 @@ def guess_language(text: str) -> str | None:
         most = scripts.most_common(1)[0][0]
         if most != "LATIN":
             return _SCRIPTS.get(most)
-    votes: dict[str, float] = Counter(code for word in _words_of(text) for code in _BY_WORD.get(word, ()))
+    votes = dict[str, float](Counter(code for word in _words_of(text) for code in _BY_WORD.get(word, ())))
     if re.search("[äöü]|ß", text.lower()):
         votes["de"] = votes.get("de", 0) + 2
     if "de" in votes and re.search(r"[^\W\d_],? [A-ZÄÖÜ]", text):
