@@ -1,8 +1,9 @@
-"""Every text on the screen, in the language of the browser.
+"""Every text on the screen, in the reader's language.
 
 Texts stand in the code in English, inside `_()`. The folder `attnviz/ui/locale` holds what they are in other languages,
-one gettext catalogue each, made from the template `attnviz.pot`, which `attnviz.ui.shell.catalogue` writes. A language
-without a catalogue gets English.
+one gettext catalogue each, made from the template `attnviz.pot`, which `attnviz.ui.shell.catalogue` writes.
+
+The address decides the language (`?lang=de`), else what the reader picked, else what the browser asks for.
 """
 
 from __future__ import annotations
@@ -16,6 +17,13 @@ import streamlit as st
 LOCALE = Path(__file__).resolve().parents[1] / "locale"
 DOMAIN = "attnviz"
 
+# What each language calls itself; a reader finds it without knowing the language that the page is in.
+LANGUAGES = {"de": "Deutsch", "nl": "Nederlands", "zh_Hans": "简体中文", "zh_Hant": "繁體中文", "en": "English"}
+
+_ADDRESS = "lang"
+_CHOSEN = "attnviz_language"
+_TRADITIONAL = {"hant", "tw", "hk", "mo"}
+
 
 def _(message: str) -> str:
     """The message in the reader's language."""
@@ -28,12 +36,52 @@ def ngettext(one: str, several: str, count: int) -> str:
 
 
 def language() -> str:
-    """What the browser asks for, as gettext spells it: "pt_BR" for "pt-BR"."""
-    return (st.context.locale or "en").replace("-", "_")
+    """The reader's language, a key of `LANGUAGES`; English where nobody asked for one that the app has."""
+    return st.session_state.get(_CHOSEN) or known_language(st.context.locale) or "en"
+
+
+@functools.lru_cache(maxsize=64)
+def known_language(name: str | None) -> str | None:
+    """The language of the app that a browser or an address means, or None.
+
+    Chinese is written in two ways: Taiwan, Hong Kong and Macau write the traditional characters.
+
+    >>> [known_language(name) for name in ("de-AT", "zh-TW", "zh-Hant-HK", "zh", "zh_CN", "fr", None)]
+    ['de', 'zh_Hant', 'zh_Hant', 'zh_Hans', 'zh_Hans', None, None]
+    """
+    first, *more = (name or "").replace("-", "_").casefold().split("_")
+    if first == "zh":
+        return "zh_Hant" if _TRADITIONAL & set(more) and "hans" not in more else "zh_Hans"
+    return first if first in LANGUAGES else None
+
+
+def web_name(language: str) -> str:
+    """A language as web pages and addresses write it.
+
+    >>> web_name("zh_Hans")
+    'zh-Hans'
+    """
+    return language.replace("_", "-")
+
+
+def choose_language(language: str) -> None:
+    """Has the page in a language from now on; for callbacks, which run before the page does."""
+    st.session_state[_CHOSEN] = language
+    st.query_params[_ADDRESS] = web_name(language)
+
+
+def keep_language() -> None:
+    """Lets a language that was asked for follow to every page, and so into each copied link; begins each run.
+
+    Streamlit takes what it does not know out of the address when another page is opened.
+    """
+    asked = known_language(st.query_params.get(_ADDRESS))
+    if asked:
+        st.session_state[_CHOSEN] = asked
+    elif _CHOSEN in st.session_state:
+        st.query_params[_ADDRESS] = web_name(st.session_state[_CHOSEN])
 
 
 @functools.lru_cache(maxsize=64)
 def _catalogue(language: str) -> gettext.NullTranslations:
-    # The name comes from the browser: only letters and underscores may become part of a path.
-    plain = language if language.replace("_", "").isalnum() else "en"
-    return gettext.translation(DOMAIN, LOCALE, languages=[plain, plain.split("_")[0]], fallback=True)
+    return gettext.translation(DOMAIN, LOCALE, languages=[language], fallback=True)

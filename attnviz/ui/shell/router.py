@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import LANGUAGES, _, choose_language, keep_language, language, web_name
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import Page
@@ -23,11 +23,40 @@ def page_style() -> None:
 
 
 _ROUTED = "attnviz_routed"
+_PICKER = "language"
+
+
+def language_picker() -> None:
+    """The languages by their own names, in the corner of every page; also tells the browser which one the page is in.
+
+    Browsers hyphenate, and screen readers speak, by the page's language; Chinese characters are drawn by it, too.
+    """
+    current = language()
+    st.html(
+        f"<script>document.documentElement.lang = {web_name(current)!r}</script>",
+        unsafe_allow_javascript=True,
+    )
+
+    def pick() -> None:
+        choose_language(st.session_state[_PICKER])
+
+    with st.container(key="language_corner"):
+        st.menu_button(
+            LANGUAGES[current],
+            list(LANGUAGES),
+            key=_PICKER,
+            format_func=LANGUAGES.__getitem__,
+            on_click=pick,
+            type="tertiary",
+            icon=":material/language:",
+            help=_("Language of the page"),
+        )
 
 
 def navigation() -> Page:
     """The pages, with their names over all of them; returns the one that was asked for."""
     st.session_state[_ROUTED] = True
+    keep_language()
     titles = {
         "heads": _("Heads"),
         "overview": _("Overview"),
