@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from attnviz.ui.shell.router import ICON, LOGO, language_picker, navigation, page_style
+from attnviz.ui.shell.router import ICON, LOGO, apply_page_style, language_picker, navigation
 
 page = navigation()
 st.set_page_config(
     page_title=f"{page.title} · attnviz", page_icon=ICON, layout="wide", initial_sidebar_state="collapsed"
 )
-page_style()
+apply_page_style()
 st.logo(LOGO, size="medium")
 language_picker()
 page.run()

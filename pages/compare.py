@@ -13,19 +13,27 @@ from attnviz.attention import pooled_maps
 from attnviz.errors import AttnvizError
 from attnviz.export import Picture
 from attnviz.measures import distances
-from attnviz.ui.components.export_menu import take_along
+from attnviz.ui.components.export_menu import export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.components.weights_table import numbers
+from attnviz.ui.components.weights_table import head_table
 from attnviz.ui.controls import display_options, inputs, url_state
-from attnviz.ui.controls.page_header import opening
+from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.compare import similar_heads
-from attnviz.ui.screens.compare.address import _EDIT, _SHOWN, KEY, current, edit, put
-from attnviz.ui.screens.compare.panel_cards import Card, Compared, panel_cards
+from attnviz.ui.screens.compare.address import EDIT_KEY, PANELS_KEY, SHOWN_KEY, add_head, apply_edit, current_panels
+from attnviz.ui.screens.compare.panel_cards import Card, Comparison, panel_cards
 from attnviz.ui.screens.compare.panels import LETTERS, Panels
-from attnviz.ui.screens.compare.sources import Page, Source, _long, dressed, letters, looked_up, tokens
+from attnviz.ui.screens.compare.sources import (
+    PageDefaults,
+    Source,
+    apply_switches,
+    is_long,
+    letters_by_head,
+    resolve_panels,
+    switch_tokens,
+)
 from attnviz.ui.shell import errors, model_names
 from attnviz.ui.shell.messages import _, language, ngettext
-from attnviz.ui.shell.router import through_router
+from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -39,24 +47,26 @@ COLUMNS = 3  # panels in a row of the exported picture, as on a wide screen
 
 
 def main() -> None:
-    url_state.hold("kind", "layer", "head")
-    top = opening()
+    url_state.keep_values("kind", "layer", "head")
+    top = page_header()
     figures = st.container(key="figures")
 
-    page = Page(top.sentence, inputs.target(), top.name, top.progress)
-    found = errors.attempt(figures, lambda: looked_up(current(page, top.say), page, top.say))
+    page = PageDefaults(top.sentence, inputs.target_text(), top.name, top.progress)
+    found = errors.attempt(figures, lambda: resolve_panels(current_panels(page, top.say), page, top.say))
     if found is None:
-        url_state.hold("target", *display_options.SWITCH_KEYS)
+        url_state.keep_values("target", *display_options.SWITCH_KEYS)
         return
     shown, sources, wholes, cards = found
-    st.session_state[_SHOWN] = shown
+    st.session_state[SHOWN_KEY] = shown
     with top.boxes:
         target_box(shown, sources)
     with top.controls:
-        switches = display_options.switches(*tokens(wholes), top.say)
+        switches = display_options.switch_controls(*switch_tokens(wholes), top.say)
 
     def show() -> None:
-        run, drawn = draw(figures, page, shown, sources, wholes, [dressed(card, switches) for card in cards], switches)
+        run, drawn = draw(
+            figures, page, shown, sources, wholes, [apply_switches(card, switches) for card in cards], switches
+        )
         if drawn:
             figures_ready(run, top.sentence, figures=drawn)
 
@@ -69,9 +79,9 @@ def target_box(shown: Panels, sources: list[Source | None]) -> None:
         if here and panel.kind != "encoder" and "cross" in here.loaded.kinds and not (panel.sentence or panel.target):
             spoken = here.recording.query_tokens("decoder")
             own = "".join(token.text for token in spoken if not token.special).strip()
-            inputs.target_box("" if inputs.target() else own)
+            inputs.target_box("" if inputs.target_text() else own)
             return
-    url_state.hold("target")
+    url_state.keep_values("target")
 
 
 # What is drawn ------------------------------------------------------------------------------------------------------
@@ -79,7 +89,7 @@ def target_box(shown: Panels, sources: list[Source | None]) -> None:
 
 def draw(
     place: DeltaGenerator,
-    page: Page,
+    page: PageDefaults,
     shown: Panels,
     sources: list[Source | None],
     wholes: list[AttentionMap | None],
@@ -87,7 +97,7 @@ def draw(
     switches: Switches,
 ) -> tuple[str, int]:
     """Draws everything; returns the name of what is shown and how many figures that are, 0 where no panel has one."""
-    difference = compared(shown, cards)
+    difference = compare_panels(shown, cards)
     keys = [here and here.loaded.key for here in sources]
     run = run_name(
         shown.text, page.sentence, page.target, keys, astuple(switches), [card.error for card in cards], language(),
@@ -100,14 +110,14 @@ def draw(
     with place:
         if any_map:
             with st.container(key="take_corner"):
-                take_along(partial(picture, page, cards, difference, switches), name="attnviz-compare")
+                export_menu(partial(picture, page, cards, difference, switches), name="attnviz-compare")
         panel_cards(
             shown,
             cards,
             difference,
             run=run,
             key="cards",
-            edit=st.session_state.get(_EDIT, 0),
+            edit=st.session_state.get(EDIT_KEY, 0),
             summary=summary(wholes, cards, switches),
             scale=switches.scale,
             page={
@@ -116,28 +126,28 @@ def draw(
                 "model": model_names.model_label(page.model),
             },
             models=[model for model in inputs.used_models() if model != page.model],
-            on_edit=edit,
+            on_edit=apply_edit,
         )
         if not any_map:
             return run, 0
         figures = 1
         if cards[shown.chosen].map:
-            figures += draw_alike(shown, sources, page, switches, run)
-        table(shown, cards, difference)
+            figures += draw_similar_heads(shown, sources, page, switches, run)
+        numbers_table(shown, cards, difference)
         return run, figures
 
 
-def compared(shown: Panels, cards: list[Card]) -> Compared:
+def compare_panels(shown: Panels, cards: list[Card]) -> Comparison:
     """The difference of the two panels that are compared."""
     first, second = (cards[place].map for place in shown.compared)
     if first is None or second is None:
         letters = [LETTERS[place] for place in shown.compared if cards[place].map is None]
-        return Compared(error=_("There is nothing to compare with: no map in {0}.").format(", ".join(letters)))
+        return Comparison(error=_("There is nothing to compare with: no map in {0}.").format(", ".join(letters)))
     try:
         found = distances.difference(first, second)
     except AttnvizError as error:
-        return Compared(error=str(error))
-    return Compared(found, by_words=found.a is not first)
+        return Comparison(error=str(error))
+    return Comparison(found, by_words=found.a is not first)
 
 
 def summary(wholes: list[AttentionMap | None], cards: list[Card], switches: Switches) -> str:
@@ -148,51 +158,53 @@ def summary(wholes: list[AttentionMap | None], cards: list[Card], switches: Swit
     parts = [
         _("each panel on its own colour scale") if switches.per_head else _("one colour scale for all"),
     ]
-    if any(_long(map) for map in maps):
+    if any(is_long(map) for map in maps):
         parts.append(_("neighbours taken together, words and special tokens as they come"))
-    whole = next((map for map in wholes if map and not _long(map)), None)
+    whole = next((map for map in wholes if map and not is_long(map)), None)
     if whole:
-        parts += switches.says(whole, maps)
+        parts += switches.remarks(whole, maps)
     count = ngettext("{0} panel", "{0} panels", len(cards)).format(len(cards))
     return "; ".join([f"{count}, {parts[0]}", *parts[1:]])
 
 
-def draw_alike(shown: Panels, sources: list[Source | None], page: Page, switches: Switches, run: str) -> int:
+def draw_similar_heads(
+    shown: Panels, sources: list[Source | None], page: PageDefaults, switches: Switches, run: str
+) -> int:
     """Draws the heads like that of the chosen panel; returns how many figures that are."""
     panel, here = shown.panels[shown.chosen], sources[shown.chosen]
     if here is None or panel.kind not in here.recording.kinds:
         return 0
     layers, heads, queries, keys = here.recording.size(panel.kind)
-    if not here.is_likeness_quick(panel.kind):
+    if not here.is_distance_quick(panel.kind):
         st.caption(_("Placing {0} heads by what they do with {1} tokens takes a while.").format(layers * heads, keys))
         if not st.button(_("Place all heads"), key="place_heads", icon=":material/scatter_plot:"):
             return 0
     # As the maps are shown, so that its numbers are those of the difference; nothing is hidden of long texts.
     leaves = replace(switches, per_head=False)
     whole = leaves == display_options.Switches() or pooled_maps.is_long(here.recording, panel.kind)
-    known = here.likeness(panel.kind, None if whole else leaves)
+    known = here.head_distances(panel.kind, None if whole else leaves)
     single = isinstance(panel.layer, int) and isinstance(panel.head, int)
     title = _("Heads like {0}: {1}").format(LETTERS[shown.chosen], f"L{panel.layer} H{panel.head}")
-    said = _("By Jensen–Shannon divergence, for “{0}”.").format(_short(panel.sentence or page.sentence))
+    said = _("By Jensen–Shannon divergence, for “{0}”.").format(_shorten(panel.sentence or page.sentence))
     if not single:
         title = _("All heads")
         said = _("Panel {0} shows several heads together; choose one with a single head to see those like it.").format(
             LETTERS[shown.chosen]
         )
-    similar_heads.heads_alike(
+    similar_heads.similar_heads(
         known,
         (panel.layer, panel.head) if single else None,
-        letters(shown, sources, here, panel.kind),
+        letters_by_head(shown, sources, here, panel.kind),
         run=run,
         key="alike",
         title=title,
         note=said,
-        on_put=put,
+        on_put=add_head,
     )
     return 1
 
 
-def table(shown: Panels, cards: list[Card], difference: Compared) -> None:
+def numbers_table(shown: Panels, cards: list[Card], difference: Comparison) -> None:
     """The numbers of all pictures; made when somebody looks."""
     expander = st.expander(_("Numbers"), key="numbers", on_change="rerun")
     if not expander.open:
@@ -201,20 +213,20 @@ def table(shown: Panels, cards: list[Card], difference: Compared) -> None:
         for letter, card in zip(LETTERS, cards, strict=False):
             if card.map:
                 st.caption(errors.as_markdown(f"{letter}: {card.panel.kind} {card.map.name}"))
-                numbers(card.map)
+                head_table(card.map)
         if difference.difference:
             first, second = (LETTERS[place] for place in shown.compared)
             st.caption(errors.as_markdown(f"{first} − {second}"))
             map = difference.difference.a
-            numbers(replace(map, weights=difference.difference.weights, hidden_mass=np.zeros_like(map.hidden_mass)))
+            head_table(replace(map, weights=difference.difference.weights, hidden_mass=np.zeros_like(map.hidden_mass)))
 
 
-def picture(page: Page, cards: list[Card], difference: Compared, switches: Switches) -> Picture:
+def picture(page: PageDefaults, cards: list[Card], difference: Comparison, switches: Switches) -> Picture:
     """What the panels show, for an export."""
     shown: list[AttentionMap | Difference] = [card.map for card in cards if card.map]
     if difference.difference:
         shown.append(difference.difference)
-    settings = {"sentence": page.sentence, "model": page.model, "panels": st.session_state[KEY]}
+    settings = {"sentence": page.sentence, "model": page.model, "panels": st.session_state[PANELS_KEY]}
     if page.target:
         settings["target"] = page.target
     return Picture(
@@ -226,9 +238,9 @@ def picture(page: Page, cards: list[Card], difference: Compared, switches: Switc
     )
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:60]}…"
 
 
-through_router()
+require_router()
 main()

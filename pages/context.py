@@ -9,66 +9,65 @@ import streamlit as st
 from attnviz.ui.components.export_menu import copy_link
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import display_options, inputs, url_state
-from attnviz.ui.screens.context import contrasts
-from attnviz.ui.screens.context import controls as two_sentences
-from attnviz.ui.screens.context.words import shortened, words_of
+from attnviz.ui.screens.context import contrasts, controls
+from attnviz.ui.screens.context.words import sentence_words, shorten_word
 from attnviz.ui.shell import errors, model_names, models
 from attnviz.ui.shell.messages import _, language
-from attnviz.ui.shell.router import through_router
+from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
     from attnviz.embeddings.similarity import Similarity
-    from attnviz.ui.screens.context.analysis import Followed, Side, View
+    from attnviz.ui.screens.context.analysis import Side, WordComparison, WordSelection
 
 
 def main() -> None:
-    two_sentences.arrive()
+    controls.set_opening_sentences()
     with st.container(horizontal=True, key="boxes"):
-        sentences = (inputs.sentence_box(), two_sentences.second_box())
-    two_sentences.pair_examples()
-    controls = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
-    with controls:
+        sentences = (inputs.sentence_box(), controls.second_sentence_box())
+    controls.pair_examples()
+    control_row = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
+    with control_row:
         name = inputs.model_picker()
     say = errors.Remarks(st.empty())
     progress = st.empty()
     figures = st.container(key="figures")
-    url_state.hold("target", *display_options.SWITCH_KEYS)
+    url_state.keep_values("target", *display_options.SWITCH_KEYS)
 
     model, revision = model_names.model_and_revision(name)
     loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
     if loaded is None:
-        url_state.hold("kind", "layer", "head", *two_sentences.WORD_KEYS)
+        url_state.keep_values("kind", "layer", "head", *controls.WORD_KEYS)
         return
-    with controls:
+    with control_row:
         kind = inputs.kind_control(loaded.kinds, name, say)
-    sides = read(figures, loaded, sentences, kind)
+    sides = read_sides(figures, loaded, sentences, kind)
     if sides is None:
-        url_state.hold("layer", "head", *two_sentences.WORD_KEYS)
+        url_state.keep_values("layer", "head", *controls.WORD_KEYS)
         return
 
     from attnviz.ui.screens.context import analysis
 
     layers, heads, *_sizes = sides[0].recording.size(kind)
-    with controls:
-        words = two_sentences.word_controls(sides[0].states, sides[1].states, say)
-        layer = two_sentences.layer_control(layers, name, say)
+    with control_row:
+        words = controls.word_controls(sides[0].states, sides[1].states, say)
+        layer = controls.layer_control(layers, name, say)
         head = inputs.head_control(heads, say)
         copy_link()
-    seen = analysis.View(kind, layer, head, words)
+    selection = analysis.WordSelection(kind, layer, head, words)
     labels = tuple(word.label for word in words)
     run = run_name(loaded.key, sentences, kind, layer, head, labels, language(), theme())
-    found = errors.attempt(figures, lambda: analysis.followed(loaded.model, sides, seen))
+    found = errors.attempt(figures, lambda: analysis.compare_words(loaded.model, sides, selection))
     if found is None:
         return
-    drawn = errors.attempt(figures, lambda: draw(figures, sides, seen, found, run))
+    drawn = errors.attempt(figures, lambda: draw(figures, sides, selection, found, run))
     if drawn:
         figures_ready(run, sentences[0], figures=drawn)
-        errors.attempt(figures, lambda: below(figures, loaded, sides, seen, found))
+        errors.attempt(figures, lambda: draw_contrasts(figures, loaded, sides, selection, found))
 
 
-def read(
+def read_sides(
     place: DeltaGenerator, loaded: models.Loaded, sentences: tuple[str, str], kind: str
 ) -> tuple[Side, Side] | None:
     """Both sentences with their attention and their vectors; None where the reader was told why not."""
@@ -77,21 +76,21 @@ def read(
         return None
     sides = []
     for sentence in sentences:
-        side = errors.attempt(place, lambda text=sentence: side_of(loaded, text, kind))
+        side = errors.attempt(place, lambda text=sentence: read_side(loaded, text, kind))
         if side is None:
             return None
-        if not words_of(side.states.tokens):
+        if not sentence_words(side.states.tokens):
             said = _("There is no word in “{0}”, only signs. Type a sentence with words in it.")
             if kind != "encoder" and "cross" in loaded.kinds:
                 said = _("What the model writes for “{0}” has no word in it. Choose the encoder, or another sentence.")
-            said = said.format(shortened(sentence))
+            said = said.format(shorten_word(sentence))
             place.info(errors.as_markdown(said), icon=":material/keyboard:")
             return None
         sides.append(side)
     return sides[0], sides[1]
 
 
-def side_of(loaded: models.Loaded, sentence: str, kind: str) -> Side:
+def read_side(loaded: models.Loaded, sentence: str, kind: str) -> Side:
     """A sentence with its attention and its vectors."""
     from attnviz.embeddings.hidden_states import hidden_states
     from attnviz.ui.screens.context.analysis import Side
@@ -102,39 +101,47 @@ def side_of(loaded: models.Loaded, sentence: str, kind: str) -> Side:
     return Side(sentence, recording, states)
 
 
-def draw(place: DeltaGenerator, sides: tuple[Side, Side], seen: View, found: Followed, run: str) -> int:
+def draw(
+    place: DeltaGenerator, sides: tuple[Side, Side], selection: WordSelection, found: WordComparison, run: str
+) -> int:
     """Draws the line and the bars, then the words that moved it in all layers; returns how many figures these are."""
     from attnviz.ui.screens.context import charts, wording
 
     with place:
-        st.markdown(f"##### {errors.as_markdown(wording.headline(seen, found))}")
-        st.caption(errors.as_markdown(wording.remarks(sides, seen, found)))
+        st.markdown(f"##### {errors.as_markdown(wording.headline(selection, found))}")
+        st.caption(errors.as_markdown(wording.remarks(sides, selection, found)))
         line, *bars = st.columns([38, 31, 31], gap="medium")
         with line:
-            charts.similarity_chart(sides, seen, found, run)
+            charts.similarity_chart(sides, selection, found, run)
         for number, column in enumerate(bars):
             with column:
-                charts.sources_chart(sides, seen, found, number, run)
-        charts.layers_tables(sides, seen, found, run)
+                charts.sources_chart(sides, selection, found, number, run)
+        charts.layers_tables(sides, selection, found, run)
     return charts.FIGURES
 
 
-def below(place: DeltaGenerator, loaded: models.Loaded, sides: tuple[Side, Side], seen: View, found: Followed) -> bool:
+def draw_contrasts(
+    place: DeltaGenerator,
+    loaded: models.Loaded,
+    sides: tuple[Side, Side],
+    selection: WordSelection,
+    found: WordComparison,
+) -> bool:
     """What static and contextual vectors tell apart, and all numbers."""
     from attnviz.ui.screens.context import charts
 
     kind = loaded.kinds[0]
-    mine = seen.kind == kind  # the table is about what the model reads, not about what it writes
+    mine = selection.kind == kind  # the table is about what the model reads, not about what it writes
     sentences = (sides[0].sentence, sides[1].sentence)
-    measured = contrasts_in(loaded, kind)
+    measured = model_contrasts(loaded, kind)
     rows = [
         (contrast, alike)
-        for contrast, alike in zip(contrasts.contrasts(), measured, strict=True)
+        for contrast, alike in zip(contrasts.contrast_pairs(), measured, strict=True)
         if alike is not None and not (mine and sentences == (contrast.first, contrast.second))
     ]
     if mine:
-        about = _("Your word") if seen.one_word else _("Your words")
-        first, second = seen.words
+        about = _("Your word") if selection.one_word else _("Your words")
+        first, second = selection.words
         own = contrasts.Contrast(about, *sentences, (first.text, second.text), (first.start, second.start))
         rows.insert(0, (own, found.word))
     with place:
@@ -158,22 +165,22 @@ def below(place: DeltaGenerator, loaded: models.Loaded, sides: tuple[Side, Side]
     return True
 
 
-def contrasts_in(loaded: models.Loaded, kind: str) -> list[Similarity | None]:
+def model_contrasts(loaded: models.Loaded, kind: str) -> list[Similarity | None]:
     """The fixed pairs of the table in this model."""
     from attnviz.embeddings.hidden_states import hidden_states
 
     def make() -> list[Similarity | None]:
         found = []
-        for contrast in contrasts.contrasts():
+        for contrast in contrasts.contrast_pairs():
             one, other = (
                 hidden_states(loaded.model, loaded.model.record(text), kind)
                 for text in (contrast.first, contrast.second)
             )
-            found.append(contrasts.measured(contrast, one, other))
+            found.append(contrasts.contrast_similarity(contrast, one, other))
         return found
 
     return loaded.cache.get(("contrasts", kind), make)
 
 
-through_router()
+require_router()
 main()

@@ -12,11 +12,11 @@ from attnviz.errors import EmptyError, NoAttentionError
 from attnviz.ui.components.export_menu import copy_link
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import display_options, inputs, url_state
-from attnviz.ui.controls.page_header import opening
+from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.embeddings import controls
 from attnviz.ui.shell import errors, models
 from attnviz.ui.shell.messages import _, language
-from attnviz.ui.shell.router import through_router
+from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
     from attnviz.embeddings.embedding_table import Neighbour, Vocabulary, Word
@@ -26,7 +26,7 @@ MOST_WORDS = 60  # that are placed; beyond that no picture of them can be read
 
 
 @dataclass(frozen=True)
-class Near:
+class Neighbourhood:
     """How alike the vocabulary is to a word."""
 
     similarities: np.ndarray
@@ -34,8 +34,8 @@ class Near:
 
 
 def main() -> None:
-    url_state.hold("layer", "head", *display_options.SWITCH_KEYS)
-    top = opening()
+    url_state.keep_values("layer", "head", *display_options.SWITCH_KEYS)
+    top = page_header()
     figures = st.container(key="figures")
 
     with top.boxes:
@@ -43,44 +43,46 @@ def main() -> None:
     loaded = top.load(figures)
     kinds = None if loaded is None else errors.attempt(figures, lambda: loaded.kinds)
     if loaded is None or kinds is None:
-        url_state.hold("target", "kind", *controls.KEYS)
+        url_state.keep_values("target", "kind", *controls.KEYS)
         return
     with top.controls:
         kind = controls.part_control(kinds, top.say)
     of_decoder = "cross" in kinds and kind == "decoder"
-    target = inputs.target() if "cross" in kinds else None
+    target = inputs.target_text() if "cross" in kinds else None
     text = top.sentence
     if of_decoder:
-        own = errors.attempt(figures, lambda: written(loaded, top.sentence, target)) if top.sentence.strip() else ""
+        own = (
+            errors.attempt(figures, lambda: embedded_text(loaded, top.sentence, target)) if top.sentence.strip() else ""
+        )
         with top.boxes:
             inputs.target_box(own or "" if target is None else "")
         if own is None:
-            url_state.hold(*controls.KEYS)
+            url_state.keep_values(*controls.KEYS)
             return
         text = own
     else:
-        url_state.hold("target")
+        url_state.keep_values("target")
     if not top.sentence.strip():
         figures.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
-        url_state.hold(*controls.KEYS)
+        url_state.keep_values(*controls.KEYS)
         return
 
-    found = errors.attempt(figures, lambda: placed(loaded, of_decoder, text, more, top.say))
+    found = errors.attempt(figures, lambda: read_words(loaded, of_decoder, text, more, top.say))
     if found is None:
-        url_state.hold(*controls.KEYS)
+        url_state.keep_values(*controls.KEYS)
         return
     vocabulary, words = found
     labels = [word.label for word in words]
     with top.controls:
-        one = controls.word_control(_("Word"), "word_one", labels, middle(words), top.say)
-        two = controls.word_control(_("compared with"), "word_two", labels, likest(words, one), top.say)
+        one = controls.word_control(_("Word"), "word_one", labels, opening_word(words), top.say)
+        two = controls.word_control(_("compared with"), "word_two", labels, most_similar_word(words, one), top.say)
         copy_link()
     asked = (loaded.key, kind, target, top.sentence, more)
     run = run_name(*asked, one, two, st.session_state.get("rotation"), language(), theme())
 
     from attnviz.embeddings.vectors import plane
     from attnviz.ui.screens.embeddings import positions
-    from attnviz.ui.screens.embeddings import words as embeddings
+    from attnviz.ui.screens.embeddings import words as word_figures
 
     def show() -> int:
         near = neighbourhood(loaded, of_decoder, vocabulary, words[one])
@@ -88,27 +90,29 @@ def main() -> None:
         more_like = near.similarities > cosine + 1e-6
         more_like[[*words[one].ids, *words[two].ids]] = False
         closer = int(more_like.sum())
-        scene = embeddings.Scene(words, one, two, near.neighbours, closer, vocabulary.size, vocabulary.width, run)
+        context = word_figures.EmbeddingsContext(
+            words, one, two, near.neighbours, closer, vocabulary.size, vocabulary.width, run
+        )
         with figures:
             left, right = st.columns([1.35, 1], gap="medium")
             with left:
-                drawn = embeddings.space(scene, lambda place: pick(labels, place))
+                drawn = word_figures.draw_words(context, lambda place: choose_word(labels, place))
             with right:
-                drawn += embeddings.angle(scene)
+                drawn += word_figures.draw_word_angle(context)
             left, right = st.columns([1, 1.35], gap="medium")
             with left:
-                drawn += embeddings.neighbours(scene)
+                drawn += word_figures.draw_nearest_words(context)
             with right:
-                drawn += embeddings.matrix(scene)
+                drawn += word_figures.draw_similarities(context)
             encoding, several = positional_encoding(loaded, kind), False
             if isinstance(encoding, str):
                 st.markdown("#### " + _("Positions"))
                 st.info(errors.as_markdown(encoding), icon=":material/info:")
             else:
                 several = len(encoding.rotations) > 1
-                drawn += positions.positions(encoding, run, top.say)
+                drawn += positions.draw_positions(encoding, run, top.say)
             if not several:
-                url_state.hold("rotation")
+                url_state.keep_values("rotation")
         return drawn
 
     drawn = errors.attempt(figures, show)
@@ -116,7 +120,7 @@ def main() -> None:
         figures_ready(run, top.sentence, figures=drawn)
 
 
-def written(loaded: models.Loaded, sentence: str, target: str | None) -> str:
+def embedded_text(loaded: models.Loaded, sentence: str, target: str | None) -> str:
     """What the decoder reads: the target, or what the model itself says."""
     if target is not None:
         return target
@@ -124,7 +128,7 @@ def written(loaded: models.Loaded, sentence: str, target: str | None) -> str:
     return "".join(token.text for token in tokens if not token.special).strip()
 
 
-def placed(
+def read_words(
     loaded: models.Loaded, of_decoder: bool, text: str, more: tuple[str, ...], say: url_state.Say
 ) -> tuple[Vocabulary, tuple[Word, ...]]:
     """The table, and the words that are placed."""
@@ -144,13 +148,13 @@ def placed(
     return vocabulary, words
 
 
-def middle(words: tuple[Word, ...]) -> int:
+def opening_word(words: tuple[Word, ...]) -> int:
     """A word to begin with: the second of the sentence that has letters, for the first is often an article."""
     real = [place for place, word in enumerate(words) if any(char.isalpha() for char in word.label)]
     return (real or [0])[min(1, len(real or [0]) - 1)]
 
 
-def likest(words: tuple[Word, ...], one: int) -> int:
+def most_similar_word(words: tuple[Word, ...], one: int) -> int:
     """The word that is most like another one."""
     from attnviz.embeddings.vectors import cosines
 
@@ -159,12 +163,12 @@ def likest(words: tuple[Word, ...], one: int) -> int:
     return int(alike.argmax())
 
 
-def neighbourhood(loaded: models.Loaded, of_decoder: bool, vocabulary: Vocabulary, word: Word) -> Near:
+def neighbourhood(loaded: models.Loaded, of_decoder: bool, vocabulary: Vocabulary, word: Word) -> Neighbourhood:
     """How alike the whole vocabulary is to a word."""
 
-    def make() -> Near:
+    def make() -> Neighbourhood:
         similarities = vocabulary.similarities(word.vector)
-        return Near(similarities, vocabulary.neighbours(similarities, without=word.ids))
+        return Neighbourhood(similarities, vocabulary.neighbours(similarities, without=word.ids))
 
     return loaded.cache.get(("neighbours", of_decoder, word.ids), make)
 
@@ -182,7 +186,7 @@ def positional_encoding(loaded: models.Loaded, kind: str) -> PositionalEncoding 
     return loaded.cache.get(("positions", kind), make)
 
 
-def pick(labels: list[str], place: int) -> None:
+def choose_word(labels: list[str], place: int) -> None:
     """Chooses a word by its point; for callbacks, which run before the page does."""
     if 0 <= place < len(labels):
         st.session_state["word_one"] = labels[place]
@@ -190,5 +194,5 @@ def pick(labels: list[str], place: int) -> None:
         st.session_state.pop("word_two", None)
 
 
-through_router()
+require_router()
 main()

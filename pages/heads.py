@@ -11,18 +11,18 @@ import streamlit as st
 from attnviz.attention import pooled_maps
 from attnviz.measures.findings import learned, opening_layer
 from attnviz.tokenization.token import is_word
-from attnviz.ui.components.export_menu import take_along
-from attnviz.ui.components.head_grid import COLUMNS, heads_grid
+from attnviz.ui.components.export_menu import export_menu
+from attnviz.ui.components.head_grid import COLUMNS, head_grid
 from attnviz.ui.components.reading_hint import reading_hint
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.components.weights_table import weights_table
 from attnviz.ui.controls import display_options, inputs, url_state
-from attnviz.ui.controls.page_header import opening
-from attnviz.ui.screens.heads.findings import applying, said
+from attnviz.ui.controls.page_header import page_header
+from attnviz.ui.screens.heads.findings import applying, finding_text
 from attnviz.ui.screens.heads.opened_head import opened_head
 from attnviz.ui.shell import errors
 from attnviz.ui.shell.messages import _, language, ngettext
-from attnviz.ui.shell.router import through_router
+from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class View:
+class HeadSelection:
     """All that decides what the figures show, apart from the recording."""
 
     kind: str
@@ -45,27 +45,27 @@ class View:
 
 
 def main() -> None:
-    top = opening()
+    top = page_header()
     reading_hint(inputs.how_to_read(theme()), name="heads")
     figures = st.container(key="figures")
     loaded = top.load(figures)
     if loaded is None:
-        url_state.hold("target", "kind", "layer", "head", *display_options.SWITCH_KEYS)
+        url_state.keep_values("target", "kind", "layer", "head", *display_options.SWITCH_KEYS)
         return
     with top.controls:
         kind = inputs.kind_control(loaded.kinds, top.name, top.say)
     recording, target = top.record(figures, loaded, kind)
     if recording:
         url_state.remember_size(top.name, kind, recording.size(kind))
-    size = url_state.known_size(top.name, kind)
+    size = url_state.recall_size(top.name, kind)
     if size is None:
-        url_state.hold("layer", "head", *display_options.SWITCH_KEYS)
+        url_state.keep_values("layer", "head", *display_options.SWITCH_KEYS)
         return
     with top.controls:
         layer = inputs.layer_control(size[0], top.name, top.say, opening_layer(top.model))
         head = inputs.head_control(size[1], top.say)
         tokens = (recording.query_tokens(kind), recording.key_tokens(kind)) if recording else ((), ())
-        seen = View(kind, layer, head, display_options.switches(*tokens, top.say))
+        seen = HeadSelection(kind, layer, head, display_options.switch_controls(*tokens, top.say))
     if recording:
         run = run_name(loaded.key, top.sentence, target, astuple(seen), language(), theme())
         drawn = errors.attempt(figures, lambda: draw(figures, recording, seen, run, top.settings(target)))
@@ -73,10 +73,10 @@ def main() -> None:
             figures_ready(run, top.sentence, figures=drawn)
 
 
-def draw(place: DeltaGenerator, recording: Recording, seen: View, run: str, settings: dict[str, str]) -> int:
+def draw(place: DeltaGenerator, recording: Recording, seen: HeadSelection, run: str, settings: dict[str, str]) -> int:
     """Draws everything; returns how many figures that are, 0 where there is nothing to see."""
     switches = seen.switches
-    maps = [switches.of(map) for map in recording.pooled_maps(seen.kind, layer=seen.layer)]
+    maps = [switches.apply(map) for map in recording.pooled_maps(seen.kind, layer=seen.layer)]
     if not maps[0].weights.size:
         place.info(_("Nothing is left to show: all tokens are hidden."), icon=":material/visibility_off:")
         return 0
@@ -85,20 +85,20 @@ def draw(place: DeltaGenerator, recording: Recording, seen: View, run: str, sett
     made = partial(picture, shown, switches, {**settings, **switches.settings()}, theme())
     origin = f"attnviz-L{seen.layer}" if seen.head is None else f"attnviz-L{seen.layer}-H{seen.head}"
     take = partial(
-        take_along, made, name=f"{origin}-{seen.kind}", lines=None if seen.head is None else partial(made, "lines")
+        export_menu, made, name=f"{origin}-{seen.kind}", lines=None if seen.head is None else partial(made, "lines")
     )
     with place:
         if seen.head is None:
             with st.container(key="take_corner"):
                 take()
-        heads_grid(
+        head_grid(
             maps,
             run=run,
             key="heads",
             summary=summary(recording, maps, seen),
             scale=switches.scale,
             opened=seen.head,
-            notes=notes(settings, maps),
+            notes=finding_notes(settings, maps),
             on_open=inputs.open_head,
         )
         if seen.head is None:
@@ -107,22 +107,22 @@ def draw(place: DeltaGenerator, recording: Recording, seen: View, run: str, sett
         found = learned(settings["model"], seen.kind, seen.layer, seen.head)
         return 1 + opened_head(
             maps[seen.head],
-            others(recording, seen),
+            same_head_elsewhere(recording, seen),
             run=run,
             scale=switches.scale,
             on_close=partial(inputs.open_head, None),
             on_kind=inputs.show_kind,
             take=take,
-            measured=[said(item) for item in applying(found, settings["sentence"])],
+            measured=[finding_text(item) for item in applying(found, settings["sentence"])],
         )
 
 
-def notes(settings: dict[str, str], maps: list[AttentionMap]) -> list[str]:
+def finding_notes(settings: dict[str, str], maps: list[AttentionMap]) -> list[str]:
     """Under each head the first of what it was measured to do, where that is known and can be about this sentence."""
     found = [
         applying(learned(settings["model"], map.kind, map.layer, map.head), settings["sentence"]) for map in maps
     ]
-    return [said(items[0]) if items else "" for items in found]
+    return [finding_text(items[0]) if items else "" for items in found]
 
 
 def picture(
@@ -140,19 +140,19 @@ def picture(
     )
 
 
-def others(recording: Recording, seen: View) -> list[AttentionMap]:
+def same_head_elsewhere(recording: Recording, seen: HeadSelection) -> list[AttentionMap]:
     """The same layer and head of the other kinds, where there is one."""
     found = []
     for kind in recording.kinds:
         layers, heads, _queries, _keys = recording.size(kind)
         if kind != seen.kind and seen.layer < layers and seen.head is not None and seen.head < heads:
-            map = seen.switches.of(recording.pooled_map(kind, layer=seen.layer, head=seen.head))
+            map = seen.switches.apply(recording.pooled_map(kind, layer=seen.layer, head=seen.head))
             if map.weights.size:
                 found.append(map)
     return found
 
 
-def summary(recording: Recording, maps: list[AttentionMap], seen: View) -> str:
+def summary(recording: Recording, maps: list[AttentionMap], seen: HeadSelection) -> str:
     """What is shown, in a line."""
     layers, heads, _queries, all_keys = recording.size(seen.kind)
     queries, keys = maps[0].weights.shape
@@ -177,8 +177,8 @@ def summary(recording: Recording, maps: list[AttentionMap], seen: View) -> str:
     else:
         parts.append(ngettext("{0} token", "{0} tokens", keys).format(keys))
     whole = recording.map(seen.kind, layer=seen.layer, head=0)
-    return "; ".join([", ".join(parts), *seen.switches.says(whole, maps)])
+    return "; ".join([", ".join(parts), *seen.switches.remarks(whole, maps)])
 
 
-through_router()
+require_router()
 main()

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from attnviz.attention import pooled_maps
-from attnviz.ui.components.export_menu import take_along
+from attnviz.ui.components.export_menu import export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.components.weights_table import weights_table
 from attnviz.ui.controls import display_options, inputs, url_state
-from attnviz.ui.controls.cost import costs
-from attnviz.ui.controls.page_header import opening
+from attnviz.ui.controls.cost import cost_button
+from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.overview import traits
 from attnviz.ui.screens.overview.measures_table import measures_table
-from attnviz.ui.screens.overview.mosaic import heads_mosaic, per_cell, tiles
+from attnviz.ui.screens.overview.mosaic import heads_mosaic, positions_per_cell, tiles
 from attnviz.ui.shell import errors, models
 from attnviz.ui.shell.messages import _, language, ngettext
-from attnviz.ui.shell.router import through_router
+from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ _CHOSEN = "attnviz_chosen_head"
 
 
 @dataclass(frozen=True)
-class View:
+class MeasuredHeads:
     """What is asked of the recording, and what each head does in that."""
 
     kind: str
@@ -56,40 +56,40 @@ def main() -> None:
     if chosen:
         # In the address, where the controls of the home page look first; what this page's controls hold follows.
         st.switch_page("pages/heads.py", query_params=chosen)
-    url_state.hold("layer", "head")
-    top = opening()
+    url_state.keep_values("layer", "head")
+    top = page_header()
     finder = st.container()
     figures = st.container(key="figures")
     tables = st.container()
 
     loaded = top.load(figures)
     if loaded is None:
-        url_state.hold("target", "kind", *display_options.SWITCH_KEYS)
+        url_state.keep_values("target", "kind", *display_options.SWITCH_KEYS)
         return
     with top.controls:
         kind = inputs.kind_control(loaded.kinds, top.name, top.say)
     recording, target = top.record(figures, loaded, kind)
     with top.controls:
         tokens = (recording.query_tokens(kind), recording.key_tokens(kind)) if recording else ((), ())
-        switches = display_options.switches(*tokens, top.say)
+        switches = display_options.switch_controls(*tokens, top.say)
         if recording:
-            costs(recording, kind)
+            cost_button(recording, kind)
     if recording is None:
         return
 
     asked = (top.sentence, target, kind)
-    measures = errors.attempt(figures, lambda: measured(loaded, recording, switches, asked))
+    measures = errors.attempt(figures, lambda: measure_heads(loaded, recording, switches, asked))
     if measures is None:
         return
     known = traits.traits(measures, kind, switches.by_word)
     with finder:
-        seen = View(kind, switches, measures, known, find_control(known, kind, top.say))
+        seen = MeasuredHeads(kind, switches, measures, known, find_control(known, kind, top.say))
 
     run = run_name(loaded.key, *asked, astuple(switches), seen.trait and seen.trait.name, language(), theme())
 
     def show() -> int:
         maps = loaded.cache.get(
-            ("maps", *asked, astuple(switches)), lambda: tiles(recording, kind, switches, patience(top.progress))
+            ("maps", *asked, astuple(switches)), lambda: tiles(recording, kind, switches, late_progress(top.progress))
         )
         return draw(figures, tables, recording, seen, maps, run, top.settings(target))
 
@@ -112,7 +112,7 @@ def find_control(known: tuple[Trait, ...], kind: str, say: url_state.Say) -> Tra
     if asked and asked not in by_name:
         say(
             _("Heads of the {0} attention cannot be found by {1}; none stands out.").format(
-                kind, url_state._short(asked)
+                kind, url_state.shorten(asked)
             )
         )
     st.session_state["found"] = asked if asked in by_name else None
@@ -135,7 +135,7 @@ def find_control(known: tuple[Trait, ...], kind: str, say: url_state.Say) -> Tra
     return by_name[name] if name else None
 
 
-def measured(
+def measure_heads(
     loaded: models.Loaded, recording: Recording, switches: Switches, asked: tuple[str, str | None, str]
 ) -> tuple[Measures, ...]:
     """What each head does in what is shown of it; averaged rows are measured one by one.
@@ -146,11 +146,11 @@ def measured(
     from attnviz.measures.head_measures import measure_all
 
     shown = replace(switches, rows=(), per_head=False)
-    prepare = None if shown == display_options.Switches() else shown.of
+    prepare = None if shown == display_options.Switches() else shown.apply
     return loaded.cache.get(("measures", *asked, astuple(shown)), lambda: measure_all(recording, asked[-1], prepare))
 
 
-def patience(place: DeltaGenerator) -> Callable[[float], None]:
+def late_progress(place: DeltaGenerator) -> Callable[[float], None]:
     """Says in `place` how far it is, once it has taken longer than one notices."""
     started = time.monotonic()
 
@@ -165,7 +165,7 @@ def draw(
     place: DeltaGenerator,
     tables: DeltaGenerator,
     recording: Recording,
-    seen: View,
+    seen: MeasuredHeads,
     maps: tuple[AttentionMap, ...],
     run: str,
     settings: dict[str, str],
@@ -175,14 +175,14 @@ def draw(
     if not maps[0].weights.size:
         place.info(_("Nothing is left to show: all tokens are hidden."), icon=":material/visibility_off:")
         return 0
-    best = traits.ranked(seen.measures, seen.trait) if seen.trait else []
+    best = traits.rank_heads(seen.measures, seen.trait) if seen.trait else []
     made = partial(picture, maps, switches, {**settings, **switches.settings()}, theme())
     with place:
         with st.container(key="take_corner"):
-            take_along(made, name=f"attnviz-overview-{seen.kind}")
+            export_menu(made, name=f"attnviz-overview-{seen.kind}")
         heads_mosaic(
             maps,
-            traits.notes(seen.measures, seen.known, seen.trait),
+            traits.tile_notes(seen.measures, seen.known, seen.trait),
             run=run,
             key="mosaic",
             summary=summary(recording, seen, maps, best),
@@ -191,7 +191,7 @@ def draw(
             on_open=open_head,
         )
     with tables:
-        measures_table(seen.measures, seen.known, traits.left_out(seen.measures, seen.kind), on_open=open_head)
+        measures_table(seen.measures, seen.known, traits.missing_remark(seen.measures, seen.kind), on_open=open_head)
         weights_table(maps)
     return 1
 
@@ -211,10 +211,10 @@ def picture(maps: tuple[AttentionMap, ...], switches: Switches, settings: dict[s
     return Picture(maps, columns=heads, scale=switches.scale, theme=theme, settings=settings)
 
 
-def summary(recording: Recording, seen: View, maps: Sequence[AttentionMap], best: Sequence[Measures]) -> str:
+def summary(recording: Recording, seen: MeasuredHeads, maps: Sequence[AttentionMap], best: Sequence[Measures]) -> str:
     """What is shown, in a line; the heads that were found come first."""
     layers, heads, all_queries, all_keys = recording.size(seen.kind)
-    together = per_cell(recording, seen.kind)
+    together = positions_per_cell(recording, seen.kind)
     keys = maps[0].weights.shape[1]
     parts = [
         seen.kind.capitalize(),
@@ -233,12 +233,12 @@ def summary(recording: Recording, seen: View, maps: Sequence[AttentionMap], best
         parts.append(_("up to {0} neighbours taken together in each cell").format(together))
     said = [", ".join(parts)]
     if max(all_queries, all_keys) <= pooled_maps.MOST:
-        said += seen.switches.says(recording.map(seen.kind, layer=0, head=0), maps)
+        said += seen.switches.remarks(recording.map(seen.kind, layer=0, head=0), maps)
     if seen.trait:
         named = ", ".join(f"L{one.layer} H{one.head} {seen.trait.number(one)}" for one in best)
         said.insert(0, _("Looking most {0}: {1}").format(seen.trait.asks, named))
     return "; ".join(said)
 
 
-through_router()
+require_router()
 main()

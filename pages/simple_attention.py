@@ -15,7 +15,7 @@ from attnviz.ui.controls import url_state
 from attnviz.ui.screens.simple_attention import address, controls, matrix_editor, tables, word_table
 from attnviz.ui.shell import errors
 from attnviz.ui.shell.messages import _, language
-from attnviz.ui.shell.router import through_router
+from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -32,23 +32,23 @@ def main() -> None:
     with figures:
         left, right = st.columns([0.3, 0.7], gap="medium")
     with left:
-        heading(_("Words and vectors x: edit them"))
+        draw_heading(_("Words and vectors x: edit them"))
         table = word_table.word_table(say)
     if not table.words:
         right.info(_("Type a word and its numbers into the table."), icon=":material/keyboard:")
-        url_state.hold("query_word", *controls.MATRIX_KEYS, *controls.DROPOUT_KEYS, "times")
+        url_state.keep_values("query_word", *controls.MATRIX_KEYS, *controls.DROPOUT_KEYS, "times")
         with chosen:
-            controls.switches()
+            controls.switch_controls()
         return
     with chosen:
         query = controls.query_control(table, say)
-        on = controls.switches()
+        on = controls.switch_controls()
         copy_link()
     with left:
-        small(explanation(on["matrices"]), "explanation")
-    key = controls.key_word(table, say)
+        draw_guidance(explanation_text(on["matrices"]), "explanation")
+    key = controls.chosen_key(table, say)
     with details:
-        options = chosen_options(on, say)
+        options = read_settings(on, say)
         head = controls.head_control(options.get("heads", 1), say)
     at = (head, query, key)
     drawn = errors.attempt(figures, lambda: draw(figures, right, table, options, at, say))
@@ -56,7 +56,7 @@ def main() -> None:
         figures_ready(drawn[0], table.sentence, figures=drawn[1])
 
 
-def chosen_options(on: dict[str, bool], say: url_state.Say) -> dict[str, Any]:
+def read_settings(on: dict[str, bool], say: url_state.Say) -> dict[str, Any]:
     """What the controls say, by the names in `Settings`; controls of a switch that is off keep their values."""
     from attnviz.attention.by_hand.worked_example import MOST_OUT
 
@@ -64,11 +64,11 @@ def chosen_options(on: dict[str, bool], say: url_state.Say) -> dict[str, Any]:
     if on["matrices"]:
         options |= controls.matrix_controls(MOST_OUT, say)
     else:
-        url_state.hold(*controls.MATRIX_KEYS)
+        url_state.keep_values(*controls.MATRIX_KEYS)
     if on["dropout"]:
         options |= controls.dropout_controls(say)
     else:
-        url_state.hold(*controls.DROPOUT_KEYS)
+        url_state.keep_values(*controls.DROPOUT_KEYS)
     return options
 
 
@@ -92,34 +92,34 @@ def draw(
 
     settings = Settings(**options)
     if settings.matrices:
-        typed = matrix_editor.entries(settings.seed, settings.d_out, say)
-        settings = replace(settings, edits=matrix_editor.usable(typed, settings.sizes, say))
+        typed = matrix_editor.typed_entries(settings.seed, settings.d_out, say)
+        settings = replace(settings, edits=matrix_editor.numeric_entries(typed, settings.sizes, say))
     working = work(table, settings)
     # What the softmax is shown for is not drawn yet, and decides what the figures show.
     run = run_name(table, astuple(settings), at, st.session_state.get("times"), language(), theme())
     if settings.matrices:
         with right:
-            matrices(table, settings, working, typed, at, run)
+            draw_matrices(table, settings, working, typed, at, run)
         with figures:
             # Beside each other where both can be read whole.
             wide, beside = st.columns([0.62, 0.38], gap="medium") if settings.d_k <= 2 else (st.container(),) * 2
     else:
         wide = beside = right
     with wide:
-        one_word(table, settings, working, at, run)
+        draw_word(table, settings, working, at, run)
     with beside:
-        one_pair(table, settings, working, at, run)
+        draw_pair(table, settings, working, at, run)
     with figures:
-        all_words(table, settings, working, at, run)
+        draw_all_words(table, settings, working, at, run)
         left, code = st.columns(2, gap="medium")
     with left:
-        softmaxes(table, working, at, run, say)
+        draw_softmaxes(table, working, at, run, say)
     with code:
-        take_along(table, settings, working, at[1])
+        draw_code(table, settings, working, at[1])
     return run, 4 + (3 if settings.matrices else 0)
 
 
-def explanation(matrices: bool) -> str:
+def explanation_text(matrices: bool) -> str:
     """What query, key, value, score, weight and context are; the pictures beside it show them."""
     if matrices:
         said = _(
@@ -138,7 +138,7 @@ def explanation(matrices: bool) -> str:
     return f"{said} {rest}"
 
 
-def matrices(
+def draw_matrices(
     table: WordVectors,
     settings: Settings,
     working: Working,
@@ -148,14 +148,14 @@ def matrices(
 ) -> None:
     """The three matrices and what they make of every word; the output projection below, where there is one."""
     _head, query, key = at
-    heading(_("Three matrices make a query, a key and a value of each vector"))
-    small(_("A model learns these numbers in training; here a seed draws them. Edit any of them."), "matrices")
+    draw_heading(_("Three matrices make a query, a key and a value of each vector"))
+    draw_guidance(_("A model learns these numbers in training; here a seed draws them. Edit any of them."), "matrices")
     for place, letter in zip(st.columns(3, gap="small"), "qkv", strict=True):
         with place:
             st.markdown(rf"${letter} = x\,W_{letter}$")
             matrix_editor.matrix_editor(letter, working.drawn[letter].tolist(), typed, settings.seed)
             number_tables(
-                [tables.projected(table, settings, working, letter, query if letter == "q" else key)],
+                [tables.projection_block(table, settings, working, letter, query if letter == "q" else key)],
                 run=run,
                 key=f"hand_{letter}",
                 text=_("{0} of every word").format(letter),
@@ -164,58 +164,62 @@ def matrices(
         st.markdown(_("The output projection mixes the contexts of all heads: ${0}$").format("W_o"))
         with st.container(width=min(90 * settings.d_out + 20, 480)):
             matrix_editor.matrix_editor("o", working.drawn["o"].tolist(), typed, settings.seed)
-    matrix_editor.undo_entries(typed, working.drawn)
+    matrix_editor.undo_button(typed, working.drawn)
 
 
-def one_word(table: WordVectors, settings: Settings, working: Working, at: tuple[int, int, int], run: str) -> None:
+def draw_word(table: WordVectors, settings: Settings, working: Working, at: tuple[int, int, int], run: str) -> None:
     """The chosen word against every word."""
     head, query, key = at
     label = errors.as_markdown(table.labels[query])
-    heading(
+    draw_heading(
         _("{0} looks at every word").format(label), r"\alpha = \mathrm{softmax}(\omega) \quad z = \sum_j \alpha_j v_j"
     )
     number_tables(
-        [tables.one_word(table, settings, working, head, query, key)],
+        [tables.word_block(table, settings, working, head, query, key)],
         run=run,
         key="hand_word",
         text=_("Scores, weights and context of {0}").format(table.labels[query]),
-        on_pick=pick_key(table),
+        on_pick=key_picker(table),
     )
 
 
-def one_pair(table: WordVectors, settings: Settings, working: Working, at: tuple[int, int, int], run: str) -> None:
+def draw_pair(table: WordVectors, settings: Settings, working: Working, at: tuple[int, int, int], run: str) -> None:
     """Where one number of the chosen word comes from."""
     head, query, key = at
     number_tables(
-        tables.one_pair(table, settings, working, head, query, key),
+        tables.pair_blocks(table, settings, working, head, query, key),
         run=run,
         key="hand_pair",
         text=_("How {0} and {1} come to their score and weight").format(table.labels[query], table.labels[key]),
     )
 
 
-def all_words(table: WordVectors, settings: Settings, working: Working, at: tuple[int, int, int], run: str) -> None:
+def draw_all_words(
+    table: WordVectors, settings: Settings, working: Working, at: tuple[int, int, int], run: str
+) -> None:
     """The same for every word at once."""
     head, query, key = at
     scale = r"\sqrt{d_k}" if settings.scaled else ""
     inside = rf"\frac{{Q K^\top}}{{{scale}}}" if scale else r"Q K^\top"
-    heading(_("All words at once"), rf"Z = \mathrm{{softmax}}\left({inside}\right) V")
+    draw_heading(_("All words at once"), rf"Z = \mathrm{{softmax}}\left({inside}\right) V")
     number_tables(
-        tables.all_words(table, settings, working, head, query, key),
+        tables.all_words_blocks(table, settings, working, head, query, key),
         run=run,
         key="hand_all",
         text=_("Scores, weights and contexts of all words; rows are queries, columns are keys"),
-        on_pick=pick_pair(table),
+        on_pick=pair_picker(table),
     )
 
 
-def softmaxes(table: WordVectors, working: Working, at: tuple[int, int, int], run: str, say: url_state.Say) -> None:
+def draw_softmaxes(
+    table: WordVectors, working: Working, at: tuple[int, int, int], run: str, say: url_state.Say
+) -> None:
     """Softmax as its formula stands beside the one that is computed, for scores as large as the reader likes."""
     from attnviz.attention.by_hand.worked_example import two_softmaxes
 
     head, query, key = at
     label = errors.as_markdown(table.labels[query])
-    heading(
+    draw_heading(
         _("Two ways to compute softmax"),
         r"\alpha_j = \frac{e^{\omega_j}}{\sum_i e^{\omega_i}}"
         r" = \frac{e^{\omega_j - \max \omega}}{\sum_i e^{\omega_i - \max \omega}}",
@@ -232,21 +236,21 @@ def softmaxes(table: WordVectors, working: Working, at: tuple[int, int, int], ru
             "Both give the same weights of {0}. Multiply the scores until a power of e is larger than any float32: "
             "the naive way breaks, the stable one does not."
         ).format(label)
-    small(said, "softmax")
+    draw_guidance(said, "softmax")
     number_tables(
-        [tables.both_softmaxes(table, both, key)],
+        [tables.softmaxes_block(table, both, key)],
         run=run,
         key="hand_softmax",
         text=_("Softmax of the scores of {0} in two ways").format(table.labels[query]),
     )
 
 
-def take_along(table: WordVectors, settings: Settings, working: Working, query: int) -> None:
+def draw_code(table: WordVectors, settings: Settings, working: Working, query: int) -> None:
     """The same in PyTorch, and all numbers as a file."""
     from attnviz.attention.by_hand.pytorch_code import code, to_csv
 
-    heading(_("The same in PyTorch"))
-    small(_("Pasted into Python it gives the numbers of this page."), "code")
+    draw_heading(_("The same in PyTorch"))
+    draw_guidance(_("Pasted into Python it gives the numbers of this page."), "code")
     st.code(code(table, settings, query, working), language="python", height="content")
     st.download_button(
         _("All numbers (CSV)"),
@@ -259,38 +263,38 @@ def take_along(table: WordVectors, settings: Settings, working: Working, query: 
     )
 
 
-def heading(text: str, formula: str = "") -> None:
+def draw_heading(text: str, formula: str = "") -> None:
     """A line over a part of the page, with the formula of its numbers."""
     st.markdown(f"**{text}**" + (f" &ensp; ${formula}$" if formula else ""))
 
 
-def small(text: str, name: str) -> None:
+def draw_guidance(text: str, name: str) -> None:
     """A sentence or two on what to look at; smaller than a heading and as dark, which a caption is not."""
     with st.container(key=f"hand_said_{name}"):
         st.markdown(text)
 
 
-def pick_key(table: WordVectors) -> Callable[[Pick], None]:
+def key_picker(table: WordVectors) -> Callable[[Pick], None]:
     """A row of the chosen word's table is a key."""
 
-    def picked(pick: Pick) -> None:
-        st.session_state[address.KEY] = table.labels[pick[1]]
+    def choose(pick: Pick) -> None:
+        st.session_state[address.KEY_WORD] = table.labels[pick[1]]
 
-    return picked
+    return choose
 
 
-def pick_pair(table: WordVectors) -> Callable[[Pick], None]:
+def pair_picker(table: WordVectors) -> Callable[[Pick], None]:
     """A cell of a head's weights is a query and a key."""
 
-    def picked(pick: Pick) -> None:
+    def choose(pick: Pick) -> None:
         head, query, key = pick
         st.session_state["query_word"] = table.labels[query]
-        st.session_state[address.KEY] = table.labels[key or 0]
+        st.session_state[address.KEY_WORD] = table.labels[key or 0]
         if st.session_state.get("one_head", head) != head:
             st.session_state["one_head"] = head
 
-    return picked
+    return choose
 
 
-through_router()
+require_router()
 main()

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz.ui.components.export_menu import take_along
+from attnviz.ui.components.export_menu import export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import display_options, inputs, url_state
-from attnviz.ui.controls.cost import costs
-from attnviz.ui.controls.page_header import opening
+from attnviz.ui.controls.cost import cost_button
+from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.steps import controls
 from attnviz.ui.shell import errors, models
 from attnviz.ui.shell.messages import _, language
-from attnviz.ui.shell.router import through_router
+from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,63 +29,63 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    url_state.hold(*display_options.SWITCH_KEYS)
-    top = opening()
+    url_state.keep_values(*display_options.SWITCH_KEYS)
+    top = page_header()
     step, row = controls.step_control(top.say)
     figures = st.container(key="figures")
 
     loaded = top.load(figures)
     if loaded is None:
-        url_state.hold("target", "kind", "layer", "head", *controls.KEYS)
+        url_state.keep_values("target", "kind", "layer", "head", *controls.KEYS)
         return
     with top.controls:
         kind = inputs.kind_control(loaded.kinds, top.name, top.say)
     recording, target = top.record(figures, loaded, kind)
     if recording is None:
-        url_state.hold("layer", "head", *controls.KEYS)
+        url_state.keep_values("layer", "head", *controls.KEYS)
         return
     layers, heads, _queries, _keys = recording.size(kind)
     with top.controls:
         layer = inputs.layer_control(layers, top.name, top.say)
         head = controls.head_control(heads, top.say)
     asked = (loaded.key, top.sentence, target, kind, layer)
-    computation = errors.attempt(figures, lambda: followed(loaded, recording, kind, layer, (top.sentence, target)))
+    computation = errors.attempt(figures, lambda: follow_layer(loaded, recording, kind, layer, (top.sentence, target)))
     if computation is None:
-        url_state.hold(*controls.KEYS)
+        url_state.keep_values(*controls.KEYS)
         return
 
     labels = recording.map(kind, layer=layer, head=head)
     queries, keys = labels.query_labels, labels.key_labels
     with top.controls:
-        query = controls.token_control(_("Word"), "looking", queries, middle(computation.query_tokens), top.say)
-        best = strongest(labels.weights[query], [token.special for token in computation.key_tokens])
+        query = controls.token_control(_("Word"), "looking", queries, opening_query(computation.query_tokens), top.say)
+        best = strongest_key(labels.weights[query], [token.special for token in computation.key_tokens])
         key = controls.token_control(_("looks at"), "looked_at", keys, best, top.say)
-        costs(recording, kind)
+        cost_button(recording, kind)
     settings = top.settings(target)
     with row:
-        take_along(partial(picture, labels, settings, theme()), name=f"attnviz-L{layer}-H{head}-{kind}")
+        export_menu(partial(picture, labels, settings, theme()), name=f"attnviz-L{layer}-H{head}-{kind}")
     run = run_name(*asked, head, query, key, step, st.session_state.get("temperature"), language(), theme())
 
     # Plotly and torch come in only now: the controls are on the screen before.
     from attnviz.ui.screens.steps import steps
-    from attnviz.ui.screens.steps.context import Scene
+    from attnviz.ui.screens.steps.context import StepContext
 
-    scene = Scene(loaded.model, recording, computation, head, query, key, queries, keys, run)
+    context = StepContext(loaded.model, recording, computation, head, query, key, queries, keys, run)
 
     def show() -> int:
         with figures:
-            drawn = steps.draw(step, scene)
-            check(computation, head)
+            drawn = steps.draw(step, context)
+            draw_check(computation, head)
             return drawn
 
     drawn = errors.attempt(figures, show)
     if step != 5:
-        url_state.hold("temperature")
+        url_state.keep_values("temperature")
     if drawn is not None:
         figures_ready(run, top.sentence, figures=drawn)
 
 
-def followed(
+def follow_layer(
     loaded: models.Loaded, recording: Recording, kind: str, layer: int, text: tuple[str, str | None]
 ) -> Computation:
     """The computation of a layer, stored for the next step; `text` is what was recorded, and its target."""
@@ -102,19 +102,19 @@ def picture(map: AttentionMap, settings: dict[str, str], theme: Theme) -> Pictur
     return Picture((map,), theme=theme, settings={name: value for name, value in settings.items() if value})
 
 
-def middle(tokens: tuple[Token, ...]) -> int:
+def opening_query(tokens: tuple[Token, ...]) -> int:
     """A word to begin with: neither the first nor the last of what was typed."""
     real = [place for place, token in enumerate(tokens) if not token.special] or [0]
     return real[len(real) // 3 if len(real) > 2 else 0]
 
 
-def strongest(weights: np.ndarray, special: list[bool]) -> int:
+def strongest_key(weights: np.ndarray, special: list[bool]) -> int:
     """The key that gets most, special tokens aside where there are others."""
     order = sorted(range(len(weights)), key=lambda place: (special[place], -weights[place]))
     return order[0]
 
 
-def check(computation: Computation, head: int) -> None:
+def draw_check(computation: Computation, head: int) -> None:
     """Whether what is shown is what the model computed."""
     difference = computation.difference(head)
     place = f"L{computation.layer} H{head}"
@@ -139,5 +139,5 @@ def check(computation: Computation, head: int) -> None:
         )
 
 
-through_router()
+require_router()
 main()

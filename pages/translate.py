@@ -13,11 +13,11 @@ from attnviz.examples import HOME_EXAMPLES
 from attnviz.measures.findings import opening_layer
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import inputs, url_state
-from attnviz.ui.screens.translate import controls as writing
-from attnviz.ui.screens.translate.controls import Choices, as_text, keep
+from attnviz.ui.screens.translate import controls
+from attnviz.ui.screens.translate.controls import Choices, join_ids, set_choices
 from attnviz.ui.shell import errors, model_names, models
 from attnviz.ui.shell.messages import _, language
-from attnviz.ui.shell.router import through_router
+from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from attnviz.generation.sampling import Method
     from attnviz.generation.steps import Walk
     from attnviz.tokenization.token import Token
-    from attnviz.ui.screens.translate.payload import View
+    from attnviz.ui.screens.translate.payload import AttentionView
 
 FIRST = "De kat zit op de mat."
 SOURCES = (FIRST, "Der Hund sah den Ball.", "The teacher taught the student with the book.", "学生在写作业。")
@@ -38,83 +38,83 @@ OWN = ("kind", "layer", "head", "by_word", "hide_special")
 
 
 def main() -> None:
-    arrives = writing.arriving()
+    arrives = controls.is_first_run()
     if arrives:
-        writing.begin("sentence", FIRST, HOME_EXAMPLES[0])
+        controls.set_opening_value("sentence", FIRST, HOME_EXAMPLES[0])
     sentence = inputs.sentence_box()
     examples = st.container()
-    controls = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
-    with controls:
+    control_row = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
+    with control_row:
         name = inputs.model_picker()
     say = errors.Remarks(st.empty())
     progress = st.empty()
     figures = st.container(key="figures")
-    url_state.hold(*OTHERS)
+    url_state.keep_values(*OTHERS)
 
     model, revision = model_names.model_and_revision(name)
     loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
-    does = errors.attempt(figures, lambda: task_of(loaded)) if loaded else None
-    if loaded is None or does is None:
+    task = errors.attempt(figures, lambda: model_task(loaded)) if loaded else None
+    if loaded is None or task is None:
         with examples:
-            inputs.examples(SOURCES)
-        url_state.hold(*OWN, *writing.METHOD_KEYS, "length")
+            inputs.example_sentences(SOURCES)
+        url_state.keep_values(*OWN, *controls.METHOD_KEYS, "length")
         return
     with examples:
-        inputs.examples(offered(does, loaded))
+        inputs.example_sentences(example_texts(task, loaded))
     # The places of attention in the order of what the page is about.
     kinds = [kind for kind in ("cross", "decoder", "encoder") if kind in loaded.kinds]
     if arrives:
-        writing.begin("kind", kinds[0], loaded.kinds[0])
-    with controls:
-        method_name = writing.method_control(does != "fill", say)
-        method = errors.attempt(figures, lambda: writing.method_settings(method_name, say))
-        limit = writing.length_setting(say) if does == "continue" else None
-    if does != "continue":
-        url_state.hold("length")
+        controls.set_opening_value("kind", kinds[0], loaded.kinds[0])
+    with control_row:
+        method_name = controls.method_control(task != "fill", say)
+        method = errors.attempt(figures, lambda: controls.method_settings(method_name, say))
+        limit = controls.length_setting(say) if task == "continue" else None
+    if task != "continue":
+        url_state.keep_values("length")
     if method is None or not sentence.strip():
         if not sentence.strip():
             figures.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
-        url_state.hold(*OWN)
+        url_state.keep_values(*OWN)
         return
-    choices = writing.Choices((name, sentence), say)
-    found = errors.attempt(figures, lambda: written(loaded, does, sentence, method, limit, choices, say))
+    choices = controls.Choices((name, sentence), say)
+    found = errors.attempt(figures, lambda: generate_steps(loaded, task, sentence, method, limit, choices, say))
     if found is None:
-        url_state.hold(*OWN)
+        url_state.keep_values(*OWN)
         return
     walk, words = found
     if arrives:
-        writing.begin("layer", walk.recording.size(kinds[0])[0] - 1, opening_layer(model))
+        controls.set_opening_value("layer", walk.recording.size(kinds[0])[0] - 1, opening_layer(model))
     with figures:
         left, right = st.columns([72, 28], gap="medium")
     with right:
         kind = inputs.kind_control(kinds, name, say)
-    with controls:
-        view = shown(walk, name, kind, say)
+    with control_row:
+        view = attention_controls(walk, name, kind, say)
     run = run_name(loaded.key, sentence, walk.written.ids, dataclasses.astuple(method), walk.positions,
                    dataclasses.astuple(view), language(), theme())  # fmt: skip
     if errors.attempt(figures, lambda: draw((left, right), loaded, walk, view, words, choices, run)):
         figures_ready(run, sentence, figures=2)
         with figures:
-            beside(walk, view, name, sentence)
+            draw_numbers(walk, view, name, sentence)
 
 
-def task_of(loaded: models.Loaded) -> str:
+def model_task(loaded: models.Loaded) -> str:
     """What the model can be asked for."""
     from attnviz.generation.writer import task
 
     return loaded.cache.get(("task",), lambda: task(loaded.model))
 
 
-def offered(does: str, loaded: models.Loaded) -> tuple[str, ...]:
+def example_texts(task: str, loaded: models.Loaded) -> tuple[str, ...]:
     """Sentences to begin with that suit what the model does."""
-    if does == "fill":
+    if task == "fill":
         return tuple(text.format(loaded.model.tokenizer.mask_token) for text in GAPS)
-    return BEGINNINGS if does == "continue" else SOURCES
+    return BEGINNINGS if task == "continue" else SOURCES
 
 
-def written(
+def generate_steps(
     loaded: models.Loaded,
-    does: str,
+    task: str,
     sentence: str,
     method: Method,
     limit: int | None,
@@ -128,7 +128,7 @@ def written(
     from attnviz.generation.writer import Writer
 
     model = loaded.model
-    if does == "fill":
+    if task == "fill":
         mask = model.tokenizer.mask_token
         text = sentence
         for other in MASKS:
@@ -163,9 +163,9 @@ def written(
     return Walk.of_text(writer, text, method, recording), ()
 
 
-def shown(walk: Walk, name: str, kind: str, say: errors.Remarks) -> View:
+def attention_controls(walk: Walk, name: str, kind: str, say: errors.Remarks) -> AttentionView:
     """What is looked at: the controls for it."""
-    from attnviz.ui.screens.translate.payload import View
+    from attnviz.ui.screens.translate.payload import AttentionView
 
     layers, heads, _queries, _keys = walk.recording.size(kind)
     layer = inputs.layer_control(layers, name, say)
@@ -177,38 +177,39 @@ def shown(walk: Walk, name: str, kind: str, say: errors.Remarks) -> View:
         bind="query-params",
         help=_("Leaves out tokens such as the end of the sentence; what share went there is said."),
     )
-    return View(kind, layer, head, by_word, hide)
+    return AttentionView(kind, layer, head, by_word, hide)
 
 
 def draw(
     places: tuple[DeltaGenerator, DeltaGenerator],
     loaded: models.Loaded,
     walk: Walk,
-    view: View,
+    view: AttentionView,
     words: tuple[Token, ...],
     choices: Choices,
     run: str,
 ) -> bool:
     """Draws the text, and the transformer beside it."""
     from attnviz.ui.screens.translate.payload import Pieces
-    from attnviz.ui.screens.translate.text_player import architecture, growing
+    from attnviz.ui.screens.translate.text_player import architecture, text_player
 
     ids = walk.written.ids
 
     def choose(step: int, index: int) -> None:
         prefix = (*ids[:step], index)
-        keep(prefix=as_text(prefix), step=str(len(prefix)))
+        set_choices(prefix=join_ids(prefix), step=str(len(prefix)))
 
     def mask(word: int) -> None:
-        keep(masked=str(word), prefix=None, step=None)
+        set_choices(masked=str(word), prefix=None, step=None)
 
     step = first_step(walk) if choices.step is None else min(choices.step, len(walk) - 1)
     pieces = loaded.cache.get(("pieces",), lambda: Pieces(loaded.model.tokenizer))
     left, right = places
     with left:
-        growing(
+        text_player(
             walk, view, pieces, run=run, key="growing", step=step, words=words, on_choose=choose,
-            on_step=lambda to: keep(step=str(to)), on_reset=lambda: keep(prefix=None, step=None), on_mask=mask,
+            on_step=lambda to: set_choices(step=str(to)), on_reset=lambda: set_choices(prefix=None, step=None),
+            on_mask=mask,
         )  # fmt: skip
     with right:
         layers: dict[str, int | None] = {
@@ -218,23 +219,23 @@ def draw(
     return True
 
 
-def beside(walk: Walk, view: View, name: str, sentence: str) -> None:
+def draw_numbers(walk: Walk, view: AttentionView, name: str, sentence: str) -> None:
     """The same as numbers, and as files."""
-    from attnviz.ui.components.export_menu import take_along
-    from attnviz.ui.components.weights_table import numbers
+    from attnviz.ui.components.export_menu import export_menu
+    from attnviz.ui.components.weights_table import head_table
     from attnviz.ui.screens.translate.tables import beam_table, steps_table
 
-    map = view.of(walk, view.kind)
+    map = view.map(walk, view.kind)
     with st.container(horizontal=True, vertical_alignment="center", key="below"):
-        take_along(partial(picture, map, view, sentence), name=f"attnviz {view.kind} {map.name}", key="take_translate")
+        export_menu(partial(picture, map, view, sentence), name=f"attnviz {view.kind} {map.name}", key="take_translate")
     with st.expander(_("Numbers")):
         steps_table(walk)
-        numbers(map)
+        head_table(map)
         if walk.written.beams:
             beam_table(walk)
 
 
-def picture(map: AttentionMap, view: View, sentence: str) -> Picture:
+def picture(map: AttentionMap, view: AttentionView, sentence: str) -> Picture:
     """The map of all steps, for a file."""
     from attnviz.export import Picture
 
@@ -248,5 +249,5 @@ def first_step(walk: Walk) -> int:
     return next((place for place, token in enumerate(walk.tokens) if not token.special), 0)
 
 
-through_router()
+require_router()
 main()

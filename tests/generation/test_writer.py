@@ -24,7 +24,7 @@ from attnviz.models.model import Model
 from attnviz.tokenization.token import Token
 from attnviz.tokenization.tokenizer import encode
 from attnviz.ui.screens.translate.architecture_geometry import draw_architecture
-from attnviz.ui.screens.translate.next_token_bars import next_bars, percent
+from attnviz.ui.screens.translate.next_token_bars import format_percent, next_bars
 
 SENTENCES = (
     "De kat zit op de mat.",
@@ -461,7 +461,7 @@ def test_bars_sum_to_one_and_name_what_was_taken(drawn: Distribution) -> None:
     ("share", "text"), [(0, "0"), (1e-9, "< 0.1 %"), (0.0123, "1.2 %"), (0.5, "50 %"), (0.9951, "99.5 %"), (1, "100 %")]
 )
 def test_shares_read_as_percent(share: float, text: str) -> None:
-    assert percent(share) == text
+    assert format_percent(share) == text
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from attnviz.measures import findings
 from attnviz.measures.findings import Learned
 from attnviz.models.model import MAX_NEW_TOKENS, Model
 from attnviz.tokenization.token import Token
-from attnviz.ui.screens.heads.findings import said
+from attnviz.ui.screens.heads.findings import finding_text
 from training import __main__ as command
 from training.corpus.pairs import Packed, is_example
 from training.corpus.tokenizer import train_tokenizer
@@ -614,7 +614,7 @@ def test_what_is_said_of_bundled_heads_is_of_heads_that_are_there(bundled: Model
         assert 0 <= item.layer < layers and 0 <= item.head < heads
         assert 0 <= item.accuracy <= 1
         assert item in findings.learned("bundled", item.kind, item.layer, item.head)
-        assert "dependent" not in said(item)  # it has an everyday name
+        assert "dependent" not in finding_text(item)  # it has an everyday name
     assert 0 <= findings.opening_layer("bundled") < recording.size("encoder")[0]
 
 
@@ -648,17 +648,17 @@ def test_a_heads_file_that_does_not_fit_is_not_read(tmp_path: Path, change: str)
 
 def test_findings_are_said_in_a_line() -> None:
     item = Learned("encoder", 2, 7, "relation", 0.71, 0.46, 300, "obj", "to_dependent", "de", offset=-1)
-    assert said(item) == "verb → its object: 71\u00a0%, fixed offset 46\u00a0% (German)"
-    assert said(replace(item, direction="to_head", most_words=12)) == (
+    assert finding_text(item) == "verb → its object: 71\u00a0%, fixed offset 46\u00a0% (German)"
+    assert finding_text(replace(item, direction="to_head", most_words=12)) == (
         "object → its verb: 71\u00a0%, fixed offset 46\u00a0% (German, up to 12 words)"
     )
     assert (
-        said(replace(item, relation="clf", language="th"))
+        finding_text(replace(item, relation="clf", language="th"))
         == "clf: head → dependent: 71\u00a0%, fixed offset 46\u00a0% (th)"
     )
-    assert said(Learned("encoder", 0, 1, "position", 0.934, offset=-1)) == "the token before: 93\u00a0%"
-    assert said(Learned("encoder", 0, 1, "position", 0.91, offset=3)) == "3 tokens after: 91\u00a0%"
-    assert said(Learned("cross", 3, 5, "alignment", 0.74, 0.61, rows="before")) == (
+    assert finding_text(Learned("encoder", 0, 1, "position", 0.934, offset=-1)) == "the token before: 93\u00a0%"
+    assert finding_text(Learned("encoder", 0, 1, "position", 0.91, offset=3)) == "3 tokens after: 91\u00a0%"
+    assert finding_text(Learned("cross", 3, 5, "alignment", 0.74, 0.61, rows="before")) == (
         "the word to translate next: 74\u00a0%, same place in the sentence 61\u00a0%"
     )
 

@@ -1,4 +1,4 @@
-"""Taking a picture along: a link to it, and files of exactly what is shown.
+"""The buttons "Copy link" and "Export": a link to the page, and files of exactly what it shows.
 
 The page makes a file only when somebody asks for it, and then only this part of the page runs again. PNG is drawn by
 the reader's browser from the SVG, so that it has the fonts that the reader sees.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from attnviz.export import Picture
 
 _logger = logging.getLogger("attnviz")
-_take = define(__file__)
+_component = define(__file__)
 
 MEDIA = {
     "svg": "image/svg+xml",
@@ -37,7 +37,7 @@ LONGEST_NAME = 80
 LONGEST_LINK = 8_000  # characters; the app takes 65,536, servers that stand before it often no more than these
 
 
-def take_along(
+def export_menu(
     make: Callable[[], Picture], *, name: str, key: str = "take", lines: Callable[[], Picture] | None = None
 ) -> None:
     """Draws the buttons "Copy link" and "Export" into the current container.
@@ -49,19 +49,19 @@ def take_along(
         lines: the same as lines, where the page shows it so as well.
     """
     # What was asked for in an earlier run of the page is done with.
-    st.session_state.pop(_asked(key), None)
+    st.session_state.pop(_request_key(key), None)
     _buttons(make, file_name(name), key, lines)
 
 
 def copy_link(*, key: str = "take") -> None:
     """Draws the button "Copy link" alone, for pages whose pictures are no attention maps."""
-    _take(key=key, data={"groups": [], "file": None, "longest": LONGEST_LINK, "texts": _texts()})
+    _component(key=key, data={"groups": [], "file": None, "longest": LONGEST_LINK, "texts": _texts()})
 
 
 @st.fragment
 def _buttons(make: Callable[[], Picture], name: str, key: str, lines: Callable[[], Picture] | None) -> None:
     """In a fragment, so that making a file does not draw the page again."""
-    request = st.session_state.pop(_asked(key), None)
+    request = st.session_state.pop(_request_key(key), None)
     kinds: dict[str, tuple[str, Callable[[], Picture]]] = {"heatmap": (_("Heatmap"), make)}
     if lines is not None:
         kinds["lines"] = (_("Lines"), lines)
@@ -72,15 +72,15 @@ def _buttons(make: Callable[[], Picture], name: str, key: str, lines: Callable[[
     groups.append({"title": _("Numbers"), "style": "heatmap", "formats": NUMBERS})
     data: dict[str, Any] = {
         "groups": groups,
-        "file": _answer(request, kinds, name) if request else None,
+        "file": _file_response(request, kinds, name) if request else None,
         "longest": LONGEST_LINK,
         "texts": _texts(),
     }
 
-    def wanted() -> None:
-        st.session_state[_asked(key)] = st.session_state[key].get("want")
+    def store_request() -> None:
+        st.session_state[_request_key(key)] = st.session_state[key].get("want")
 
-    _take(key=key, data=data, on_want_change=wanted)
+    _component(key=key, data=data, on_want_change=store_request)
 
 
 def _texts() -> dict[str, str]:
@@ -96,7 +96,7 @@ def _texts() -> dict[str, str]:
     }
 
 
-def _answer(
+def _file_response(
     request: dict[str, Any], kinds: dict[str, tuple[str, Callable[[], Picture]]], name: str
 ) -> dict[str, Any] | None:
     """The file that the browser asked for, or what went wrong."""
@@ -105,7 +105,7 @@ def _answer(
         return None
     answer = {"call": request.get("call"), "format": suffix}
     try:
-        content = made(kinds[style][1](), suffix)
+        content = file_content(kinds[style][1](), suffix)
     except AttnvizError as error:
         return {**answer, "error": str(error)}
     except Exception:
@@ -122,7 +122,7 @@ def _answer(
     }
 
 
-def made(picture: Picture, suffix: str) -> bytes:
+def file_content(picture: Picture, suffix: str) -> bytes:
     """The file of a picture; for "png" the SVG that the browser draws."""
     from attnviz import export
 
@@ -142,5 +142,5 @@ def file_name(text: str) -> str:
     return re.sub(r"[^\w.]+", "-", plain).strip("-.")[:LONGEST_NAME] or "attnviz"
 
 
-def _asked(key: str) -> str:
+def _request_key(key: str) -> str:
     return f"attnviz_{key}_asked"

@@ -14,13 +14,13 @@ from attnviz.ui.components.component import define, encode
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.shell.messages import _
 
-_heads = define(__file__)
+_component = define(__file__)
 
 COLUMNS = 4  # of cards on a wide screen, as in heads.css
 ABOVE = 330  # CSS pixels of a laptop's screen that the page needs for what stands above the grid
 
 
-def heads_grid(
+def head_grid(
     maps: Sequence[AttentionMap],
     *,
     run: str,
@@ -45,7 +45,7 @@ def heads_grid(
         scale: "shared" has the colour range 0 to 1; "head" ends each head's at its own largest weight.
         opened: the head that is marked as open.
         notes: for each head what stands under its map; "" for nothing.
-        on_open: called with the head that was clicked, before the page runs again.
+        on_open: called with the head that was handle_open, before the page runs again.
     """
     first = maps[0]
     queries, keys = first.query_labels, first.key_labels
@@ -90,9 +90,9 @@ def heads_grid(
         },
     }
 
-    def clicked() -> None:
+    def handle_open() -> None:
         head = st.session_state[key].get("open")
         if isinstance(head, int):
             on_open(head)
 
-    _heads(key=key, data=data, on_open_change=clicked)
+    _component(key=key, data=data, on_open_change=handle_open)

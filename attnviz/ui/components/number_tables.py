@@ -1,7 +1,8 @@
 """The component that shows tables of numbers, sums written out, and steps from one number to the next.
 
-A block is a dictionary as the component reads it, made by `table`, `sum_of` or `steps`. Text is set like a formula:
-single letters are italic, `_{…}` stands below the line and `^{…}` above it; a reader's own word goes through `word`.
+A block is a dictionary as the component reads it, made by `table_block`, `sum_block` or `steps_block`. Text is set like
+a formula: single letters are italic, `_{…}` stands below the line and `^{…}` above it; a reader's own word goes through
+`literal`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import streamlit as st
 from attnviz.ui.components.component import define
 from attnviz.ui.components.ready import run_name
 
-_tables = define(__file__)
+_component = define(__file__)
 
 Block = dict[str, Any]
 Text = str | list[str | dict[str, str]]
@@ -32,23 +33,23 @@ def number_tables(
     """Draws the blocks beside each other, as many as there is room for.
 
     Args:
-        blocks: what `table`, `sum_of` and `steps` return.
+        blocks: what `table_block`, `sum_block` and `steps_block` return.
         run: the name of what the page shows now, for `figures_ready`.
         key: of the component on its page.
         text: what all of it is, in a line, for those who do not see it; the tables themselves can be read.
-        on_pick: called with the row or the cell that was picked, before the page runs again.
+        on_pick: called with the row or the cell that was handle_pick, before the page runs again.
     """
     data = {"run": run, "picture": run_name(blocks, text), "text": text, "blocks": list(blocks)}
 
-    def picked() -> None:
+    def handle_pick() -> None:
         head, row, column = st.session_state[key].get("pick")
         if on_pick:
             on_pick((head, row, column))
 
-    _tables(key=key, data=data, on_pick_change=picked)
+    _component(key=key, data=data, on_pick_change=handle_pick)
 
 
-def table(
+def table_block(
     title: Text,
     columns: Sequence[Text],
     rows: Sequence[tuple[str, Sequence[Cell]]],
@@ -90,17 +91,17 @@ def table(
     }
 
 
-def sum_of(title: Text, terms: Sequence[tuple[str, str]], total: str) -> Block:
+def sum_block(title: Text, terms: Sequence[tuple[str, str]], total: str) -> Block:
     """Terms with what each comes to below it, and the total: ("0.5 · 2.0", "1.0") + … = "1.5"."""
     return {"kind": "sum", "title": title, "terms": list(terms), "total": total}
 
 
-def steps(rows: Sequence[tuple[Text, Text, Cell]]) -> Block:
+def steps_block(rows: Sequence[tuple[Text, Text, Cell]]) -> Block:
     """What is done one after the other: its name, how it is done, what comes out."""
     return {"kind": "steps", "rows": list(rows)}
 
 
-def word(text: str) -> dict[str, str]:
+def literal(text: str) -> dict[str, str]:
     """A reader's own word in a text; nothing in it is set like a formula."""
     return {"word": text}
 
@@ -108,7 +109,7 @@ def word(text: str) -> dict[str, str]:
 def cell(number: float, weight: float | None = None, looks: str = "") -> Cell:
     """A cell with a number to four digits; what is not finite stands out."""
     strange = math.isnan(number) or number == math.inf
-    return four(number), weight, looks or ("bad" if strange else "quiet" if number == -math.inf else "")
+    return format_number(number), weight, looks or ("bad" if strange else "quiet" if number == -math.inf else "")
 
 
 def weight_cell(number: float) -> Cell:
@@ -116,7 +117,7 @@ def weight_cell(number: float) -> Cell:
     return cell(number, float(number))
 
 
-def four(number: float) -> str:
+def format_number(number: float) -> str:
     """A number with four decimals, or as a power of ten where these would say nothing or too much.
 
     Example:

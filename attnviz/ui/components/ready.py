@@ -16,7 +16,7 @@ import streamlit as st
 
 from attnviz.ui.components.component import define
 
-_ready = define(__file__)
+_component = define(__file__)
 
 
 def run_name(*parts: Any) -> str:
@@ -41,7 +41,7 @@ def figures_ready(run: str, sentence: str, *, figures: int) -> None:
     with st.container(key="ready"):
         # The call tells two runs apart that show the same, so that the page hears of each.
         data = {"run": run, "call": time.monotonic_ns(), "sentence": sentence, "figures": figures, "theme": theme()}
-        _ready(key="ready_mark", data=data, on_theme_change=lambda: None)
+        _component(key="ready_mark", data=data, on_theme_change=lambda: None)
 
 
 def theme() -> Literal["light", "dark"]:

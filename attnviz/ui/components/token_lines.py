@@ -9,7 +9,7 @@ from attnviz.ui.components.component import define, encode
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.shell.messages import _
 
-_lines = define(__file__)
+_component = define(__file__)
 
 
 def head_lines(map: AttentionMap, *, run: str, key: str, scale: Scale = "shared") -> None:
@@ -42,4 +42,4 @@ def head_lines(map: AttentionMap, *, run: str, key: str, scale: Scale = "shared"
             "note": _("Point at a word to see its lines alone; click to keep it."),
         },
     }
-    _lines(key=key, data=data)
+    _component(key=key, data=data)

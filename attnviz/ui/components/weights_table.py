@@ -44,7 +44,7 @@ def weights_table(maps: Sequence[AttentionMap]) -> None:
             st.caption(_("The {0} largest of {1} weights; an export as CSV holds all.").format(count, weights.size))
 
 
-def numbers(map: AttentionMap) -> None:
+def head_table(map: AttentionMap) -> None:
     """The weights of a head as a table, rows are queries."""
     # A column for the rows' names, then one for each key; a key may be called like the first or the last.
     first, last = f"{_('query')} → {_('key')}", _("hidden")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from attnviz.models.recording import Recording
 
 
-def costs(recording: Recording, kind: str) -> None:
+def cost_button(recording: Recording, kind: str) -> None:
     """A button that opens a small table; drawn from sizes alone, so it costs nothing itself.
 
     Args:

@@ -1,6 +1,6 @@
 """What a picture leaves out and takes together: the switches that the pages share, and how they change a map.
 
-    the sentence's tokens ─ switches ─ Switches ─ .of(map) ─ the map as it is shown
+    the sentence's tokens ─ switches ─ Switches ─ .apply(map) ─ the map as it is shown
 
 Tokens are chosen by the labels that they have in the sentence, for those stand in the address. A label that another
 sentence had is kept, so that going back brings its choice back, and is without effect until then.
@@ -18,12 +18,12 @@ from attnviz.attention import pooled_maps
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.figures.heads import Scale
 from attnviz.tokenization.token import Token, labels, words
-from attnviz.ui.controls.url_state import SWITCH_KEYS, Say, hold
+from attnviz.ui.controls.url_state import SWITCH_KEYS, Say, keep_values
 from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _, ngettext
 
 MOST_NAMED = 6  # hidden tokens that a summary lists by name
-_SAID = "attnviz_switches_said"
+_MISSING_KEY = "attnviz_switches_said"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Switches:
         """The colour scale, as figures and exports call it."""
         return "head" if self.per_head else "shared"
 
-    def of(self, map: AttentionMap) -> AttentionMap:
+    def apply(self, map: AttentionMap) -> AttentionMap:
         """The map as it is to be shown: words first, then hiding, then the mean of the chosen rows.
 
         Groups of a long text's tokens stay as they are. Labels that the map does not have are without effect, and so
@@ -64,14 +64,14 @@ class Switches:
         chosen = {
             id(token) for token, label in zip(map.query_tokens, map.query_labels, strict=True) if label in self.rows
         }
-        hidden = self._hidden(map)
+        hidden = self._hidden_labels(map)
         if hidden:
             # By identity: two special tokens of a kind are equal, and have labels of their own all the same.
             map = map.hide(lambda token: id(token) in hidden, renormalise=self.renormalise)
         positions = [place for place, token in enumerate(map.query_tokens) if id(token) in chosen]
         return map.average_queries(positions) if positions else map
 
-    def _hidden(self, map: AttentionMap) -> dict[int, str]:
+    def _hidden_labels(self, map: AttentionMap) -> dict[int, str]:
         """The identities of the tokens that are left out, with their labels."""
         return {
             id(token): label
@@ -80,20 +80,20 @@ class Switches:
             if label in self.hide or (self.hide_special and token.special)
         }
 
-    def says(self, whole: AttentionMap, shown: Sequence[AttentionMap]) -> list[str]:
+    def remarks(self, whole: AttentionMap, shown: Sequence[AttentionMap]) -> list[str]:
         """What a summary says of hidden tokens and averaged rows; nothing where all is shown as it is.
 
         Args:
-            whole: one of the maps before `of`.
+            whole: one of the maps before `apply`.
             shown: the maps after it.
         """
         if not shown or pooled_maps.is_pooled(whole.query_tokens) or pooled_maps.is_pooled(whole.key_tokens):
             return []
         parts = []
-        hidden = list(dict.fromkeys(self._hidden(whole.by_word() if self.by_word else whole).values()))
+        hidden = list(dict.fromkeys(self._hidden_labels(whole.by_word() if self.by_word else whole).values()))
         if hidden:
             share = sum(float(map.hidden_mass.mean()) for map in shown if map.weights.size) / len(shown)
-            said = _("hidden: {0} – {1} of the attention").format(_listed(hidden), f"{round(100 * share)} %")
+            said = _("hidden: {0} – {1} of the attention").format(_join_labels(hidden), f"{round(100 * share)} %")
             parts.append(_("{0}, rows renormalised").format(said) if self.renormalise else said)
         if shown[0].query_tokens and any(label in self.rows for label in _labels(whole.query_tokens, self.by_word)):
             parts.append(_("rows averaged: {0}").format(shown[0].query_labels[0]))
@@ -111,7 +111,7 @@ class Switches:
         }
 
 
-def switches(tokens_query: Sequence[Token], tokens_key: Sequence[Token], say: Say) -> Switches:
+def switch_controls(tokens_query: Sequence[Token], tokens_key: Sequence[Token], say: Say) -> Switches:
     """Draws the switches into the current container.
 
     Args:
@@ -119,8 +119,8 @@ def switches(tokens_query: Sequence[Token], tokens_key: Sequence[Token], say: Sa
             recording.
         say: told which tokens a link asks for that the sentence does not have.
     """
-    if _too_long(tokens_query) or _too_long(tokens_key):
-        hold(*SWITCH_KEYS[:-1])
+    if _is_too_long(tokens_query) or _is_too_long(tokens_key):
+        keep_values(*SWITCH_KEYS[:-1])
         per_head = _scale_switch()
         st.caption(_("Words, hiding and averaging: for texts of up to {0} tokens.").format(pooled_maps.MOST))
         return Switches(per_head=per_head)
@@ -135,15 +135,17 @@ def switches(tokens_query: Sequence[Token], tokens_key: Sequence[Token], say: Sa
     labels = list(dict.fromkeys([*queries, *_labels(tokens_key, by_word)]))
     if labels:
         _say_missing(labels, queries, say)
-    with st.popover(_more(labels, queries), key="more", icon=":material/tune:", type="tertiary"):
-        hide = _choice("hide", _("Hide tokens"), labels, _("As queries and as keys, like the special tokens."))
+    with st.popover(_popover_label(labels, queries), key="more", icon=":material/tune:", type="tertiary"):
+        hide = _token_choice("hide", _("Hide tokens"), labels, _("As queries and as keys, like the special tokens."))
         renormalise = st.toggle(
             _("Renormalise"),
             key="renormalise",
             bind="query-params",
             help=_("Divides each row by what is left of it, so that it sums to 1. Without effect while all is shown."),
         )
-        rows = _choice("rows", _("Average rows"), queries, _("Shows the mean of these queries in place of all rows."))
+        rows = _token_choice(
+            "rows", _("Average rows"), queries, _("Shows the mean of these queries in place of all rows.")
+        )
         per_head = _scale_switch()
     return Switches(by_word, hide_special, hide, renormalise, rows, per_head)
 
@@ -157,52 +159,52 @@ def _scale_switch() -> bool:
     )
 
 
-def _choice(key: str, label: str, labels: Sequence[str], help: str) -> tuple[str, ...]:
+def _token_choice(key: str, label: str, labels: Sequence[str], help: str) -> tuple[str, ...]:
     """A list to choose tokens from; returns those of the chosen that the sentence has."""
-    missing = [name for name in _held(key) if name not in labels]
+    missing = [name for name in _chosen_labels(key) if name not in labels]
     chosen = st.multiselect(label, [*labels, *missing], key=key, bind="query-params", help=help, placeholder=_("none"))
     if missing and labels:
-        st.caption(_("Not in this sentence: {0}").format(as_markdown(_listed(missing))))
+        st.caption(_("Not in this sentence: {0}").format(as_markdown(_join_labels(missing))))
     return tuple(name for name in chosen if name in labels)
 
 
-def _more(labels: Sequence[str], queries: Sequence[str]) -> str:
+def _popover_label(labels: Sequence[str], queries: Sequence[str]) -> str:
     """What the button to the less used switches is called: what they do now, if anything."""
     parts = []
-    hidden = sum(name in labels for name in _held("hide"))
+    hidden = sum(name in labels for name in _chosen_labels("hide"))
     if hidden:
         parts.append(ngettext("{0} hidden", "{0} hidden", hidden).format(hidden))
-    if _on("renormalise") and (hidden or _on("hide_special")):
+    if _is_on("renormalise") and (hidden or _is_on("hide_special")):
         parts.append(_("renormalised"))
-    rows = sum(name in queries for name in _held("rows"))
+    rows = sum(name in queries for name in _chosen_labels("rows"))
     if rows:
         parts.append(ngettext("{0} row", "{0} rows averaged", rows).format(rows))
-    if _on("scale_per_head"):
+    if _is_on("scale_per_head"):
         parts.append(_("own scales"))
     return ", ".join(parts) or _("More")
 
 
 def _say_missing(labels: Sequence[str], queries: Sequence[str], say: Say) -> None:
     """Says, once in a session, what the link that opened it asks for and the sentence does not have."""
-    if st.session_state.get(_SAID):
+    if st.session_state.get(_MISSING_KEY):
         return
-    st.session_state[_SAID] = True
+    st.session_state[_MISSING_KEY] = True
     missing = [
-        *(name for name in _held("hide") if name not in labels),
-        *(name for name in _held("rows") if name not in queries),
+        *(name for name in _chosen_labels("hide") if name not in labels),
+        *(name for name in _chosen_labels("rows") if name not in queries),
     ]
     if missing:
-        say(_("The sentence has no {0}; what the link asks for there is without effect.").format(_listed(missing)))
+        say(_("The sentence has no {0}; what the link asks for there is without effect.").format(_join_labels(missing)))
 
 
-def _held(key: str) -> list[str]:
+def _chosen_labels(key: str) -> list[str]:
     """The labels that a list has, or will have once it is drawn."""
     if key in st.session_state:
         return list(st.session_state[key] or ())
     return [name for name in dict.fromkeys(st.query_params.get_all(key)) if name]
 
 
-def _on(key: str) -> bool:
+def _is_on(key: str) -> bool:
     return bool(st.session_state.get(key, st.query_params.get(key, "").casefold() == "true"))
 
 
@@ -210,11 +212,11 @@ def _labels(tokens: Sequence[Token], by_word: bool) -> tuple[str, ...]:
     return labels(words(tokens) if by_word else tokens)
 
 
-def _too_long(tokens: Sequence[Token]) -> bool:
+def _is_too_long(tokens: Sequence[Token]) -> bool:
     return len(tokens) > pooled_maps.MOST or pooled_maps.is_pooled(tokens)
 
 
-def _listed(labels: Iterable[str]) -> str:
+def _join_labels(labels: Iterable[str]) -> str:
     """ "Der, den, Ball"; of many the first, and how many more."""
     labels = list(labels)
     more = len(labels) - MOST_NAMED

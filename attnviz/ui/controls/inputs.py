@@ -14,7 +14,7 @@ import streamlit as st
 from attnviz.examples import HOME_EXAMPLES
 from attnviz.figures.style import Theme
 from attnviz.ui.components.ready import theme
-from attnviz.ui.controls.url_state import Say, _arrive, _checked
+from attnviz.ui.controls.url_state import Say, carry_over, replace_missing
 from attnviz.ui.shell.messages import _
 from attnviz.ui.shell.model_names import BUNDLED, model_label
 
@@ -27,11 +27,11 @@ def sentence_box() -> str:
 
     The first control of every page: where the reader has come from another one, all that is shared comes along.
     """
-    _arrive()
+    carry_over()
     return st.text_input(_("Sentence"), value=HOME_EXAMPLES[0], key="sentence", live=True, bind="query-params")
 
 
-def target() -> str | None:
+def target_text() -> str | None:
     """The decoder's sentence as the box has it, or had it; None where it is left to the model.
 
     It is asked for before the box is drawn, for the model's own output, the box's placeholder, is known only then.
@@ -52,7 +52,7 @@ def target_box(own: str) -> None:
     )
 
 
-def examples(sentences: Sequence[str] = HOME_EXAMPLES) -> None:
+def example_sentences(sentences: Sequence[str] = HOME_EXAMPLES) -> None:
     """Sentences to begin with; a click puts one into the sentence box."""
 
     def pick() -> None:
@@ -105,12 +105,12 @@ def kind_control(kinds: Sequence[str], model: str, say: Say) -> str:
         say: told what was asked for and is not there; likewise below.
     """
 
-    def missing(value: str, instead: str) -> str:
+    def remark(value: str, instead: str) -> str:
         return _("{0} has no {1} attention; its {2} attention is shown instead.").format(
             model_label(model), value, instead
         )
 
-    _checked("kind", kinds, say, missing)
+    replace_missing("kind", kinds, say, remark)
     value = st.segmented_control(
         _("Attention"), kinds, default=kinds[0], key="kind", required=True, bind="query-params"
     )
@@ -121,12 +121,12 @@ def layer_control(layers: int, model: str, say: Say, opening: int = 0) -> int:
     """Which layer, from 0; `opening` where nobody has chosen one."""
     opening = min(opening, layers - 1)
 
-    def missing(value: str, instead: int) -> str:
+    def remark(value: str, instead: int) -> str:
         return _("{0} has the layers 0 to {1}, not {2}; layer {3} is shown instead.").format(
             model_label(model), layers - 1, value, instead
         )
 
-    _checked("layer", range(layers), say, missing, default=opening)
+    replace_missing("layer", range(layers), say, remark, default=opening)
     if layers <= MOST_SEGMENTS:
         value = st.segmented_control(
             _("Layer"), range(layers), default=opening, key="layer", required=True, bind="query-params"
@@ -139,10 +139,10 @@ def layer_control(layers: int, model: str, say: Say, opening: int = 0) -> int:
 def head_control(heads: int, say: Say) -> int | None:
     """Which head is open, from 0, or None."""
 
-    def missing(value: str, _instead: int) -> str:
+    def remark(value: str, _instead: int) -> str:
         return _("The heads are 0 to {0}, there is no head {1}; none is open.").format(heads - 1, value)
 
-    _checked("head", range(heads), say, missing, fallback=None)
+    replace_missing("head", range(heads), say, remark, fallback=None)
     value = st.selectbox(
         _("Head"),
         range(heads),

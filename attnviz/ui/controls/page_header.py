@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Opening:
+class PageHeader:
     """What was asked for at the top of a page, and where more of it goes.
 
     Attributes:
@@ -56,13 +56,13 @@ class Opening:
         Where this kind has to do with a target, its box stands in the row of boxes, with the model's own words in it as
         long as nobody asked for others.
         """
-        target = inputs.target() if "cross" in loaded.kinds else None
+        target = inputs.target_text() if "cross" in loaded.kinds else None
         recording = record(place, loaded, self.sentence, target, kind)
         if "cross" in loaded.kinds and kind != "encoder":
             with self.boxes:
-                inputs.target_box(own_words(recording) if recording and target is None else "")
+                inputs.target_box(decoder_text(recording) if recording and target is None else "")
         else:
-            url_state.hold("target")
+            url_state.keep_values("target")
         return recording, target
 
     def settings(self, target: str | None) -> dict[str, str]:
@@ -71,17 +71,17 @@ class Opening:
         return {"sentence": self.sentence, "target": target or "", "model": model, "revision": revision or ""}
 
 
-def opening() -> Opening:
+def page_header() -> PageHeader:
     """Draws it, and says what is in it."""
     boxes = st.container(horizontal=True, key="boxes")
     with boxes:
         sentence = inputs.sentence_box()
-    inputs.examples()
+    inputs.example_sentences()
     controls = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
     with controls:
         name = inputs.model_picker()
     say = errors.Remarks(st.empty())
-    return Opening(sentence, name, boxes, controls, st.empty(), say)
+    return PageHeader(sentence, name, boxes, controls, st.empty(), say)
 
 
 def record(place: DeltaGenerator, loaded: Loaded, sentence: str, target: str | None, kind: str) -> Recording | None:
@@ -98,6 +98,6 @@ def record(place: DeltaGenerator, loaded: Loaded, sentence: str, target: str | N
     return errors.attempt(place, make)
 
 
-def own_words(recording: Recording) -> str:
+def decoder_text(recording: Recording) -> str:
     """What an encoder–decoder itself said."""
     return "".join(token.text for token in recording.query_tokens("decoder") if not token.special).strip()

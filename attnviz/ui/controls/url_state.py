@@ -17,7 +17,7 @@ _LINKED = "attnviz_linked"  # what the link asked for that opened the session
 _SIZES = "attnviz_sizes"
 
 
-def _arrive() -> None:
+def carry_over() -> None:
     """Where the reader has come from another page, brings along what was set there.
 
     Streamlit does so by itself, except for what a link brought when the very next thing is another page: those values
@@ -30,14 +30,14 @@ def _arrive() -> None:
     if st.session_state[_PAGE] == page:
         return
     st.session_state[_PAGE] = page
-    hold(*SHARED_KEYS)
+    keep_values(*SHARED_KEYS)
     for key in st.session_state.pop(_LINKED, ()):
         value = st.session_state.get(key)
         if value not in (None, "", []) and key not in st.query_params:
-            st.query_params[key] = value if isinstance(value, list) else _in_address(value)
+            st.query_params[key] = value if isinstance(value, list) else _url_value(value)
 
 
-def _in_address(value: str | int | bool) -> str:
+def _url_value(value: str | int | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -46,12 +46,12 @@ def remember_size(model: str, kind: str, size: tuple[int, int, int, int]) -> Non
     st.session_state.setdefault(_SIZES, {})[model, kind] = size[:2]
 
 
-def known_size(model: str, kind: str) -> tuple[int, int] | None:
+def recall_size(model: str, kind: str) -> tuple[int, int] | None:
     """What `remember_size` was last told."""
     return st.session_state.get(_SIZES, {}).get((model, kind))
 
 
-def hold(*keys: str) -> None:
+def keep_values(*keys: str) -> None:
     """Keeps what controls held that are not drawn in this run; they have it again when they come back.
 
     Streamlit forgets a control that is not on the screen, and takes it out of the address.
@@ -61,7 +61,7 @@ def hold(*keys: str) -> None:
             st.session_state[key] = st.session_state[key]
 
 
-def _checked(
+def replace_missing(
     key: str,
     options: Sequence[T],
     say: Say,
@@ -82,10 +82,11 @@ def _checked(
     if asked is None or asked in {str(option) for option in options}:
         return
     if asked:
-        say(missing(_short(asked), instead))
+        say(missing(shorten(asked), instead))
     if key in st.session_state:
         st.session_state[key] = instead
 
 
-def _short(text: str) -> str:
+def shorten(text: str) -> str:
+    """The beginning of a text that somebody else wrote, as a remark quotes it: 40 characters at most."""
     return text if len(text) <= 40 else f"{text[:40]}…"

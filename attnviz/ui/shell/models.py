@@ -35,7 +35,7 @@ CACHE_BYTES = 512 * 1024**2  # for each model, beside its weights; typing makes 
 T = TypeVar("T")
 
 
-class Shelf(Generic[T]):
+class RecentValues(Generic[T]):
     """The values used last, up to a number of them; each is made once, however many ask for it at the same time."""
 
     def __init__(self, size: int, on_drop: Callable[[], None] = lambda: None) -> None:
@@ -96,11 +96,11 @@ class Loaded:
 
 
 @st.cache_resource(show_spinner=False)
-def _shelf() -> Shelf[Loaded]:
-    return Shelf(MODELS, on_drop=_clear_away)
+def _loaded_models() -> RecentValues[Loaded]:
+    return RecentValues(MODELS, on_drop=_free_memory)
 
 
-def _clear_away() -> None:
+def _free_memory() -> None:
     """Lets the memory of a dropped model go, in spite of `gc.freeze` in `load`."""
     gc.unfreeze()
     gc.collect()
@@ -119,7 +119,7 @@ def load(name: str, place: DeltaGenerator, *, revision: str | None = None) -> Lo
         AttnvizError: it cannot be loaded, and why.
     """
     device, dtype = "auto", "auto"
-    key = (name, revision, device, dtype, _written(name))
+    key = (name, revision, device, dtype, _newest_change(name))
 
     def progress(fraction: float | None, doing: str) -> None:
         place.progress(fraction or 0.0, as_markdown(doing))
@@ -132,7 +132,7 @@ def load(name: str, place: DeltaGenerator, *, revision: str | None = None) -> Lo
         gc.freeze()
         return Loaded(model, key)
 
-    shelf = _shelf()
+    shelf = _loaded_models()
     if key in shelf:
         return shelf.get(key, make)
     try:
@@ -141,7 +141,7 @@ def load(name: str, place: DeltaGenerator, *, revision: str | None = None) -> Lo
         place.empty()
 
 
-def _written(name: str) -> int | None:
+def _newest_change(name: str) -> int | None:
     """When the newest file of a folder was written: a model that was trained further is another model."""
     try:
         with os.scandir(os.path.expanduser(name)) as entries:

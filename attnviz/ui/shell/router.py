@@ -17,7 +17,7 @@ ICON = str(_FOLDER / "icon.svg")
 LOGO = str(_FOLDER / "logo.svg")
 
 
-def page_style() -> None:
+def apply_page_style() -> None:
     """Less air than Streamlit leaves around a page: the first screen is to hold the controls and a layer's heads."""
     st.html(_FOLDER / "router.css")
 
@@ -71,7 +71,7 @@ def navigation() -> Page:
     return st.navigation(pages, position="top")
 
 
-def through_router() -> None:
+def require_router() -> None:
     """Makes sure that a page is run by `app.py`; the first call of each page.
 
     A link to a page may be the first thing that a fresh server is asked for. As long as `app.py` has not run, Streamlit

@@ -12,7 +12,7 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.export import Picture
 from attnviz.tokenization.token import Token
 from attnviz.ui.components import export_menu
-from attnviz.ui.controls.display_options import SWITCH_KEYS, Switches, _listed
+from attnviz.ui.controls.display_options import SWITCH_KEYS, Switches, _join_labels
 from attnviz.ui.shell.model_names import model_and_revision
 
 # [CLS] the Fleder|maus saw the [SEP]
@@ -35,14 +35,14 @@ def map() -> AttentionMap:
 
 
 def test_without_switches_a_map_stays_as_it_is(map: AttentionMap) -> None:
-    shown = Switches().of(map)
+    shown = Switches().apply(map)
     np.testing.assert_array_equal(shown.weights, map.weights)
-    assert Switches().says(map, [shown]) == []
+    assert Switches().remarks(map, [shown]) == []
     assert Switches().scale == "shared" and Switches(per_head=True).scale == "head"
 
 
 def test_words_come_first_and_then_hiding(map: AttentionMap) -> None:
-    shown = Switches(by_word=True, hide_special=True, hide=("Fledermaus",)).of(map)
+    shown = Switches(by_word=True, hide_special=True, hide=("Fledermaus",)).apply(map)
     assert shown.query_tokens == shown.key_tokens and [token.text for token in shown.key_tokens] == [
         "the",
         "saw",
@@ -54,66 +54,66 @@ def test_words_come_first_and_then_hiding(map: AttentionMap) -> None:
 
 def test_a_token_of_two_that_look_alike_is_hidden_alone(map: AttentionMap) -> None:
     assert map.query_labels[5] == "the₂" and map.query_labels[7] == "[SEP]₂"
-    shown = Switches(hide=("the₂", "[SEP]₂")).of(map)
+    shown = Switches(hide=("the₂", "[SEP]₂")).apply(map)
     kept = [0, 1, 2, 3, 4, 6]
     np.testing.assert_array_equal(shown.weights, map.weights[np.ix_(kept, kept)])
 
 
 def test_what_a_sentence_does_not_have_is_without_effect(map: AttentionMap) -> None:
     switches = Switches(hide=("Fledermaus", "Katze"), rows=("Katze",))
-    shown = switches.of(map)
+    shown = switches.apply(map)
     np.testing.assert_array_equal(shown.weights, map.weights)
-    assert switches.says(map, [shown]) == []
+    assert switches.remarks(map, [shown]) == []
 
 
 def test_rows_are_renormalised_and_still_say_what_is_hidden(map: AttentionMap) -> None:
-    plain = Switches(hide_special=True).of(map)
-    shown = Switches(hide_special=True, renormalise=True).of(map)
+    plain = Switches(hide_special=True).apply(map)
+    shown = Switches(hide_special=True, renormalise=True).apply(map)
     np.testing.assert_allclose(shown.weights.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(shown.hidden_mass, plain.hidden_mass)
-    whole = Switches(renormalise=True).of(map)
+    whole = Switches(renormalise=True).apply(map)
     np.testing.assert_array_equal(whole.weights, map.weights)
 
 
 def test_rows_are_averaged_and_named(map: AttentionMap) -> None:
     switches = Switches(rows=("saw", "the₂"))
-    shown = switches.of(map)
+    shown = switches.apply(map)
     assert shown.query_labels == ("saw + the₂",)
     np.testing.assert_allclose(shown.weights[0], map.weights[4:6].mean(axis=0), atol=1e-6)
-    assert switches.says(map, [shown]) == ["rows averaged: saw + the₂"]
+    assert switches.remarks(map, [shown]) == ["rows averaged: saw + the₂"]
 
 
 def test_hidden_rows_are_not_averaged(map: AttentionMap) -> None:
-    shown = Switches(hide=("saw",), rows=("saw", "maus")).of(map)
+    shown = Switches(hide=("saw",), rows=("saw", "maus")).apply(map)
     assert shown.query_labels == ("maus",)
-    assert len(Switches(hide=("saw",), rows=("saw",)).of(map).query_tokens) == 7
+    assert len(Switches(hide=("saw",), rows=("saw",)).apply(map).query_tokens) == 7
 
 
 def test_the_summary_says_what_is_hidden_and_its_share(map: AttentionMap) -> None:
     switches = Switches(hide_special=True, hide=("saw",), renormalise=True)
-    shown = switches.of(map)
-    (said,) = switches.says(map, [shown])
+    shown = switches.apply(map)
+    (said,) = switches.remarks(map, [shown])
     share = round(100 * float(shown.hidden_mass.mean()))
     assert said == f"hidden: [CLS], saw, [SEP], [SEP]₂ – {share} % of the attention, rows renormalised"
 
 
 def test_many_hidden_tokens_are_not_all_named() -> None:
-    assert _listed("abc") == "a, b, c"
-    assert _listed("abcdefgh") == "a, b, c, d, e, f and 2 more"
+    assert _join_labels("abc") == "a, b, c"
+    assert _join_labels("abcdefgh") == "a, b, c, d, e, f and 2 more"
 
 
 def test_groups_of_a_long_text_stay_as_they_are() -> None:
     groups = tuple(Token(-1, text, False, place, None, None, 2) for place, text in enumerate(("a b", "c d")))
     map = AttentionMap.of([[0.5, 0.5], [0.25, 0.75]], groups, groups)
     switches = Switches(by_word=True, hide=("a b",), rows=("c d",), renormalise=True)
-    assert switches.of(map) is map and switches.says(map, [map]) == []
+    assert switches.apply(map) is map and switches.remarks(map, [map]) == []
 
 
 def test_nothing_may_be_left(map: AttentionMap) -> None:
     switches = Switches(hide_special=True, hide=map.query_labels, rows=("saw",))
-    shown = switches.of(map)
+    shown = switches.apply(map)
     assert shown.weights.shape == (0, 0)
-    assert "– 0 %" in switches.says(map, [shown])[0]
+    assert "– 0 %" in switches.remarks(map, [shown])[0]
 
 
 def test_exports_hear_of_every_switch() -> None:
@@ -129,15 +129,17 @@ def test_exports_hear_of_every_switch() -> None:
 @pytest.mark.parametrize("suffix", ["svg", "html", "csv", "npz"])
 def test_a_file_holds_what_is_shown(map: AttentionMap, suffix: str) -> None:
     switches = Switches(hide_special=True, rows=("saw", "the₂"), renormalise=True)
-    shown = switches.of(map)
-    back = export.read(export_menu.made(Picture((shown,), settings=switches.settings()), suffix))
+    shown = switches.apply(map)
+    back = export.read(export_menu.file_content(Picture((shown,), settings=switches.settings()), suffix))
     np.testing.assert_allclose(back.panels[0].weights, shown.weights, atol=1e-6)
     assert back.panels[0].query_labels == shown.query_labels
     assert back.settings == switches.settings()
 
 
 def test_png_is_sent_as_what_the_browser_draws(map: AttentionMap) -> None:
-    assert export_menu.MEDIA["png"] == "image/svg+xml" and export_menu.made(Picture((map,)), "png").startswith(b"<")
+    assert export_menu.MEDIA["png"] == "image/svg+xml" and export_menu.file_content(Picture((map,)), "png").startswith(
+        b"<"
+    )
 
 
 @pytest.mark.parametrize(

@@ -27,4 +27,4 @@ def test_a_link_may_be_the_first_visit(browser: Browser, tmp_path: Path) -> None
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_asks_for_the_router(name: str) -> None:
     source = (Path(__file__).resolve().parents[3] / "pages" / f"{name}.py").read_text(encoding="utf-8")
-    assert source.rstrip().endswith("through_router()\nmain()")
+    assert source.rstrip().endswith("require_router()\nmain()")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from attnviz.measures.distances import Difference
     from attnviz.tokenization.token import Token
 
-_panels = define(__file__)
+_component = define(__file__)
 
 ABOVE = 540  # CSS pixels of a laptop's screen that the page needs beside the pictures of one row of panels
 _DIVERGING = {theme: [colour for _stop, colour in style.diverging(theme)] for theme in ("light", "dark")}
@@ -53,7 +53,7 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """The difference of two panels, or why there is none.
 
     Attributes:
@@ -70,7 +70,7 @@ class Compared:
 def panel_cards(
     panels: Panels,
     cards: Sequence[Card],
-    compared: Compared,
+    compared: Comparison,
     *,
     run: str,
     key: str,
@@ -106,9 +106,9 @@ def panel_cards(
             "compared": list(panels.compared),
             "chosen": panels.chosen,
         },
-        "cards": [_card(card, axes) for card in cards],
-        "difference": _difference(panels, compared, scale, axes),
-        "axes": axes.found,
+        "cards": [_card_data(card, axes) for card in cards],
+        "difference": _difference_data(panels, compared, scale, axes),
+        "axes": axes.entries,
         "summary": summary,
         "perHead": scale == "head",
         "letters": LETTERS,
@@ -123,24 +123,24 @@ def panel_cards(
     shown = ("cards", "difference", "axes", "summary", "perHead", "page", "models", "texts")
     data["picture"] = run_name(*(data[name] for name in shown))
 
-    def edited() -> None:
+    def handle_edit() -> None:
         on_edit(st.session_state[key].get("edit"))
 
-    _panels(key=key, data=data, on_edit_change=edited)
+    _component(key=key, data=data, on_edit_change=handle_edit)
 
 
 class Axes:
-    """The axes of all maps, each once: `found` has their labels and what word each position belongs to."""
+    """The axes of all maps, each once: `entries` has their labels and what word each position belongs to."""
 
     def __init__(self) -> None:
-        self.found: list[dict[str, list[str]]] = []
+        self.entries: list[dict[str, list[str]]] = []
 
-    def place(self, tokens: Sequence[Token]) -> int:
+    def index(self, tokens: Sequence[Token]) -> int:
         """The number of the axis of these tokens."""
         axis = {"labels": list(token.labels(tokens)), "words": _words(tokens)}
-        if axis not in self.found:
-            self.found.append(axis)
-        return self.found.index(axis)
+        if axis not in self.entries:
+            self.entries.append(axis)
+        return self.entries.index(axis)
 
 
 def _words(tokens: Sequence[Token]) -> list[str]:
@@ -157,7 +157,7 @@ def _words(tokens: Sequence[Token]) -> list[str]:
     return words
 
 
-def _card(card: Card, axes: Axes) -> dict[str, Any]:
+def _card_data(card: Card, axes: Axes) -> dict[str, Any]:
     panel, map = card.panel, card.map
     layers, heads = card.size or (None, None)
     data: dict[str, Any] = {
@@ -172,8 +172,8 @@ def _card(card: Card, axes: Axes) -> dict[str, Any]:
     }
     if map:
         data |= {
-            "queries": axes.place(map.query_tokens),
-            "keys": axes.place(map.key_tokens),
+            "queries": axes.index(map.query_tokens),
+            "keys": axes.index(map.key_tokens),
             "weights": encode(map.weights),
             "hidden": encode(map.hidden_mass) if (map.hidden_mass > 0).any() else None,
             "max": round(float(map.weights.max(initial=0.0)), 4),
@@ -187,7 +187,7 @@ def _name(panel: Panel) -> str:
     return f"{layer} H{panel.head}" if isinstance(panel.head, int) else f"{layer} {panel.head}"
 
 
-def _difference(panels: Panels, compared: Compared, scale: Scale, axes: Axes) -> dict[str, Any]:
+def _difference_data(panels: Panels, compared: Comparison, scale: Scale, axes: Axes) -> dict[str, Any]:
     first, second = (LETTERS[place] for place in panels.compared)
     name = f"{first} − {second}"
     difference = compared.difference
@@ -195,13 +195,14 @@ def _difference(panels: Panels, compared: Compared, scale: Scale, axes: Axes) ->
         return {"name": name, "text": f"{name}: {compared.error}", "error": compared.error, "said": ""}
     top = range_of(difference, scale)
     shown = f"{top:.2f}" if scale == "head" else "1"
+    said = divergence_text(difference.divergence, compared.by_words)
     return {
         "name": name,
-        "text": f"{name}, {describe_difference(difference)}. {how_far(difference.divergence, compared.by_words)}",
+        "text": f"{name}, {describe_difference(difference)}. {said}",
         "error": "",
-        "said": how_far(difference.divergence, compared.by_words),
-        "queries": axes.place(difference.query_tokens),
-        "keys": axes.place(difference.key_tokens),
+        "said": said,
+        "queries": axes.index(difference.query_tokens),
+        "keys": axes.index(difference.key_tokens),
         # -1 … 1 as 0 … 1.
         "weights": encode(difference.weights / 2 + 0.5),
         "top": round(top, 4),
@@ -210,7 +211,7 @@ def _difference(panels: Panels, compared: Compared, scale: Scale, axes: Axes) ->
     }
 
 
-def how_far(divergence: float, by_words: bool = False) -> str:
+def divergence_text(divergence: float, by_words: bool = False) -> str:
     """The divergence in [0, 1] with words for it."""
     if divergence < 0.005:
         said = _("The same: {0}")

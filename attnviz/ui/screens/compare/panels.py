@@ -4,7 +4,7 @@
 
 A panel is a kind of attention, a layer and a head; in place of the layer or the head stands how all of them are taken
 together. What follows a panel in quotes, written as in JSON, is its own sentence, target or model; without them it has
-those of the page. Panels are called A to F. Nothing here computes, except that `map_of` asks for the right map.
+those of the page. Panels are called A to F. Nothing here computes, except that `panel_map` asks for the right map.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Panels:
 
     @property
     def text(self) -> str:
-        """As it stands in the address; what `read` reads.
+        """As it stands in the address; what `parse_text` reads.
 
         >>> Panels((Panel("encoder", 2, 5), Panel("cross", 0, "max"))).text
         'encoder.L2.H5 cross.L0.max'
@@ -98,7 +98,7 @@ class Panels:
             parts.append(f"like={LETTERS[self.chosen]}")
         return " ".join(parts)
 
-    def put(self, layer: int, head: int) -> Panels:
+    def with_head(self, layer: int, head: int) -> Panels:
         """With a head of the chosen panel's recording beside it, and the difference between the two.
 
         Where all six are taken it stands in place of the last one that is not the chosen one; where a panel shows it
@@ -118,7 +118,7 @@ class Panels:
         return Panels(tuple(panels), compared, chosen)
 
 
-def read(text: str, fill: Sequence[Panel]) -> tuple[Panels, list[str]]:
+def parse_text(text: str, fill: Sequence[Panel]) -> tuple[Panels, list[str]]:
     """What the address asks for, and what of it could not be read.
 
     Args:
@@ -150,7 +150,7 @@ def read(text: str, fill: Sequence[Panel]) -> tuple[Panels, list[str]]:
 
     remarks = []
     if unread:
-        named = ", ".join(_short(piece) for piece in unread[:MOST_NAMED])
+        named = ", ".join(_shorten(piece) for piece in unread[:MOST_NAMED])
         more = "" if len(unread) <= MOST_NAMED else " …"
         remarks.append(
             ngettext(
@@ -182,10 +182,10 @@ def read(text: str, fill: Sequence[Panel]) -> tuple[Panels, list[str]]:
     return Panels(tuple(panels), pair or (0, 1), chosen or 0), remarks
 
 
-def received(message: Any) -> Panels | None:
+def parse_message(message: Any) -> Panels | None:
     """The panels as the page in the browser has them; None where that is no such thing."""
     try:
-        panels = tuple(_received(one) for one in message["panels"])
+        panels = tuple(_parse_panel(one) for one in message["panels"])
         first, second = (int(place) for place in message["compared"])
         chosen = int(message["chosen"])
     except (KeyError, TypeError, ValueError):
@@ -196,7 +196,7 @@ def received(message: Any) -> Panels | None:
     return Panels(panels, (first, second) if first != second else (0, 1), chosen)
 
 
-def fitted(panel: Panel, kinds: Sequence[str], model: str) -> tuple[Panel, list[str]]:
+def fit_kind(panel: Panel, kinds: Sequence[str], model: str) -> tuple[Panel, list[str]]:
     """The panel with a kind of attention that the model has, and what had to be said for it."""
     if panel.kind in kinds:
         return panel, []
@@ -204,7 +204,7 @@ def fitted(panel: Panel, kinds: Sequence[str], model: str) -> tuple[Panel, list[
     return replace(panel, kind=kinds[0]), [said.format(model, panel.kind, kinds[0])]
 
 
-def in_range(panel: Panel, layers: int, heads: int) -> tuple[Panel, list[str]]:
+def fit_range(panel: Panel, layers: int, heads: int) -> tuple[Panel, list[str]]:
     """The panel with a layer and a head that there are, and what had to be said for it."""
     said = []
     if isinstance(panel.layer, int) and panel.layer >= layers:
@@ -229,7 +229,7 @@ def in_range(panel: Panel, layers: int, heads: int) -> tuple[Panel, list[str]]:
     return panel, said
 
 
-def map_of(recording: Recording, panel: Panel) -> AttentionMap:
+def panel_map(recording: Recording, panel: Panel) -> AttentionMap:
     """The map that a panel shows, of a kind, layer and head that there are; pooled where the text is long.
 
     Raises:
@@ -251,16 +251,16 @@ def map_of(recording: Recording, panel: Panel) -> AttentionMap:
     layers = range(recording.size(kind)[0]) if isinstance(layer, str) else [layer]
     if isinstance(head, int):
         if long:
-            return _together(str(layer), [recording.pooled_map(kind, layer=each, head=head) for each in layers])
+            return _aggregate(str(layer), [recording.pooled_map(kind, layer=each, head=head) for each in layers])
         return aggregate.over_layers(recording, kind, head, str(layer))
     if long:
-        maps = [_together(head, recording.pooled_maps(kind, layer=each)) for each in layers]
+        maps = [_aggregate(head, recording.pooled_maps(kind, layer=each)) for each in layers]
     else:
         maps = [aggregate.over_heads(recording, kind, each, head) for each in layers]
-    return maps[0] if isinstance(layer, int) else _together(layer, maps)
+    return maps[0] if isinstance(layer, int) else _aggregate(layer, maps)
 
 
-def _together(how: str, maps: Sequence[AttentionMap]) -> AttentionMap:
+def _aggregate(how: str, maps: Sequence[AttentionMap]) -> AttentionMap:
     return aggregate.mean(maps) if how == "mean" else aggregate.maximum(maps)
 
 
@@ -276,10 +276,10 @@ def _pieces(text: str) -> Iterator[tuple[str, str | None]]:
         except ValueError:
             yield piece[0].strip(), None
         else:
-            yield piece["name"], _whole(value)
+            yield piece["name"], _replace_surrogates(value)
 
 
-def _received(message: Any) -> Panel:
+def _parse_panel(message: Any) -> Panel:
     """One panel as the browser has it; raises KeyError, TypeError or ValueError where it is none."""
     own = [message[name] for name in OWN]
     if not all(isinstance(text, str) for text in own):
@@ -287,13 +287,13 @@ def _received(message: Any) -> Panel:
     panel = Panel(message["kind"], message["layer"], message["head"])
     if not _PANEL.fullmatch(panel.text):
         raise ValueError("there is no such panel")
-    return replace(panel, **{name: _whole(text) for name, text in zip(OWN, own, strict=True)})
+    return replace(panel, **{name: _replace_surrogates(text) for name, text in zip(OWN, own, strict=True)})
 
 
-def _whole(text: str) -> str:
+def _replace_surrogates(text: str) -> str:
     """Without halves of surrogate pairs, which cannot be sent to the browser."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:40]}…"

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from attnviz.models.recording import Recording
     from attnviz.ui.controls.display_options import Switches
 
-_alike = define(__file__)
+_component = define(__file__)
 
 NAMED = 4  # heads in each of the two lists
 MOST_WORK = 200_000_000  # weights of all heads together; some seconds, for which the reader is asked first
 
 
 @dataclass(frozen=True)
-class Likeness:
+class HeadDistances:
     """How alike the heads of a recording are.
 
     Attributes:
@@ -51,15 +51,15 @@ class Likeness:
         return self.heads[min(first, second)], self.heads[max(first, second)]
 
 
-def likeness(recording: Recording, kind: str, switches: Switches | None = None) -> Likeness:
+def head_distances(recording: Recording, kind: str, switches: Switches | None = None) -> HeadDistances:
     """Computes how alike the heads of a recording are in one kind of attention.
 
     Args:
         switches: what is done to each map before; None for nothing.
     """
     layers, heads, _queries, _keys = recording.size(kind)
-    apart = divergences(recording, kind, switches.of if switches else None)
-    return Likeness(
+    apart = divergences(recording, kind, switches.apply if switches else None)
+    return HeadDistances(
         tuple((layer, head) for layer in range(layers) for head in range(heads)),
         apart,
         scaling.placed(apart),
@@ -67,12 +67,12 @@ def likeness(recording: Recording, kind: str, switches: Switches | None = None) 
 
 
 def is_quick(recording: Recording, kind: str) -> bool:
-    """Whether `likeness` takes no time worth asking about."""
+    """Whether `head_distances` takes no time worth asking about."""
     return math.prod(recording.size(kind)) <= MOST_WORK
 
 
-def heads_alike(
-    known: Likeness,
+def similar_heads(
+    known: HeadDistances,
     chosen: tuple[int, int] | None,
     shown: Mapping[tuple[int, int], str],
     *,
@@ -131,12 +131,12 @@ def heads_alike(
     }
     data["picture"] = run_name(data["title"], data["note"], heads, data["chosen"], data["shown"], data["texts"])
 
-    def put() -> None:
+    def handle_put() -> None:
         asked = st.session_state[key].get("put")
         if isinstance(asked, list) and tuple(asked) in known.heads:
             on_put(*asked)
 
-    _alike(key=key, data=data, on_put_change=put)
+    _component(key=key, data=data, on_put_change=handle_put)
 
 
 def _text(heads: list[dict[str, object]], near: list[int], title: str) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Page:
+class PageDefaults:
     """What panels have that have none of their own."""
 
     sentence: str
@@ -40,22 +40,22 @@ class Source(NamedTuple):
     recording: Recording
     text: tuple[str, str | None]  # what was recorded, with its target
 
-    def likeness(self, kind: str, switches: Switches | None = None) -> similar_heads.Likeness:
-        """How alike the recording's heads are, computed once; see `alike.likeness`."""
+    def head_distances(self, kind: str, switches: Switches | None = None) -> similar_heads.HeadDistances:
+        """How alike the recording's heads are, computed once; see `head_distances`."""
         key = ("likeness", *self.text, kind, switches)
-        return self.loaded.cache.get(key, lambda: similar_heads.likeness(self.recording, kind, switches))
+        return self.loaded.cache.get(key, lambda: similar_heads.head_distances(self.recording, kind, switches))
 
-    def is_likeness_quick(self, kind: str) -> bool:
-        """Whether `likeness` takes no time worth asking about, or was computed before."""
+    def is_distance_quick(self, kind: str) -> bool:
+        """Whether `head_distances` takes no time worth asking about, or was computed before."""
         return ("likeness", *self.text, kind, None) in self.loaded.cache or similar_heads.is_quick(self.recording, kind)
 
 
 # What they look at --------------------------------------------------------------------------------------------------
 
 
-def source(panel: Panel, page: Page, in_use: set[str]) -> Source:
+def load_source(panel: Panel, page: PageDefaults, in_use: set[str]) -> Source:
     """The model and the recording of a panel, and this kind of attention computed; `in_use` are the models so far."""
-    name = model_of(panel, page)
+    name = panel_model(panel, page)
     if name not in in_use and len(in_use) >= models.MODELS:
         raise InputError(
             _(
@@ -64,37 +64,37 @@ def source(panel: Panel, page: Page, in_use: set[str]) -> Source:
             ).format(models.MODELS)
         )
     in_use.add(name)
-    loaded = load(name, page)
+    loaded = load_model(name, page)
     sentence = panel.sentence or page.sentence
     if not sentence.strip():
         raise EmptyError(_("Type a sentence above, or pick one of the examples."))
-    text = (sentence, target_of(panel, page) if "cross" in loaded.kinds else None)
+    text = (sentence, panel_target(panel, page) if "cross" in loaded.kinds else None)
     recording = loaded.record(*text)
     if panel.kind in loaded.kinds:
         recording.size(panel.kind)
     return Source(loaded, recording, text)
 
 
-def load(name: str, page: Page) -> models.Loaded:
+def load_model(name: str, page: PageDefaults) -> models.Loaded:
     """A model by its name, perhaps with a revision."""
     model, revision = model_names.model_and_revision(name)
     return models.load(model, page.place, revision=revision)
 
 
-def model_of(panel: Panel, page: Page) -> str:
+def panel_model(panel: Panel, page: PageDefaults) -> str:
     """The model of a panel: its own, or the page's where it names none."""
     name = panel.model.strip() or page.model
     alias = ("", model_names.BUNDLED, model_names.model_label(model_names.BUNDLED).casefold())
     return model_names.BUNDLED if name.casefold() in alias else name
 
 
-def target_of(panel: Panel, page: Page) -> str | None:
+def panel_target(panel: Panel, page: PageDefaults) -> str | None:
     """The panel's own target, else the page's, which belongs to the page's sentence; None for the model's own."""
     return panel.target or (None if panel.sentence else page.target)
 
 
-def looked_up(
-    asked: Panels, page: Page, say: url_state.Say
+def resolve_panels(
+    asked: Panels, page: PageDefaults, say: url_state.Say
 ) -> tuple[Panels, list[Source | None], list[AttentionMap | None], list[Card]]:
     """What each panel shows: as it can be shown, what it looks at, its whole map, and its card, still without a map."""
     found: list[Panel] = []
@@ -107,54 +107,55 @@ def looked_up(
         kinds: tuple[str, ...] = (panel.kind,)
         size, here, whole, error = None, None, None, ""
         try:
-            here = source(panel, page, in_use)
+            here = load_source(panel, page, in_use)
             kinds = here.loaded.kinds
-            panel, remarks = panels.fitted(panel, kinds, model_names.model_label(model_of(panel, page)))
+            panel, remarks = panels.fit_kind(panel, kinds, model_names.model_label(panel_model(panel, page)))
             size = here.recording.size(panel.kind)[:2]
-            panel, more = panels.in_range(panel, *size)
+            panel, more = panels.fit_range(panel, *size)
             for remark in (*remarks, *more):
                 said.setdefault(remark, []).append(letter)
-            whole = panels.map_of(here.recording, panel)
+            whole = panels.panel_map(here.recording, panel)
         except AttnvizError as problem:
             error = str(problem)
         found.append(panel)
         sources.append(here)
         wholes.append(whole)
-        cards.append(Card(panel, kinds, size, whole, error, note(panel), "cross" in kinds))
+        cards.append(Card(panel, kinds, size, whole, error, panel_note(panel), "cross" in kinds))
     for remark, letters in said.items():
         say(f"{', '.join(letters)}: {remark}")
     return replace(asked, panels=tuple(found)), sources, wholes, cards
 
 
-def note(panel: Panel) -> str:
+def panel_note(panel: Panel) -> str:
     """What of its own a panel has."""
     model = [model_names.model_label(panel.model)] if panel.model else []
     texts = [f"“{text}”" for text in (panel.sentence, panel.target) if text]
     return " · ".join([" → ".join(texts)] * bool(texts) + model)
 
 
-def dressed(card: Card, switches: Switches) -> Card:
+def apply_switches(card: Card, switches: Switches) -> Card:
     """The card with its map as the switches have it."""
     if card.map is None:
         return card
-    map = switches.of(card.map)
+    map = switches.apply(card.map)
     if map.weights.size:
         return replace(card, map=map)
     return replace(card, map=None, error=_("All of its tokens are hidden. Show some of them again."))
 
 
-def tokens(wholes: list[AttentionMap | None]) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
+def switch_tokens(wholes: list[AttentionMap | None]) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
     """Queries and keys for the switches: of the first panel, and words that only other panels have."""
     maps = [map for map in wholes if map is not None]
-    short = [map for map in maps if not _long(map)] or maps[:1]
-    return _union([map.query_tokens for map in short]), _union([map.key_tokens for map in short])
+    short = [map for map in maps if not is_long(map)] or maps[:1]
+    return _merge_tokens([map.query_tokens for map in short]), _merge_tokens([map.key_tokens for map in short])
 
 
-def _long(map: AttentionMap) -> bool:
+def is_long(map: AttentionMap) -> bool:
+    """Whether a map's queries or keys are groups of a long text's tokens."""
     return any(pooled_maps.is_pooled(side) for side in (map.query_tokens, map.key_tokens))
 
 
-def _union(axes: list[tuple[Token, ...]]) -> tuple[Token, ...]:
+def _merge_tokens(axes: list[tuple[Token, ...]]) -> tuple[Token, ...]:
     """The tokens of the first axis, and of each other one the words whose text none before it has."""
     found = list(axes[0]) if axes else []
     for axis in axes[1:]:
@@ -170,7 +171,7 @@ def _union(axes: list[tuple[Token, ...]]) -> tuple[Token, ...]:
     return tuple(found)
 
 
-def letters(
+def letters_by_head(
     shown: Panels, sources: list[Source | None], here: Source, kind: str
 ) -> dict[tuple[int | str, int | str], str]:
     """The panels that show a head of this recording: (layer, head) and their letters."""

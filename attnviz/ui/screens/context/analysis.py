@@ -37,7 +37,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class View:
+class WordSelection:
     """What is looked at; the mean of all heads where `head` is None."""
 
     kind: str
@@ -74,7 +74,7 @@ class Sources:
 
 
 @dataclass(frozen=True)
-class Followed:
+class WordComparison:
     """A word in two sentences: how alike it is in each layer, what different words are, and what moved it."""
 
     word: Similarity
@@ -82,25 +82,28 @@ class Followed:
     sources: tuple[Sources, Sources]
 
 
-def followed(model: Model, sides: tuple[Side, Side], seen: View) -> Followed:
+def compare_words(model: Model, sides: tuple[Side, Side], selection: WordSelection) -> WordComparison:
     """Everything that the page shows of two words."""
     one, other = (side.states for side in sides)
-    first, second = (word.positions for word in seen.words)
-    return Followed(
+    first, second = (word.positions for word in selection.words)
+    return WordComparison(
         similarity(one, first, other, second),
         between_words(one, other, without=(first[0], second[0])),
-        (_sources(model, sides[0], seen, seen.words[0]), _sources(model, sides[1], seen, seen.words[1])),
+        (
+            _sources(model, sides[0], selection, selection.words[0]),
+            _sources(model, sides[1], selection, selection.words[1]),
+        ),
     )
 
 
-def _sources(model: Model, side: Side, seen: View, word: Word) -> Sources:
-    recording, kind = side.recording, seen.kind
+def _sources(model: Model, side: Side, selection: WordSelection, word: Word) -> Sources:
+    recording, kind = side.recording, selection.kind
     layers = range(recording.size(kind)[0])
-    moved = [moved_by(model, recording, kind, word.positions, layer=layer, head=seen.head) for layer in layers]
+    moved = [moved_by(model, recording, kind, word.positions, layer=layer, head=selection.head) for layer in layers]
     known = tuple(part for part in moved if part is not None)
     return Sources(
         labels=token.labels(token.words(recording.key_tokens(kind))),
         own=None if kind == "cross" else word.place,
-        weights=tuple(looked_at(recording, kind, word.positions, layer=layer, head=seen.head) for layer in layers),
+        weights=tuple(looked_at(recording, kind, word.positions, layer=layer, head=selection.head) for layer in layers),
         moved=known if len(known) == len(layers) else (),
     )

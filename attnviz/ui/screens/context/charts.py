@@ -15,9 +15,9 @@ import streamlit as st
 
 from attnviz.ui.components import number_tables
 from attnviz.ui.components.ready import mark_run, theme
-from attnviz.ui.screens.context.analysis import Followed, Side, View
-from attnviz.ui.screens.context.wording import _movers, _title, _two
-from attnviz.ui.screens.context.words import shortened
+from attnviz.ui.screens.context.analysis import Side, WordComparison, WordSelection
+from attnviz.ui.screens.context.wording import format_cosine, strongest_words, word_title
+from attnviz.ui.screens.context.words import shorten_word
 from attnviz.ui.shell import errors
 from attnviz.ui.shell.messages import _, ngettext
 
@@ -33,11 +33,11 @@ FIGURES = 4  # the line, the bars of two sentences, the tables
 # In pictures --------------------------------------------------------------------------------------------------------
 
 
-def similarity_chart(sides: tuple[Side, Side], seen: View, found: Followed, run: str) -> None:
+def similarity_chart(sides: tuple[Side, Side], selection: WordSelection, found: WordComparison, run: str) -> None:
     """The line from the static vector to the last layer."""
     from attnviz.figures.context import draw_similarity
 
-    places, numbers, rivals = _along(sides, found)
+    places, numbers, rivals = _line_points(sides, found)
     with st.container(gap=None):
         st.markdown(f"**{_('Similarity of the two vectors')}**")
         st.markdown(_("from the static vector to the last layer"))
@@ -46,19 +46,19 @@ def similarity_chart(sides: tuple[Side, Side], seen: View, found: Followed, run:
         numbers,
         rivals,
         theme=theme(),
-        names=_names(seen, found),
-        chosen=len(places) - len(found.word.layers) + seen.layer + 1,
+        names=_figure_names(selection, found),
+        chosen=len(places) - len(found.word.layers) + selection.layer + 1,
     )
     said = ", ".join(
-        f"{place} {_two(number)}" for place, number in zip(places, numbers, strict=True) if number is not None
+        f"{place} {format_cosine(number)}" for place, number in zip(places, numbers, strict=True) if number is not None
     )
-    compared = ", ".join(_two(number) for number in rivals or [] if number is not None)
+    compared = ", ".join(format_cosine(number) for number in rivals or [] if number is not None)
     alt = _("Similarity: {0}. Different words: {1}.").format(said, compared or "–")
     st.plotly_chart(mark_run(figure, run), key="context_line", theme=None, alt=alt, config={"displayModeBar": False})
 
 
-def _along(
-    sides: tuple[Side, Side], found: Followed
+def _line_points(
+    sides: tuple[Side, Side], found: WordComparison
 ) -> tuple[list[str], list[float | None], list[float | None] | None]:
     """The places of the line, the word's numbers there, and those of different words."""
     word, others = found.word, found.others
@@ -74,14 +74,14 @@ def _along(
     return places, numbers, rivals
 
 
-def _names(seen: View, found: Followed) -> Names:
+def _figure_names(selection: WordSelection, found: WordComparison) -> Names:
     """The words that the figures write."""
     from attnviz.figures.context import Names
 
-    first, second = (shortened(word.text) for word in seen.words)
+    first, second = (shorten_word(word.text) for word in selection.words)
     pairs = 0 if found.others is None else found.others.pairs
     return Names(
-        same=first if seen.one_word else f"{first} – {second}",
+        same=first if selection.one_word else f"{first} – {second}",
         others=ngettext("different words ({0} pair)", "different words ({0} pairs)", pairs).format(pairs),
         similarity=_("cosine similarity"),
         place=_("vector after layer"),
@@ -90,31 +90,33 @@ def _names(seen: View, found: Followed) -> Names:
     )
 
 
-def sources_chart(sides: tuple[Side, Side], seen: View, found: Followed, place: int, run: str) -> None:
+def sources_chart(
+    sides: tuple[Side, Side], selection: WordSelection, found: WordComparison, place: int, run: str
+) -> None:
     """What the word looks at in one of the sentences, in the chosen layer, and what that adds to it."""
     from attnviz.figures.context import draw_sources, strongest
 
-    side, word, sources = sides[place], seen.words[place], found.sources[place]
-    weights = sources.weights[seen.layer]
-    shares = sources.moved[seen.layer].shares if sources.moved else None
+    side, word, sources = sides[place], selection.words[place], found.sources[place]
+    weights = sources.weights[selection.layer]
+    shares = sources.moved[selection.layer].shares if sources.moved else None
     chosen = strongest(weights if shares is None else weights + shares, MOST_BARS, sources.own)
     labels = [sources.labels[one] for one in chosen]
     with st.container(gap=None):
-        st.markdown(f"**{errors.as_markdown(_title(side, seen, word))}**")
-        st.markdown(errors.as_markdown(_movers(sources, seen)))
+        st.markdown(f"**{errors.as_markdown(word_title(side, selection, word))}**")
+        st.markdown(errors.as_markdown(strongest_words(sources, selection)))
     figure = draw_sources(
         labels,
         weights[chosen].tolist(),
         None if shares is None else shares[chosen].tolist(),
         theme=theme(),
-        names=_names(seen, found),
+        names=_figure_names(selection, found),
         own=chosen.index(sources.own) if sources.own is not None else None,
     )
     said = ", ".join(
         f"{label} {weights[one]:.2f}" + ("" if shares is None else f" / {shares[one]:.2f}")
         for label, one in zip(labels, chosen, strict=True)
     )
-    alt = _("{0}, attention weight / share of the change: {1}").format(_title(side, seen, word), said)
+    alt = _("{0}, attention weight / share of the change: {1}").format(word_title(side, selection, word), said)
     st.plotly_chart(
         mark_run(figure, run), key=f"context_{place}", theme=None, alt=alt, config={"displayModeBar": False}
     )
@@ -124,7 +126,7 @@ def sources_chart(sides: tuple[Side, Side], seen: View, found: Followed, place: 
         )
 
 
-def layers_tables(sides: tuple[Side, Side], seen: View, found: Followed, run: str) -> None:
+def layers_tables(sides: tuple[Side, Side], selection: WordSelection, found: WordComparison, run: str) -> None:
     """Layer by layer, what moved the word; a click on a layer shows it in the bars."""
     import numpy as np
 
@@ -134,31 +136,31 @@ def layers_tables(sides: tuple[Side, Side], seen: View, found: Followed, run: st
     heading = _("Which words moved it, layer by layer") if known else _("What it looks at, layer by layer")
     st.markdown(f"###### {heading}")
     blocks, fewer = [], False
-    for head, (side, word, sources) in enumerate(zip(sides, seen.words, found.sources, strict=True)):
+    for head, (side, word, sources) in enumerate(zip(sides, selection.words, found.sources, strict=True)):
         parts = np.array(sources.parts)  # (layer, word)
         places = strongest(parts.max(axis=0), MOST_COLUMNS, sources.own)
         fewer |= len(places) < len(sources.labels)
         blocks.append(
-            number_tables.table(
-                [number_tables.word(_title(side, seen, word))],
-                [[number_tables.word(sources.labels[place])] for place in places],
+            number_tables.table_block(
+                [number_tables.literal(word_title(side, selection, word))],
+                [[number_tables.literal(sources.labels[place])] for place in places],
                 [
                     (f"L{layer}", [(f"{number:.2f}", float(number), "") for number in numbers[places].tolist()])
                     for layer, numbers in enumerate(parts)
                 ],
                 corner=_("Layer"),
                 pick="row",
-                on=(seen.layer, None),
+                on=(selection.layer, None),
                 head=head,
                 legend=head == 0,
             )
         )
 
-    def picked(pick: number_tables.Pick) -> None:
+    def choose_layer(pick: number_tables.Pick) -> None:
         st.session_state["layer"] = pick[1]
 
     text = _("What moved the word, for each layer and each word")
-    number_tables.number_tables(blocks, run=run, key="context_layers", text=text, on_pick=picked)
+    number_tables.number_tables(blocks, run=run, key="context_layers", text=text, on_pick=choose_layer)
     said = _(
         "This model shows its weights, but not the vectors that they are put on; so it cannot be said how far each "
         "word moves it."
@@ -174,9 +176,9 @@ def layers_tables(sides: tuple[Side, Side], seen: View, found: Followed, run: st
     st.caption(f"{said} {_('Click a layer to see it above.')}")
 
 
-def numbers_tables(sides: tuple[Side, Side], found: Followed) -> None:
+def numbers_tables(sides: tuple[Side, Side], found: WordComparison) -> None:
     """Everything that is drawn, as tables."""
-    places, cosines, rivals = _along(sides, found)
+    places, cosines, rivals = _line_points(sides, found)
     alike, different = _("cosine similarity"), _("different words")
     four = st.column_config.NumberColumn(format="%.4f")
     st.dataframe(

@@ -13,7 +13,7 @@ import streamlit as st
 from attnviz.embeddings.similarity import Similarity, of_sentences, similarity
 from attnviz.tokenization.token import same_word
 from attnviz.ui.screens.context.controls import PAIRS
-from attnviz.ui.screens.context.words import words_of
+from attnviz.ui.screens.context.words import sentence_words
 from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Contrast:
     starts: tuple[int | None, int | None] = (None, None)
 
 
-def contrasts() -> tuple[Contrast, ...]:
+def contrast_pairs() -> tuple[Contrast, ...]:
     """The pairs of the table, in the reader's language but for their sentences."""
     return (
         Contrast(_("One word, two meanings"), *PAIRS[0][:2], words=("bat", "bat")),
@@ -56,12 +56,14 @@ def contrasts() -> tuple[Contrast, ...]:
     )
 
 
-def measured(contrast: Contrast, one: States, other: States) -> Similarity | None:
+def contrast_similarity(contrast: Contrast, one: States, other: States) -> Similarity | None:
     """How alike the two are in each layer; None where a word is none of the model's."""
     if contrast.words is None:
         return of_sentences(one, other)
     places = [
-        next((word.positions for word in words_of(states.tokens) if same_word(word.text) == same_word(text)), None)
+        next(
+            (word.positions for word in sentence_words(states.tokens) if same_word(word.text) == same_word(text)), None
+        )
         for states, text in zip((one, other), contrast.words, strict=True)
     ]
     return None if places[0] is None or places[1] is None else similarity(one, places[0], other, places[1])
@@ -86,18 +88,18 @@ _LOOKS = """<style>
 def contrasts_table(rows: Sequence[tuple[Contrast, Similarity]]) -> None:
     """Draws the cosines and angles of static vectors and of those behind the last layer, a row for each pair."""
     heads = (
-        f"<th scope=col>{_escaped(_('Differs in'))}</th><th scope=col>{_escaped(_('Compared'))}</th>"
-        f"<th scope=col class=attnviz-number>{_escaped(_('Static'))}</th>"
-        f"<th scope=col class=attnviz-number>{_escaped(_('In context'))}</th>"
+        f"<th scope=col>{_escape(_('Differs in'))}</th><th scope=col>{_escape(_('Compared'))}</th>"
+        f"<th scope=col class=attnviz-number>{_escape(_('Static'))}</th>"
+        f"<th scope=col class=attnviz-number>{_escape(_('In context'))}</th>"
     )
     lines = []
     for contrast, found in rows:
         pair = "<br>".join(
-            f"<bdi>{_marked(*part)}</bdi>"
+            f"<bdi>{_mark_word(*part)}</bdi>"
             for part in zip((contrast.first, contrast.second), contrast.words or ("", ""), contrast.starts, strict=True)
         )
         lines.append(
-            f"<tr><th scope=row>{_escaped(contrast.about)}</th><td>{pair}</td>"
+            f"<tr><th scope=row>{_escape(contrast.about)}</th><td>{pair}</td>"
             f"<td class=attnviz-number>{_number(found.static)}</td>"
             f"<td class=attnviz-number>{_number(found.layers[-1])}</td></tr>"
         )
@@ -112,14 +114,14 @@ def _number(cosine: float | None) -> str:
     return f"{cosine:.3f}<br><small>{angle:.1f}°</small>".replace("-", "−")
 
 
-def _marked(sentence: str, word: str, start: int | None) -> str:
+def _mark_word(sentence: str, word: str, start: int | None) -> str:
     """A sentence with its word marked; the whole of it where there is none."""
     start = sentence.find(word) if start is None else start
     if not word or sentence[start : start + len(word)] != word:
-        return _escaped(sentence)
+        return _escape(sentence)
     end = start + len(word)
-    return f"{_escaped(sentence[:start])}<mark>{_escaped(word)}</mark>{_escaped(sentence[end:])}"
+    return f"{_escape(sentence[:start])}<mark>{_escape(word)}</mark>{_escape(sentence[end:])}"
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return html.escape(text)

@@ -13,8 +13,8 @@ import streamlit as st
 
 from attnviz.examples import HOME_EXAMPLES
 from attnviz.ui.controls.inputs import MOST_SEGMENTS
-from attnviz.ui.controls.url_state import Say, _checked
-from attnviz.ui.screens.context.words import Word, found_pair, in_both, shortened, words_of
+from attnviz.ui.controls.url_state import Say, replace_missing
+from attnviz.ui.screens.context.words import Word, opening_pair, sentence_words, shared_words, shorten_word
 from attnviz.ui.shell.messages import _
 from attnviz.ui.shell.model_names import model_label
 
@@ -31,28 +31,28 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
 """Two sentences and the word that they are about; the second is the first in German, where the word is two words."""
 
 WORD_KEYS = ("word", "word2")
-_AUTO = "attnviz_words_found"
-_KEPT = "attnviz_second_sentence"
+_AUTOMATIC_KEY = "attnviz_words_found"
+_SECOND_KEY = "attnviz_second_sentence"
 
 
 # Controls -----------------------------------------------------------------------------------------------------------
 
 
-def arrive() -> None:
+def set_opening_sentences() -> None:
     """Before anything is drawn: what the sentences are when the reader comes here and no link or choice says it."""
     if "sentence2" in st.session_state:
         return
     shared = st.query_params.get("sentence", st.session_state.get("sentence"))
     if shared is None or shared == HOME_EXAMPLES[0] and st.query_params.get("sentence") is None:
         st.session_state["sentence"] = PAIRS[0][0]
-    if st.query_params.get("sentence2") is None and _KEPT in st.session_state:
-        st.session_state["sentence2"] = st.session_state[_KEPT]
+    if st.query_params.get("sentence2") is None and _SECOND_KEY in st.session_state:
+        st.session_state["sentence2"] = st.session_state[_SECOND_KEY]
 
 
-def second_box() -> str:
+def second_sentence_box() -> str:
     """The second sentence, taken over while it is typed; it is there again when the reader comes back."""
     text = st.text_input(_("Second sentence"), value=PAIRS[0][1], key="sentence2", live=True, bind="query-params")
-    st.session_state[_KEPT] = text
+    st.session_state[_SECOND_KEY] = text
     return text
 
 
@@ -64,7 +64,7 @@ def pair_examples() -> None:
         if st.session_state["pair"]:
             first, second, word = PAIRS[labels.index(st.session_state["pair"])]
             st.session_state["sentence"], st.session_state["sentence2"] = first, second
-            st.session_state.pop(_AUTO, None)
+            st.session_state.pop(_AUTOMATIC_KEY, None)
             for key in WORD_KEYS:
                 st.session_state[key] = word or None
 
@@ -82,26 +82,26 @@ def word_controls(one: States, other: States, say: Say) -> tuple[Word, Word]:
         one, other: the vectors of the two sentences, each with a word in it.
         say: told which word a link asks for that the sentence does not have.
     """
-    first, second = words_of(one.tokens), words_of(other.tokens)
+    first, second = sentence_words(one.tokens), sentence_words(other.tokens)
     by_label = [{word.label: word for word in words} for words in (first, second)]
     arriving = [key not in st.session_state for key in WORD_KEYS]
     asked = [st.session_state.get(key, st.query_params.get(key)) for key in WORD_KEYS]
-    automatic = st.session_state.get(_AUTO) == tuple(asked)
+    automatic = st.session_state.get(_AUTOMATIC_KEY) == tuple(asked)
     found: list[Word | None] = [
         None if automatic else by_label[place].get(label or "") for place, label in enumerate(asked)
     ]
     for place, label in enumerate(asked):
         if arriving[place] and label and found[place] is None:
             sentence = _("The first sentence") if place == 0 else _("The second sentence")
-            say(_("{0} has no word “{1}”; another is shown instead.").format(sentence, shortened(label)))
-    chosen = _completed(found, found_pair(one, other, first, second), in_both(first, second))
+            say(_("{0} has no word “{1}”; another is shown instead.").format(sentence, shorten_word(label)))
+    chosen = _complete_pair(found, opening_pair(one, other, first, second), shared_words(first, second))
     if found == [None, None]:
-        st.session_state[_AUTO] = tuple(word.label for word in chosen)
+        st.session_state[_AUTOMATIC_KEY] = tuple(word.label for word in chosen)
 
     def follow() -> None:
         """A word that stands in both sentences is compared with itself."""
         word = by_label[0].get(st.session_state["word"])
-        for candidate, counterpart in in_both(first, second):
+        for candidate, counterpart in shared_words(first, second):
             if candidate == word:
                 st.session_state["word2"] = counterpart.label
 
@@ -118,12 +118,12 @@ def layer_control(layers: int, model: str, say: Say) -> int:
     """Which layer, from 0; the last one where nobody has chosen, for that is where the two words differ."""
     last = layers - 1
 
-    def missing(value: str, instead: int) -> str:
+    def remark(value: str, instead: int) -> str:
         return _("{0} has the layers 0 to {1}, not {2}; layer {3} is shown instead.").format(
             model_label(model), last, value, instead
         )
 
-    _checked("layer", range(layers), say, missing, fallback=last)
+    replace_missing("layer", range(layers), say, remark, fallback=last)
     if layers <= MOST_SEGMENTS:
         return st.segmented_control(
             _("Layer"), range(layers), default=last, key="layer", required=True, bind="query-params"
@@ -131,7 +131,7 @@ def layer_control(layers: int, model: str, say: Say) -> int:
     return st.selectbox(_("Layer"), range(layers), index=last, key="layer", bind="query-params", width=110)
 
 
-def _completed(
+def _complete_pair(
     found: Sequence[Word | None], automatic: tuple[Word, Word], pairs: Sequence[tuple[Word, Word]]
 ) -> tuple[Word, Word]:
     """The chosen words; the one that is missing is the chosen one's counterpart, where it has one."""

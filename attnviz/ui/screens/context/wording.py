@@ -1,18 +1,12 @@
-"""What is seen, in sentences."""
+"""The headline and the remarks of the page "In context": what its pictures show, in sentences."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from attnviz.ui.controls.page_header import own_words
+from attnviz.ui.controls.page_header import decoder_text
 from attnviz.ui.screens.context import words
-from attnviz.ui.screens.context.analysis import Followed, Side, Sources, View
-from attnviz.ui.screens.context.words import Word, shortened
+from attnviz.ui.screens.context.analysis import Side, Sources, WordComparison, WordSelection
+from attnviz.ui.screens.context.words import Word, shorten_word
 from attnviz.ui.shell.messages import _
-
-if TYPE_CHECKING:
-    pass
-
 
 MOST_MOVERS = 2  # words that a line names
 LONGEST_SENTENCE = 32  # characters of a sentence in a title
@@ -21,13 +15,13 @@ LONGEST_SENTENCE = 32  # characters of a sentence in a title
 # In words -----------------------------------------------------------------------------------------------------------
 
 
-def headline(seen: View, found: Followed) -> str:
-    """What is seen, in a sentence."""
+def headline(selection: WordSelection, found: WordComparison) -> str:
+    """What the pictures show, in a sentence."""
     word, others = found.word, found.others
     last = len(word.layers) - 2
-    numbers = [_two(word.layers[0] if word.static is None else word.static), _two(word.layers[-1])]
-    first, second = (shortened(item.text) for item in seen.words)
-    if seen.one_word:
+    numbers = [format_cosine(word.layers[0] if word.static is None else word.static), format_cosine(word.layers[-1])]
+    first, second = (shorten_word(item.text) for item in selection.words)
+    if selection.one_word:
         said = _("“{0}” in two sentences: similarity {1} as a static vector, {2} after layer {3}")
         said = said.format(first, *numbers, last)
     else:
@@ -35,19 +29,19 @@ def headline(seen: View, found: Followed) -> str:
         said = said.format(first, second, *numbers, last)
     if others is None:
         return f"{said}."
-    return _("{0}; other words there: {1}.").format(said, _two(others.layers[-1]))
+    return _("{0}; other words there: {1}.").format(said, format_cosine(others.layers[-1]))
 
 
-def remarks(sides: tuple[Side, Side], seen: View, found: Followed) -> str:
+def remarks(sides: tuple[Side, Side], selection: WordSelection, found: WordComparison) -> str:
     """What to look at, and what is special about these sentences or this model."""
     word = found.word
-    pairs = words.in_both(*(words.words_of(side.states.tokens) for side in sides))
+    pairs = words.shared_words(*(words.sentence_words(side.states.tokens) for side in sides))
     said = []
     if not pairs:
         said.append(_("No word stands in both sentences; choose one in each."))
-    if len(pairs) > 1 and seen.one_word:
-        said.append(_("In both: {0}.").format(", ".join(shortened(pair[0].text) for pair in pairs[:6])))
-    if seen.one_word and word.static not in (None, 1.0):
+    if len(pairs) > 1 and selection.one_word:
+        said.append(_("In both: {0}.").format(", ".join(shorten_word(pair[0].text) for pair in pairs[:6])))
+    if selection.one_word and word.static not in (None, 1.0):
         said.append(_("It is written with other tokens in the second, so even its static vectors differ."))
     if word.static == 1.0:
         said.append(
@@ -60,53 +54,54 @@ def remarks(sides: tuple[Side, Side], seen: View, found: Followed) -> str:
         said.append(_("What moves the line is the words' places and, layer by layer, the other words."))
     if found.others is not None:
         said.append(_("At the dashed line the two are no more alike than any two words."))
-    return " ".join([*said, *_of_decoders(sides, seen)])
+    return " ".join([*said, *_decoder_remarks(sides, selection)])
 
 
-def _of_decoders(sides: tuple[Side, Side], seen: View) -> list[str]:
+def _decoder_remarks(sides: tuple[Side, Side], selection: WordSelection) -> list[str]:
     """What is special where a word is only changed by those before it."""
-    if seen.kind == "encoder":
+    if selection.kind == "encoder":
         return []
     said = []
     paired = "cross" in sides[0].recording.kinds
     if paired:
-        own = (shortened(own_words(side.recording)) for side in sides)
+        own = (shorten_word(decoder_text(side.recording)) for side in sides)
         said.append(_("These are the decoder's words, its own output: “{0}” and “{1}”.").format(*own))
         said.append(_("In each layer the source comes in, too."))
-    if seen.kind == "cross":
+    if selection.kind == "cross":
         return [*said, _("The bars show the words of the source that they look at.")]
     said.append(_("In a decoder only words before it, and itself, can change a word."))
     before = [
         [token.id for token in side.states.tokens[: word.positions[-1] + 1]]
-        for side, word in zip(sides, seen.words, strict=True)
+        for side, word in zip(sides, selection.words, strict=True)
     ]
     if before[0] == before[1] and not paired:
         said.append(_("Up to this word the two sentences are the same, so its vectors are too: choose a later word."))
     return said
 
 
-def _two(number: float) -> str:
+def format_cosine(number: float) -> str:
+    """A cosine with two decimals and a real minus: "−0.25"."""
     return f"{number:.2f}".replace("-", "−")
 
 
-def _title(side: Side, seen: View, word: Word) -> str:
+def word_title(side: Side, selection: WordSelection, word: Word) -> str:
     """A word and the words that it looks at."""
     text = side.sentence
-    if seen.kind == "decoder" and "cross" in side.recording.kinds:
-        text = own_words(side.recording)
+    if selection.kind == "decoder" and "cross" in side.recording.kinds:
+        text = decoder_text(side.recording)
     text = text if len(text) <= LONGEST_SENTENCE else f"{text[:LONGEST_SENTENCE]}…"
-    said = _("{0} on “{1}”") if seen.kind == "cross" else _("{0} in “{1}”")
-    return said.format(shortened(word.text), text)
+    said = _("{0} on “{1}”") if selection.kind == "cross" else _("{0} in “{1}”")
+    return said.format(shorten_word(word.text), text)
 
 
-def _movers(sources: Sources, seen: View) -> str:
+def strongest_words(sources: Sources, selection: WordSelection) -> str:
     """The words besides itself that count most, in a line."""
-    parts = sources.parts[seen.layer]
+    parts = sources.parts[selection.layer]
     order = [
         place for place in (-parts).argsort(kind="stable").tolist() if place != sources.own and parts[place] >= 0.005
     ]
-    named = ", ".join(f"{shortened(sources.labels[place])} {parts[place]:.2f}" for place in order[:MOST_MOVERS])
-    where = f"L{seen.layer}" if seen.head is None else f"L{seen.layer} H{seen.head}"
+    named = ", ".join(f"{shorten_word(sources.labels[place])} {parts[place]:.2f}" for place in order[:MOST_MOVERS])
+    where = f"L{selection.layer}" if selection.head is None else f"L{selection.layer} H{selection.head}"
     if not named:
         return _("{0}: only by itself").format(where)
     return (_("{0}: moved most by {1}") if sources.moved else _("{0}: looks most at {1}")).format(where, named)

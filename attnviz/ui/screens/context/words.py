@@ -36,7 +36,7 @@ class Word:
     start: int | None = None
 
 
-def words_of(tokens: Sequence[Token]) -> list[Word]:
+def sentence_words(tokens: Sequence[Token]) -> list[Word]:
     """The words of a sentence; signs and special tokens are none."""
     found = token.words(tokens)
     parts = zip(token.labels(found), found, token.word_groups(tokens), strict=True)
@@ -47,7 +47,7 @@ def words_of(tokens: Sequence[Token]) -> list[Word]:
     ]
 
 
-def in_both(first: Sequence[Word], second: Sequence[Word]) -> list[tuple[Word, Word]]:
+def shared_words(first: Sequence[Word], second: Sequence[Word]) -> list[tuple[Word, Word]]:
     """The words that stand in both sentences, each with its first counterpart; equal spellings before others."""
     pairs = []
     for word in first:
@@ -57,10 +57,10 @@ def in_both(first: Sequence[Word], second: Sequence[Word]) -> list[tuple[Word, W
     return sorted(pairs, key=lambda pair: pair[0].text != pair[1].text)
 
 
-def found_pair(one: States, other: States, first: Sequence[Word], second: Sequence[Word]) -> tuple[Word, Word]:
+def opening_pair(one: States, other: States, first: Sequence[Word], second: Sequence[Word]) -> tuple[Word, Word]:
     """The pair that the page opens with: of the words in both, spelled alike if there is one such, the one whose
     vectors differ most in the last layer; the longest word of each where no word is in both."""
-    pairs = in_both(first, second)
+    pairs = shared_words(first, second)
     if not pairs:
         longest = [max(words, key=lambda word: len(word.text)) for words in (first, second)]
         return longest[0], longest[1]
@@ -68,6 +68,6 @@ def found_pair(one: States, other: States, first: Sequence[Word], second: Sequen
     return min(alike, key=lambda pair: similarity(one, pair[0].positions, other, pair[1].positions).layers[-1])
 
 
-def shortened(text: str) -> str:
+def shorten_word(text: str) -> str:
     """A word as it fits into a sentence of ours."""
     return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"

@@ -11,7 +11,7 @@ from attnviz.ui.controls import url_state
 from attnviz.ui.shell.messages import _
 
 KEYS = ("word_one", "word_two", "rotation")
-"""Keys of the controls that are not always there, for `state.hold`."""
+"""Keys of the controls that are not always there, for `url_state.keep_values`."""
 
 EXAMPLE = "Hunde, hond, dog, Katze, cat"
 MOST_MORE = 40  # further words; more of them could not be told apart in a picture
@@ -37,7 +37,7 @@ def part_control(kinds: Sequence[str], say: url_state.Say) -> str:
         elif asked:
             say(
                 _("There is no {0} in this model; the embeddings of its {1} are shown.").format(
-                    url_state._short(asked), parts[0]
+                    url_state.shorten(asked), parts[0]
                 )
             )
         st.session_state["kind"] = parts[0]
@@ -67,7 +67,9 @@ def word_control(title: str, key: str, labels: Sequence[str], default: int, say:
     asked = st.session_state.get(key, st.query_params.get(key))
     if asked not in labels:
         if asked and key not in st.session_state:
-            say(_("{0} is none of these words; {1} is shown instead.").format(url_state._short(asked), labels[default]))
+            say(
+                _("{0} is none of these words; {1} is shown instead.").format(url_state.shorten(asked), labels[default])
+            )
         st.session_state[key] = labels[default]
     return labels.index(st.selectbox(title, labels, key=key, bind="query-params", width=160))
 
@@ -77,7 +79,7 @@ def rotation_control(names: Sequence[str], say: url_state.Say) -> int:
     asked = st.session_state.get("rotation", st.query_params.get("rotation"))
     if asked not in names:
         if asked:
-            say(_("This model has no rotation {0}; {1} is shown instead.").format(url_state._short(asked), names[0]))
+            say(_("This model has no rotation {0}; {1} is shown instead.").format(url_state.shorten(asked), names[0]))
         st.session_state["rotation"] = names[0]
     chosen = st.segmented_control(_("For the layers with"), names, key="rotation", required=True, bind="query-params")
     return names.index(chosen)

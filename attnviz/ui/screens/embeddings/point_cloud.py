@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _space = define(__file__)
 
 
-def words_in_space(
+def point_cloud(
     words: Sequence[Word],
     found: Components,
     *,
@@ -59,7 +59,7 @@ def words_in_space(
     }
     data = {"run": run, "picture": run_name(points, axes, text, texts), "words": points, "axes": axes, "texts": texts}
 
-    def picked() -> None:
+    def handle_pick() -> None:
         on_pick(int(st.session_state[key].get("pick")["place"]))
 
-    _space(key=key, data={**data, "text": text}, on_pick_change=picked)
+    _space(key=key, data={**data, "text": text}, on_pick_change=handle_pick)

@@ -10,7 +10,7 @@ import streamlit as st
 from attnviz.figures.embeddings import draw_curves, draw_field
 from attnviz.ui.components.ready import theme
 from attnviz.ui.screens.embeddings.controls import rotation_control
-from attnviz.ui.screens.embeddings.words import number, numbers, shown
+from attnviz.ui.screens.embeddings.words import draw_figure, format_number, numbers_table
 from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ SIDE = 380  # pixels of height of the pictures of positions
 # Positions ----------------------------------------------------------------------------------------------------------
 
 
-def positions(encoding: PositionalEncoding, run: str, say: Say) -> int:
+def draw_positions(encoding: PositionalEncoding, run: str, say: Say) -> int:
     """How the model tells positions apart, and what that does to their similarity."""
-    part = {"added": added, "bias": bias, "rotary": rotary}.get(encoding.where)
+    part = {"added": draw_added_vectors, "bias": draw_position_bias, "rotary": draw_rotary}.get(encoding.where)
     st.markdown("#### " + _("Positions"))
     if part is None:
         st.info(
@@ -41,7 +41,7 @@ def positions(encoding: PositionalEncoding, run: str, say: Say) -> int:
     return part(encoding, run, say)
 
 
-def room(encoding: PositionalEncoding) -> str:
+def position_limit(encoding: PositionalEncoding) -> str:
     """How many positions the model has."""
     if encoding.room is not None:
         return _("The model has **{0} positions**.").format(f"{encoding.room:,}")
@@ -52,7 +52,7 @@ def room(encoding: PositionalEncoding) -> str:
     return _("There is **no last position**.")
 
 
-def added(encoding: PositionalEncoding, run: str, _say: Say) -> int:
+def draw_added_vectors(encoding: PositionalEncoding, run: str, _say: Say) -> int:
     """Vectors that are added to the embeddings."""
     rows, alike = encoding.rows, encoding.similarity
     assert rows is not None and alike is not None
@@ -64,7 +64,7 @@ def added(encoding: PositionalEncoding, run: str, _say: Say) -> int:
         )
     else:
         how = _("Each position has a **learned** row of numbers. The row is **added** to the word's vector.")
-    st.markdown(f"{how} {room(encoding)}")
+    st.markdown(f"{how} {position_limit(encoding)}")
     left, right = st.columns([1.15, 1], gap="medium")
     with left:
         st.markdown("###### " + _("The rows of positions 0 to {0}").format(count - 1))
@@ -74,33 +74,35 @@ def added(encoding: PositionalEncoding, run: str, _say: Say) -> int:
             height=SIDE,
         )  # fmt: skip
         alt = _("{0} positions × {1} dimensions").format(count, width)
-        drawn = shown(figure, run, "positions", alt)
+        drawn = draw_figure(figure, run, "positions", alt)
         if width > MOST_DIMENSIONS:
             st.caption(_("The first {0} dimensions are drawn.").format(MOST_DIMENSIONS))
     with right:
         st.markdown("###### " + _("How alike two positions are: the cosine of their rows"))
         by_distance = [float(np.diagonal(alike, distance).mean()) for distance in range(count)]
-        told = _told(by_distance)
+        told = _distances_text(by_distance)
         st.caption(_("On average: {0}.").format(told))
         figure = draw_field(
             alike, theme=theme(), columns=_("position"), rows=_("position"), name=_("cosine"), most=1.0, height=SIDE
         )
-        drawn += shown(figure, run, "similarity", _("Cosine of each position with each; on average {0}").format(told))
+        drawn += draw_figure(
+            figure, run, "similarity", _("Cosine of each position with each; on average {0}").format(told)
+        )
     with st.expander(_("Numbers")):
         distances = list(range(count))
-        numbers({_("distance"): distances, _("mean cosine"): by_distance})
+        numbers_table({_("distance"): distances, _("mean cosine"): by_distance})
         st.caption(_("The rows, a line for each position:"))
         st.dataframe(rows[:, :MOST_DIMENSIONS])
     return drawn
 
 
-def _told(by_distance: list[float]) -> str:
+def _distances_text(by_distance: list[float]) -> str:
     """Some values by distance: "1 apart 0.97, 4 apart 0.80"."""
     chosen = [distance for distance in (1, 4, 16, 64) if distance < len(by_distance)]
-    return ", ".join(_("{0} apart {1}").format(distance, number(by_distance[distance])) for distance in chosen)
+    return ", ".join(_("{0} apart {1}").format(distance, format_number(by_distance[distance])) for distance in chosen)
 
 
-def rotary(encoding: PositionalEncoding, run: str, say: Say) -> int:
+def draw_rotary(encoding: PositionalEncoding, run: str, say: Say) -> int:
     """Queries and keys are turned by their position."""
     if not encoding.rotations:
         st.info(
@@ -118,17 +120,17 @@ def rotary(encoding: PositionalEncoding, run: str, say: Say) -> int:
             "pair is **turned** by position × θ, each by a θ of its own. So a score depends on how far two words are "
             "apart."
         )
-        + f" {room(encoding)}"
+        + f" {position_limit(encoding)}"
     )
     place = rotation_control(names, say) if len(names) > 1 else 0
     rotation = encoding.rotations[place]
     left, right = st.columns([1.15, 1], gap="medium")
     with left:
-        drawn = _turned(encoding, rotation, run)
+        drawn = _draw_rotation(encoding, rotation, run)
     with right:
         st.markdown("###### " + _("What distance leaves of a dot product"))
         left_over = rotation.by_distance.tolist()
-        told = _told(left_over)
+        told = _distances_text(left_over)
         st.caption(_("Of a query and a key that are alike in every pair: {0}.").format(told))
         distances = list(range(len(left_over)))
         figure = draw_curves(
@@ -139,12 +141,14 @@ def rotary(encoding: PositionalEncoding, run: str, say: Say) -> int:
             name=_("share left"),
             height=SIDE - 60,
         )
-        drawn += shown(figure, run, "similarity", _("Share of the dot product left by distance: {0}").format(told))
+        drawn += draw_figure(
+            figure, run, "similarity", _("Share of the dot product left by distance: {0}").format(told)
+        )
         st.latex(rf"\frac{{1}}{{{rotation.pairs}}} \sum_{{i=1}}^{{{rotation.pairs}}} \cos(\Delta \, \theta_i)")
     with st.expander(_("Numbers")):
-        numbers({_("distance"): distances, _("share left"): left_over})
+        numbers_table({_("distance"): distances, _("share left"): left_over})
         turns = rotation.frequencies.tolist()
-        numbers(
+        numbers_table(
             {
                 _("pair"): list(range(rotation.pairs)),
                 "θ": turns,
@@ -155,7 +159,7 @@ def rotary(encoding: PositionalEncoding, run: str, say: Say) -> int:
     return drawn
 
 
-def _turned(encoding: PositionalEncoding, rotation: Rotation, run: str) -> int:
+def _draw_rotation(encoding: PositionalEncoding, rotation: Rotation, run: str) -> int:
     count = len(rotation.cosines)
     st.markdown("###### " + _("How far each pair is turned: cos(position × θ)"))
     parts = [
@@ -164,16 +168,16 @@ def _turned(encoding: PositionalEncoding, rotation: Rotation, run: str) -> int:
         "θ " + _("from {0} to {1}").format(*(f"{value:.3g}" for value in rotation.frequencies[[0, -1]].tolist())),
     ]
     if abs(rotation.scale - 1) > 1e-3:
-        parts.append(_("and made {0} times as long").format(number(rotation.scale, 3)))
+        parts.append(_("and made {0} times as long").format(format_number(rotation.scale, 3)))
     st.caption(", ".join(parts))
     figure = draw_field(
         rotation.cosines, theme=theme(), columns=_("pair"), rows=_("position"), name="cos", most=1.0, height=SIDE
     )
     alt = _("Cosine of the angle of {0} pairs at {1} positions").format(rotation.pairs, count)
-    return shown(figure, run, "positions", alt)
+    return draw_figure(figure, run, "positions", alt)
 
 
-def bias(encoding: PositionalEncoding, run: str, _say: Say) -> int:
+def draw_position_bias(encoding: PositionalEncoding, run: str, _say: Say) -> int:
     """Numbers that are added to the scores."""
     found, distances = encoding.bias, encoding.distances
     st.markdown(
@@ -181,7 +185,7 @@ def bias(encoding: PositionalEncoding, run: str, _say: Say) -> int:
             "**Relative positions**: nothing is added to the embeddings. Each head has a number for each distance, "
             "which is **added to the score**."
         )
-        + f" {room(encoding)}"
+        + f" {position_limit(encoding)}"
     )
     if found is None or distances is None:
         st.info(_("Here it depends on more than the distance, so it is not drawn."), icon=":material/info:")
@@ -196,7 +200,9 @@ def bias(encoding: PositionalEncoding, run: str, _say: Say) -> int:
         figure = draw_field(
             found, theme=theme(), columns=titled, rows=_("head"), name=_("added"), first_column=first, height=SIDE
         )
-        drawn = shown(figure, run, "positions", _("Bias of {0} heads at {1} distances").format(heads, len(distances)))
+        drawn = draw_figure(
+            figure, run, "positions", _("Bias of {0} heads at {1} distances").format(heads, len(distances))
+        )
     with right:
         factors = np.exp(found - found[:, [int(np.flatnonzero(distances == 0)[0])]])
         mean = np.exp(np.log(factors).mean(axis=0))
@@ -206,11 +212,15 @@ def bias(encoding: PositionalEncoding, run: str, _say: Say) -> int:
         curves += [(f"H{head}", row.tolist()) for head, row in enumerate(factors)]
         figure = draw_curves(distances.tolist(), curves, theme=theme(), title=titled, name=_("factor"), height=SIDE)
         figure.update_yaxes(type="log")
-        drawn += shown(figure, run, "similarity", _("Factor on the weight by distance, for {0} heads").format(heads))
+        drawn += draw_figure(
+            figure, run, "similarity", _("Factor on the weight by distance, for {0} heads").format(heads)
+        )
     st.latex(
         r"\begin{gathered} s_{ij} = \text{scale} \cdot q_i \cdot k_j + b_{j-i} \\"
         r" \alpha_{ij} \propto e^{s_{ij}} = e^{\text{scale} \cdot q_i \cdot k_j} \, e^{b_{j-i}} \end{gathered}"
     )
     with st.expander(_("Numbers")):
-        numbers({_("distance"): distances.tolist(), **{f"H{head}": row.tolist() for head, row in enumerate(found)}})
+        numbers_table(
+            {_("distance"): distances.tolist(), **{f"H{head}": row.tolist() for head, row in enumerate(found)}}
+        )
     return drawn

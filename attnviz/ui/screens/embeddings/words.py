@@ -17,7 +17,7 @@ from attnviz.embeddings.vectors import components, cosines, plane
 from attnviz.figures.embeddings import draw_angle, draw_cosines, draw_neighbours
 from attnviz.tokenization import token
 from attnviz.ui.components.ready import mark_run, theme
-from attnviz.ui.screens.embeddings.point_cloud import words_in_space
+from attnviz.ui.screens.embeddings.point_cloud import point_cloud
 from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _, ngettext
 
@@ -30,7 +30,7 @@ MOST_NAMED = 8  # words whose pieces are named; the table has them all
 
 
 @dataclass(frozen=True)
-class Scene:
+class EmbeddingsContext:
     """What is looked at.
 
     Attributes:
@@ -67,13 +67,13 @@ class Scene:
         return plane(self.words[self.one].vector, self.words[self.two].vector)
 
 
-def shown(figure: go.Figure, run: str, key: str, alt: str) -> int:
+def draw_figure(figure: go.Figure, run: str, key: str, alt: str) -> int:
     """Draws a figure into the current container."""
     st.plotly_chart(mark_run(figure, run), key=key, theme=None, alt=alt, config={"displayModeBar": False})
     return 1
 
 
-def number(value: float, digits: int = 2) -> str:
+def format_number(value: float, digits: int = 2) -> str:
     """A number with a real minus, and no "-0"."""
     text = f"{value:.{digits}f}"
     return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
@@ -82,30 +82,36 @@ def number(value: float, digits: int = 2) -> str:
 # Words --------------------------------------------------------------------------------------------------------------
 
 
-def space(scene: Scene, on_pick: Callable[[int], None]) -> int:
+def draw_words(context: EmbeddingsContext, on_pick: Callable[[int], None]) -> int:
     """The words as points."""
-    found = components(scene.vectors)
+    found = components(context.vectors)
     kept = float(found.shares.sum())
     st.markdown("###### " + _("Words as points"))
     st.caption(
         _(
             "Each word is a row of **{0} numbers** in the model's table. Of all directions, the axes 1, 2 and 3 are "
             "those along which the words differ most: the three keep **{1}** of the variance, the first two **{2}**."
-        ).format(scene.width, f"{kept:.0%}", f"{float(found.shares[:2].sum()):.0%}")
+        ).format(context.width, f"{kept:.0%}", f"{float(found.shares[:2].sum()):.0%}")
     )
     ends = [
         _("axis {0} from {1} to {2}").format(
-            place + 1, scene.labels[int(column.argmin())], scene.labels[int(column.argmax())]
+            place + 1, context.labels[int(column.argmin())], context.labels[int(column.argmax())]
         )
         for place, column in enumerate(found.points.T)
     ]
     text = _("{0} words as points along three axes that keep {1} of the variance; {2}").format(
-        len(scene.words), f"{kept:.0%}", "; ".join(ends)
+        len(context.words), f"{kept:.0%}", "; ".join(ends)
     )
-    words_in_space(
-        scene.words, found, chosen=(scene.one, scene.two), run=scene.run, key="space", text=text, on_pick=on_pick
+    point_cloud(
+        context.words,
+        found,
+        chosen=(context.one, context.two),
+        run=context.run,
+        key="space",
+        text=text,
+        on_pick=on_pick,
     )
-    split = [word for word in scene.words if len(word.pieces) > 1]
+    split = [word for word in context.words if len(word.pieces) > 1]
     if split:
         named = [f"{word.label} ({' + '.join(token.labels(word.pieces))})" for word in split[:MOST_NAMED]]
         told = as_markdown(", ".join(named)) + (", …" if len(split) > MOST_NAMED else "")
@@ -117,71 +123,75 @@ def space(scene: Scene, on_pick: Callable[[int], None]) -> int:
             ).format(told)
         )
     with st.expander(_("Numbers")):
-        first = scene.words[scene.one].label
-        alike = cosines(scene.vectors)[scene.one]
+        first = context.words[context.one].label
+        alike = cosines(context.vectors)[context.one]
         table: dict[str, list] = {
-            _("word"): list(scene.labels),
-            _("pieces"): [" + ".join(token.labels(word.pieces)) for word in scene.words],
-            _("ids"): [" ".join(str(index) for index in word.ids) for word in scene.words],
-            _("length"): np.linalg.norm(scene.vectors, axis=1).tolist(),
+            _("word"): list(context.labels),
+            _("pieces"): [" + ".join(token.labels(word.pieces)) for word in context.words],
+            _("ids"): [" ".join(str(index) for index in word.ids) for word in context.words],
+            _("length"): np.linalg.norm(context.vectors, axis=1).tolist(),
             _("cosine with {0}").format(first): alike.tolist(),
         }
         for place in range(found.points.shape[1]):
             table[_("axis {0}").format(place + 1)] = found.points[:, place].tolist()
-        numbers(table)
+        numbers_table(table)
     return 1
 
 
-def angle(scene: Scene) -> int:
+def draw_word_angle(context: EmbeddingsContext) -> int:
     """Two words and their angle, over all dimensions."""
-    pair = scene.pair
-    one, two = scene.words[scene.one].label, scene.words[scene.two].label
+    pair = context.pair
+    one, two = context.words[context.one].label, context.words[context.two].label
     st.markdown("###### " + _("Two words: {0} and {1}").format(as_markdown(one), as_markdown(two)))
     st.caption(
-        _("Their angle over all **{0} dimensions**, drawn in the plane that the two vectors span.").format(scene.width)
+        _("Their angle over all **{0} dimensions**, drawn in the plane that the two vectors span.").format(
+            context.width
+        )
     )
     alt = _("{0} and {1} as arrows with {2}° between them; cosine {3}").format(
-        one, two, number(pair.degrees, 1), number(pair.cosine, 4)
+        one, two, format_number(pair.degrees, 1), format_number(pair.cosine, 4)
     )
-    drawn = shown(draw_angle((one, two), pair.ends, pair.degrees, theme=theme()), scene.run, "angle", alt)
+    drawn = draw_figure(draw_angle((one, two), pair.ends, pair.degrees, theme=theme()), context.run, "angle", alt)
     lengths = rf"{pair.lengths[0]:.4f} \times {pair.lengths[1]:.4f}"
     st.latex(
         r"\begin{aligned}\cos\theta &= \frac{a \cdot b}{\lVert a \rVert \, \lVert b \rVert} \\[6pt]"
         rf"&= \frac{{{pair.product:.4f}}}{{{lengths}}} = \mathbf{{{pair.cosine:.4f}}}\end{{aligned}}"
     )
-    if scene.one != scene.two:
-        if scene.closer:
+    if context.one != context.two:
+        if context.closer:
             said = ngettext(
                 "Of the {1} tokens of the vocabulary, {0} other is more like {2} than {3} is.",
                 "Of the {1} tokens of the vocabulary, {0} others are more like {2} than {3} is.",
-                scene.closer,
+                context.closer,
             )
         else:
             said = _("Of the {1} tokens of the vocabulary, no other is more like {2} than {3} is.")
-        st.caption(said.format(f"{scene.closer:,}", f"{scene.size:,}", as_markdown(one), as_markdown(two)))
+        st.caption(said.format(f"{context.closer:,}", f"{context.size:,}", as_markdown(one), as_markdown(two)))
     return drawn
 
 
-def neighbours(scene: Scene) -> int:
+def draw_nearest_words(context: EmbeddingsContext) -> int:
     """What lies nearest to the first word in the whole vocabulary."""
-    one = scene.words[scene.one].label
+    one = context.words[context.one].label
     st.markdown("###### " + _("Nearest to {0} in the vocabulary").format(as_markdown(one)))
-    st.caption(_("The {0} most alike of {1} tokens.").format(len(scene.neighbours), f"{scene.size:,}"))
-    labels = [neighbour.label for neighbour in scene.neighbours]
-    values = [neighbour.cosine for neighbour in scene.neighbours]
+    st.caption(_("The {0} most alike of {1} tokens.").format(len(context.neighbours), f"{context.size:,}"))
+    labels = [neighbour.label for neighbour in context.neighbours]
+    values = [neighbour.cosine for neighbour in context.neighbours]
     alt = _("Nearest to {0}: {1}").format(
-        one, ", ".join(f"{label} {number(value)}" for label, value in zip(labels, values, strict=True))
+        one, ", ".join(f"{label} {format_number(value)}" for label, value in zip(labels, values, strict=True))
     )
-    drawn = shown(draw_neighbours(labels, values, theme=theme(), name=_("cosine")), scene.run, "neighbours", alt)
+    drawn = draw_figure(
+        draw_neighbours(labels, values, theme=theme(), name=_("cosine")), context.run, "neighbours", alt
+    )
     with st.expander(_("Numbers")):
-        ids = [neighbour.id for neighbour in scene.neighbours]
-        numbers({_("token"): labels, _("id"): ids, _("cosine"): values})
+        ids = [neighbour.id for neighbour in context.neighbours]
+        numbers_table({_("token"): labels, _("id"): ids, _("cosine"): values})
     return drawn
 
 
-def matrix(scene: Scene) -> int:
+def draw_similarities(context: EmbeddingsContext) -> int:
     """How alike the words are, each with each."""
-    found = cosines(scene.vectors)
+    found = cosines(context.vectors)
     st.markdown("###### " + _("Each with each"))
     st.caption(
         _("1 is the same direction, 0 is at right angles: nothing in common. Two random directions are close to 0.")
@@ -191,19 +201,21 @@ def matrix(scene: Scene) -> int:
     if len(found) > 1:
         one, two = np.unravel_index(int(others.argmax()), others.shape)
         alt = _("Cosines of {0} words; most alike are {1} and {2}, {3}").format(
-            len(found), scene.labels[one], scene.labels[two], number(float(found[one, two]))
+            len(found), context.labels[one], context.labels[two], format_number(float(found[one, two]))
         )
-    drawn = shown(draw_cosines(scene.labels, found, theme=theme(), name=_("cosine")), scene.run, "cosines", alt)
+    drawn = draw_figure(
+        draw_cosines(context.labels, found, theme=theme(), name=_("cosine")), context.run, "cosines", alt
+    )
     with st.expander(_("Numbers")):
-        columns = dict(zip(scene.labels, found.T.tolist(), strict=True))
-        numbers({"": list(scene.labels), **columns})
+        columns = dict(zip(context.labels, found.T.tolist(), strict=True))
+        numbers_table({"": list(context.labels), **columns})
     return drawn
 
 
 # Tables -------------------------------------------------------------------------------------------------------------
 
 
-def numbers(table: dict[str, list], digits: int = 4) -> None:
+def numbers_table(table: dict[str, list], digits: int = 4) -> None:
     """The numbers of a figure, to be copied."""
     st.dataframe(
         table,

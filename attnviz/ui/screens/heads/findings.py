@@ -9,7 +9,7 @@ from attnviz.tokenization.language import guess_language, may_have_relation
 from attnviz.ui.shell.messages import _, ngettext
 
 
-def said(item: Learned) -> str:
+def finding_text(item: Learned) -> str:
     """One finding, with what needs no head beside it.
 
     >>> said(Learned("encoder", 2, 7, "relation", 0.71, baseline=0.46, relation="obj", direction="to_dependent",

@@ -11,10 +11,10 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.figures import describe, draw_head
 from attnviz.figures.heads import Scale
 from attnviz.figures.style import Names
-from attnviz.ui.components.head_grid import heads_grid
+from attnviz.ui.components.head_grid import head_grid
 from attnviz.ui.components.ready import mark_run, theme
 from attnviz.ui.components.token_lines import head_lines
-from attnviz.ui.components.weights_table import numbers
+from attnviz.ui.components.weights_table import head_table
 from attnviz.ui.shell.messages import _
 
 
@@ -70,21 +70,21 @@ def opened_head(
             st.caption(_("The same head of the other kinds of attention"))
             for place, other in zip(st.columns(max(3, len(others))), others, strict=False):
                 with place:
-                    heads_grid(
+                    head_grid(
                         [other],
                         run=run,
                         key=f"other_{other.kind}",
                         title=other.kind.capitalize(),
                         height=200,
                         scale=scale,
-                        on_open=partial(_go, on_kind, other.kind),
+                        on_open=partial(_open_kind, on_kind, other.kind),
                     )
         with st.expander(_("Numbers")):
-            numbers(map)
+            head_table(map)
     return 2 + len(others)
 
 
-def _go(on_kind: Callable[[str], None], kind: str, _head: int) -> None:
+def _open_kind(on_kind: Callable[[str], None], kind: str, _head: int) -> None:
     on_kind(kind)
 
 

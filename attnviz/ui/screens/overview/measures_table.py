@@ -26,10 +26,10 @@ def measures_table(
         measures: of all heads.
         known: what can be said of them; each of their measures is a column.
         remark: stands below, on what cannot be said.
-        on_open: called with the layer and the head of a row that was chosen, before the page runs again.
+        on_open: called with the layer and the head of a row that was open_chosen, before the page runs again.
     """
 
-    def chosen() -> None:
+    def open_chosen() -> None:
         for row in st.session_state["measures"].selection.rows:
             on_open(measures[row].layer or 0, measures[row].head or 0)
 
@@ -39,7 +39,7 @@ def measures_table(
     }
     config: dict[str, Any] = {name: st.column_config.NumberColumn(pinned=True, width=64) for name in columns}
     for trait in known:
-        columns[trait.heading] = [trait.of(one) for one in measures]
+        columns[trait.heading] = [trait.value(one) for one in measures]
         if trait.measure in SHARES:
             config[trait.heading] = st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f")
         else:
@@ -51,7 +51,7 @@ def measures_table(
         hide_index=True,
         height=HEIGHT,
         column_config=config,
-        on_select=chosen,
+        on_select=open_chosen,
         selection_mode="single-row",
     )
     st.caption(" ".join(filter(None, (_("A click on a heading sorts, a chosen row opens its head."), remark))))

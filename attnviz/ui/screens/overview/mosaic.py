@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from attnviz.models.recording import Recording
 
 
-_mosaic = define(__file__)
+_component = define(__file__)
 
 ABOVE = 400  # CSS pixels of a laptop's screen that the page needs for what stands above the tiles
 ACROSS = 1280  # CSS pixels that the tiles of a layer share on a laptop's screen
@@ -59,7 +59,7 @@ class Note:
 # The maps -----------------------------------------------------------------------------------------------------------
 
 
-def side(layers: int, heads: int) -> int:
+def tile_side(layers: int, heads: int) -> int:
     """Cells of a tile on an axis at most: about its pixels on a laptop's screen, fewer where there are very many tiles.
 
     >>> side(6, 12), side(32, 32)
@@ -69,10 +69,10 @@ def side(layers: int, heads: int) -> int:
     return max(8, min(shown, math.isqrt(MOST_CELLS // (layers * heads))))
 
 
-def per_cell(recording: Recording, kind: str) -> int:
+def positions_per_cell(recording: Recording, kind: str) -> int:
     """How many neighbouring positions a tile's cell takes together at most; 1 where none are."""
     layers, heads, queries, keys = recording.size(kind)
-    return math.ceil(max(queries, keys) / side(layers, heads))
+    return math.ceil(max(queries, keys) / tile_side(layers, heads))
 
 
 def tiles(
@@ -87,14 +87,14 @@ def tiles(
         progress: told after each layer what part of all of them is done, in (0, 1].
     """
     layers, heads, _queries, _keys = recording.size(kind)
-    size = side(layers, heads)
+    size = tile_side(layers, heads)
     as_it_is = is_long(recording, kind) or switches == Switches(per_head=switches.per_head)
     found: list[AttentionMap] = []
     for layer in range(layers):
         if as_it_is:
             maps = recording.pooled_maps(kind, layer=layer, size=size)
         else:
-            maps = tuple(pool(switches.of(map), size) for map in recording.maps(kind, layer=layer))
+            maps = tuple(pool(switches.apply(map), size) for map in recording.maps(kind, layer=layer))
         found.extend(maps)
         progress((layer + 1) / layers)
     return tuple(found)
@@ -124,7 +124,7 @@ def heads_mosaic(
         summary: what is shown, in a line above the tiles.
         scale: "shared" has the colour range 0 to 1; "head" ends each head's at its own largest weight.
         marked: heads that stand out while the others step back; None where none does.
-        on_open: called with the layer and the head that were clicked, before the page runs again.
+        on_open: called with the layer and the head that were handle_open, before the page runs again.
     """
     first = maps[0]
     queries, keys = first.query_labels, first.key_labels
@@ -145,7 +145,7 @@ def heads_mosaic(
         "perHead": scale == "head",
         "above": ABOVE,
         "names": [map.name for map in maps],
-        "said": [_said(map, note, queries, keys) for map, note in zip(maps, notes, strict=True)],
+        "said": [_tile_text(map, note, queries, keys) for map, note in zip(maps, notes, strict=True)],
         "most": [round(float(map.weights.max(initial=0.0)), 4) for map in maps],
         "notes": [note.text for note in notes],
         "bars": [note.bar if note.bar is None else round(note.bar, 3) for note in notes],
@@ -162,16 +162,16 @@ def heads_mosaic(
     }
     data: dict[str, Any] = {"run": run, "picture": run_name(*shown.values()), **shown}
 
-    def clicked() -> None:
+    def handle_open() -> None:
         at = st.session_state[key].get("open")
         if isinstance(at, dict) and isinstance(at.get("place"), int) and 0 <= at["place"] < len(maps):
             map = maps[at["place"]]
             on_open(map.layer or 0, map.head or 0)
 
-    _mosaic(key=key, data=data, on_open_change=clicked)
+    _component(key=key, data=data, on_open_change=handle_open)
 
 
-def _said(map: AttentionMap, note: Note, queries: tuple[str, ...], keys: tuple[str, ...]) -> str:
+def _tile_text(map: AttentionMap, note: Note, queries: tuple[str, ...], keys: tuple[str, ...]) -> str:
     text = describe_with(map, queries, keys)
     return f"{text}. {note.said}" if note.said else text
 

@@ -48,13 +48,13 @@ class Trait:
         name = self.says[:1].upper() + self.says[1:]
         return f"{name} ({unit})" if unit else name
 
-    def of(self, measures: Measures) -> float:
+    def value(self, measures: Measures) -> float:
         """The number of a head; NaN where it has none."""
         return float(getattr(measures, self.measure))
 
     def number(self, measures: Measures) -> str:
         """The number with its unit: "0.81", "2.1 bits"."""
-        value = self.of(measures)
+        value = self.value(measures)
         if math.isnan(value):
             return "–"
         return self.unit.format(f"{value:.2f}" if self.measure in SHARES else f"{value:.1f}")
@@ -108,11 +108,12 @@ def traits(measures: Sequence[Measures], kind: str, by_word: bool) -> tuple[Trai
     return tuple(
         trait
         for trait in every
-        if not (kind == "decoder" and trait.name == "next") and not all(math.isnan(trait.of(one)) for one in measures)
+        if not (kind == "decoder" and trait.name == "next")
+        and not all(math.isnan(trait.value(one)) for one in measures)
     )
 
 
-def left_out(measures: Sequence[Measures], kind: str) -> str:
+def missing_remark(measures: Sequence[Measures], kind: str) -> str:
     """Why some of the measures are not there; "" where all are."""
     parts = []
     if kind == "cross":
@@ -126,22 +127,22 @@ def left_out(measures: Sequence[Measures], kind: str) -> str:
     return " ".join(parts)
 
 
-def ranked(measures: Sequence[Measures], trait: Trait) -> list[Measures]:
+def rank_heads(measures: Sequence[Measures], trait: Trait) -> list[Measures]:
     """The heads that answer best, the best first; equal ones in the order of layers and heads.
 
     An eighth of all heads, but 3 at least and 8 at most.
     """
-    known = [one for one in measures if not math.isnan(trait.of(one))]
-    known.sort(key=lambda one: trait.of(one) if trait.smallest else -trait.of(one))
+    known = [one for one in measures if not math.isnan(trait.value(one))]
+    known.sort(key=lambda one: trait.value(one) if trait.smallest else -trait.value(one))
     return known[: min(8, max(3, len(measures) // 8))]
 
 
-def notes(measures: Sequence[Measures], known: Sequence[Trait], trait: Trait | None) -> list[Note]:
+def tile_notes(measures: Sequence[Measures], known: Sequence[Trait], trait: Trait | None) -> list[Note]:
     """What stands below each head: the number asked for, or what the head mainly does, where that is clear."""
     if trait is None:
         by_measure = {trait.measure: trait for trait in known}
-        return [_character(one, by_measure) for one in measures]
-    values = [trait.of(one) for one in measures]
+        return [_character_note(one, by_measure) for one in measures]
+    values = [trait.value(one) for one in measures]
     longest = 1.0 if trait.measure in SHARES else max((value for value in values if value > 0), default=1.0)
     return [
         Note(
@@ -153,7 +154,7 @@ def notes(measures: Sequence[Measures], known: Sequence[Trait], trait: Trait | N
     ]
 
 
-def _character(measures: Measures, known: Mapping[str, Trait]) -> Note:
+def _character_note(measures: Measures, known: Mapping[str, Trait]) -> Note:
     character = measures.character
     if character == "broad":
         trait = known["entropy"]
@@ -161,4 +162,6 @@ def _character(measures: Measures, known: Mapping[str, Trait]) -> Note:
     if character is None or character not in known:
         return Note()
     trait = known[character]
-    return Note(f"{trait.short} {trait.number(measures)}", f"{trait.says} {trait.number(measures)}", trait.of(measures))
+    return Note(
+        f"{trait.short} {trait.number(measures)}", f"{trait.says} {trait.number(measures)}", trait.value(measures)
+    )

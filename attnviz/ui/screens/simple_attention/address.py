@@ -13,13 +13,19 @@ from attnviz.ui.shell.messages import _
 
 # Of this session, none of them a control: rows as they were typed, how often the editor was begun anew, the words of
 # the last run, the word whose key is looked at, and entries of the weight matrices for each seed and size.
-_ROWS, _BEGUN, _WORDS, KEY, _ENTRIES = "hand_rows", "hand_begun", "hand_words", "key_word", "hand_entries"
+ROWS_KEY, EDITOR_NUMBER_KEY, WORDS_KEY, KEY_WORD, ENTRIES_KEY = (
+    "hand_rows",
+    "hand_begun",
+    "hand_words",
+    "key_word",
+    "hand_entries",
+)
 
 
 # The address --------------------------------------------------------------------------------------------------------
 
 
-def _from_address(name: str, read: Callable[[str], Any], otherwise: Any, say: Say, called: str) -> Any:
+def read_from_url(name: str, read: Callable[[str], Any], otherwise: Any, say: Say, called: str) -> Any:
     """What the address holds under a name; where it cannot be read, that is said and something else is taken."""
     text = st.query_params.get(name, "")
     if not text:
@@ -32,7 +38,7 @@ def _from_address(name: str, read: Callable[[str], Any], otherwise: Any, say: Sa
         return otherwise
 
 
-def _to_address(name: str, text: str) -> None:
+def write_to_url(name: str, text: str) -> None:
     """Writes what no control holds; "" takes it out."""
     if not text:
         if name in st.query_params:

@@ -13,8 +13,8 @@ from typing import Any
 import streamlit as st
 
 from attnviz.attention.by_hand.word_vectors import WordVectors
-from attnviz.ui.controls.url_state import Say, hold
-from attnviz.ui.screens.simple_attention.address import _WORDS, KEY, _to_address
+from attnviz.ui.controls.url_state import Say, keep_values
+from attnviz.ui.screens.simple_attention.address import KEY_WORD, WORDS_KEY, write_to_url
 from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _
 
@@ -30,8 +30,8 @@ SEEDS = range(10_000)
 def query_control(table: WordVectors, say: Say) -> int:
     """The word whose attention is looked at, from 0."""
     labels = table.labels
-    _follow("query_word", labels, 1, say)
-    default = _default(labels, 1)
+    _keep_edited_word("query_word", labels, 1, say)
+    default = _default_word(labels, 1)
     value = st.segmented_control(
         _("Query: the word that asks"), labels, default=default, key="query_word", required=True, bind="query-params",
         format_func=as_markdown,
@@ -39,36 +39,36 @@ def query_control(table: WordVectors, say: Say) -> int:
     return labels.index(value) if value in labels else labels.index(default)
 
 
-def key_word(table: WordVectors, say: Say) -> int:
+def chosen_key(table: WordVectors, say: Say) -> int:
     """The word whose answer is looked at, from 0; it is picked in the tables, not by a control."""
     labels = table.labels
-    if KEY not in st.session_state:
-        st.session_state[KEY] = st.query_params.get(KEY, "")
-    _follow(KEY, labels, 2, say)
-    default = _default(labels, 2)
-    value = st.session_state[KEY]
+    if KEY_WORD not in st.session_state:
+        st.session_state[KEY_WORD] = st.query_params.get(KEY_WORD, "")
+    _keep_edited_word(KEY_WORD, labels, 2, say)
+    default = _default_word(labels, 2)
+    value = st.session_state[KEY_WORD]
     if value not in labels:
-        value = st.session_state[KEY] = default
-    _to_address(KEY, "" if value == default else value)
-    st.session_state[_WORDS] = labels
+        value = st.session_state[KEY_WORD] = default
+    write_to_url(KEY_WORD, "" if value == default else value)
+    st.session_state[WORDS_KEY] = labels
     return labels.index(value)
 
 
-def _default(labels: tuple[str, ...], place: int) -> str:
+def _default_word(labels: tuple[str, ...], place: int) -> str:
     return labels[min(place, len(labels) - 1)]
 
 
-def _follow(key: str, labels: tuple[str, ...], default: int, say: Say) -> None:
+def _keep_edited_word(key: str, labels: tuple[str, ...], default: int, say: Say) -> None:
     """A chosen word that was edited stays chosen; one that is not there at all is said and replaced."""
-    before: tuple[str, ...] = st.session_state.get(_WORDS, ())
+    before: tuple[str, ...] = st.session_state.get(WORDS_KEY, ())
     chosen = st.session_state.get(key, st.query_params.get(key))
     # The address has a word as the control writes it.
     if not chosen or chosen in labels or chosen in map(as_markdown, labels):
         return
     if chosen in before:
-        st.session_state[key] = _default(labels, before.index(chosen))
+        st.session_state[key] = _default_word(labels, before.index(chosen))
         return
-    instead = _default(labels, default)
+    instead = _default_word(labels, default)
     say(_("There is no word “{0}” in the table; “{1}” is shown instead.").format(chosen[:40], instead))
     if key in st.session_state:
         st.session_state[key] = instead
@@ -77,7 +77,7 @@ def _follow(key: str, labels: tuple[str, ...], default: int, say: Say) -> None:
 # What is computed ---------------------------------------------------------------------------------------------------
 
 
-def switches() -> dict[str, bool]:
+def switch_controls() -> dict[str, bool]:
     """The four switches, by the names that they have in `Settings`; dropout is its rate there."""
 
     def with_matrices() -> None:
@@ -114,8 +114,10 @@ def switches() -> dict[str, bool]:
 
 def matrix_controls(most_out: int, say: Say) -> dict[str, Any]:
     """Seed and size of the weight matrices, the heads and the output projection, by their names in `Settings`."""
-    _checked("w_seed", SEEDS, 123, say, _("Seeds go from 0 to 9999, there is no {0}; {1} is taken."))
-    _checked("d_out", range(1, most_out + 1), 2, say, _("The matrices have 1 to 8 columns, not {0}; {1} are shown."))
+    _replace_missing("w_seed", SEEDS, 123, say, _("Seeds go from 0 to 9999, there is no {0}; {1} is taken."))
+    _replace_missing(
+        "d_out", range(1, most_out + 1), 2, say, _("The matrices have 1 to 8 columns, not {0}; {1} are shown.")
+    )
     seed = st.number_input(
         _("Seed"), 0, SEEDS[-1], value=123, step=1, key="w_seed", bind="query-params", width=140,
         help=_("Draws all matrices, as torch.manual_seed does."),
@@ -126,7 +128,7 @@ def matrix_controls(most_out: int, say: Say) -> dict[str, Any]:
     )  # fmt: skip
     d_out = 2 if columns is None else int(columns)
     shared = [heads for heads in range(1, d_out + 1) if d_out % heads == 0]
-    _checked(
+    _replace_missing(
         "n_heads",
         shared,
         1,
@@ -150,17 +152,19 @@ def matrix_controls(most_out: int, say: Say) -> dict[str, Any]:
 def head_control(heads: int, say: Say) -> int:
     """Which head is followed, from 0."""
     if heads == 1:
-        hold("one_head")
+        keep_values("one_head")
         return 0
-    _checked("one_head", range(heads), 0, say, _("There is no head {0}; head {1} is shown."))
+    _replace_missing("one_head", range(heads), 0, say, _("There is no head {0}; head {1} is shown."))
     value = st.segmented_control(_("Head"), range(heads), default=0, key="one_head", required=True, bind="query-params")
     return value if value in range(heads) else 0
 
 
 def dropout_controls(say: Say) -> dict[str, Any]:
     """Rate and seed of dropout, by their names in `Settings`."""
-    _checked("dropout_rate", range(10, 100, 10), 50, say, _("Dropout goes from 10 % to 90 %, not {0}; {1} is taken."))
-    _checked("dropout_seed", SEEDS, 0, say, _("Seeds go from 0 to 9999, there is no {0}; {1} is taken."))
+    _replace_missing(
+        "dropout_rate", range(10, 100, 10), 50, say, _("Dropout goes from 10 % to 90 %, not {0}; {1} is taken.")
+    )
+    _replace_missing("dropout_seed", SEEDS, 0, say, _("Seeds go from 0 to 9999, there is no {0}; {1} is taken."))
     rate = st.slider(
         _("Dropout p"), 10, 90, value=50, step=10, key="dropout_rate", format="%d %%", bind="query-params", width=160,
         help=_("The share of the weights that is set to zero."),
@@ -174,12 +178,12 @@ def dropout_controls(say: Say) -> dict[str, Any]:
 
 def times_control(say: Say) -> int:
     """What the scores are multiplied with before softmax."""
-    _checked("times", TIMES, 1, say, _("Scores are multiplied with 1 to 1000, not {0}; {1} is taken."))
+    _replace_missing("times", TIMES, 1, say, _("Scores are multiplied with 1 to 1000, not {0}; {1} is taken."))
     value = st.select_slider(_("Scores ×"), TIMES, value=1, key="times", bind="query-params")
     return value if value in TIMES else 1
 
 
-def _checked(key: str, options: Collection[int], otherwise: int, say: Say, missing: str, *more: object) -> None:
+def _replace_missing(key: str, options: Collection[int], otherwise: int, say: Say, missing: str, *more: object) -> None:
     """Before a control is drawn: replaces a number that it does not have, and says so."""
     asked = st.session_state.get(key, st.query_params.get(key))
     if asked is None or asked == "":

@@ -11,7 +11,7 @@ from attnviz.attention.by_hand import word_vectors
 from attnviz.attention.by_hand.word_vectors import DIM, number_of
 from attnviz.errors import InputError
 from attnviz.ui.controls.url_state import Say
-from attnviz.ui.screens.simple_attention.address import _BEGUN, _ENTRIES, _from_address, _to_address
+from attnviz.ui.screens.simple_attention.address import EDITOR_NUMBER_KEY, ENTRIES_KEY, read_from_url, write_to_url
 from attnviz.ui.shell.messages import _
 
 Entries = dict[tuple[str, int, int], str]
@@ -20,16 +20,18 @@ Entries = dict[tuple[str, int, int], str]
 # The weight matrices ------------------------------------------------------------------------------------------------
 
 
-def entries(seed: int, d_out: int, say: Say) -> Entries:
+def typed_entries(seed: int, d_out: int, say: Say) -> Entries:
     """What was typed into the matrices of this seed and size."""
-    everything: dict[tuple[int, int], Entries] = st.session_state.setdefault(_ENTRIES, {})
+    everything: dict[tuple[int, int], Entries] = st.session_state.setdefault(ENTRIES_KEY, {})
     if not everything:
-        found = _from_address("entries", _read_entries, {}, say, _("the matrices as they are drawn"))
+        found = read_from_url("entries", _read_entries, {}, say, _("the matrices as they are drawn"))
         everything[seed, d_out] = found
     return everything.setdefault((seed, d_out), {})
 
 
-def usable(typed: Entries, sizes: Mapping[str, tuple[int, int]], say: Say) -> dict[tuple[str, int, int], float]:
+def numeric_entries(
+    typed: Entries, sizes: Mapping[str, tuple[int, int]], say: Say
+) -> dict[tuple[str, int, int], float]:
     """Those entries that are numbers; the others are said, and what was drawn stands in their place.
 
     Args:
@@ -47,7 +49,7 @@ def usable(typed: Entries, sizes: Mapping[str, tuple[int, int]], say: Say) -> di
             say(said.format(letter, row, column, text[:40]))
         elif letter in sizes:
             numbers[letter, row, column] = number
-    _to_address("entries", _entries_text(numbers))
+    write_to_url("entries", _entries_text(numbers))
     return numbers
 
 
@@ -55,7 +57,7 @@ def matrix_editor(letter: str, drawn: list[list[float]], typed: Entries, seed: i
     """A matrix, to be edited; what differs from what was drawn is put into `typed`, and the page runs again."""
     shown = [[f"{number:.4f}" for number in row] for row in drawn]
     columns = len(shown[0])
-    key = f"hand_w_{letter}_{seed}_{columns}_{st.session_state.setdefault(_BEGUN + letter, 0)}"
+    key = f"hand_w_{letter}_{seed}_{columns}_{st.session_state.setdefault(EDITOR_NUMBER_KEY + letter, 0)}"
     begins_key = f"{key}_begins"
     if key not in st.session_state:
         # As with the table: what the editor begins with stays the same while it has edits.
@@ -65,7 +67,7 @@ def matrix_editor(letter: str, drawn: list[list[float]], typed: Entries, seed: i
         ]
     begins = st.session_state[begins_key]
 
-    def edited() -> None:
+    def store_entries() -> None:
         changes = st.session_state[key]["edited_rows"]
         now = [list(line) for line in begins]
         for row, entries_of_row in changes.items():
@@ -83,19 +85,19 @@ def matrix_editor(letter: str, drawn: list[list[float]], typed: Entries, seed: i
         {str(column): [line[column] for line in begins] for column in range(columns)},
         key=key,
         hide_index=True,
-        on_change=edited,
+        on_change=store_entries,
         column_config={str(column): st.column_config.TextColumn(alignment="right") for column in range(columns)},
         alt=_("The weight matrix W_{0}; every entry can be edited.").format(letter),
     )
 
 
-def undo_entries(typed: Entries, letters: Collection[str]) -> None:
+def undo_button(typed: Entries, letters: Collection[str]) -> None:
     """A button that puts what was drawn back into the matrices; none where nothing was typed."""
 
     def undo() -> None:
         typed.clear()
         for letter in letters:
-            st.session_state[_BEGUN + letter] = st.session_state.get(_BEGUN + letter, 0) + 1
+            st.session_state[EDITOR_NUMBER_KEY + letter] = st.session_state.get(EDITOR_NUMBER_KEY + letter, 0) + 1
 
     if typed:
         st.button(_("Matrices as they were drawn"), icon=":material/undo:", type="tertiary", on_click=undo)

@@ -1,4 +1,4 @@
-"""What the page "By hand" shows, as blocks of `attnviz.ui.tables`: each number where its formula is."""
+"""What the page "By hand" shows, as blocks of `number_tables`: each number where its formula is."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from attnviz.ui.components.number_tables import (
     Group,
     Text,
     cell,
-    four,
-    steps,
-    sum_of,
-    table,
+    format_number,
+    literal,
+    steps_block,
+    sum_block,
+    table_block,
     weight_cell,
-    word,
 )
 from attnviz.ui.shell.messages import _
 
@@ -30,30 +30,30 @@ if TYPE_CHECKING:
 NOTHING: Cell = ("", None, "")
 
 
-def one_word(words: WordVectors, settings: Settings, working: Working, head: int, query: int, key: int) -> Block:
+def word_block(words: WordVectors, settings: Settings, working: Working, head: int, query: int, key: int) -> Block:
     """A chosen word against every word: key, score, weight, and its part of the context, which stands at the foot."""
     d_k = settings.d_k
     plain_score = not (settings.scaled or settings.causal)
     groups: list[Group] = [("k" if settings.matrices else "k = x", d_k, "spare")]
-    names: list[Text] = _places(d_k)
+    names: list[Text] = _dimension_names(d_k)
     if plain_score:
         groups.append(("ω = q · k", 1))
         names.append(_("score"))
     else:
         groups += [("q · k", 1), ("ω", 1)]
-        names += [_("product"), _how_scored(settings)]
+        names += [_("product"), _score_name(settings)]
     groups.append(("α = softmax(ω)", 1))
     names.append(_("weight"))
     if settings.dropout:
         groups.append(("α", 1))
         names.append(_("after dropout"))
     groups.append(("α v" if settings.matrices else "α v = α x", d_k))
-    names += _places(d_k)
+    names += _dimension_names(d_k)
 
     parts = working.weights[head, query, :, None] * working.v[head]  # (key, d_k)
     rows = []
     for other, label in enumerate(words.labels):
-        cells: list[Cell] = [(text, None, "") for text in _entries(words, settings, working.k[head], other)]
+        cells: list[Cell] = [(text, None, "") for text in _vector_texts(words, settings, working.k[head], other)]
         cells.append(cell(float(working.products[head, query, other])))
         if not plain_score:
             cells.append(cell(float(working.scores[head, query, other])))
@@ -66,12 +66,14 @@ def one_word(words: WordVectors, settings: Settings, working: Working, head: int
     if settings.dropout:
         sums.append(cell(float(working.weights[head, query].sum())))
     sums += [cell(number) for number in working.context[head, query].tolist()]
-    foot: Text = [word(_("sum")), " = z"]
-    return table("", names, rows, groups=groups, corner=_("key"), foot=(foot, sums), pick="row", on=(key, None),
+    foot: Text = [literal(_("sum")), " = z"]
+    return table_block("", names, rows, groups=groups, corner=_("key"), foot=(foot, sums), pick="row", on=(key, None),
                  head=head)  # fmt: skip
 
 
-def one_pair(words: WordVectors, settings: Settings, working: Working, head: int, query: int, key: int) -> list[Block]:
+def pair_blocks(
+    words: WordVectors, settings: Settings, working: Working, head: int, query: int, key: int
+) -> list[Block]:
     """The score of one key, product by product, and how it becomes a weight and a part of the context."""
     labels = words.labels
     product = float(working.products[head, query, key])
@@ -79,40 +81,44 @@ def one_pair(words: WordVectors, settings: Settings, working: Working, head: int
     score, highest = float(scores[key]), float(scores.max())
     share = float(working.softmax[head, query, key])
     weight = float(working.weights[head, query, key])
-    asked = _entries(words, settings, working.q[head], query)
-    answered = _entries(words, settings, working.k[head], key)
+    asked = _vector_texts(words, settings, working.q[head], query)
+    answered = _vector_texts(words, settings, working.k[head], key)
     products = (working.q[head, query] * working.k[head, key]).tolist()
-    terms = [(f"{one} · {other}", four(both)) for one, other, both in zip(asked, answered, products, strict=True)]
-    title: Text = ["q · k: ", word(labels[query]), " → ", word(labels[key])]
+    terms = [
+        (f"{one} · {other}", format_number(both)) for one, other, both in zip(asked, answered, products, strict=True)
+    ]
+    title: Text = ["q · k: ", literal(labels[query]), " → ", literal(labels[key])]
     rows: list[tuple[Text, Text, Cell]] = []
     if settings.scaled:
-        rows.append(("÷ √d_{k}", f"{four(product)} / √{settings.d_k}", cell(product / settings.d_k**0.5)))
-    power = f"{four(score)} − {four(highest)}".replace("− −", "+ ")
+        rows.append(("÷ √d_{k}", f"{format_number(product)} / √{settings.d_k}", cell(product / settings.d_k**0.5)))
+    power = f"{format_number(score)} − {format_number(highest)}".replace("− −", "+ ")
     if score == -np.inf:
-        rows.append((_("causal mask"), _filled(_("{0} comes after {1}"), labels[key], labels[query]), cell(score)))
-        power = four(score)
+        rows.append(
+            (_("causal mask"), _fill_template(_("{0} comes after {1}"), labels[key], labels[query]), cell(score))
+        )
+        power = format_number(score)
     total = float(np.exp(scores - highest).sum())
-    rows.append(("softmax", f"e^{{{power}}} / {four(total)}", weight_cell(share)))
+    rows.append(("softmax", f"e^{{{power}}} / {format_number(total)}", weight_cell(share)))
     if settings.dropout and working.keep[head, query, key]:
-        rows.append((_("dropout"), f"{four(share)} / (1 − {settings.dropout:g})", weight_cell(weight)))
+        rows.append((_("dropout"), f"{format_number(share)} / (1 − {settings.dropout:g})", weight_cell(weight)))
     elif settings.dropout:
-        rows.append((_("dropout"), [word(_("drawn to be left out"))], weight_cell(weight)))
-    values = ", ".join(_entries(words, settings, working.v[head], key))
-    parts = ", ".join(four(weight * number) for number in working.v[head, key].tolist())
-    rows.append(("α v", f"{four(weight)} · ({values})", (f"({parts})", None, "")))
-    return [sum_of(title, terms, four(product)), steps(rows)]
+        rows.append((_("dropout"), [literal(_("drawn to be left out"))], weight_cell(weight)))
+    values = ", ".join(_vector_texts(words, settings, working.v[head], key))
+    parts = ", ".join(format_number(weight * number) for number in working.v[head, key].tolist())
+    rows.append(("α v", f"{format_number(weight)} · ({values})", (f"({parts})", None, "")))
+    return [sum_block(title, terms, format_number(product)), steps_block(rows)]
 
 
-def projected(words: WordVectors, settings: Settings, working: Working, letter: str, chosen: int) -> Block:
+def projection_block(words: WordVectors, settings: Settings, working: Working, letter: str, chosen: int) -> Block:
     """Queries, keys or values of all words: x W, with the heads' columns side by side."""
     heads = {"q": working.q, "k": working.k, "v": working.v}[letter]
     rows = [
         (label, [cell(number) for head in heads for number in head[place].tolist()])
         for place, label in enumerate(words.labels)
     ]
-    return table(
+    return table_block(
         "",
-        _places(settings.d_k) * settings.heads,
+        _dimension_names(settings.d_k) * settings.heads,
         rows,
         groups=_head_groups(settings),
         corner=letter,
@@ -120,10 +126,12 @@ def projected(words: WordVectors, settings: Settings, working: Working, letter: 
     )
 
 
-def all_words(words: WordVectors, settings: Settings, working: Working, head: int, query: int, key: int) -> list[Block]:
+def all_words_blocks(
+    words: WordVectors, settings: Settings, working: Working, head: int, query: int, key: int
+) -> list[Block]:
     """Scores, weights and contexts of every word: rows are queries, columns are keys."""
     labels = words.labels
-    names: list[Text] = [[word(label)] for label in labels]
+    names: list[Text] = [[literal(label)] for label in labels]
     heads = working.weights.shape[0]
 
     def of(head: int) -> str:
@@ -132,24 +140,24 @@ def all_words(words: WordVectors, settings: Settings, working: Working, head: in
     def square(title: Text, numbers: np.ndarray, head: int, *, weights: bool) -> Block:
         make = weight_cell if weights else cell
         rows = [(label, [make(number) for number in row]) for label, row in zip(labels, numbers.tolist(), strict=True)]
-        return table(
+        return table_block(
             title, names, rows, corner="q ↓ k →", pick="cell" if weights else "", on=(query, key), head=head,
             legend=weights,
         )  # fmt: skip
 
     formula = "q k^{⊤}" + (" / √d_{k}" if settings.scaled else "")
-    name: Text = [f"ω{of(head)} = {formula}", *([word(", " + _("masked"))] if settings.causal else [])]
+    name: Text = [f"ω{of(head)} = {formula}", *([literal(", " + _("masked"))] if settings.causal else [])]
     blocks = [square(name, working.scores[head], head, weights=False)]
     for other in range(heads):
-        name = [f"α{of(other)} = softmax(ω)", *([word(", " + _("after dropout"))] if settings.dropout else [])]
+        name = [f"α{of(other)} = softmax(ω)", *([literal(", " + _("after dropout"))] if settings.dropout else [])]
         blocks.append(square(name, working.weights[other], other, weights=True))
-    blocks.append(_vectors("z = α v", words, working.joined, _head_groups(settings), query, settings.d_k))
+    blocks.append(_vectors_block("z = α v", words, working.joined, _head_groups(settings), query, settings.d_k))
     if working.output is not None:
-        blocks.append(_vectors("z W_{o}", words, working.output, (), query, settings.d_out))
+        blocks.append(_vectors_block("z W_{o}", words, working.output, (), query, settings.d_out))
     return blocks
 
 
-def both_softmaxes(words: WordVectors, softmaxes: TwoSoftmaxes, key: int) -> Block:
+def softmaxes_block(words: WordVectors, softmaxes: TwoSoftmaxes, key: int) -> Block:
     """Softmax as its formula stands beside softmax with the largest score taken away first."""
     rows = []
     for place, label in enumerate(words.labels):
@@ -172,7 +180,7 @@ def both_softmaxes(words: WordVectors, softmaxes: TwoSoftmaxes, key: int) -> Blo
         cell(softmaxes.sum),
         cell(float(np.sum(softmaxes.weights))),
     ]
-    return table(
+    return table_block(
         "",
         ["ω", "e^{ω}", "α", "ω − max", "e^{ω − max}", "α"],
         rows,
@@ -183,18 +191,23 @@ def both_softmaxes(words: WordVectors, softmaxes: TwoSoftmaxes, key: int) -> Blo
     )
 
 
-def _vectors(
+def _vectors_block(
     title: Text, words: WordVectors, numbers: np.ndarray, groups: Sequence[Group], query: int, places: int
 ) -> Block:
     rows = [
         (label, [cell(number) for number in row]) for label, row in zip(words.labels, numbers.tolist(), strict=True)
     ]
-    return table(
-        title, _places(places) * (numbers.shape[1] // places), rows, groups=groups, corner=_("query"), on=(query, None)
+    return table_block(
+        title,
+        _dimension_names(places) * (numbers.shape[1] // places),
+        rows,
+        groups=groups,
+        corner=_("query"),
+        on=(query, None),
     )
 
 
-def _places(count: int) -> list[Text]:
+def _dimension_names(count: int) -> list[Text]:
     """Names of the numbers of a vector, from 0."""
     return [str(place) for place in range(count)]
 
@@ -204,25 +217,25 @@ def _head_groups(settings: Settings) -> list[Group]:
         return []
     groups: list[Group] = []
     for head in range(settings.heads):
-        name: Text = [word(f"H{head}")]
+        name: Text = [literal(f"H{head}")]
         groups.append((name, settings.d_k))
     return groups
 
 
-def _how_scored(settings: Settings) -> str:
+def _score_name(settings: Settings) -> str:
     """What makes a score of a product."""
     done = [f"÷ √{settings.d_k}"] if settings.scaled else []
     return ", ".join([*done, *([_("masked")] if settings.causal else [])])
 
 
-def _entries(words: WordVectors, settings: Settings, vectors: np.ndarray, place: int) -> list[str]:
+def _vector_texts(words: WordVectors, settings: Settings, vectors: np.ndarray, place: int) -> list[str]:
     """The numbers of a word's query, key or value: as they were typed where no matrix made them."""
     if settings.matrices:
-        return [four(number) for number in vectors[place].tolist()]
+        return [format_number(number) for number in vectors[place].tolist()]
     return [plain(number).replace("-", "−") for number in words.vectors[place]]
 
 
-def _filled(template: str, *texts: str) -> Text:
+def _fill_template(template: str, *texts: str) -> Text:
     """A sentence with readers' words in its places, none of it set like a formula."""
     parts = re.split(r"\{(\d)\}", template)
-    return [word(texts[int(part)] if place % 2 else part) for place, part in enumerate(parts)]
+    return [literal(texts[int(part)] if place % 2 else part) for place, part in enumerate(parts)]

@@ -7,7 +7,7 @@ import streamlit as st
 from attnviz.attention.by_hand import word_vectors
 from attnviz.attention.by_hand.word_vectors import DIM, EXAMPLE, MOST_WORDS, Problem, WordVectors, plain
 from attnviz.ui.controls.url_state import Say
-from attnviz.ui.screens.simple_attention.address import _BEGUN, _ROWS, _from_address, _to_address
+from attnviz.ui.screens.simple_attention.address import EDITOR_NUMBER_KEY, ROWS_KEY, read_from_url, write_to_url
 from attnviz.ui.shell.errors import Remarks
 from attnviz.ui.shell.messages import _, ngettext
 
@@ -20,14 +20,14 @@ _COLUMNS = ("word", *(f"x{place}" for place in range(DIM)))
 def word_table(say: Say) -> WordVectors:
     """The table, to be edited; returns the rows of it that can be used."""
     memory = st.session_state
-    if _ROWS not in memory:
-        memory[_ROWS] = _as_rows(
-            _from_address("table", word_vectors.from_text, EXAMPLE, say, _("the six words that it begins with"))
+    if ROWS_KEY not in memory:
+        memory[ROWS_KEY] = _table_rows(
+            read_from_url("table", word_vectors.from_text, EXAMPLE, say, _("the six words that it begins with"))
         )
-    key = f"hand_table_{memory.setdefault(_BEGUN, 0)}"
+    key = f"hand_table_{memory.setdefault(EDITOR_NUMBER_KEY, 0)}"
     if key not in memory:
         # What the editor begins with has to stay the same until it begins anew: it keeps its edits apart from it.
-        memory["hand_begins_with"] = memory[_ROWS]
+        memory["hand_begins_with"] = memory[ROWS_KEY]
     begins = memory["hand_begins_with"]
     edited = st.data_editor(
         {name: [row[column] for row in begins] for column, name in enumerate(_COLUMNS)},
@@ -45,31 +45,31 @@ def word_table(say: Say) -> WordVectors:
         alt=_("Words and their vectors; every entry can be edited, and rows can be added and removed."),
     )
     rows = list(zip(*(edited[name] for name in _COLUMNS), strict=True))
-    memory[_ROWS] = rows
+    memory[ROWS_KEY] = rows
     table, problems = word_vectors.read(rows)
     # Below the table, which would move away under the pointer if a box came up above it.
     say_here = Remarks(st.empty())
-    for text in _said(problems):
+    for text in _problem_texts(problems):
         say_here(text)
-    _to_address("table", word_vectors.to_text(table) if table != EXAMPLE and table.words else "")
+    write_to_url("table", word_vectors.to_text(table) if table != EXAMPLE and table.words else "")
     if table != EXAMPLE or problems:
-        st.button(_("Back to the six words"), icon=":material/undo:", type="tertiary", on_click=_begin_anew)
+        st.button(_("Back to the six words"), icon=":material/undo:", type="tertiary", on_click=_restore_example)
     return table
 
 
-def _begin_anew() -> None:
-    st.session_state[_ROWS] = _as_rows(EXAMPLE)
-    st.session_state[_BEGUN] += 1
+def _restore_example() -> None:
+    st.session_state[ROWS_KEY] = _table_rows(EXAMPLE)
+    st.session_state[EDITOR_NUMBER_KEY] += 1
 
 
-def _as_rows(table: WordVectors) -> list[tuple[str, ...]]:
+def _table_rows(table: WordVectors) -> list[tuple[str, ...]]:
     return [
         (word, *(plain(number) for number in vector))
         for word, vector in zip(table.words, table.vectors, strict=True)
     ]  # fmt: skip
 
 
-def _said(problems: list[Problem]) -> list[str]:
+def _problem_texts(problems: list[Problem]) -> list[str]:
     """What is wrong with the table, one text for each row, and what to do about it."""
     texts = []
     for row in dict.fromkeys(problem.row for problem in problems):

@@ -11,67 +11,78 @@ import torch
 from attnviz.attention import dot_product
 from attnviz.figures.steps import draw_bars, draw_strips
 from attnviz.ui.components.ready import theme
-from attnviz.ui.screens.steps.context import MOST_ROWS, Scene, number, numbers_table, plain, vectors_table
+from attnviz.ui.screens.steps.context import (
+    MOST_ROWS,
+    StepContext,
+    escape_label,
+    format_number,
+    numbers_table,
+    vectors_table,
+)
 from attnviz.ui.shell.messages import _, ngettext
 
 if TYPE_CHECKING:
     pass
 
 
-def scores(scene: Scene) -> int:
+def draw_scores(context: StepContext) -> int:
     """The query against every key."""
-    computation = scene.computation
-    word, other = scene.queries[scene.query], scene.keys[scene.key]
-    raw = computation.raw(scene.head)[scene.query]
-    final = scene.recording.scores(computation.kind, **scene.where)[scene.query]
-    bias = computation.bias(scene.head)
+    computation = context.computation
+    word, other = context.queries[context.query], context.keys[context.key]
+    raw = computation.raw(context.head)[context.query]
+    final = context.recording.scores(computation.kind, **context.head_index)[context.query]
+    bias = computation.bias(context.head)
     st.markdown(
         _("The **dot product** of the query of {0} with the key of each word says how well they fit.").format(
-            f"**{plain(word)}**"
+            f"**{escape_label(word)}**"
         )
     )
-    formula(scene, raw, final, bias)
+    draw_score_formula(context, raw, final, bias)
     figure = draw_bars(
-        scene.keys,
+        context.keys,
         [(_("q · k"), raw.tolist()), (_("score"), final.tolist())],
         theme=theme(),
-        chosen=scene.key,
+        chosen=context.key,
         title=_("score"),
     )
-    strongest = scene.keys[int(final.argmax())]
-    drawn = scene.shown(figure, "step_scores", _("Scores of {0}; the highest belongs to {1}").format(word, strongest))
+    strongest = context.keys[int(final.argmax())]
+    drawn = context.draw_figure(
+        figure, "step_scores", _("Scores of {0}; the highest belongs to {1}").format(word, strongest)
+    )
 
-    st.markdown("###### " + _("{0} · {1}, dimension by dimension").format(plain(word), plain(other)))
-    products = computation.products(scene.head, scene.query, scene.key)
+    st.markdown("###### " + _("{0} · {1}, dimension by dimension").format(escape_label(word), escape_label(other)))
+    products = computation.products(context.head, context.query, context.key)
     rows = np.stack(
         [
-            scene.recording.queries(computation.kind, **scene.where)[scene.query].numpy(),
-            scene.recording.keys(computation.kind, **scene.where)[scene.key].numpy(),
+            context.recording.queries(computation.kind, **context.head_index)[context.query].numpy(),
+            context.recording.keys(computation.kind, **context.head_index)[context.key].numpy(),
             products.numpy(),
         ]
     )
     figure = draw_strips(["q", "k", "q × k"], rows, theme=theme(), dimension=_("dimension"), value=_("value"))
-    drawn += scene.shown(figure, "step_products", _("Query, key and their products, dimension by dimension"))
+    drawn += context.draw_figure(figure, "step_products", _("Query, key and their products, dimension by dimension"))
     order = products.abs().argsort(descending=True)[:3].tolist()
-    most = ", ".join(f"{place} ({number(float(products[place]), 2)})" for place in order)
+    most = ", ".join(f"{place} ({format_number(float(products[place]), 2)})" for place in order)
     st.caption(
-        _("The products add up to {0}. Most comes from the dimensions {1}.").format(number(float(products.sum())), most)
+        _("The products add up to {0}. Most comes from the dimensions {1}.").format(
+            format_number(float(products.sum())), most
+        )
     )
-    table: dict[str, list] = {_("key"): list(scene.keys), "q·k": raw.tolist()}
+    table: dict[str, list] = {_("key"): list(context.keys), "q·k": raw.tolist()}
     table[_("× scale")] = (raw * computation.scale).tolist()
     if bias is not None:
-        table[_("position bias")] = bias[scene.query].tolist()
+        table[_("position bias")] = bias[context.query].tolist()
     table[_("score")] = final.tolist()
     numbers_table(table)
     vectors_table({"q": rows[0], "k": rows[1], "q × k": rows[2]}, key="products_numbers")
     return drawn
 
 
-def formula(scene: Scene, raw: torch.Tensor, final: torch.Tensor, bias: torch.Tensor | None) -> None:
+def draw_score_formula(context: StepContext, raw: torch.Tensor, final: torch.Tensor, bias: torch.Tensor | None) -> None:
     """How the score of the chosen pair comes about, with its numbers."""
-    computation = scene.computation
-    size = scene.recording.queries(computation.kind, **scene.where).shape[-1]
-    one = float(raw[scene.key])
+    computation = context.computation
+    size = context.recording.queries(computation.kind, **context.head_index).shape[-1]
+    one = float(raw[context.key])
     scaled = one * computation.scale
     usual = abs(computation.scale - size**-0.5) < 1e-6
     if usual:
@@ -86,9 +97,9 @@ def formula(scene: Scene, raw: torch.Tensor, final: torch.Tensor, bias: torch.Te
         value = cap * float(np.tanh(value / cap))
         lines.append(rf"{cap:g} \tanh(\cdot / {cap:g}) = {value:.4f}")
     if bias is not None:
-        own = float(bias[scene.query, scene.key])
+        own = float(bias[context.query, context.key])
         lines.append(rf"+\, {own:.4f}\ \text{{(position)}} = {value + own:.4f}")
-    if float(final[scene.key]) == -np.inf:
+    if float(final[context.key]) == -np.inf:
         lines.append(r"\rightarrow -\infty")
     # One below the other: on a telephone they would not fit side by side.
     below = r" \\ ".join(lines)
@@ -104,16 +115,16 @@ def formula(scene: Scene, raw: torch.Tensor, final: torch.Tensor, bias: torch.Te
         )
 
 
-def softmax(scene: Scene) -> int:
+def draw_softmax(context: StepContext) -> int:
     """Scores → weights."""
-    computation = scene.computation
-    word = scene.queries[scene.query]
-    row = scene.recording.scores(computation.kind, **scene.where)[scene.query]
-    own = scene.recording.weights(computation.kind, **scene.where)[scene.query]
-    size = scene.recording.queries(computation.kind, **scene.where).shape[-1]
+    computation = context.computation
+    word = context.queries[context.query]
+    row = context.recording.scores(computation.kind, **context.head_index)[context.query]
+    own = context.recording.weights(computation.kind, **context.head_index)[context.query]
+    size = context.recording.queries(computation.kind, **context.head_index).shape[-1]
     st.markdown(
         _("**Softmax** makes shares of the scores of {0}: none is negative, and together they are 1.").format(
-            f"**{plain(word)}**"
+            f"**{escape_label(word)}**"
         )
     )
     st.latex(rf"\alpha_j = \frac{{e^{{s_j}}}}{{\sum_i e^{{s_i}}}} \qquad \sum_j \alpha_j = {float(own.sum()):.4f}")
@@ -134,18 +145,18 @@ def softmax(scene: Scene) -> int:
     before, after = st.columns(2, gap="medium")
     with before:
         figure = draw_bars(
-            scene.keys, [(_("score"), row.tolist())], theme=theme(), chosen=scene.key, title=_("score, before")
+            context.keys, [(_("score"), row.tolist())], theme=theme(), chosen=context.key, title=_("score, before")
         )
-        drawn = scene.shown(figure, "step_before", _("Scores of {0} before the softmax").format(word))
+        drawn = context.draw_figure(figure, "step_before", _("Scores of {0} before the softmax").format(word))
     strongest = int(own.argmax())
     with after:
         figure = draw_bars(
-            scene.keys, series, theme=theme(), chosen=scene.key, share=True, title=_("attention weight, after")
+            context.keys, series, theme=theme(), chosen=context.key, share=True, title=_("attention weight, after")
         )
         alt = _("Weights of {0}; the largest, {1}, belongs to {2}").format(
-            word, number(float(own[strongest]), 2), scene.keys[strongest]
+            word, format_number(float(own[strongest]), 2), context.keys[strongest]
         )
-        drawn += scene.shown(figure, "step_weights", alt)
+        drawn += context.draw_figure(figure, "step_weights", alt)
     unscaled = dot_product.weights(row / computation.scale)
     if abs(computation.scale - 1) > 1e-6:
         st.caption(
@@ -154,66 +165,66 @@ def softmax(scene: Scene) -> int:
                 "{2}, and all the others together would have {3} instead of {4}."
             ).format(
                 size,
-                *(number(float(share), 3) for share in (unscaled.max(), own.max())),
-                *(number(float(weights.sum() - weights.max()), 3) for weights in (unscaled, own)),
+                *(format_number(float(share), 3) for share in (unscaled.max(), own.max())),
+                *(format_number(float(weights.sum() - weights.max()), 3) for weights in (unscaled, own)),
             )
         )
     if computation.has_sink:
         st.caption(_("This model has a sink: a learned score that takes part and belongs to no word."))
-    table: dict[str, list] = {_("key"): list(scene.keys), _("score"): row.tolist(), _("weight"): own.tolist()}
+    table: dict[str, list] = {_("key"): list(context.keys), _("score"): row.tolist(), _("weight"): own.tolist()}
     if changed:
         table[series[1][0]] = series[1][1]
     numbers_table(table)
     return drawn
 
 
-def output(scene: Scene) -> int:
+def draw_output(context: StepContext) -> int:
     """Weights × values."""
-    computation = scene.computation
-    word = scene.queries[scene.query]
-    weights = scene.recording.weights(computation.kind, **scene.where)[scene.query]
-    values = scene.recording.values(computation.kind, **scene.where)
+    computation = context.computation
+    word = context.queries[context.query]
+    weights = context.recording.weights(computation.kind, **context.head_index)[context.query]
+    values = context.recording.values(computation.kind, **context.head_index)
     vectors = weights[:, None] * values
-    summed = computation.heads(scene.head)[scene.query]
-    parts = computation.parts(scene.head, scene.query)
+    summed = computation.heads(context.head)[context.query]
+    parts = computation.parts(context.head, context.query)
     st.markdown(
         _(
             "Each word's value, times its weight, is what it hands to {0}; their **sum** is the head's output. A large "
             "weight on a short value moves little, so the share by length can differ from the weight."
-        ).format(f"**{plain(word)}**")
+        ).format(f"**{escape_label(word)}**")
     )
     st.latex(
         r"\begin{gathered} z = \sum_j \alpha_j v_j \\[6pt] "
         r"\text{share}_j = \frac{\lVert \alpha_j f(x_j) \rVert}{\sum_i \lVert \alpha_i f(x_i) \rVert} \end{gathered}"
     )
     figure = draw_bars(
-        scene.keys,
+        context.keys,
         [(_("by weight"), parts.weights.tolist()), (_("by length"), parts.shares.tolist())],
         theme=theme(),
-        chosen=scene.key,
+        chosen=context.key,
         share=True,
         title=_("share"),
     )
-    drawn = scene.shown(figure, "step_shares", _("Shares of each word in the output for {0}").format(word))
+    drawn = context.draw_figure(figure, "step_shares", _("Shares of each word in the output for {0}").format(word))
     if computation.joining is not None:
         st.caption(
             _("f(x): the value through this head's part of the output matrix, {0} → {1} numbers (`{2}`).").format(
                 *computation.joining.shape[1:], computation.joining_name
             )
         )
-    shown = list(range(min(len(scene.keys), MOST_ROWS)))
+    shown = list(range(min(len(context.keys), MOST_ROWS)))
     figure = draw_strips(
-        [*(f"{number(float(weights[place]), 2)} × {scene.keys[place]}" for place in shown), "= z"],
+        [*(f"{format_number(float(weights[place]), 2)} × {context.keys[place]}" for place in shown), "= z"],
         np.concatenate([vectors[shown].numpy(), summed[None].numpy()]),
         theme=theme(),
         dimension=_("dimension"),
         value=_("value"),
         height=24,
     )
-    drawn += scene.shown(figure, "step_sum", _("Weighted values of all words, and their sum"))
+    drawn += context.draw_figure(figure, "step_sum", _("Weighted values of all words, and their sum"))
     numbers_table(
         {
-            _("key"): list(scene.keys),
+            _("key"): list(context.keys),
             _("weight"): parts.weights.tolist(),
             "‖α f(x)‖": parts.norms.tolist(),
             _("share by length"): parts.shares.tolist(),

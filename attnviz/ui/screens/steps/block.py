@@ -10,40 +10,40 @@ import streamlit as st
 from attnviz.figures.steps import draw_lengths
 from attnviz.ui.components.ready import theme
 from attnviz.ui.screens.steps import controls
-from attnviz.ui.screens.steps.context import Scene, number, numbers_table, plain
+from attnviz.ui.screens.steps.context import StepContext, escape_label, format_number, numbers_table
 from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
     from attnviz.computation.module_roles import Stage
 
 
-def block(scene: Scene) -> int:
+def draw_block(context: StepContext) -> int:
     """All heads joined, residual, normalisation, feed-forward."""
-    computation = scene.computation
-    layers, heads, _queries, _keys = scene.recording.size(computation.kind)
-    word = scene.queries[scene.query]
+    computation = context.computation
+    layers, heads, _queries, _keys = context.recording.size(computation.kind)
+    word = context.queries[context.query]
     stages = computation.stages
     st.markdown(
         _(
             "The outputs of all **{0} heads**, side by side, go through one more matrix and are **added** to what the "
             "layer began with; a feed-forward network follows. The bars are the lengths of the vector of {1} on its "
             "way."
-        ).format(heads, f"**{plain(word)}**")
+        ).format(heads, f"**{escape_label(word)}**")
     )
     labels = [f"{place + 1} {stage_name(stage)} · {stage.vectors.shape[1]}" for place, stage in enumerate(stages)]
-    lengths = [float(stage.norms[scene.query]) for stage in stages]
+    lengths = [float(stage.norms[context.query]) for stage in stages]
     figure = draw_lengths(labels, lengths, theme=theme(), title=_("length of the vector"))
     alt = _("From length {0} at the beginning of the layer to {1} at its end").format(
-        number(lengths[0], 2), number(lengths[-1], 2)
+        format_number(lengths[0], 2), format_number(lengths[-1], 2)
     )
-    drawn = scene.shown(figure, "step_lengths", alt)
+    drawn = context.draw_figure(figure, "step_lengths", alt)
     st.caption(_("The last number of each name is how many numbers the vector has."))
     if computation.layer + 1 < layers:
         st.button(
             _("On to layer {0}").format(computation.layer + 1),
             icon=":material/south:",
             key="next_layer",
-            on_click=partial(controls.to_layer, computation.layer + 1),
+            on_click=partial(controls.open_layer, computation.layer + 1),
         )
     else:
         st.caption(_("This is the last layer of its kind."))

@@ -22,7 +22,7 @@ MOST_ROWS = 40  # of a picture with a row for each token
 
 
 @dataclass(frozen=True)
-class Scene:
+class StepContext:
     """What is followed, and how it is called on the screen.
 
     Attributes:
@@ -44,17 +44,17 @@ class Scene:
     run: str
 
     @property
-    def where(self) -> dict[str, int]:
+    def head_index(self) -> dict[str, int]:
         """Layer and head, as the recording takes them."""
         return {"layer": self.computation.layer, "head": self.head}
 
-    def shown(self, figure: go.Figure, key: str, alt: str) -> int:
+    def draw_figure(self, figure: go.Figure, key: str, alt: str) -> int:
         """Draws a figure into the current container."""
         st.plotly_chart(mark_run(figure, self.run), key=key, theme=None, alt=alt, config={"displayModeBar": False})
         return 1
 
 
-def number(value: float, digits: int = 4) -> str:
+def format_number(value: float, digits: int = 4) -> str:
     """A number for a formula: a real minus, and no "-0"."""
     text = f"{value:.{digits}f}"
     return "0" if float(text) == 0 else text.replace("-", "−")
@@ -91,6 +91,6 @@ def vectors_table(vectors: dict[str, np.ndarray], key: str = "vectors_numbers") 
         )
 
 
-def plain(label: str) -> str:
+def escape_label(label: str) -> str:
     """A label inside Markdown."""
     return as_markdown(label)

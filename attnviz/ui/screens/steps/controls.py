@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 STEPS = 7
 KEYS = ("looking", "looked_at", "temperature", "beside")
-"""Keys of the controls that belong to single steps, for `state.hold`."""
+"""Keys of the controls that belong to single steps, for `url_state.keep_values`."""
 
 
-def names() -> tuple[str, ...]:
+def step_names() -> tuple[str, ...]:
     """What the steps are called, in order."""
     return (
         _("Tokens"),
@@ -38,10 +38,10 @@ def step_control(say: url_state.Say) -> tuple[int, DeltaGenerator]:
     if str(asked) != str(step):
         say(
             _("The steps are 1 to {0}, there is no step {1}; step 1 is shown.").format(
-                STEPS, url_state._short(str(asked))
+                STEPS, url_state.shorten(str(asked))
             )
         )
-    labels = [f"{place} {name}" for place, name in enumerate(names(), 1)]
+    labels = [f"{place} {name}" for place, name in enumerate(step_names(), 1)]
 
     def take() -> None:
         """Takes over the click before the page runs, which writes the step into the control."""
@@ -53,9 +53,16 @@ def step_control(say: url_state.Say) -> tuple[int, DeltaGenerator]:
         st.segmented_control(
             _("Step"), labels, key="step_shown", required=True, label_visibility="collapsed", on_change=take
         )
-        st.button(_("Back"), icon=":material/arrow_back:", key="back", disabled=step == 1, on_click=_go, args=(-1,))
         st.button(
-            _("Next"), icon=":material/arrow_forward:", key="next", disabled=step == STEPS, on_click=_go, args=(1,)
+            _("Back"), icon=":material/arrow_back:", key="back", disabled=step == 1, on_click=_move_step, args=(-1,)
+        )
+        st.button(
+            _("Next"),
+            icon=":material/arrow_forward:",
+            key="next",
+            disabled=step == STEPS,
+            on_click=_move_step,
+            args=(1,),
         )
     st.session_state["step"] = step
     if st.query_params.get("step") != str(step):
@@ -63,12 +70,12 @@ def step_control(say: url_state.Say) -> tuple[int, DeltaGenerator]:
     return step, row
 
 
-def _go(by: int) -> None:
+def _move_step(by: int) -> None:
     st.session_state["step"] = min(STEPS, max(1, int(st.session_state.get("step", 1)) + by))
     st.session_state.pop("step_shown", None)
 
 
-def to_layer(layer: int) -> None:
+def open_layer(layer: int) -> None:
     """Goes to the third step of a layer; for callbacks."""
     st.session_state["layer"] = layer
     st.session_state["step"] = 3
@@ -78,12 +85,12 @@ def to_layer(layer: int) -> None:
 def head_control(heads: int, say: url_state.Say) -> int:
     """Which head, from 0; where none is open on the other pages, the first one."""
 
-    def missing(value: str, instead: int) -> str:
+    def remark(value: str, instead: int) -> str:
         return _("The heads are 0 to {0}, there is no head {1}; head {2} is shown.").format(heads - 1, value, instead)
 
     if st.session_state.get("head", 0) is None:
         st.session_state["head"] = 0
-    url_state._checked("head", range(heads), say, missing)
+    url_state.replace_missing("head", range(heads), say, remark)
     return st.selectbox(_("Head"), range(heads), index=0, key="head", bind="query-params", width=96)
 
 
@@ -98,7 +105,7 @@ def token_control(title: str, key: str, labels: Sequence[str], default: int, say
         if asked and key not in st.session_state:
             say(
                 _("There is no token {0} in this sentence; {1} is shown instead.").format(
-                    url_state._short(asked), labels[default]
+                    url_state.shorten(asked), labels[default]
                 )
             )
         st.session_state[key] = labels[default]

@@ -17,7 +17,7 @@ from attnviz.tokenization.token import is_word, labels
 from attnviz.tokenization.token import words as whole_words
 from attnviz.ui.components.ready import theme
 from attnviz.ui.controls import inputs
-from attnviz.ui.screens.steps.context import MOST_ROWS, Scene, number, plain, vectors_table
+from attnviz.ui.screens.steps.context import MOST_ROWS, StepContext, escape_label, format_number, vectors_table
 from attnviz.ui.shell import errors, model_names, models
 from attnviz.ui.shell.messages import _, ngettext
 
@@ -31,19 +31,22 @@ Chip = tuple[str, str, bool, int | None]  # what it says, what stands below it, 
 MOST_CHIPS = 200
 
 
-def tokens(scene: Scene) -> int:
+def draw_tokens(context: StepContext) -> int:
     """Text → tokens → ids."""
-    items = scene.computation.query_tokens
-    vocabulary = scene.model.network.get_input_embeddings().weight.shape[0]
+    items = context.computation.query_tokens
+    vocabulary = context.model.network.get_input_embeddings().weight.shape[0]
     st.markdown(
         _(
             "The model does not read letters: it looks up **tokens** of a fixed vocabulary of **{0}**. A frequent word "
             "is one of them, a rare word is spelt in several. The number below each is its place in the vocabulary."
         ).format(f"{vocabulary:,}")
     )
-    chips(
-        [(label, str(token.id), token.special, token.word) for label, token in zip(scene.queries, items, strict=True)],
-        scene.query,
+    draw_chips(
+        [
+            (label, str(token.id), token.special, token.word)
+            for label, token in zip(context.queries, items, strict=True)
+        ],
+        context.query,
     )
     words = sum(is_word(word) for word in whole_words(items))
     pieces = sum(not token.special for token in items)
@@ -55,12 +58,12 @@ def tokens(scene: Scene) -> int:
             ngettext("{0} special token", "{0} special tokens", added).format(added),
         )
     )
-    beside(scene)
+    draw_other_tokenizations(context)
     with st.expander(_("Numbers")):
         st.dataframe(
             {
                 _("position"): list(range(len(items))),
-                _("token"): list(scene.queries),
+                _("token"): list(context.queries),
                 _("id"): [token.id for token in items],
                 _("word"): [token.word for token in items],
                 _("special"): [token.special for token in items],
@@ -70,11 +73,11 @@ def tokens(scene: Scene) -> int:
     return 0
 
 
-def beside(scene: Scene) -> None:
+def draw_other_tokenizations(context: StepContext) -> None:
     """The same text cut up in other ways: three that anybody can imagine, and those of the models of this session."""
-    text = written(scene.computation.query_tokens)
+    text = join_tokens(context.computation.query_tokens)
     words, characters, in_bytes = _("words"), _("characters"), _("bytes")
-    others = {model_names.model_label(name): name for name in inputs.used_models() if name != scene.model.name}
+    others = {model_names.model_label(name): name for name in inputs.used_models() if name != context.model.name}
     st.markdown("###### " + _("The same text in other vocabularies"))
     ways = [words, characters, in_bytes, *others]
     if st.session_state.get("beside") not in ways:  # it was another model's, which is now the one above
@@ -87,7 +90,7 @@ def beside(scene: Scene) -> None:
         label_visibility="collapsed",
     )
     if chosen in others:
-        pieces = _pieces(others[chosen], text)
+        pieces = _model_chips(others[chosen], text)
         said = _("{0} tokens. Load any model above, and its tokens can be chosen here beside another's.")
     elif chosen == words:
         pieces = [(piece, "", False, None) for piece in text.split()]
@@ -102,11 +105,11 @@ def beside(scene: Scene) -> None:
     else:
         pieces = [(f"{byte:02x}", "", False, None) for byte in text.encode()]
         said = _("{0} tokens from a vocabulary of 256: any language, any emoji, and never fewer than characters.")
-    chips(pieces[:MOST_CHIPS], None)
+    draw_chips(pieces[:MOST_CHIPS], None)
     st.caption(said.format(len(pieces)))
 
 
-def written(tokens: Sequence[Token]) -> str:
+def join_tokens(tokens: Sequence[Token]) -> str:
     """The text of tokens; BERT's have none of the spaces between them, but say where they stand."""
     text, end = "", None
     for token in tokens:
@@ -118,7 +121,7 @@ def written(tokens: Sequence[Token]) -> str:
     return text.strip()
 
 
-def _pieces(name: str, text: str) -> list[Chip]:
+def _model_chips(name: str, text: str) -> list[Chip]:
     """The tokens of another model, as chips; none where it cannot be loaded, and the reader is told why."""
     place = st.empty()
     model, revision = model_names.model_and_revision(name)
@@ -130,7 +133,7 @@ def _pieces(name: str, text: str) -> list[Chip]:
     return [(label, str(token.id), token.special, token.word) for label, token in named]
 
 
-def chips(items: list[Chip], chosen: int | None) -> None:
+def draw_chips(items: list[Chip], chosen: int | None) -> None:
     """Tokens as boxes; the pieces of a word stand close together."""
     parts = []
     for place, (label, below, special, word) in enumerate(items):
@@ -143,11 +146,11 @@ def chips(items: list[Chip], chosen: int | None) -> None:
     st.html(f'<div class="attnviz-chips" role="list">{"".join(parts)}</div>')
 
 
-def embeddings(scene: Scene) -> int:
+def draw_embeddings(context: StepContext) -> int:
     """Ids → vectors, and positions."""
-    computation = scene.computation
+    computation = context.computation
     width = computation.entering.shape[1]
-    word = scene.queries[scene.query]
+    word = context.queries[context.query]
     names = {
         "token": _("token"),
         "position": _("position"),
@@ -155,40 +158,40 @@ def embeddings(scene: Scene) -> int:
         "other": _("other"),
     }
     st.markdown(
-        _("Each id picks a row of a learned table: **{0} numbers** for {1}.").format(width, f"**{plain(word)}**")
+        _("Each id picks a row of a learned table: **{0} numbers** for {1}.").format(width, f"**{escape_label(word)}**")
         + " "
-        + _positions(computation.positions)
+        + _position_text(computation.positions)
     )
     labels: list[str] = []
     rows: list[np.ndarray] = []
     for item in computation.added:
-        factor = "" if abs(item.scale - 1) < 1e-3 else f" × {number(item.scale, 2).removesuffix('.00')}"
+        factor = "" if abs(item.scale - 1) < 1e-3 else f" × {format_number(item.scale, 2).removesuffix('.00')}"
         labels.append(f"{names[item.what]}{factor}" if not labels else f"+ {names[item.what]}{factor}")
-        rows.append(item.vectors[scene.query].numpy())
+        rows.append(item.vectors[context.query].numpy())
     then = {"norm": _("normalised"), "matrix": _("through a matrix")}
     if computation.summed.shape[1] == width:
         if len(rows) > 1:
             labels.append("= " + _("sum"))
-            rows.append(computation.summed[scene.query].numpy())
+            rows.append(computation.summed[context.query].numpy())
         if computation.then:
             labels.append(", ".join(then[item] for item in computation.then))
-            rows.append(computation.entering[scene.query].numpy())
+            rows.append(computation.entering[context.query].numpy())
     else:
-        labels, rows = [_("enters layer 0")], [computation.entering[scene.query].numpy()]
+        labels, rows = [_("enters layer 0")], [computation.entering[context.query].numpy()]
     figure = draw_strips(labels, np.stack(rows), theme=theme(), dimension=_("dimension"), value=_("value"))
-    drawn = scene.shown(figure, "step_strips", _("What {0} begins with: {1}").format(word, ", ".join(labels)))
+    drawn = context.draw_figure(figure, "step_strips", _("What {0} begins with: {1}").format(word, ", ".join(labels)))
 
     st.markdown("###### " + _("All tokens as they enter layer 0"))
     every = computation.entering[:MOST_ROWS].numpy()
     figure = draw_strips(
-        scene.queries[:MOST_ROWS], every, theme=theme(), dimension=_("dimension"), value=_("value"), height=20
+        context.queries[:MOST_ROWS], every, theme=theme(), dimension=_("dimension"), value=_("value"), height=20
     )
-    drawn += scene.shown(figure, "step_entering", _("{0} vectors of {1} numbers").format(*every.shape))
+    drawn += context.draw_figure(figure, "step_entering", _("{0} vectors of {1} numbers").format(*every.shape))
     vectors_table(dict(zip(labels, rows, strict=True)))
     return drawn
 
 
-def _positions(where: str) -> str:
+def _position_text(where: str) -> str:
     if where == "added":
         return _("A second vector says where the word stands; both are added, number by number.")
     if where == "rotary":
@@ -204,10 +207,10 @@ def _positions(where: str) -> str:
     return _("No sign of the position was found in what this model computes before its first layer.")
 
 
-def projections(scene: Scene) -> int:
+def draw_projections(context: StepContext) -> int:
     """Query, key and value of the chosen word."""
-    computation = scene.computation
-    asks = plain(scene.queries[scene.query])
+    computation = context.computation
+    asks = escape_label(context.queries[context.query])
     st.markdown(
         _(
             "Three learned matrices turn what the layer reads into a **query** (what {0} looks for), a **key** (what a "
@@ -218,28 +221,28 @@ def projections(scene: Scene) -> int:
     rows: list[np.ndarray] = []
     told = []
     for role in ROLES:
-        place = scene.query if role == "query" else scene.key if computation.kind == "cross" else scene.query
-        name = (scene.queries if role == "query" else scene.keys)[place]
-        found = computation.projection(role, scene.head)
+        place = context.query if role == "query" else context.key if computation.kind == "cross" else context.query
+        name = (context.queries if role == "query" else context.keys)[place]
+        found = computation.projection(role, context.head)
         letter = role[0]
-        told.append(_told(letter, name, found))
+        told.append(_origin_text(letter, name, found))
         if found is not None and found.change != "none":
             labels.append(f"x · W_{letter.upper()}")
             rows.append(found.vectors[place].numpy())
-            letter = f"{letter}: {_changed(found.change)}"
+            letter = f"{letter}: {_change_text(found.change)}"
         labels.append(f"{letter} · {name}")
-        rows.append(_used(scene, role)[place].numpy())
+        rows.append(_projected_vector(context, role)[place].numpy())
     st.markdown("  \n".join(told))
     longest = max(len(row) for row in rows)
     padded = np.stack([np.pad(row, (0, longest - len(row)), constant_values=np.nan) for row in rows])
     figure = draw_strips(labels, padded, theme=theme(), dimension=_("dimension"), value=_("value"))
-    drawn = scene.shown(figure, "step_vectors", _("Query, key and value: {0} numbers each").format(longest))
-    query = computation.projection("query", scene.head)
+    drawn = context.draw_figure(figure, "step_vectors", _("Query, key and value: {0} numbers each").format(longest))
+    query = computation.projection("query", context.head)
     if query is not None:
         matrix = st.segmented_control(
             _("Matrix"), ("W_Q", "W_K", "W_V"), default="W_Q", key="matrix", required=True, label_visibility="collapsed"
         )
-        found = computation.projection(ROLES[("W_Q", "W_K", "W_V").index(matrix)], scene.head)
+        found = computation.projection(ROLES[("W_Q", "W_K", "W_V").index(matrix)], context.head)
         if found is not None:
             every = found.matrix.T.numpy()
             figure = draw_strips(
@@ -252,32 +255,32 @@ def projections(scene: Scene) -> int:
             )
             figure.update_yaxes(title=_("dimension"), nticks=4, tickmode="auto", ticktext=None, tickvals=None)
             alt = _("{0} of this head: {1} × {2} learned numbers").format(matrix, *found.matrix.shape)
-            drawn += scene.shown(figure, "step_matrix", alt)
+            drawn += context.draw_figure(figure, "step_matrix", alt)
             st.caption(alt)
     vectors_table(dict(zip(labels, rows, strict=True)))
     return drawn
 
 
-def _used(scene: Scene, role: Role) -> torch.Tensor:
-    get = {"query": scene.recording.queries, "key": scene.recording.keys, "value": scene.recording.values}[role]
-    return get(scene.computation.kind, **scene.where)
+def _projected_vector(context: StepContext, role: Role) -> torch.Tensor:
+    get = {"query": context.recording.queries, "key": context.recording.keys, "value": context.recording.values}[role]
+    return get(context.computation.kind, **context.head_index)
 
 
-def _told(letter: str, name: str, found: Projection | None) -> str:
+def _origin_text(letter: str, name: str, found: Projection | None) -> str:
     """A line on where a vector comes from: "q = x · W_Q + b_Q of sah, 256 → 32 numbers"."""
     if found is None:
-        return _("**{0}** of {1}: by matrices that were not found apart").format(letter, plain(name))
+        return _("**{0}** of {1}: by matrices that were not found apart").format(letter, escape_label(name))
     upper = letter.upper()
     bias = f" + b_{upper}" if found.bias is not None else ""
     return (
         _("**{0}** of {1}, {2} → {3} numbers").format(
-            f"{letter} = x · W_{upper}{bias}", plain(name), *found.matrix.shape
+            f"{letter} = x · W_{upper}{bias}", escape_label(name), *found.matrix.shape
         )
         + f" · `{found.name}`"
     )
 
 
-def _changed(change: str) -> str:
+def _change_text(change: str) -> str:
     return {
         "rotated": _("rotated by its position"),
         "scaled": _("scaled"),

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from attnviz.ui.screens.steps.attention import output, scores, softmax
-from attnviz.ui.screens.steps.block import block
-from attnviz.ui.screens.steps.context import Scene
-from attnviz.ui.screens.steps.inputs import embeddings, projections, tokens
+from attnviz.ui.screens.steps.attention import draw_output, draw_scores, draw_softmax
+from attnviz.ui.screens.steps.block import draw_block
+from attnviz.ui.screens.steps.context import StepContext
+from attnviz.ui.screens.steps.inputs import draw_embeddings, draw_projections, draw_tokens
 
 
-def draw(step: int, scene: Scene) -> int:
+def draw(step: int, context: StepContext) -> int:
     """Draws a step, from 1; returns how many figures it has."""
     st.html(Path(__file__).with_name("steps.css"))
-    return (tokens, embeddings, projections, scores, softmax, output, block)[step - 1](scene)
+    return (draw_tokens, draw_embeddings, draw_projections, draw_scores, draw_softmax, draw_output, draw_block)[
+        step - 1
+    ](context)

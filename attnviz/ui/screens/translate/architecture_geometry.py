@@ -125,15 +125,15 @@ def draw_architecture(
         drawing.labels.append(Label(middle, BOTTOM + 66, words.written))
     last = middle + COLUMN * both
     if head:
-        _up(drawing, last, top, top - 18)
+        _add_arrow(drawing, last, top, top - 18)
         drawing.blocks.append(Block(last - BLOCK / 2, top - 18 - PLAIN, BLOCK, PLAIN, (words.head,)))
-        _up(drawing, last, top - 18 - PLAIN, top - 36 - PLAIN)
+        _add_arrow(drawing, last, top - 18 - PLAIN, top - 36 - PLAIN)
         drawing.labels.append(Label(last, top - 42 - PLAIN, words.next if kinds != ("encoder",) else words.gap))
         top -= 54 + PLAIN
     else:
-        _up(drawing, last, top, top - 16)
+        _add_arrow(drawing, last, top, top - 16)
         top -= 22
-    return _moved(drawing, top, 12 + FRAME + COLUMN * both)
+    return _shift_up(drawing, top, 12 + FRAME + COLUMN * both)
 
 
 def _stack(
@@ -142,13 +142,13 @@ def _stack(
     """One stack from its embedding upwards; returns where it ends. Residual connections run on one side."""
     entry = BOTTOM + 24
     drawing.blocks.append(Block(middle - BLOCK / 2 - 6, entry, BLOCK + 12, PLAIN, (words.embedding,)))
-    _up(drawing, middle, BOTTOM + 56, entry + PLAIN)
+    _add_arrow(drawing, middle, BOTTOM + 56, entry + PLAIN)
     y = entry
     for kind in (*kinds, None):
         height = PLAIN if kind is None else ATTENTION
         lower = (BOTTOM if y == entry else y) - 14
         upper = lower - height
-        _up(drawing, middle, y, lower)
+        _add_arrow(drawing, middle, y, lower)
         lines = (words.feed_forward,) if kind is None else getattr(words, kind)
         pattern = None if kind is None else PATTERNS[kind]
         drawing.blocks.append(Block(middle - BLOCK / 2, upper, BLOCK, height, lines, kind, pattern))
@@ -168,11 +168,11 @@ def _stack(
     return end
 
 
-def _up(drawing: Drawing, x: float, start: float, end: float) -> None:
+def _add_arrow(drawing: Drawing, x: float, start: float, end: float) -> None:
     drawing.lines.append(Line(((x, start), (x, end)), arrow=True))
 
 
-def _moved(drawing: Drawing, top: float, width: float) -> Drawing:
+def _shift_up(drawing: Drawing, top: float, width: float) -> Drawing:
     """The same with its upper end at 0."""
 
     def up(block: Block) -> Block:

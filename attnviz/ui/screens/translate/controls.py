@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from attnviz.errors import InputError
-from attnviz.ui.controls.url_state import Say, hold
+from attnviz.ui.controls.url_state import Say, keep_values
 from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ _CHOICES = "attnviz_choices"
 _NAMES = ("prefix", "step", "masked")
 
 
-def arriving() -> bool:
+def is_first_run() -> bool:
     """Whether the reader comes to this page now, from a link or from another page; asked before anything is drawn."""
     # Streamlit forgets a control that was not drawn, and this one stands on no other page.
     return "method" not in st.session_state
 
 
-def begin(key: str, value: Any, usual: Any) -> None:
+def set_opening_value(key: str, value: Any, usual: Any) -> None:
     """What a shared control has when the reader arrives here and no link or choice says otherwise.
 
     Args:
@@ -68,7 +68,7 @@ def method_settings(name: str, say: Say) -> Method:
     """The settings of a method, drawn into the current container; those of the other methods are kept."""
     from attnviz.generation.sampling import MOST_BEAMS, Method  # brings torch, for which the sentence must not wait
 
-    hold(*(key for key in METHOD_KEYS if key != "method"))
+    keep_values(*(key for key in METHOD_KEYS if key != "method"))
     if name == "beam":
         width = _number("width", _("Beam width"), 1, MOST_BEAMS, 4, 1, say, _("How many texts are followed."))
         return Method("beam", width=int(width))
@@ -147,9 +147,9 @@ class Choices:
         elif held["owner"] != owner:
             held = {"owner": owner, **dict.fromkeys(_NAMES)}
         st.session_state[_CHOICES] = held
-        self.prefix = self._read("prefix", _ids, (), say)
-        self.step = self._read("step", _place, None, say)
-        self.masked = self._read("masked", _place, None, say)
+        self.prefix = self._read("prefix", _parse_ids, (), say)
+        self.step = self._read("step", _parse_index, None, say)
+        self.masked = self._read("masked", _parse_index, None, say)
         self._show()
 
     def _read(self, name: str, read: Callable[[str], Any], default: Any, say: Say) -> Any:
@@ -187,21 +187,21 @@ class Choices:
                 st.query_params[name] = text
 
 
-def keep(**values: str | None) -> None:
+def set_choices(**values: str | None) -> None:
     """Sets choices; for callbacks, which run before the page does."""
     st.session_state[_CHOICES].update(values)
 
 
-def as_text(ids: tuple[int, ...]) -> str | None:
+def join_ids(ids: tuple[int, ...]) -> str | None:
     """Vocabulary ids as they stand in the address."""
     return ".".join(map(str, ids)) or None
 
 
-def _ids(text: str) -> tuple[int, ...]:
-    return tuple(_place(part) for part in text.split("."))
+def _parse_ids(text: str) -> tuple[int, ...]:
+    return tuple(_parse_index(part) for part in text.split("."))
 
 
-def _place(text: str) -> int:
+def _parse_index(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
         raise ValueError(text)
     return int(text)

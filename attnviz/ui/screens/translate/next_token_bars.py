@@ -1,6 +1,6 @@
 """The bars of a next-token distribution: the likeliest tokens one by one, all others as one.
 
-Numbers in, numbers out; the component `growing` draws them.
+Numbers in, numbers out; the component `text_player` draws them.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def next_bars(before: np.ndarray, after: np.ndarray, kept: np.ndarray, taken: in
     )
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """A share as it stands beside a bar: "42 %", "0.3 %", "< 0.1 %", "0".
 
     Example:

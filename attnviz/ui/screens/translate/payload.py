@@ -1,4 +1,4 @@
-"""A written text as the component `growing` draws it: its words, its steps, its attention, its beam.
+"""A written text as the component `text_player` draws it: its words, its steps, its attention, its beam.
 
     Walk ─ told ─ what the browser gets
 
@@ -19,14 +19,14 @@ from attnviz.generation.steps import Walk
 from attnviz.tokenization import tokenizer as tokenization
 from attnviz.tokenization.token import Token, labels
 from attnviz.ui.components.component import encode
-from attnviz.ui.screens.translate.next_token_bars import Bar, Bars, next_bars, percent
+from attnviz.ui.screens.translate.next_token_bars import Bar, Bars, format_percent, next_bars
 from attnviz.ui.shell.messages import _, ngettext
 
 MOST_DROPPED = 3  # hypotheses of a step that are shown though the beam let go of them
 
 
 @dataclass(frozen=True)
-class View:
+class AttentionView:
     """What is shown of a walk.
 
     Attributes:
@@ -42,15 +42,15 @@ class View:
     by_word: bool = False
     hide: bool = False
 
-    def of(self, walk: Walk, kind: str) -> AttentionMap:
+    def map(self, walk: Walk, kind: str) -> AttentionMap:
         """The weights of one kind as they are shown."""
-        return self._shown(walk, walk.map(kind, min(self.layer, walk.recording.size(kind)[0] - 1), self.head))
+        return self._select_keys(walk, walk.map(kind, min(self.layer, walk.recording.size(kind)[0] - 1), self.head))
 
-    def seen(self, walk: Walk, kind: str) -> list[int]:
+    def visible_counts(self, walk: Walk, kind: str) -> list[int]:
         """How many of the shown keys each step could look at."""
-        return (self._shown(walk, walk.seen(kind)).weights > 0).sum(axis=1).tolist()
+        return (self._select_keys(walk, walk.seen(kind)).weights > 0).sum(axis=1).tolist()
 
-    def _shown(self, walk: Walk, map: AttentionMap) -> AttentionMap:
+    def _select_keys(self, walk: Walk, map: AttentionMap) -> AttentionMap:
         gap = walk.before[walk.positions[0]].id if walk.positions else None
         if self.hide:
             map = map.hide(lambda token: token.special and token.id != gap)
@@ -64,22 +64,22 @@ class Pieces:
     tokenizer: Any
     _known: dict[tuple[tuple[int, ...], int], tuple[str, str, bool]] = field(default_factory=dict)
 
-    def of(self, word: tuple[int, ...], index: int) -> tuple[str, str, bool]:
+    def read(self, word: tuple[int, ...], index: int) -> tuple[str, str, bool]:
         """(the word so far, the piece, whether it is a special token), after the ids of the word so far."""
         if (word, index) not in self._known:
             # Some tokenizers decode the piece of a word otherwise where nothing stands before it: then after itself.
             *before, last = tokenization.from_ids(self.tokenizer, [*(word or (index,)), index])
             joined = [token.text for token in before if word and token.word is not None and token.word == last.word]
-            self._known[word, index] = ("".join(joined).strip(), plain(last), last.special)
+            self._known[word, index] = ("".join(joined).strip(), token_text(last), last.special)
         return self._known[word, index]
 
 
-def plain(token: Token) -> str:
+def token_text(token: Token) -> str:
     """A token as it is read."""
     return labels((token,))[0]
 
 
-def told(walk: Walk, view: View, pieces: Pieces, words: Sequence[Token] = ()) -> dict[str, Any]:
+def text_payload(walk: Walk, view: AttentionView, pieces: Pieces, words: Sequence[Token] = ()) -> dict[str, Any]:
     """All of a text but the step that is looked at.
 
     Args:
@@ -90,11 +90,11 @@ def told(walk: Walk, view: View, pieces: Pieces, words: Sequence[Token] = ()) ->
     """
     return {
         "given": walk.written.given,
-        "ended": _ended(walk, bool(words)),
+        "ended": _ending_text(walk, bool(words)),
         "text": _text(walk, words),
         "steps": [_step(walk, pieces, place) for place in range(len(walk))],
         "strips": _strips(walk, view),
-        "map": _map(walk, view, view.of(walk, view.kind)),
+        "map": _map(walk, view, view.map(walk, view.kind)),
         "beams": _beams(walk, pieces),
         "treeNote": _tree_note(walk),
         "texts": _texts(),
@@ -109,7 +109,7 @@ def _text(walk: Walk, words: Sequence[Token]) -> list[dict[str, Any]]:
 
     def item(token: Token, joined: bool, step: int | None = None, word: int | None = None) -> dict[str, Any]:
         return {
-            "text": plain(token), "joined": joined, "special": token.special, "step": step, "word": word,
+            "text": token_text(token), "joined": joined, "special": token.special, "step": step, "word": word,
             "given": step is not None and step < walk.written.given,
         }  # fmt: skip
 
@@ -127,17 +127,17 @@ def _text(walk: Walk, words: Sequence[Token]) -> list[dict[str, Any]]:
         return found
     every = [*walk.before, *walk.tokens]
     return [
-        item(token, _joined(every, place), step=place - len(walk.before) if place >= len(walk.before) else None)
+        item(token, _continues_word(every, place), step=place - len(walk.before) if place >= len(walk.before) else None)
         for place, token in enumerate(every)
     ]
 
 
-def _joined(tokens: Sequence[Token], place: int) -> bool:
+def _continues_word(tokens: Sequence[Token], place: int) -> bool:
     """Whether a token goes on with the word before it."""
     return place > 0 and tokens[place].word is not None and tokens[place].word == tokens[place - 1].word
 
 
-def _ended(walk: Walk, masked_here: bool) -> str:
+def _ending_text(walk: Walk, masked_here: bool) -> str:
     """Why the text ends where it does; of gaps, where they come from."""
     if masked_here:
         return _("Masked here; click another word to mask that one.")
@@ -182,33 +182,33 @@ def _step(walk: Walk, pieces: Pieces, place: int) -> dict[str, Any]:
         kept[list(walk.survivors(place))] = True
         after = np.where(kept, after, 0)
     bars = next_bars(before, after, kept, taken)
-    word = _just_before(walk, place)
+    word = _word_so_far(walk, place)
     changed = walk.method.name == "sample"
-    shown = [_bar(bar, pieces.of(word, bar.id), changed) for bar in bars.bars]
-    token = plain(walk.tokens[place])
-    chance = percent(next(bar.before for bar in bars.bars if bar.taken))
-    likeliest = ", ".join(f"{bar['text']} {percent(bar['p'])}" for bar in shown[:3])
+    shown = [_bar(bar, pieces.read(word, bar.id), changed) for bar in bars.bars]
+    token = token_text(walk.tokens[place])
+    chance = format_percent(next(bar.before for bar in bars.bars if bar.taken))
+    likeliest = ", ".join(f"{bar['text']} {format_percent(bar['p'])}" for bar in shown[:3])
     return {
         "token": token,
         "title": f"{token}, {chance}",
         "question": _("What stands in the gap?") if walk.task == "fill" else _("What comes next?"),
-        "after": "" if walk.task == "fill" else _("after “{0}”").format(_reads(walk, place)),
+        "after": "" if walk.task == "fill" else _("after “{0}”").format(_last_token_read(walk, place)),
         "bars": shown,
         "others": {
             "text": _("all others"),
             "title": ngettext("{0} other token", "{0} other tokens", bars.others).format(f"{bars.others:,}"),
             "p": round(bars.before, 5),
             "q": round(bars.after, 5),
-            "numbers": _numbers(bars.before, bars.after, changed, bars.after > 0),
+            "numbers": _probability_text(bars.before, bars.after, changed, bars.after > 0),
         },
-        "effect": _effect(walk, bars, place),
+        "effect": _method_text(walk, bars, place),
         "said": _("Step {0}: {1}, {2}. The likeliest: {3}.").format(place + 1, token, chance, likeliest),
     }
 
 
 def _bar(bar: Bar, piece: tuple[str, str, bool], changed: bool) -> dict[str, Any]:
     before, text, special = piece
-    numbers = _numbers(bar.before, bar.after, changed, bar.kept)
+    numbers = _probability_text(bar.before, bar.after, changed, bar.kept)
     said = _("{0}, {1}").format(before + text, numbers)
     return {
         "id": bar.id, "before": before, "text": text, "special": special, "p": round(bar.before, 5),
@@ -216,19 +216,19 @@ def _bar(bar: Bar, piece: tuple[str, str, bool], changed: bool) -> dict[str, Any
     }  # fmt: skip
 
 
-def _numbers(before: float, after: float, changed: bool, kept: bool) -> str:
+def _probability_text(before: float, after: float, changed: bool, kept: bool) -> str:
     """ "42 % → 61 %" where the method changes probabilities."""
     if not changed:
-        return percent(before)
-    return f"{percent(before)} → {percent(after) if kept else _('cut')}"
+        return format_percent(before)
+    return f"{format_percent(before)} → {format_percent(after) if kept else _('cut')}"
 
 
-def _reads(walk: Walk, place: int) -> str:
+def _last_token_read(walk: Walk, place: int) -> str:
     """What the step reads last."""
-    return plain(walk.tokens[place - 1] if place else walk.before[-1])
+    return token_text(walk.tokens[place - 1] if place else walk.before[-1])
 
 
-def _just_before(walk: Walk, place: int) -> tuple[int, ...]:
+def _word_so_far(walk: Walk, place: int) -> tuple[int, ...]:
     """The ids of the word that the step may go on with, or of the token that stands before it."""
     if walk.task == "fill":
         position = walk.positions[place]
@@ -241,11 +241,11 @@ def _just_before(walk: Walk, place: int) -> tuple[int, ...]:
     return tuple(token.id for token in before if token.word == before[-1].word)
 
 
-def _effect(walk: Walk, bars: Bars, place: int) -> str:
+def _method_text(walk: Walk, bars: Bars, place: int) -> str:
     """What the method does to the distribution, in a sentence or two."""
     method = walk.method
     said = [_("This token is your choice, or stands before it.")] if place < walk.written.given else []
-    cut = percent(bars.cut)
+    cut = format_percent(bars.cut)
     if method.name == "greedy":
         said.append(
             _("Hollow: the model. Filled: greedy, which takes the likeliest and cuts off the rest, {0}.").format(cut)
@@ -261,7 +261,7 @@ def _effect(walk: Walk, bars: Bars, place: int) -> str:
 # Attention ----------------------------------------------------------------------------------------------------------
 
 
-def _strips(walk: Walk, view: View) -> list[dict[str, Any]]:
+def _strips(walk: Walk, view: AttentionView) -> list[dict[str, Any]]:
     """For each place that a step looks from: the keys, and the weights of all steps."""
     kinds = [kind for kind in ("cross", walk.own) if kind in walk.kinds]
     titles = {
@@ -271,7 +271,7 @@ def _strips(walk: Walk, view: View) -> list[dict[str, Any]]:
     }
     found = []
     for kind in kinds:
-        map = view.of(walk, kind)
+        map = view.map(walk, kind)
         tokens = map.key_tokens
         gap = iter(range(len(walk.positions)))
         masks = {walk.before[position].id for position in walk.positions}
@@ -282,18 +282,18 @@ def _strips(walk: Walk, view: View) -> list[dict[str, Any]]:
             "marked": kind == view.kind,
             "keys": [
                 {
-                    "text": plain(token), "joined": not view.by_word and _joined(tokens, place),
+                    "text": token_text(token), "joined": not view.by_word and _continues_word(tokens, place),
                     "special": token.special, "gap": next(gap) if token.id in masks else None,
                 }
                 for place, token in enumerate(tokens)
             ],
             "weights": encode(map.weights),
-            "seen": view.seen(walk, kind),
+            "seen": view.visible_counts(walk, kind),
         })  # fmt: skip
     return found
 
 
-def _map(walk: Walk, view: View, map: AttentionMap) -> dict[str, Any]:
+def _map(walk: Walk, view: AttentionView, map: AttentionMap) -> dict[str, Any]:
     """All steps at once, or the source looking at itself."""
     steps = not (walk.task == "translate" and view.kind == "encoder")
     names = {
@@ -312,7 +312,7 @@ def _map(walk: Walk, view: View, map: AttentionMap) -> dict[str, Any]:
         note = _("A row belongs to the token that it predicts, not to the one that it reads: “read → predicted”.")
     hidden = float(map.hidden_mass.mean()) if view.hide and map.hidden_mass.size else 0.0
     if view.hide:
-        note += " " + _("Special tokens are hidden, with {0} of the attention.").format(percent(hidden))
+        note += " " + _("Special tokens are hidden, with {0} of the attention.").format(format_percent(hidden))
     rows = map.query_labels if not steps else tuple(token.text for token in map.query_tokens)
     return {
         "title": f"{names[view.kind]}, {name}",
@@ -347,7 +347,7 @@ def _beams(walk: Walk, pieces: Pieces) -> list[list[dict[str, Any]]]:
             if hypothesis.state == "kept":
                 kept[len(kept)] = len(column)
             ids = (*best[:given], *hypothesis.ids)
-            text = pieces.of(ids[-2:-1], hypothesis.ids[-1])[1]
+            text = pieces.read(ids[-2:-1], hypothesis.ids[-1])[1]
             score = f"{hypothesis.score:.2f}".replace("-", "−")
             whole = walk.text(ids)
             column.append({

@@ -13,16 +13,16 @@ from attnviz.tokenization.token import Token
 from attnviz.ui.components.component import define
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.screens.translate.architecture_geometry import Words, draw_architecture
-from attnviz.ui.screens.translate.payload import Pieces, View, told
+from attnviz.ui.screens.translate.payload import AttentionView, Pieces, text_payload
 from attnviz.ui.shell.messages import _
 
-_growing = define(__file__)
+_player = define(__file__)
 _architecture = define(__file__, "architecture")
 
 
-def growing(
+def text_player(
     walk: Walk,
-    view: View,
+    view: AttentionView,
     pieces: Pieces,
     *,
     run: str,
@@ -49,7 +49,7 @@ def growing(
         on_reset: called when the choices are to be forgotten.
         on_mask: called with the word that is to be masked.
     """
-    story = told(walk, view, pieces, words)
+    story = text_payload(walk, view, pieces, words)
     data = {
         **story,
         "run": run,
@@ -58,21 +58,21 @@ def growing(
         "picture": run_name(story),
     }
 
-    def calling(name: str, call: Callable[[Any], None]) -> Callable[[], None]:
-        def changed() -> None:
+    def value_handler(name: str, call: Callable[[Any], None]) -> Callable[[], None]:
+        def handle_value() -> None:
             value = st.session_state[key].get(name)
             if value is not None:
                 call(value)
 
-        return changed
+        return handle_value
 
-    _growing(
+    _player(
         key=key,
         data=data,
-        on_choose_change=calling("choose", lambda value: on_choose(int(value["step"]), int(value["id"]))),
-        on_step_change=calling("step", lambda value: on_step(int(value))),
-        on_reset_change=calling("reset", lambda _value: on_reset()),
-        on_mask_change=calling("mask", lambda value: on_mask(int(value))),
+        on_choose_change=value_handler("choose", lambda value: on_choose(int(value["step"]), int(value["id"]))),
+        on_step_change=value_handler("step", lambda value: on_step(int(value))),
+        on_reset_change=value_handler("reset", lambda _value: on_reset()),
+        on_mask_change=value_handler("mask", lambda value: on_mask(int(value))),
     )
 
 
@@ -128,9 +128,9 @@ def architecture(
     }
     data["picture"] = run_name(drawing)
 
-    def clicked() -> None:
+    def handle_kind() -> None:
         chosen = st.session_state[key].get("kind")
         if chosen in kinds:
             on_kind(chosen)
 
-    _architecture(key=key, data=data, on_kind_change=clicked)
+    _architecture(key=key, data=data, on_kind_change=handle_kind)

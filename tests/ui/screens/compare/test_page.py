@@ -19,7 +19,7 @@ from attnviz.examples import HOME_EXAMPLES
 from attnviz.measures import distances
 from attnviz.models.recording import Recording
 from attnviz.ui.screens.compare import panels, similar_heads
-from attnviz.ui.screens.compare.panel_cards import Axes, how_far
+from attnviz.ui.screens.compare.panel_cards import Axes, divergence_text
 from attnviz.ui.screens.compare.panels import Panel, Panels
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -96,7 +96,7 @@ def other_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> str:
     ],
 )
 def test_panels_come_back_from_their_text(all_of_them: Panels) -> None:
-    assert panels.read(all_of_them.text, FILL) == (all_of_them, [])
+    assert panels.parse_text(all_of_them.text, FILL) == (all_of_them, [])
     message = {
         "panels": [
             {name: getattr(panel, name) for name in ("kind", "layer", "head", "sentence", "target", "model")}
@@ -105,7 +105,7 @@ def test_panels_come_back_from_their_text(all_of_them: Panels) -> None:
         "compared": list(all_of_them.compared),
         "chosen": all_of_them.chosen,
     }
-    assert panels.received(json.loads(json.dumps(message))) == all_of_them
+    assert panels.parse_message(json.loads(json.dumps(message))) == all_of_them
 
 
 @pytest.mark.parametrize(
@@ -124,20 +124,20 @@ def test_panels_come_back_from_their_text(all_of_them: Panels) -> None:
     ],
 )  # fmt: skip
 def test_a_damaged_text_is_read_as_far_as_it_goes(text: str, left: list[str], said: str) -> None:
-    found, remarks = panels.read(text, FILL)
+    found, remarks = panels.parse_text(text, FILL)
     assert [panel.text for panel in found.panels] == left
     assert found.compared == (0, 1) and found.chosen == 0
     assert said in " ".join(remarks)
 
 
 def test_halves_of_surrogate_pairs_do_not_get_far() -> None:
-    found, _remarks = panels.read(r'encoder.L0.H0 sentence="a\ud83db" encoder.L0.H1', FILL)
+    found, _remarks = panels.parse_text(r'encoder.L0.H0 sentence="a\ud83db" encoder.L0.H1', FILL)
     found.panels[0].sentence.encode()
 
 
 def test_an_endless_text_is_read_quickly() -> None:
     for text in ('a="' * 300_000, 'encoder.L0.H0 sentence="' + "\\" * 600_000, "x" * 1_000_000):
-        found, remarks = panels.read(text, FILL)
+        found, remarks = panels.parse_text(text, FILL)
         assert len(found.panels) == 2 and remarks
         assert len(" ".join(remarks)) < 500
 
@@ -152,33 +152,33 @@ def test_an_endless_text_is_read_quickly() -> None:
     ],
 )
 def test_what_is_no_message_changes_nothing(message: object) -> None:
-    assert panels.received(message) is None
+    assert panels.parse_message(message) is None
 
 
 @pytest.mark.parametrize("change", [{"head": -1}, {"head": True}, {"layer": "all"}, {"layer": 1.5}, {"sentence": 3}])
 def test_what_is_no_panel_changes_nothing(change: dict[str, Any]) -> None:
     good = {"kind": "encoder", "layer": 0, "head": 0, "sentence": "", "target": "", "model": ""}
-    assert panels.received({"panels": [good, good], "compared": [0, 1], "chosen": 0}) is not None
-    assert panels.received({"panels": [good, good | change], "compared": [0, 1], "chosen": 0}) is None
+    assert panels.parse_message({"panels": [good, good], "compared": [0, 1], "chosen": 0}) is not None
+    assert panels.parse_message({"panels": [good, good | change], "compared": [0, 1], "chosen": 0}) is None
 
 
 def test_a_head_is_put_beside_the_chosen_panel() -> None:
     two = Panels((Panel("encoder", 2, 5, sentence="Hm."), Panel("encoder", 0, 1)))
-    three = two.put(3, 7)
+    three = two.with_head(3, 7)
     assert three.panels[1] == Panel("encoder", 3, 7, sentence="Hm.")
     assert (len(three.panels), three.compared, three.chosen) == (3, (0, 1), 0)
-    assert three.put(3, 7) == three  # it is there already
-    full = Panels((Panel("encoder"),) * 5 + (Panel("cross"),), chosen=5).put(1, 1)
+    assert three.with_head(3, 7) == three  # it is there already
+    full = Panels((Panel("encoder"),) * 5 + (Panel("cross"),), chosen=5).with_head(1, 1)
     assert full.panels[4] == Panel("cross", 1, 1) and full.panels[5] == Panel("cross")
     assert full.compared == (5, 4) and len(full.panels) == 6
 
 
 def test_what_is_out_of_range_is_replaced_and_said() -> None:
-    panel, said = panels.in_range(Panel("encoder", 99, 77), 4, 8)
+    panel, said = panels.fit_range(Panel("encoder", 99, 77), 4, 8)
     assert panel == Panel("encoder", 3, 7) and len(said) == 2 and "no layer 99" in said[0] and "no head 77" in said[1]
-    panel, said = panels.in_range(Panel("encoder", "mean", "rollout"), 4, 8)
+    panel, said = panels.fit_range(Panel("encoder", "mean", "rollout"), 4, 8)
     assert panel == Panel("encoder", 3, "rollout") and said
-    assert panels.in_range(Panel("encoder", "max", "mean"), 4, 8)[1] == []
+    assert panels.fit_range(Panel("encoder", "max", "mean"), 4, 8)[1] == []
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_what_is_out_of_range_is_replaced_and_said() -> None:
     ],
 )
 def test_each_panel_has_its_map(recording: Recording, panel: Panel, name: str) -> None:
-    assert panels.map_of(recording, panel).name == name
+    assert panels.panel_map(recording, panel).name == name
 
 
 # The page -----------------------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ def test_each_panel_has_its_map(recording: Recording, panel: Panel, name: str) -
 def test_it_opens_with_two_heads_that_differ_and_their_difference(recording: Recording) -> None:
     app = opened()
     data = shown(app)
-    known = similar_heads.likeness(recording, "encoder")
+    known = similar_heads.head_distances(recording, "encoder")
     pair = [(panel["layer"], panel["head"]) for panel in data["state"]["panels"]]
     assert pair == list(known.farthest_pair())
     assert [card["error"] for card in data["cards"]] == ["", ""]
@@ -239,7 +239,9 @@ def test_the_difference_and_the_divergence_are_those_of_numpy(recording: Recordi
     far = float((entropy[0] - (entropy[1] + entropy[2]) / 2).mean())
     maps = [recording.map("encoder", layer=layer, head=head) for layer, head in ((1, 1), (2, 5))]
     assert distances.divergence(*maps) == pytest.approx(far, abs=1e-5)
-    assert data["difference"]["said"] == how_far(distances.divergence(*maps)) and f"{far:.2f}" in how_far(far)
+    assert data["difference"]["said"] == divergence_text(
+        distances.divergence(*maps)
+    ) and f"{far:.2f}" in divergence_text(far)
     assert data["difference"]["name"] == "C − A" and data["difference"]["top"] == 1
 
 
@@ -326,7 +328,7 @@ def test_the_difference_is_one_of_what_is_shown(recording: Recording) -> None:
     ]
     data = shown(app)
     np.testing.assert_allclose(difference(data), maps[0].weights - maps[1].weights, atol=1e-4)
-    assert data["difference"]["said"] == how_far(distances.divergence(*maps))
+    assert data["difference"]["said"] == divergence_text(distances.divergence(*maps))
     (heads,) = components(app, "similar_heads")
     assert heads["heads"][3]["far"] == pytest.approx(distances.divergence(*maps), abs=1e-4)
 
@@ -349,7 +351,7 @@ def test_panels_stay_when_the_sentence_changes() -> None:
         app.text_input(key="sentence").set_value(sentence).run()
         assert shown(app)["state"]["panels"] == before
         # Where another browser would begin with others, the address names these.
-        pair = similar_heads.likeness(model.record(sentence), "encoder").farthest_pair()
+        pair = similar_heads.head_distances(model.record(sentence), "encoder").farthest_pair()
         plain = Panels(tuple(Panel("encoder", layer, head) for layer, head in pair)).text
         assert (app.query_params["panels"] == text) if plain != text else ("panels" not in app.query_params)
     app.text_input(key="sentence").set_value(FIRST).run()
@@ -470,12 +472,12 @@ def test_a_model_that_is_not_there_is_said() -> None:
 def test_words_are_numbered_where_they_occur_again(recording: Recording) -> None:
     axes = Axes()
     tokens = attnviz.load("bundled").record("der Hund Der Hund").key_tokens("encoder")
-    place = axes.place(tokens)
-    assert [word for word in axes.found[place]["words"] if word.startswith("hund")] == ["hund 1", "hund 2"]
-    assert {"der 1", "der 2"} <= set(axes.found[place]["words"])
-    assert axes.place(tokens) == place and axes.place(recording.key_tokens("encoder")) != place
+    place = axes.index(tokens)
+    assert [word for word in axes.entries[place]["words"] if word.startswith("hund")] == ["hund 1", "hund 2"]
+    assert {"der 1", "der 2"} <= set(axes.entries[place]["words"])
+    assert axes.index(tokens) == place and axes.index(recording.key_tokens("encoder")) != place
 
 
 def test_how_far_is_said_in_words() -> None:
-    said = [how_far(far).split(":")[0] for far in (0.0, 0.05, 0.2, 0.45, 0.9)]
+    said = [divergence_text(far).split(":")[0] for far in (0.0, 0.05, 0.2, 0.45, 0.9)]
     assert said == ["The same", "Nearly the same", "Similar", "Different", "Very different"]

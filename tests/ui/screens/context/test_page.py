@@ -20,7 +20,7 @@ from attnviz.figures.context import draw_similarity, draw_sources, strongest
 from attnviz.ui.screens.context import contrasts
 from attnviz.ui.screens.context.charts import MOST_BARS, MOST_COLUMNS
 from attnviz.ui.screens.context.controls import PAIRS
-from attnviz.ui.screens.context.words import in_both, words_of
+from attnviz.ui.screens.context.words import sentence_words, shared_words
 
 APP = str(Path(__file__).resolve().parents[4] / "app.py")
 LAYERS, HEADS = 4, 8  # of the bundled model
@@ -159,9 +159,9 @@ def test_a_link_says_the_words_and_what_it_has_wrong_is_said() -> None:
 
 def test_words_are_no_signs() -> None:
     tokens = attnviz.load("bundled").record("Swing the bat! The bat.").query_tokens("encoder")
-    words = words_of(tokens)
+    words = sentence_words(tokens)
     assert [word.label for word in words] == ["Swing", "the", "bat", "The", "bat₂"]
-    assert [(one.label, other.label) for one, other in in_both(words[:3], words[3:])] == [
+    assert [(one.label, other.label) for one, other in shared_words(words[:3], words[3:])] == [
         ("bat", "bat₂"),
         ("the", "The"),
     ]
@@ -217,7 +217,7 @@ def test_bars_and_tables_are_what_the_model_has(kind: str, head: int | None) -> 
     (data,) = components(app, "number_tables")
     for place, sentence in enumerate((FIRST, SECOND)):
         model, recording, found = vectors(sentence, kind)
-        words = {word.label: word for word in words_of(found.tokens)}
+        words = {word.label: word for word in sentence_words(found.tokens)}
         positions = words[chosen(app)[place] or ""].positions
         moved = contributions.moved_by(model, recording, kind, positions, layer=2, head=head)
         assert moved is not None
@@ -268,9 +268,9 @@ def test_contrasts_are_computed() -> None:
     rows = re.findall(r"<th scope=row>(.*?)</th>.*?>([−\d.]+)<br>.*?>([−\d.]+)<br>", table.replace("</tr>", "\n"))
     assert [row[0] for row in rows] == ["Your words", "One word, two meanings", "What “it” stands for",
                                         "Who does it to whom", "What is negated", "Two words, one meaning"]  # fmt: skip
-    for contrast, (_about, static, last) in zip(contrasts.contrasts(), rows[1:], strict=True):
+    for contrast, (_about, static, last) in zip(contrasts.contrast_pairs(), rows[1:], strict=True):
         (_, _, one), (_, _, other) = vectors(contrast.first), vectors(contrast.second)
-        found = contrasts.measured(contrast, one, other)
+        found = contrasts.contrast_similarity(contrast, one, other)
         assert found is not None and (static, last) == (f"{found.static:.3f}", f"{found.layers[-1]:.3f}")
     assert [row[1] for row in rows[1:5]] == ["1.000"] * 4  # what static vectors cannot tell apart
 

@@ -25,7 +25,7 @@ from attnviz.measures.findings import learned, opening_layer
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.shell import models
 from attnviz.ui.shell.errors import as_markdown
-from attnviz.ui.shell.models import Shelf
+from attnviz.ui.shell.models import RecentValues
 
 APP = str(Path(__file__).resolve().parents[4] / "app.py")
 HEADS, LAYERS = 8, 4  # of the bundled model
@@ -105,12 +105,12 @@ def test_the_heads_are_those_of_the_engine() -> None:
 
 
 def test_a_head_says_what_it_was_measured_to_do() -> None:
-    from attnviz.ui.screens.heads.findings import applying, said
+    from attnviz.ui.screens.heads.findings import applying, finding_text
 
     for layer in range(LAYERS):
         for head in grid(opened(layer=str(layer)))["heads"]:
             findings = applying(learned("bundled", "encoder", layer, head["head"]), HOME_EXAMPLES[0])
-            assert head["note"] == (said(findings[0]) if findings else "")
+            assert head["note"] == (finding_text(findings[0]) if findings else "")
     # Somebody else's model was not measured.
     assert learned("another/model", "encoder", 2, 7) == ()
 
@@ -484,7 +484,7 @@ def test_the_controls_do_not_wait_for_the_libraries() -> None:
 
 def test_a_shelf_makes_a_value_once_and_drops_the_oldest() -> None:
     dropped: list[str] = []
-    shelf: Shelf[object] = Shelf(2, on_drop=lambda: dropped.append("dropped"))
+    shelf: RecentValues[object] = RecentValues(2, on_drop=lambda: dropped.append("dropped"))
     made: list[str] = []
     start = threading.Barrier(4)
 
@@ -506,8 +506,8 @@ def test_a_shelf_makes_a_value_once_and_drops_the_oldest() -> None:
 
 
 def test_a_dropped_model_leaves_memory(bert_folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    shelf: Shelf[models.Loaded] = Shelf(1, on_drop=models._clear_away)
-    monkeypatch.setattr(models, "_shelf", lambda: shelf)
+    shelf: RecentValues[models.Loaded] = RecentValues(1, on_drop=models._free_memory)
+    monkeypatch.setattr(models, "_loaded_models", lambda: shelf)
     place = MagicMock()
     gone = weakref.ref(models.load(bert_folder, place).model.network)
     assert gone() is not None
@@ -517,7 +517,7 @@ def test_a_dropped_model_leaves_memory(bert_folder: str, monkeypatch: pytest.Mon
 
 
 def test_a_shelf_keeps_nothing_of_what_failed() -> None:
-    shelf: Shelf[int] = Shelf(2)
+    shelf: RecentValues[int] = RecentValues(2)
     with pytest.raises(ZeroDivisionError):
         shelf.get("a", lambda: 1 // 0)
     assert shelf.get("a", lambda: 3) == 3

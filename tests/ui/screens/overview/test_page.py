@@ -250,7 +250,7 @@ def test_a_long_text_is_taken_together_and_the_page_says_so(gpt_folder: str) -> 
     data = tiles(app)
     assert len(data["names"]) == 14 * tiny_models.HEADS
     count = len(attnviz.load(gpt_folder).record("the dog saw the ball " * 60).query_tokens("decoder"))
-    assert count > pooled_maps.MOST and len(data["keys"]) <= mosaic.side(14, tiny_models.HEADS)
+    assert count > pooled_maps.MOST and len(data["keys"]) <= mosaic.tile_side(14, tiny_models.HEADS)
     assert f"{count} tokens, up to {-(-count // len(data['keys']))} neighbours taken together" in data["summary"]
     assert not data["fine"] and len(data["weights"]) < 2_000_000
     np.testing.assert_allclose(weights(data).sum(axis=-1), 1, atol=0.03)
@@ -262,11 +262,11 @@ def test_switches_count_before_a_text_is_taken_together(gpt_folder: str) -> None
     recording = attnviz.load(gpt_folder).record("the dog saw the ball " * 28)
     assert recording.size("decoder")[2] <= pooled_maps.MOST
     words = recording.map("decoder", layer=1, head=2).by_word()
-    assert len(words.key_tokens) > mosaic.side(14, tiny_models.HEADS)  # or nothing would be taken together
+    assert len(words.key_tokens) > mosaic.tile_side(14, tiny_models.HEADS)  # or nothing would be taken together
     maps = mosaic.tiles(recording, "decoder", Switches(by_word=True))
     shown = maps[tiny_models.HEADS + 2]
     np.testing.assert_allclose(
-        shown.weights, pooled_maps.pool(words, mosaic.side(14, tiny_models.HEADS)).weights, atol=1e-6
+        shown.weights, pooled_maps.pool(words, mosaic.tile_side(14, tiny_models.HEADS)).weights, atol=1e-6
     )
 
 
@@ -279,7 +279,7 @@ def test_each_layer_of_a_long_text_is_told(gpt_folder: str) -> None:
 
 def test_many_heads_share_the_size_of_what_is_sent() -> None:
     for layers, heads in ((6, 12), (24, 16), (32, 32), (96, 96)):
-        size = mosaic.side(layers, heads)
+        size = mosaic.tile_side(layers, heads)
         assert 8 <= size <= 128 and layers * heads * size**2 <= mosaic.MOST_CELLS
 
 
@@ -291,7 +291,7 @@ def test_the_export_is_what_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     from attnviz.ui.components import export_menu
 
     asked: dict[str, Any] = {}
-    monkeypatch.setattr(export_menu, "take_along", lambda make, **options: asked.update(options, picture=make()))
+    monkeypatch.setattr(export_menu, "export_menu", lambda make, **options: asked.update(options, picture=make()))
     app = opened(hide_special="true", sentence="Der Ball & die #1 %")
     picture = export.read(export.to_npz(asked["picture"]))
     assert asked["name"] == "attnviz-overview-encoder"
@@ -341,6 +341,6 @@ def test_a_head_without_a_number_is_never_found() -> None:
     measures = list(measure_all(recording, "cross"))
     (trait,) = [trait for trait in traits.traits(measures, "cross", False) if trait.name == "first"]
     measures[3] = dataclasses.replace(measures[3], first=float("nan"))
-    assert measures[3] not in traits.ranked(measures, trait)
-    note = traits.notes(measures, (trait,), trait)[3]
+    assert measures[3] not in traits.rank_heads(measures, trait)
+    note = traits.tile_notes(measures, (trait,), trait)[3]
     assert (note.text, note.bar) == ("first –", None)

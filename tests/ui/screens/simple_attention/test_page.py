@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from attnviz.attention.by_hand.pytorch_code import code
 from attnviz.attention.by_hand.word_vectors import EXAMPLE, from_text
 from attnviz.attention.by_hand.worked_example import Settings, work
-from attnviz.ui.components.number_tables import four
+from attnviz.ui.components.number_tables import format_number
 
 ROOT = Path(__file__).resolve().parents[4]
 SENTENCE = "Your journey starts with one step"
@@ -116,7 +116,7 @@ def test_another_word_is_another_row() -> None:
     app.segmented_control(key="query_word").set_value("with").run()
     working = work(EXAMPLE)
     (word,) = blocks(app, "hand_word")
-    assert cells(word, 3) == [four(number) for number in working.scores[0, 3].tolist()]
+    assert cells(word, 3) == [format_number(number) for number in working.scores[0, 3].tolist()]
     assert "context[3]" in app.code[0].value
 
 
