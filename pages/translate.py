@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from attnviz.ui.screens.translate.payload import AttentionView
 
 FIRST = "De kat zit op de mat."
-SOURCES = (FIRST, "Der Hund sah den Ball.", "The teacher taught the student with the book.", "学生在写作业。")
+GIVEN = {FIRST: "The cat sits on the mat."}  # targets for examples that the bundled model translates wrong
+# All others were translated by the model that ships, read, and found right; a test holds what was read.
+SOURCES = (
+    FIRST,
+    "Der Hund sah den Ball.",
+    "The teacher taught the student with the book.",
+    "学生在写作业。",
+    "De student las het boek dat de leraar hem gaf.",
+    "Der Lehrer gab dem Schüler das Buch, weil er es brauchte.",
+)
 BEGINNINGS = ("The dog saw the", "The cat sits on", "Your journey starts with")
 GAPS = ("The dog {0} the ball.", "The {0} sits on the mat.", "The students {0} their homework.")
 OTHERS = ("target", "hide", "renormalise", "rows", "scale_per_head")  # controls of other pages
@@ -76,7 +85,8 @@ def main() -> None:
             figures.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
         url_state.keep_values(*OWN)
         return
-    choices = controls.Choices((name, sentence), say)
+    has_target = task == "translate" and model == model_names.BUNDLED and method_name == "greedy" and sentence in GIVEN
+    choices = controls.Choices((name, sentence), say, partial(given_ids, loaded, sentence) if has_target else tuple)
     found = errors.attempt(figures, lambda: generate_steps(loaded, task, sentence, method, limit, choices, say))
     if found is None:
         url_state.keep_values(*OWN)
@@ -86,6 +96,8 @@ def main() -> None:
         controls.set_opening_value("layer", walk.recording.size(kinds[0])[0] - 1, opening_layer(model))
     with figures:
         left, right = st.columns([72, 28], gap="medium")
+    if has_target and choices.prefix == given_ids(loaded, sentence):
+        left.caption(_("This translation is given; the model only reads it. One click shows what it writes itself."))
     with right:
         kind = inputs.kind_control(kinds, name, say)
     with control_row:
@@ -96,6 +108,12 @@ def main() -> None:
         figures_ready(run, sentence, figures=2)
         with figures:
             draw_numbers(walk, view, name, sentence)
+
+
+def given_ids(loaded: models.Loaded, sentence: str) -> tuple[int, ...]:
+    """The vocabulary ids of an example's own target, without the token that a decoder starts with."""
+    tokens = loaded.record(sentence, GIVEN[sentence]).query_tokens("decoder")
+    return tuple(token.id for token in tokens[1:])
 
 
 def model_task(loaded: models.Loaded) -> str:
@@ -202,14 +220,17 @@ def draw(
     def mask(word: int) -> None:
         set_choices(masked=str(word), prefix=None, step=None)
 
+    def reset() -> None:
+        # The step in the address tells this text from one that nothing was chosen for.
+        set_choices(prefix=None, step=str(first_step(walk)))
+
     step = first_step(walk) if choices.step is None else min(choices.step, len(walk) - 1)
     pieces = loaded.cache.get(("pieces",), lambda: Pieces(loaded.model.tokenizer))
     left, right = places
     with left:
         text_player(
             walk, view, pieces, run=run, key="growing", step=step, words=words, on_choose=choose,
-            on_step=lambda to: set_choices(step=str(to)), on_reset=lambda: set_choices(prefix=None, step=None),
-            on_mask=mask,
+            on_step=lambda to: set_choices(step=str(to)), on_reset=reset, on_mask=mask,
         )  # fmt: skip
     with right:
         layers: dict[str, int | None] = {

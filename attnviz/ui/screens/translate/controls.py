@@ -139,13 +139,20 @@ class Choices:
         masked: the word that is masked, or None.
     """
 
-    def __init__(self, owner: tuple[str, ...], say: Say) -> None:
-        """Takes up the choices of this owner, the sentence and the model; of the address on a link's first run."""
+    def __init__(self, owner: tuple[str, ...], say: Say, given: Callable[[], tuple[int, ...]] = tuple) -> None:
+        """Takes up the choices of this owner, the sentence and the model; of the address on a link's first run.
+
+        Args:
+            owner: whose choices they are.
+            say: told what a link asks for and cannot be had.
+            given: the text that this owner begins with where nothing was chosen; called only then.
+        """
         held = st.session_state.get(_CHOICES)
-        if held is None:
-            held = {"owner": owner, **{name: st.query_params.get(name) for name in _NAMES}}
-        elif held["owner"] != owner:
-            held = {"owner": owner, **dict.fromkeys(_NAMES)}
+        if held is None or held["owner"] != owner:
+            linked = dict.fromkeys(_NAMES) if held else {name: st.query_params.get(name) for name in _NAMES}
+            held = {"owner": owner, **linked}
+            if not any(linked.values()):
+                held["prefix"] = join_ids(given())
         st.session_state[_CHOICES] = held
         self.prefix = self._read("prefix", _parse_ids, (), say)
         self.step = self._read("step", _parse_index, None, say)

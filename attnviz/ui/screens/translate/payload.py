@@ -159,7 +159,7 @@ def _texts() -> dict[str, str]:
         "next": _("Step on"),
         "play": _("Let it grow"),
         "pause": _("Pause"),
-        "reset": _("Forget my choices"),
+        "reset": _("See the model's own"),
         "where": _("step {0} of {1}"),
         "text": _("The text, step by step: arrow keys walk through it"),
         "taken": _("Stands in the text: go on"),
@@ -244,7 +244,7 @@ def _word_so_far(walk: Walk, place: int) -> tuple[int, ...]:
 def _method_text(walk: Walk, bars: Bars, place: int) -> str:
     """What the method does to the distribution, in a sentence or two."""
     method = walk.method
-    said = [_("This token is your choice, or stands before it.")] if place < walk.written.given else []
+    said = [_("This token is given, as is all before it.")] if place < walk.written.given else []
     cut = format_percent(bars.cut)
     if method.name == "greedy":
         said.append(

@@ -284,3 +284,17 @@ def test_every_picture_has_a_text_beside_it(page: Page) -> None:
         assert re.fullmatch(r".+, .*%", label)
     page.get_by_test_id("stExpander").get_by_text("Numbers", exact=True).click()
     expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
+
+
+def test_a_given_target_makes_room_for_the_models_own_with_one_click(page: Page) -> None:
+    opened(page)
+    given = text(page)
+    assert "mat" in " ".join(given)
+    page.get_by_role("button", name="See the model's own").click()
+    page.wait_for_function("!new URLSearchParams(location.search).has('prefix')")
+    wait(page)
+    own = text(page)
+    assert own != given
+    page.reload()  # and a link shows it too
+    wait(page)
+    assert text(page) == own

@@ -105,7 +105,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_it_opens_with_its_example_translated(writer: Writer) -> None:
-    app = opened()
+    app = opened(step="1")  # a step in the link: the model's own
     data = story(app)
     assert app.text_input(key="sentence").value == FIRST
     written = decode(writer)
@@ -123,8 +123,35 @@ def test_it_opens_with_its_example_translated(writer: Writer) -> None:
     assert not app.warning and not app.error
 
 
+# What the shipped model writes for the examples, as somebody read it and found it right.
+READ = {
+    "Der Hund sah den Ball.": "The dog saw the ball.",
+    "The teacher taught the student with the book.": "Der Lehrer unterrichtete den Schüler mit dem Buch.",
+    "学生在写作业。": "The students are writing homework.",
+    "De student las het boek dat de leraar hem gaf.": "The student read the book that the teacher gave him.",
+    "Der Lehrer gab dem Schüler das Buch, weil er es brauchte.": (
+        "The teacher gave the student the book because he needed it."
+    ),
+}
+
+
+def test_the_examples_are_those_whose_translations_were_read(bundled: Model) -> None:
+    offered = opened().get("button_group")[0].options
+    assert offered == [FIRST, *READ]
+    assert {sentence: bundled.translate(sentence) for sentence in READ} == READ
+
+
+def test_an_example_that_the_model_gets_wrong_opens_with_its_target_given() -> None:
+    app = opened()
+    data = story(app)
+    assert "".join(words(data)[2:-1]).replace(" ", "") == "Thecatsitsonthemat."
+    assert data["given"] == len(data["steps"]) - 1
+    assert any("This translation is given" in item.value for item in app.caption)
+    assert data["texts"]["reset"] == "See the model's own"
+
+
 def test_the_numbers_are_the_engines(writer: Writer) -> None:
-    data = story(opened(layer="2", head="5"))
+    data = story(opened(layer="2", head="5", step="1"))
     written = decode(writer)
     recording = writer.record(written.ids)
     cross, own = data["strips"]
@@ -182,7 +209,7 @@ def test_a_link_with_choices_shows_them(writer: Writer) -> None:
     ]  # fmt: skip
     assert data["given"] == 4 and data["step"] == 4 and not app.warning
     assert [item["given"] for item in data["text"]][1:5] == [True] * 4
-    assert "your choice" in data["steps"][3]["effect"] and "your choice" not in data["steps"][4]["effect"]
+    assert "is given" in data["steps"][3]["effect"] and "is given" not in data["steps"][4]["effect"]
     assert next(bar for bar in data["steps"][3]["bars"] if bar["taken"])["id"] == other
 
 
@@ -203,10 +230,10 @@ def test_another_sentence_begins_without_choices(writer: Writer) -> None:
         ({"prefix": "5.2.7"}, "goes on after its end token"),
         ({"prefix": ".".join(["7"] * 200)}, "200 tokens"),
         ({"step": "later"}, "The link's step, “later”"),
-        ({"method": "magic"}, "no method “magic”"),
+        ({"method": "magic", "step": "1"}, "no method “magic”"),
         ({"method": "sample", "temperature": "99"}, "Temperature is a number from 0.1 to 3.0, not 99"),
         ({"method": "beam", "width": "many"}, "Beam width is a number from 1 to 10, not many; 4"),
-        ({"kind": "sideways"}, "no sideways attention"),
+        ({"kind": "sideways", "step": "1"}, "no sideways attention"),
     ],
 )
 def test_what_is_wrong_in_a_link_is_said(parameters: dict[str, str], said: str) -> None:
@@ -225,7 +252,7 @@ def test_a_step_beyond_the_text_is_its_last() -> None:
 
 
 def test_greedy_cuts_off_all_but_the_likeliest() -> None:
-    for step in story(opened())["steps"]:
+    for step in story(opened(step="1"))["steps"]:
         assert [bar["q"] for bar in step["bars"]] == [1, *[0] * (len(step["bars"]) - 1)]
         assert step["bars"][0]["taken"] and "greedy" in step["effect"]
 
