@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from attnviz.ui.controls import url_state
 from attnviz.ui.shell.router import ICON, LOGO, apply_page_style, language_picker, navigation
 
 page = navigation()
@@ -16,4 +17,5 @@ st.set_page_config(
 apply_page_style()
 st.logo(LOGO, size="medium")
 language_picker()
+url_state.carry_over(page.url_path)
 page.run()

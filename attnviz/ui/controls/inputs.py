@@ -14,7 +14,7 @@ import streamlit as st
 from attnviz.examples import HOME_EXAMPLES
 from attnviz.figures.style import Theme
 from attnviz.ui.components.ready import theme
-from attnviz.ui.controls.url_state import Say, carry_over, replace_missing
+from attnviz.ui.controls.url_state import Say, note_opening, replace_missing
 from attnviz.ui.shell.messages import _
 from attnviz.ui.shell.model_names import BUNDLED, model_label
 
@@ -23,11 +23,7 @@ _USED = "attnviz_models"  # names of models that were loaded in this session
 
 
 def sentence_box() -> str:
-    """The sentence, taken over while it is typed, after a pause of a quarter of a second.
-
-    The first control of every page: where the reader has come from another one, all that is shared comes along.
-    """
-    carry_over()
+    """The sentence, taken over while it is typed, after a pause of a quarter of a second."""
     return st.text_input(_("Sentence"), value=HOME_EXAMPLES[0], key="sentence", live=True, bind="query-params")
 
 
@@ -127,6 +123,8 @@ def layer_control(layers: int, model: str, say: Say, opening: int = 0) -> int:
         )
 
     replace_missing("layer", range(layers), say, remark, default=opening)
+    if "layer" not in st.session_state and "layer" not in st.query_params:
+        note_opening("layer", opening)
     if layers <= MOST_SEGMENTS:
         value = st.segmented_control(
             _("Layer"), range(layers), default=opening, key="layer", required=True, bind="query-params"

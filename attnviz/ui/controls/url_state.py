@@ -4,37 +4,94 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import streamlit as st
 
 T = TypeVar("T", str, int)
 Say = Callable[[str], None]
 SWITCH_KEYS = ("by_word", "hide_special", "hide", "renormalise", "rows", "scale_per_head")
-SHARED_KEYS = ("sentence", "target", "model", "kind", "layer", "head", *SWITCH_KEYS)
+SHARED_KEYS = ("sentence", "target", "model", "kind", "layer", *SWITCH_KEYS)
+"""Keys of the controls whose choices follow the reader from page to page."""
+
+PAGE_KEYS = ("head", "temperature")
+"""Keys that several pages have a control for, each with a choice of its own."""
+
+HOME = ""  # the address of the page of all heads
 _PAGE = "attnviz_page"  # where the reader is
+_LEFT = "attnviz_left"  # what the controls of `PAGE_KEYS` held when the reader left a page, by page
+_OPENED = "attnviz_opened"  # what a page put into shared controls by itself
+_HEAD = "attnviz_head_of_home"  # layer and head that were open when the reader left the home page
 _LINKED = "attnviz_linked"  # what the link asked for that opened the session
 _SIZES = "attnviz_sizes"
 
 
-def carry_over() -> None:
-    """Where the reader has come from another page, brings along what was set there.
+def carry_over(page: str) -> None:
+    """Where the reader has come from another page, brings along what was chosen there for all pages, and only that.
 
-    Streamlit does so by itself, except for what a link brought when the very next thing is another page: those values
-    it forgets, in the controls and in the address.
+    What a page opened with by itself stays there, and so does what its own controls held, until the reader comes back.
+    Streamlit carries values along by itself, except for what a link brought when the very next thing is another page:
+    those it forgets, in the controls and in the address.
+
+    Args:
+        page: the page's path in the address, "" for the home page.
     """
-    page = urlsplit(st.context.url or "").path
     if _PAGE not in st.session_state:
         st.session_state[_PAGE] = page
         st.session_state[_LINKED] = [key for key in SHARED_KEYS if key in st.query_params]
     if st.session_state[_PAGE] == page:
         return
+    _leave(st.session_state[_PAGE])
     st.session_state[_PAGE] = page
+    for key, value in st.session_state.get(_LEFT, {}).get(page, {}).items():
+        if key not in st.query_params:
+            st.session_state[key] = value
     keep_values(*SHARED_KEYS)
     for key in st.session_state.pop(_LINKED, ()):
         value = st.session_state.get(key)
         if value not in (None, "", []) and key not in st.query_params:
             st.query_params[key] = value if isinstance(value, list) else _url_value(value)
+
+
+def _leave(page: str) -> None:
+    """Puts away what belongs to the page that the reader has left."""
+    layer, head = (st.session_state.get(key) for key in ("layer", "head"))
+    if page == HOME:
+        st.session_state[_HEAD] = (layer, head) if isinstance(layer, int) and isinstance(head, int) else None
+    own = {key: st.session_state[key] for key in PAGE_KEYS if key in st.session_state}
+    st.session_state.setdefault(_LEFT, {})[page] = own
+    opened = st.session_state.pop(_OPENED, {})
+    for key in (*own, *(key for key, value in opened.items() if st.session_state.get(key) == value)):
+        st.session_state.pop(key, None)
+
+
+def open_with(key: str, value: str | int) -> None:
+    """Puts a page's own choice into a shared control; it is not taken along to other pages, as a reader's would be.
+
+    Called before the control is drawn, and only where neither the reader nor the link has chosen.
+    """
+    st.session_state[key] = value
+    note_opening(key, value)
+
+
+def note_opening(key: str, value: str | int) -> None:
+    """Likewise, where the control has the value by itself, as its default."""
+    st.session_state.setdefault(_OPENED, {})[key] = value
+
+
+def opened_head() -> tuple[int, int] | None:
+    """Layer and head that the reader opened on the home page, or a link asks for; None where none is open."""
+    layer, head = (st.session_state.get(key) for key in ("layer", "head"))
+    if isinstance(layer, int) and isinstance(head, int):
+        return layer, head
+    return st.session_state.get(_HEAD)
+
+
+def is_chosen(*keys: str) -> bool:
+    """Whether the reader or the link has chosen one of these, rather than the page."""
+    opened = st.session_state.get(_OPENED, {})
+    return any(
+        key in st.query_params or (key in st.session_state and st.session_state[key] != opened.get(key)) for key in keys
+    )
 
 
 def _url_value(value: str | int | bool) -> str:

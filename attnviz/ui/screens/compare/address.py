@@ -33,8 +33,7 @@ def current_panels(page: PageDefaults, say: url_state.Say) -> Panels:
     if not st.session_state.pop(_EDITED_KEY, False) and address and address not in expected_texts():
         text = address  # a link's first run, or the browser's way back
     # The first view begins with the head that was open on another page, if there is one.
-    kind, layer, head = (st.session_state.get(name) for name in ("kind", "layer", "head"))
-    opened = (layer, head) if isinstance(layer, int) and isinstance(head, int) else None
+    kind, opened = st.session_state.get("kind"), url_state.opened_head()
     came = (page.model, kind, opened)
     untouched, came_then = st.session_state.get(_FIRST_KEY, ("", came))
     if not text or (text == untouched and came != came_then):

@@ -13,7 +13,7 @@ import streamlit as st
 
 from attnviz.examples import HOME_EXAMPLES
 from attnviz.ui.controls.inputs import MOST_SEGMENTS
-from attnviz.ui.controls.url_state import Say, replace_missing
+from attnviz.ui.controls.url_state import Say, note_opening, open_with, replace_missing
 from attnviz.ui.screens.context.words import Word, opening_pair, sentence_words, shared_words, shorten_word
 from attnviz.ui.shell.messages import _
 from attnviz.ui.shell.model_names import model_label
@@ -44,7 +44,7 @@ def set_opening_sentences() -> None:
         return
     shared = st.query_params.get("sentence", st.session_state.get("sentence"))
     if shared is None or shared == HOME_EXAMPLES[0] and st.query_params.get("sentence") is None:
-        st.session_state["sentence"] = PAIRS[0][0]
+        open_with("sentence", PAIRS[0][0])
     if st.query_params.get("sentence2") is None and _SECOND_KEY in st.session_state:
         st.session_state["sentence2"] = st.session_state[_SECOND_KEY]
 
@@ -124,6 +124,8 @@ def layer_control(layers: int, model: str, say: Say) -> int:
         )
 
     replace_missing("layer", range(layers), say, remark, fallback=last)
+    if "layer" not in st.session_state and "layer" not in st.query_params:
+        note_opening("layer", last)
     if layers <= MOST_SEGMENTS:
         return st.segmented_control(
             _("Layer"), range(layers), default=last, key="layer", required=True, bind="query-params"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from attnviz.errors import InputError
-from attnviz.ui.controls.url_state import Say, keep_values
+from attnviz.ui.controls.url_state import Say, keep_values, open_with
 from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def set_opening_value(key: str, value: Any, usual: Any) -> None:
         usual: what the home page begins with; where the control holds that, nothing was chosen.
     """
     if st.query_params.get(key) is None and st.session_state.get(key, usual) == usual:
-        st.session_state[key] = value
+        open_with(key, value)
 
 
 # The method ---------------------------------------------------------------------------------------------------------
