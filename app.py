@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from attnviz.ui.components.page_shell import page_shell
 from attnviz.ui.controls import url_state
 from attnviz.ui.shell.router import ICON, LOGO, apply_page_style, language_picker, navigation
 
@@ -15,6 +16,7 @@ st.set_page_config(
     page_title=f"{page.title} · attnviz", page_icon=ICON, layout="wide", initial_sidebar_state="collapsed"
 )
 apply_page_style()
+page_shell()
 st.logo(LOGO, size="medium")
 language_picker()
 url_state.carry_over(page.url_path)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 
 SENTENCE = "Der Ball ist rund."
 SHOWN = "document.querySelector('.attnviz-ready')?.dataset.sentence"
@@ -53,3 +52,78 @@ def test_what_is_shared_follows_and_what_is_a_pages_own_waits_there(page: Page) 
     assert sentence(page) == SENTENCE
     assert page.locator(".st-key-head input").input_value() == "3"
     expect(page.locator(".st-key-opened")).to_be_visible()
+
+
+PAGES = {
+    "/overview": "Overview",
+    "/compare": "Compare",
+    "/steps": "Step by step",
+    "/simple_attention": "By hand",
+    "/embeddings": "Embeddings",
+    "/context": "In context",
+    "/translate": "Translate",
+}
+# What the figures say; formulas are set by a program that comes later than the rest.
+WORDS = """(() => {
+  const figures = document.querySelector('.st-key-figures')?.cloneNode(true);
+  for (const formula of figures?.querySelectorAll('.katex, style') ?? []) formula.remove();
+  return figures?.textContent;
+})()"""
+
+
+def seen(page: Page) -> list[str]:
+    """The address, the sentence and the words of the figures, once they are there."""
+    page.wait_for_function(SHOWN)
+    page.wait_for_timeout(300)
+    return page.evaluate(f"[location.href, {SHOWN}, {WORDS}]")
+
+
+def shows(page: Page, view: list[str]) -> None:
+    """Waits until the same is seen again."""
+    same = f"(view) => JSON.stringify([location.href, {SHOWN}, {WORDS}]) === JSON.stringify(view)"
+    try:
+        page.wait_for_function(same, arg=view, timeout=20_000)
+    except TimeoutError:
+        assert seen(page) == view
+
+
+def test_back_and_forward_bring_back_what_was_seen_on_every_page(page: Page) -> None:
+    opened(page, "/?" + urlencode({"head": 3, "hide_special": "true"}))
+    page.locator(".st-key-sentence input").fill(SENTENCE)
+    page.wait_for_function(f"sentence => {SHOWN} === sentence", arg=SENTENCE)
+    page.locator(".st-key-layer button").nth(1).click()
+    page.wait_for_function(f"location.search.includes('layer=1') && {SHOWN}")
+    views = [seen(page)]
+    for path, name in PAGES.items():
+        go_to(page, name, path)
+        if path == "/steps":
+            page.locator(".st-key-step_shown button").nth(3).click()
+            page.wait_for_function(f"location.search.includes('step=4') && {SHOWN}")
+        views.append(seen(page))
+    for view in reversed(views[:-1]):
+        page.go_back()
+        shows(page, view)
+        if "/steps" in view[0]:
+            page.go_back()  # a step is a stop of its own
+            page.wait_for_function(f"!location.search.includes('step=4') && {SHOWN}")
+        if "/simple_attention" in view[0]:
+            page.go_forward()
+            shows(page, views[views.index(view) + 1])
+            page.go_back()
+            shows(page, view)
+
+
+def test_on_a_telephone_the_menu_goes_once_a_page_is_chosen(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    opened(page, "/")
+    link = page.get_by_test_id("stSidebarNavLink").nth(1)
+    page.get_by_test_id("stExpandSidebarButton").click()
+    expect(link).to_be_in_viewport()
+    link.click()
+    page.wait_for_function(f"location.pathname === '/overview' && {SHOWN}")
+    expect(link).not_to_be_in_viewport()
+    page.get_by_test_id("stExpandSidebarButton").click()
+    expect(link).to_be_in_viewport()
+    page.reload()
+    page.wait_for_function(SHOWN)
+    expect(link).not_to_be_in_viewport()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 T = TypeVar("T", str, int)
 Say = Callable[[str], None]
@@ -49,7 +51,9 @@ def carry_over(page: str) -> None:
     for key in st.session_state.pop(_LINKED, ()):
         value = st.session_state.get(key)
         if value not in (None, "", []) and key not in st.query_params:
-            st.query_params[key] = value if isinstance(value, list) else _url_value(value)
+            # What a control is still bound to, the control itself writes.
+            with contextlib.suppress(StreamlitAPIException):
+                st.query_params[key] = value if isinstance(value, list) else _url_value(value)
 
 
 def _leave(page: str) -> None:

@@ -65,7 +65,7 @@ def step_control(say: url_state.Say) -> tuple[int, DeltaGenerator]:
             args=(1,),
         )
     st.session_state["step"] = step
-    if st.query_params.get("step") != str(step):
+    if st.query_params.get("step", "1") != str(step):
         st.query_params["step"] = str(step)
     return step, row
 
