@@ -126,7 +126,7 @@ def _joining(model: Model, recording: Recording, kind: str, layer: int) -> Tenso
 
 def _found(model: Model, recording: Recording) -> dict[str, tuple[str | None, ...]]:
     """Which module joins the heads of each layer, found on the first tokens of a recording."""
-    planned, network = model._planned(), model.network
+    planned, network = model.recorder.plan, model.network
     paired = is_encoder_decoder(network)
     source = recording.key_tokens("cross") if paired else recording.query_tokens(recording.kinds[0])
     ids = _ids(model, source[:FEW])
@@ -135,7 +135,7 @@ def _found(model: Model, recording: Recording) -> dict[str, tuple[str | None, ..
         arguments["decoder_input_ids"] = _ids(model, recording.query_tokens("cross")[:FEW])
     everything = range(len(planned.calls) + 1)
     with (
-        model._working(),
+        model.recorder.exclusive(),
         capture.capturing(network) as found,
         watching(network, found, everything) as trace,
     ):

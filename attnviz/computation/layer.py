@@ -213,7 +213,7 @@ def follow(model: Model, recording: Recording, kind: str, *, layer: int) -> Comp
     arguments: dict[str, Tensor] = {"attention_mask": torch.ones_like(ids)}
     if target is not None:
         arguments["decoder_input_ids"] = torch.tensor([[token.id for token in target]], device=model.device)
-    planned = model._planned()
+    planned = model.recorder.plan
     call = planned.calls.index((kind, layer))
     first = min(
         place for place, found in enumerate(planned.calls) if found and (found[0] == "encoder") == (kind == "encoder")
@@ -221,7 +221,7 @@ def follow(model: Model, recording: Recording, kind: str, *, layer: int) -> Comp
 
     # What comes before the first call, and what is around the one that is looked at: a block has up to two.
     keep = {first, *range(max(0, call - 1), call + 3)}
-    with model._working():
+    with model.recorder.exclusive():
         with capture.capturing(model.network) as found, watching(model.network, found, keep) as trace:
             forward(model.network, ids, **arguments)
         joining = joining_call(trace, call, stored)

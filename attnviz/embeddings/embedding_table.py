@@ -90,7 +90,7 @@ class Vocabulary:
         """
         self._model, self._of_decoder = model, of_decoder
         try:
-            self._module: nn.Module = model._stack(of_decoder).get_input_embeddings()
+            self._module: nn.Module = model.inputs.stack(of_decoder).get_input_embeddings()
             self._table: Tensor = self._module.weight.detach()
         except (AttributeError, NotImplementedError) as error:
             raise InputError(
@@ -125,7 +125,7 @@ class Vocabulary:
         for word in more:
             spans.append((len(joined) + 1, len(joined) + 1 + len(word)))
             joined = f"{joined} {word}"
-        encoding = self._model._target(joined) if self._of_decoder else self._model._encode(joined)
+        encoding = self._model.inputs.encode_target(joined) if self._of_decoder else self._model.inputs.encode(joined)
         if encoding is None:
             raise EmptyError("There is no target sentence yet. Type one: a few words are enough.")
         placed = [token for token in encoding.tokens if token.start is not None and token.end is not None]

@@ -105,7 +105,7 @@ def hidden_states(model: Model, recording: Recording, kind: str) -> States:
         )
     network = model.network
     ids = _ids(model, tokens)
-    with model._working():
+    with model.recorder.exclusive():
         if not paired:
             stack, field = network, "hidden_states"
             arguments: dict[str, Any] = {"attention_mask": torch.ones_like(ids)}

@@ -116,12 +116,12 @@ def read(model: Model, kind: str, *, count: int = POSITIONS) -> PositionalEncodi
     (128, 256)
     """
     of_decoder = kind == "decoder"
-    stack = model._stack(of_decoder)
+    stack = model.inputs.stack(of_decoder)
     room, named = network.max_positions(stack), min(network.named_max_positions(stack), default=None)
     limits = [limit for limit in (room, named, model.max_tokens) if limit]
     count = min([count, *limits])
     ids, target = capture_plan._trial_ids(model.network)
-    model._planned()  # tries the model on a few tokens, which is not to be written down
+    model.kinds  # noqa: B018
     with _rotating(stack) as turned:
         recording = model.record_ids(_repeated(ids, count), None if target is None else _repeated(target, count))
         recording.size(kind)

@@ -69,12 +69,12 @@ def fill(model: Model, ids: Sequence[int], given: Sequence[int] = (), method: Me
     if len(gaps) > MOST_GAPS:
         raise InputError(f"There are {len(gaps)} gaps, and up to {MOST_GAPS} are filled. Mask fewer words.")
     if given:
-        model._checked(list(given), "given")
+        model.inputs.check_ids(list(given), "given")
     if len(given) > len(gaps):
         raise InputError(f"{len(given)} tokens are given for {len(gaps)} gaps. Leave out those behind the last gap.")
     recordings, chosen = [], list(given)
     for gap, position in enumerate(gaps):
-        recording = model._record(tokenizer.from_ids(model.tokenizer, filled), list(filled), None, None, None)
+        recording = model.recorder.record(tokenizer.from_ids(model.tokenizer, filled), list(filled), None, None, None)
         assert recording.logits is not None
         recordings.append(recording)
         if gap == len(chosen):

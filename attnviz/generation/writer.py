@@ -25,7 +25,8 @@ from attnviz.generation.result import Ended
 from attnviz.generation.sampling import Distribution
 from attnviz.models import network
 from attnviz.models.generation_settings import Ending, generation_settings, logits_processors
-from attnviz.models.model import MAX_NEW_TOKENS, Model
+from attnviz.models.model import Model
+from attnviz.models.recorder import MAX_NEW_TOKENS
 from attnviz.models.recording import Recording
 from attnviz.tokenization import tokenizer
 
@@ -39,7 +40,7 @@ def task(model: Model) -> Task:
         InputError: it has no language head, or nothing to mark a gap with; and what to choose instead.
     """
     if network.is_encoder_decoder(model.network):
-        if not model._writes():
+        if not model.recorder.can_write:
             raise InputError(
                 f"{model.name} has an encoder and a decoder but no language head, so it predicts no words. Choose a "
                 "checkpoint for translation or summaries, such as the bundled model."
@@ -61,8 +62,8 @@ def task(model: Model) -> Task:
 
 
 def _has_head(model: Model) -> bool:
-    with model._working():
-        ids = model._tensor([0, 1])
+    with model.recorder.exclusive():
+        ids = model.inputs.tensor([0, 1])
         logits = getattr(network.forward(model.network, ids, attention_mask=torch.ones_like(ids)), "logits", None)
     # A head for classes or labels gives logits too, but not one for each entry of the vocabulary.
     return (
@@ -93,20 +94,20 @@ class Writer:
             raise InputError(f"{model.name} writes nothing after a text: it fills gaps in it. Use `gaps.fill`.")
         if not self.source:
             raise EmptyError("There is no token to begin from. Pass at least one vocabulary id.")
-        model._fits(len(self.source), "The text")
-        self.start = (model._start(),) if self.pair else ()
+        model.inputs.check_length(len(self.source), "The text")
+        self.start = (model.inputs.start_token(),) if self.pair else ()
         config = generation_settings(model.network, model.name, model.tokenizer, next(iter(self.start), None))
         self._ending = Ending(model.network, config, model.tokenizer)
         self.ends = self._ending.tokens
-        room = network.max_positions(model._stack(of_decoder=True))
+        room = network.max_positions(model.inputs.stack(of_decoder=True))
         # The last token written is read by nobody, so it needs no position.
         left = math.inf if room is None else room + 1 - len(self.start if self.pair else self.source)
         self.most = int(min(MAX_NEW_TOKENS, left))
         self._processors = logits_processors(model.network, model.name, config, self.source, len(self._read(())))
         self._states: Any = None
         if self.pair:
-            with model._working():
-                self._states = network.run_encoder(model.network, model._tensor(list(self.source)))
+            with model.recorder.exclusive():
+                self._states = network.run_encoder(model.network, model.inputs.tensor(list(self.source)))
 
     def _read(self, prefix: Sequence[int]) -> list[int]:
         """What the decoder reads to write what comes after a prefix."""
@@ -116,14 +117,14 @@ class Writer:
         """What comes after each of some prefixes of one length: float32 (prefixes, vocabulary), on the CPU."""
         model, count = self.model, len(prefixes)
         read = torch.tensor([self._read(prefix) for prefix in prefixes], device=model.device)
-        with model._working():
+        with model.recorder.exclusive():
             if not self.pair:
                 output = network.forward(model.network, read, attention_mask=torch.ones_like(read))
             else:
                 states = type(self._states)(
                     last_hidden_state=self._states.last_hidden_state.expand(count, -1, -1)  # (prefixes, source, width)
                 )
-                ids = model._tensor(list(self.source)).expand(count, -1)
+                ids = model.inputs.tensor(list(self.source)).expand(count, -1)
                 output = network.run_decoder(model.network, ids, read, states)
         return output.logits[:, -1].float().cpu()
 
@@ -149,7 +150,7 @@ class Writer:
         """
         ids = tuple(int(index) for index in prefix)
         if ids:
-            self.model._checked(list(ids), "prefix", of_decoder=self.pair)
+            self.model.inputs.check_ids(list(ids), "prefix", of_decoder=self.pair)
         if any(self.finished(ids[:count]) for count in range(1, len(ids))):
             raise InputError("The prefix goes on after its end token. Leave out what follows it.")
         if len(ids) > self.most:
@@ -174,7 +175,7 @@ class Writer:
         model = self.model
         source = self.source if self.pair else tuple(read)
         shown = tokenizer.from_ids(model.tokenizer, source)
-        return model._record(shown, list(source), None, read if self.pair else None, None)
+        return model.recorder.record(shown, list(source), None, read if self.pair else None, None)
 
     @property
     def first_row(self) -> int:

@@ -55,7 +55,7 @@ def generated(model: Model, ids: Any, limit: int, prefix: Any = (), **options: A
     given = torch.tensor([list(ids)])
     arguments = {"attention_mask": torch.ones_like(given), "max_length": None, "do_sample": False} | options
     if model.network.config.is_encoder_decoder:
-        start = [model._start(), *prefix]
+        start = [model.inputs.start_token(), *prefix]
         arguments |= {"decoder_input_ids": torch.tensor([start]), "max_new_tokens": limit - len(prefix)}
         # A forced end at the limit is not the model's: `Writer` leaves it out.
         arguments["forced_eos_token_id"] = None
@@ -150,7 +150,7 @@ def test_the_next_token_is_the_networks(name: str) -> None:
     found = next_token(model, ids, prefix)
     with torch.no_grad():
         if name in PAIRS:
-            read = {"decoder_input_ids": torch.tensor([[model._start(), *prefix]])}
+            read = {"decoder_input_ids": torch.tensor([[model.inputs.start_token(), *prefix]])}
             expected = model.network(torch.tensor([ids]), **read).logits[0, -1]
         else:
             expected = model.network(torch.tensor([[*ids, *prefix]])).logits[0, -1]

@@ -27,7 +27,7 @@ from attnviz.errors import (
     NoTokenizerError,
     TooLongError,
 )
-from attnviz.models import model as models
+from attnviz.models import recorder
 from attnviz.models import recording as recording_module
 
 TEXT, OTHER = "Der Hund sah den Ball.", "The dogs bark."
@@ -182,7 +182,7 @@ def test_without_a_target_the_decoder_reads_the_models_own_greedy_output() -> No
     ids = unigram()(TEXT, return_tensors="pt")["input_ids"]
     with torch.no_grad():
         output = (
-            t5().network.generate(ids, do_sample=False, num_beams=1, max_new_tokens=models.MAX_NEW_TOKENS)[0].tolist()
+            t5().network.generate(ids, do_sample=False, num_beams=1, max_new_tokens=recorder.MAX_NEW_TOKENS)[0].tolist()
         )
     assert len(output) > 3
     assert query_ids(found, "decoder") == output[:-1]
@@ -287,12 +287,12 @@ def test_greedy_output_stops_at_a_given_limit(limit: int) -> None:
 def test_greedy_output_that_finds_no_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     endless = Model(tiny.network("t5", vocab_size=len(unigram()), eos_token_id=1), unigram())
     endless.network.generation_config.eos_token_id = None
-    monkeypatch.setattr(models, "MAX_NEW_TOKENS", 11)
+    monkeypatch.setattr(recorder, "MAX_NEW_TOKENS", 11)
     assert endless.record(TEXT).size("cross")[2] == 11
     # And before that where the decoder's table of positions ends.
     short = translator(unigram(), None)
     short.network.generation_config.eos_token_id = short.network.generation_config.forced_eos_token_id = None
-    monkeypatch.setattr(models, "MAX_NEW_TOKENS", 1000)
+    monkeypatch.setattr(recorder, "MAX_NEW_TOKENS", 1000)
     assert tiny.POSITIONS - 2 <= short.record(TEXT).size("cross")[2] <= tiny.POSITIONS
 
 

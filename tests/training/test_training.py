@@ -18,7 +18,8 @@ import attnviz
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.measures import findings
 from attnviz.measures.findings import Learned
-from attnviz.models.model import MAX_NEW_TOKENS, Model
+from attnviz.models.model import Model
+from attnviz.models.recorder import MAX_NEW_TOKENS
 from attnviz.tokenization.token import Token
 from attnviz.ui.screens.heads.findings import finding_text
 from training import __main__ as command

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from attnviz.attention.attention_map import AttentionMap
-from attnviz.models.model import MAX_NEW_TOKENS, Model
+from attnviz.models.model import Model
+from attnviz.models.recorder import MAX_NEW_TOKENS
 from training.evaluation.dependency_relations import by_unit, units
 
 VERB = ("Der Hund sah den Ball.", "sah", ("Hund", "Ball"))

@@ -1,0 +1,184 @@
+"""What a model is given: from a text or from vocabulary ids to what its network reads, checked before it runs.
+
+What this module does not do: it runs no network; that is `recorder.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import reprlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from attnviz.errors import AttnvizError, EmptyError, InputError, NoTokenizerError, TooLongError
+from attnviz.models.network import is_encoder_decoder, max_positions, named_max_positions, vocabulary_size
+from attnviz.tokenization.token import Encoding
+from attnviz.tokenization.tokenizer import encode
+
+_ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
+
+
+@dataclass
+class Inputs:
+    """What one network and its tokenizer can read.
+
+    Attributes:
+        network: the transformers model.
+        tokenizer: its tokenizer, or None.
+        name: what errors call the model.
+    """
+
+    network: Any
+    tokenizer: Any
+    name: str
+
+    def stack(self, of_decoder: bool) -> Any:
+        """The network, or of an encoder–decoder the part that reads the source or the target."""
+        if not is_encoder_decoder(self.network):
+            return self.network
+        return self.network.get_decoder() if of_decoder else self.network.get_encoder()
+
+    def encode(self, text: str, pair: str | None = None) -> Encoding:
+        """The tokens of a text, or of a text and a second one, as the model reads them.
+
+        Raises:
+            NoTokenizerError, EmptyError, InputError: there is no tokenizer, no text, or an id outside the vocabulary.
+        """
+        if self.tokenizer is None:
+            raise NoTokenizerError(
+                f"{self.name} has no tokenizer, so it cannot read text. Load one into the same folder, or use "
+                "record_ids with vocabulary ids."
+            )
+        if not text.strip() or (pair is not None and not pair.strip()):
+            raise EmptyError("There is no sentence yet. Type one: a few words are enough.")
+        encoding = encode(self.tokenizer, text, pair)
+        if not encoding.ids:
+            raise EmptyError("The tokenizer makes no tokens of this text. Type a sentence with letters in it.")
+        self.check_ids(list(encoding.ids), "text")
+        return encoding
+
+    def encode_target(self, target: str | None) -> Encoding | None:
+        """A target sentence as the decoder reads it, but for its start token."""
+        if target is None or not target.strip():
+            return None
+        if not is_encoder_decoder(self.network):
+            raise InputError(f"{self.name} has no decoder beside an encoder, so it takes no target sentence.")
+        try:
+            encoding = encode(self.tokenizer, target, target=True)
+        except LookupError as error:
+            raise InputError(
+                f"{self.name} writes many languages, and its tokenizer has to be told which one a target is in. Set "
+                "`model.tokenizer.tgt_lang`, or leave the target out to see the model's own output."
+            ) from error
+        if encoding.ids and encoding.ids[-1] == self.tokenizer.eos_token_id:
+            # The end is predicted by the last word and predicts nothing itself.
+            encoding = dataclasses.replace(encoding, ids=encoding.ids[:-1], tokens=encoding.tokens[:-1])
+        self.check_ids(list(encoding.ids), "target", of_decoder=True)
+        return encoding
+
+    def start_token(self) -> int:
+        """The id that the decoder of an encoder–decoder reads first; raises InputError where the model names none."""
+        config, generation = self.network.config, getattr(self.network, "generation_config", None)
+        for holder in (generation, config):
+            for name in ("decoder_start_token_id", "bos_token_id", "pad_token_id"):
+                found = getattr(holder, name, None)
+                if isinstance(found, int):
+                    return found
+        raise InputError(f"{self.name} does not say which token its decoder starts with. Pass target_ids.")
+
+    def language_tokens(self) -> set[int]:
+        """The special tokens that have no common role, among which are those that name a language."""
+        added = getattr(self.tokenizer, "added_tokens_decoder", None)
+        added = added if isinstance(added, dict) else {}
+        special = {index: str(token) for index, token in added.items() if token.special}
+        names = zip(self.tokenizer.all_special_ids, self.tokenizer.all_special_tokens, strict=True)
+        special |= {index: str(name) for index, name in names}
+        common = {getattr(self.tokenizer, f"{role}_token_id", None) for role in _ROLES}
+        # T5's sentinels mark gaps to be filled; where nobody left a gap, a given target has none of them.
+        return {index for index, name in special.items() if index not in common and not name.startswith("<extra_id_")}
+
+    def check_ids(self, ids: list[int], name: str, *, of_decoder: bool = False) -> list[int]:
+        """The ids, if there are any and all of them are in the vocabulary.
+
+        Raises:
+            EmptyError, InputError: there are none, or one is outside; `name` says which argument it was.
+        """
+        if not ids:
+            raise EmptyError(f"`{name}` holds no token. Pass at least one vocabulary id.")
+        size = vocabulary_size(self.network, of_decoder=of_decoder)
+        wrong = next((index for index in ids if not 0 <= index < size), None)
+        if wrong is not None:
+            raise InputError(f"`{name}` holds {wrong}; the vocabulary of {self.name} has ids from 0 to {size - 1}.")
+        return ids
+
+    def without_padding(self, ids: list[int], name: str, *, of_decoder: bool = False) -> list[int]:
+        """Without padding at either end, where the model has an id that stands for nothing else; a decoder's first
+        token stays, for many start with the padding."""
+        config = self.network.config
+        pad = getattr(config, "pad_token_id", None)
+        names = ("bos_token_id", "eos_token_id", "sep_token_id", "cls_token_id", "unk_token_id")
+        others = [getattr(config, item, None) for item in names]
+        if pad is None or any(pad == other or (isinstance(other, list) and pad in other) for other in others):
+            return ids
+        real = [place for place, index in enumerate(ids) if index != pad]
+        if of_decoder:
+            return ids[: real[-1] + 1] if real else ids[:1]
+        if ids and not real:
+            raise EmptyError(f"`{name}` holds nothing but padding ({pad}). Pass at least one other vocabulary id.")
+        return ids[real[0] : real[-1] + 1] if real else ids
+
+    def check_length(self, count: int, what: str, *, of_decoder: bool = False) -> None:
+        """Raises TooLongError where the model has not so many positions."""
+        room = max_positions(self.stack(of_decoder))
+        if room is not None and count > room:
+            raise self._too_long(what, count, room)
+
+    @contextlib.contextmanager
+    def explaining_length(self, count: int, *, of_decoder: bool = False) -> Iterator[None]:
+        """Of a network whose limit is in no table that can be found, its own failure beyond the limit says the same."""
+        try:
+            yield
+        except (IndexError, RuntimeError, ValueError) as error:
+            named = named_max_positions(self.stack(of_decoder))
+            if isinstance(error, AttnvizError) or not named or count <= min(named):
+                raise
+            raise self._too_long("The target" if of_decoder else "The text", count, min(named)) from error
+
+    def tensor(self, ids: list[int]) -> Tensor:
+        """The ids as the network takes them: (1, sequence), where the network lies."""
+        return torch.tensor([ids], dtype=torch.long, device=next(self.network.parameters()).device)
+
+    def _too_long(self, what: str, count: int, limit: int) -> TooLongError:
+        excess = "1 token" if count - limit == 1 else f"{count - limit:,} tokens"
+        return TooLongError(
+            f"{what} has {count:,} tokens, and {self.name} has positions for {limit:,}. Shorten it by {excess}, or "
+            "choose a model for longer texts."
+        )
+
+
+def integers(ids: Sequence[int] | Tensor, name: str) -> list[int]:
+    """The ids as plain integers.
+
+    Args:
+        ids: integers, shape (sequence,).
+        name: of the argument, for the error.
+
+    Raises:
+        InputError: they are something else.
+    """
+    try:
+        tensor = torch.as_tensor(ids)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"`{name}` has to be integers of shape (sequence,), not {reprlib.repr(ids)}.") from error
+    if tensor.ndim == 1 and tensor.numel() == 0:
+        return []
+    if tensor.ndim != 1 or tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
+        raise InputError(
+            f"`{name}` has to be integers of shape (sequence,), not {tensor.dtype} of shape {tuple(tensor.shape)}."
+        )
+    return tensor.tolist()

@@ -1,0 +1,249 @@
+"""From what a network reads to a `Recording`: one pass, with its attention captured.
+
+Networks are shared by all sessions of an app, so one pass at a time has a network to itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from attnviz.errors import InputError, MemoryShortError, out_of_memory
+from attnviz.models import capture, capture_plan
+from attnviz.models.generation_settings import followed_by_generate
+from attnviz.models.inputs import Inputs
+from attnviz.models.network import (
+    eager_attention,
+    forward,
+    is_encoder_decoder,
+    max_positions,
+    run_decoder,
+    run_encoder,
+)
+from attnviz.models.recording import Part, Recording, Stored
+from attnviz.tokenization.token import Encoding, Token
+from attnviz.tokenization.tokenizer import from_ids
+
+MAX_NEW_TOKENS = 128
+"""A generation that finds no end is stopped after so many tokens."""
+
+# A capture changes a setting of the network while it runs, and several models may hold the same network.
+_locks: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
+_locks_guard = threading.Lock()
+
+
+def _lock(network: nn.Module) -> threading.RLock:
+    with _locks_guard:
+        return _locks.setdefault(network, threading.RLock())
+
+
+class Recorder:
+    """Runs one network and keeps what its attention needs to be shown.
+
+    Attributes:
+        inputs: the network, with what it can read.
+    """
+
+    def __init__(self, inputs: Inputs) -> None:
+        self.inputs = inputs
+        self._plan: capture_plan.Plan | None = None
+
+    @property
+    def plan(self) -> capture_plan.Plan:
+        """How the network is recorded; tried out when it is first asked for.
+
+        Raises:
+            NoAttentionError: it has no attention that could be shown.
+        """
+        if self._plan is None:
+            with self.exclusive():
+                self._plan = capture_plan.make(self.inputs.network)
+        return self._plan
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """One user of the network at a time; running out of memory becomes an error that says what to do."""
+        with _lock(self.inputs.network):
+            try:
+                yield
+            except Exception as error:
+                if out_of_memory(error):
+                    raise self._memory_short() from error
+                raise
+
+    @property
+    def can_write(self) -> bool:
+        """Whether the network has a language head to write with."""
+        return (
+            hasattr(self.inputs.network, "generate") and getattr(self.inputs.network, "can_generate", lambda: False)()
+        )
+
+    def record(
+        self,
+        source: tuple[Token, ...],
+        ids: list[int],
+        token_type_ids: Sequence[int] | None,
+        target: Encoding | list[int] | None,
+        generate: int | None,
+    ) -> Recording:
+        """The recording of tokens.
+
+        Args:
+            source: the tokens that are shown, one for each id.
+            ids: what the network reads.
+            token_type_ids: of the segments, for models that take two sentences.
+            target: for an encoder–decoder the encoded target or the decoder's input; None for its own output.
+            generate: for a decoder, so many tokens are generated first; for an encoder–decoder the most of its output.
+        """
+        planned = self.plan
+        if generate is not None and (not isinstance(generate, int) or generate < 0):
+            raise InputError(f"`generate` is a number of tokens, 0 or more, not {generate!r}.")
+        if generate and not is_encoder_decoder(self.inputs.network):
+            source, ids = self._continued(ids, generate)
+            token_type_ids = None
+        self.inputs.check_length(len(ids), "The text")
+        if target is not None:
+            self.inputs.check_length(
+                len(target if isinstance(target, list) else target.ids), "The target", of_decoder=True
+            )
+        tensor = self.inputs.tensor(ids)
+        if not is_encoder_decoder(self.inputs.network):
+            types = {} if token_type_ids is None else {"token_type_ids": self.inputs.tensor(list(token_type_ids))}
+            return Recording(planned.kinds, self._single(planned, tensor, source, types), model=self.inputs.name)
+        if not planned.captures:
+            first, eager = self._eager_pair(planned, tensor, source, target, generate)
+            return Recording(planned.kinds, first, lambda: eager, model=self.inputs.name)
+        part = slice(0, planned.encoder_calls)
+        with self.inputs.explaining_length(len(ids)), self.exclusive(), capture.capturing(self.inputs.network) as found:
+            states = run_encoder(self.inputs.network, tensor)
+        first = Part(planned.sort(found, part), source)
+
+        def second() -> Part:
+            with self.exclusive():
+                chosen, shown = self._chosen(tensor, states, target, generate)
+                with (
+                    self.inputs.explaining_length(len(chosen), of_decoder=True),
+                    capture.capturing(self.inputs.network) as later,
+                ):
+                    output = run_decoder(self.inputs.network, tensor, self.inputs.tensor(chosen), states)
+            layers = planned.sort(later, slice(planned.encoder_calls, None))
+            return Part(layers, shown, _logits(output))
+
+        return Recording(planned.kinds, first, second, model=self.inputs.name)
+
+    def _single(
+        self, planned: capture_plan.Plan, ids: Tensor, source: tuple[Token, ...], types: dict[str, Tensor]
+    ) -> Part:
+        with self.inputs.explaining_length(ids.shape[1]), self.exclusive():
+            if planned.captures:
+                with capture.capturing(self.inputs.network) as found:
+                    output = forward(self.inputs.network, ids, attention_mask=torch.ones_like(ids), **types)
+                return Part(planned.sort(found, slice(None)), source, _logits(output))
+            output, maps = eager_attention(self.inputs.network, ids, None, **types)
+            return Part({planned.kinds[0]: maps[""]}, source, _logits(output))
+
+    def _eager_pair(
+        self,
+        planned: capture_plan.Plan,
+        ids: Tensor,
+        source: tuple[Token, ...],
+        target: Encoding | list[int] | None,
+        generate: int | None,
+    ) -> tuple[Part, Part]:
+        with self.inputs.explaining_length(ids.shape[1]), self.exclusive():
+            chosen, shown = self._chosen(ids, None, target, generate)
+            output, maps = eager_attention(self.inputs.network, ids, self.inputs.tensor(chosen))
+        later: dict[str, Sequence[Stored]] = {
+            kind: maps[kind] for kind in ("decoder", "cross") if kind in planned.kinds
+        }
+        first = Part({"encoder": maps["encoder"]}, source)
+        return first, Part(later, shown, _logits(output))
+
+    def _chosen(
+        self, ids: Tensor, states: Any, target: Encoding | list[int] | None, limit: int | None
+    ) -> tuple[list[int], tuple[Token, ...]]:
+        """The decoder's input and its tokens: what was given, or the model's own greedy output but for its last token,
+        which is only predicted and never read."""
+        if isinstance(target, Encoding):
+            before = self._before_target(ids, states, target)
+            chosen = [*before, *target.ids]
+            shown = (*from_ids(self.inputs.tokenizer, before), *target.tokens)
+        else:
+            chosen = self.greedy(ids, states, limit or MAX_NEW_TOKENS)[:-1] if target is None else target
+            shown = from_ids(self.inputs.tokenizer, chosen)
+        self.inputs.check_length(len(chosen), "The target", of_decoder=True)
+        return chosen, shown
+
+    def _before_target(self, ids: Tensor, states: Any, target: Encoding) -> list[int]:
+        """The decoder's input before a target sentence: its start token, and the language token that the model itself
+        puts first, where it has such tokens and the sentence names none."""
+        start, languages = self.inputs.start_token(), self.inputs.language_tokens()
+        if not languages or target.ids[0] in languages or not self.can_write:
+            return [start]
+        # Two tokens, because many models are made to end at the last that they may write.
+        first = self.greedy(ids, states, 2)[1]
+        return [start, first] if first in languages else [start]
+
+    def greedy(self, ids: Tensor, states: Any, limit: int) -> list[int]:
+        """What the model itself writes, its start token included.
+
+        Args:
+            ids: (1, sequence), what it reads.
+            states: the encoder's output, where it has been computed already.
+            limit: the most tokens that are written.
+        """
+        if not self.can_write:
+            raise InputError(f"{self.inputs.name} has no language head, so it has no output of its own. Pass a target.")
+        room = max_positions(self.inputs.stack(of_decoder=True))
+        options = {"tokenizer": self.inputs.tokenizer, "start": self.inputs.start_token()}
+        encoded = {} if states is None else {"encoder_outputs": states}
+        with (
+            torch.no_grad(),
+            followed_by_generate(self.inputs.network, self.inputs.name, ids[0].tolist(), 1, **options),
+        ):
+            output = self.inputs.network.generate(
+                ids,  # beside the encoder's output too, because some settings compare what is written with the source
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=limit if room is None else max(1, min(limit, room)),
+                tokenizer=self.inputs.tokenizer,
+                **encoded,
+            )
+        return output[0].tolist()
+
+    def _continued(self, ids: list[int], generate: int) -> tuple[tuple[Token, ...], list[int]]:
+        if not self.can_write or self.plan.kinds != ("decoder",):
+            raise InputError(
+                f"{self.inputs.name} does not generate text. Leave out `generate`, or choose a decoder such as GPT-2."
+            )
+        self.inputs.check_length(len(ids) + generate, "The text with what is generated")
+        tensor, options = self.inputs.tensor(ids), {"tokenizer": self.inputs.tokenizer}
+        with (
+            self.exclusive(),
+            torch.no_grad(),
+            followed_by_generate(self.inputs.network, self.inputs.name, ids, len(ids), **options),
+        ):
+            output = self.inputs.network.generate(
+                tensor, attention_mask=torch.ones_like(tensor), max_new_tokens=generate, tokenizer=self.inputs.tokenizer
+            )
+        longer = output[0].tolist()
+        return from_ids(self.inputs.tokenizer, longer), longer
+
+    def _memory_short(self) -> MemoryShortError:
+        device = next(self.inputs.network.parameters()).device
+        return MemoryShortError(
+            f"{self.inputs.name} does not fit into the memory of {device} with this input. Shorten the text, choose a "
+            'smaller model, or load it with dtype="float16" or device="cpu".'
+        )
+
+
+def _logits(output: Any) -> Tensor | None:
+    logits = getattr(output, "logits", None)
+    if not isinstance(logits, Tensor) or logits.ndim != 3:
+        return None
+    return logits[0].float().cpu()
