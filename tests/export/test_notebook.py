@@ -68,14 +68,18 @@ def test_the_notebook_runs_and_every_value_shows_something(tmp_path: Path, monke
     names: dict[str, Any] = {}
     shown = [run("".join(cell["source"]), names) for cell in cells() if cell["cell_type"] == "code"]
     assert [type(value).__name__ for value in shown] == [
-        "Recording", "AttentionMap", "tuple", "AttentionMap", "ndarray", "Picture", "list", "Figure",
+        "Recording", "AttentionMap", "tuple", "AttentionMap", "ndarray", "Picture", "list", *["Figure"] * 5,
     ]  # fmt: skip
     for value in shown:
         if not isinstance(value, tuple | np.ndarray | list | type(shown[-1])):
             assert "Hund" in texts(drawn(value))
     np.testing.assert_allclose(shown[4], 1.0, atol=1e-5)
     assert shown[6] == [True, True, True]
-    assert shown[7].data[0].z.shape == (7, 7)
+    head, all_heads, overview, difference, heads_map = shown[7:]
+    assert head.data[0].z.shape == (7, 7) and difference.data[0].zmid == 0
+    assert [note.text for note in all_heads.layout.annotations] == [f"L2 H{head}" for head in range(8)]
+    assert list(overview.layout.yaxis.ticktext) == ["L0", "L1", "L2", "L3"]
+    assert [len(layer.x) for layer in heads_map.data] == [8, 8, 8, 8]
     assert [path.name for path in tmp_path.iterdir()] == ["heads.svg"]
 
 
