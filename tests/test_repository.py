@@ -288,6 +288,16 @@ def test_no_markers_of_unfinished_work_are_left_in_the_readme() -> None:
     assert "<!--" not in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_documents_name_only_files_that_exist(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:[\w.]+/)+[\w.]*|\w+\.(?:py|md|txt|toml))`|\]\(((?!https?:)[^)#]+)\)", text))
+    paths = {path for pair in named for path in pair if path} - {"attnviz/ui/locale/fr/LC_MESSAGES/attnviz.po"}
+    # Beside the whole path of one folder the others are named from `attnviz/` on.
+    missing = [path for path in paths if not any((ROOT / start / path).exists() for start in ("", "attnviz"))]
+    assert len(paths) > 10 and not missing
+
+
 # Settings -----------------------------------------------------------------------------------------------------------
 
 
