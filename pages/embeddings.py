@@ -168,7 +168,9 @@ def neighbourhood(loaded: models.Loaded, of_decoder: bool, vocabulary: Vocabular
 
     def make() -> Neighbourhood:
         similarities = vocabulary.similarities(word.vector)
-        return Neighbourhood(similarities, vocabulary.neighbours(similarities, without=word.ids))
+        # A sign has no whole words that are like it: then any entry is a neighbour.
+        like = word.label if any(character.isalpha() for character in word.label) else ""
+        return Neighbourhood(similarities, vocabulary.neighbours(similarities, without=word.ids, like=like))
 
     return loaded.cache.get(("neighbours", of_decoder, word.ids), make)
 

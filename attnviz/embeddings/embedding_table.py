@@ -11,6 +11,7 @@ in the original transformer) changes no angle. What this module does not do: it 
 
 from __future__ import annotations
 
+import unicodedata
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 BLOCK = 16_384  # rows of a table in half precision that become float32 at a time
 NEAREST = 10
+BEGINNINGS = ("\u0120", "\u2581")  # how byte-level BPE and SentencePiece spell the space before a word
 _SEARCHED = 64  # rows looked at first; special tokens and half characters among them are passed over
 
 
@@ -159,7 +161,7 @@ class Vocabulary:
         return (products / (self._lengths() * given.norm()).clamp_min(1e-30)).clamp(-1, 1).cpu().numpy()
 
     def neighbours(
-        self, similarities: np.ndarray, count: int = NEAREST, *, without: Sequence[int] = ()
+        self, similarities: np.ndarray, count: int = NEAREST, *, without: Sequence[int] = (), like: str = ""
     ) -> tuple[Neighbour, ...]:
         """The entries of the vocabulary that are most alike, the nearest first.
 
@@ -167,11 +169,13 @@ class Vocabulary:
             similarities: what `similarities` returns.
             count: how many at most.
             without: ids that are left out, such as the word's own.
+            like: a word; with it, only entries that can be whole words of its script are taken. "" for any entry.
 
         Returns:
             Tokens that can be read: special ones, single bytes and rows that stand for no token are passed over.
         """
         left_out = set(without)
+        marks = bool(like) and self._marks_beginnings()
         kept: list[tuple[Token, float]] = []
         looked = 0
         searched = min(len(similarities), count + len(left_out) + _SEARCHED)
@@ -181,13 +185,21 @@ class Vocabulary:
             nearest = nearest[np.argsort(-similarities[nearest], kind="stable")]
             for index in nearest[looked:].tolist():
                 (token,) = tokenizer.from_ids(self._model.tokenizer, [index])
-                if index not in left_out and _readable(token, self._spelt(index)):
+                spelt = self._spelt(index)
+                if index in left_out or not _readable(token, spelt):
+                    continue
+                if not like or _is_whole_word(token.text, spelt, like, marks):
                     kept.append((token, float(similarities[index])))
                     if len(kept) == count:
                         break
             looked, searched = searched, min(len(similarities), searched * 4)
         labels = _labels([token.text for token, _ in kept])
         return tuple(Neighbour(token.id, label, cosine) for label, (token, cosine) in zip(labels, kept, strict=True))
+
+    def _marks_beginnings(self) -> bool:
+        """Whether the vocabulary marks the entries that begin a word, as byte-level BPE and SentencePiece do."""
+        first = range(min(self.size, len(self._model.tokenizer), 2000))
+        return any(str(spelt).startswith(BEGINNINGS) for spelt in self._model.tokenizer.convert_ids_to_tokens(first))
 
     def _spelt(self, index: int) -> str:
         """An entry as the vocabulary spells it."""
@@ -213,6 +225,27 @@ class Vocabulary:
 def _labels(texts: Sequence[str]) -> tuple[str, ...]:
     """Texts that do not follow each other, readable, and no two alike."""
     return labels([Token(-1, text, False, place, None, None) for place, text in enumerate(texts)])
+
+
+def _is_whole_word(text: str, spelt: str, like: str, marks: bool) -> bool:
+    """Whether an entry can be a whole word in the script of `like`: no ending, no single letter, no sign.
+
+    Where a vocabulary marks the entries that begin a word, one without the mark only goes on with one; WordPiece marks
+    those that go on. What begins a word can still be the first piece of longer ones alone: in Latin letters, entries
+    of less than three letters and those without a vowel are such pieces nearly always.
+    """
+    text = text.strip()
+    if not text.isalpha() or spelt.startswith("##") or _script(text) != _script(like):
+        return False
+    if _script(text) != "LATIN":
+        return True  # Chinese has no spaces that a mark could stand for, and words of one character
+    has_vowel = any(letter in "aeiouy" for letter in unicodedata.normalize("NFD", text.casefold()))
+    return len(text) > 2 and has_vowel and (spelt.startswith(BEGINNINGS) or not marks)
+
+
+def _script(text: str) -> str:
+    """The script of the first letter, as the names of characters begin: "LATIN", "CJK"; "" where there is none."""
+    return next((unicodedata.name(char, "").split(" ")[0] for char in text if char.isalpha()), "")
 
 
 def _readable(token: Token, spelt: str) -> bool:

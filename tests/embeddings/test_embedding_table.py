@@ -219,3 +219,15 @@ def test_few_points_leave_axes_empty(count: int) -> None:
     found = components(np.arange(count * 5.0).reshape(count, 5))
     assert found.points.shape == (count, 3) and np.isfinite(found.points).all()
     assert found.shares.tolist() == pytest.approx([float(count > 1), 0.0, 0.0])
+
+
+@pytest.mark.parametrize("name", ["Hund", "Fledermaus", "学生"])
+def test_neighbours_of_a_word_are_whole_words_of_its_script(bundled: attnviz.Model, name: str) -> None:
+    found = Vocabulary(bundled)
+    (word,) = found.words(name)
+    near = found.neighbours(found.similarities(word.vector), without=word.ids, like=name)
+    assert len(near) == 10
+    for item in near:
+        assert item.label.isalpha()
+        assert item.label.isascii() is not (name == "学生") or set(item.label) & set("äöüßé")
+        assert len(item.label) > 2 or name == "学生"  # no "s", no "w", no "fl"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from attnviz.embeddings.vectors import Plane
 
 
+ALIKE = 0.6  # a cosine below which two words of a trained table seldom mean the same
 MOST_NAMED = 8  # words whose pieces are named; the table has them all
 
 
@@ -174,7 +175,7 @@ def draw_nearest_words(context: EmbeddingsContext) -> int:
     """What lies nearest to the first word in the whole vocabulary."""
     one = context.words[context.one].label
     st.markdown("###### " + _("Nearest to {0} in the vocabulary").format(as_markdown(one)))
-    st.caption(_("The {0} most alike of {1} tokens.").format(len(context.neighbours), f"{context.size:,}"))
+    st.caption(" ".join(_neighbour_remarks(context)))
     labels = [neighbour.label for neighbour in context.neighbours]
     values = [neighbour.cosine for neighbour in context.neighbours]
     alt = _("Nearest to {0}: {1}").format(
@@ -187,6 +188,32 @@ def draw_nearest_words(context: EmbeddingsContext) -> int:
         ids = [neighbour.id for neighbour in context.neighbours]
         numbers_table({_("token"): labels, _("id"): ids, _("cosine"): values})
     return drawn
+
+
+def _neighbour_remarks(context: EmbeddingsContext) -> list[str]:
+    """What was searched and compared, and how much it means."""
+    word, found = context.words[context.one], context.neighbours
+    remarks = [
+        _("The {0} most alike of a vocabulary of {1} tokens; of words, whole ones in the same script alone.").format(
+            len(found), f"{context.size:,}"
+        )
+    ]
+    if len(word.pieces) > 1:
+        pieces = as_markdown(" + ".join(token.labels(word.pieces)))
+        remarks.append(
+            _(
+                "{0} is no token of its own: compared is the mean of its pieces {1}, which has little to do with its "
+                "meaning. So have these neighbours."
+            ).format(as_markdown(word.label), pieces)
+        )
+    elif found and found[0].cosine < ALIKE:
+        remarks.append(
+            _(
+                "Even the nearest has a cosine of {0} only: such words often are used in the same places, and need "
+                "not mean the same."
+            ).format(format_number(found[0].cosine))
+        )
+    return remarks
 
 
 def draw_similarities(context: EmbeddingsContext) -> int:

@@ -102,7 +102,7 @@ def test_neighbours_follow_the_word() -> None:
 
     def nearest(name: str) -> str:
         (word,) = found.words(name)
-        return found.neighbours(found.similarities(word.vector), without=word.ids)[0].label
+        return found.neighbours(found.similarities(word.vector), without=word.ids, like=name)[0].label
 
     app = opened(word_one="Hund")
     assert charts(app)["neighbours"]["layout"]["yaxis"]["ticktext"][0] == nearest("Hund")
@@ -230,3 +230,9 @@ def test_what_two_axes_keep_is_said_beside_what_three_keep() -> None:
     (caption,) = [element.value for element in opened().caption if "of the variance" in element.value]
     three, two = (int(share) for share in re.findall(r"\*\*(\d+)%\*\*", caption))
     assert two < three
+
+
+def test_how_much_neighbours_mean_is_said() -> None:
+    assert "Even the nearest has a cosine of 0.50 only" in texts(opened(word_one="Hund"))
+    pieces = texts(opened(sentence="Die Fledermaus flog nachts.", word_one="Fledermaus"))
+    assert "compared is the mean of its pieces Fl + eder + m + aus" in pieces
