@@ -191,10 +191,14 @@ def embedded(
     assert block is not None and given is not None
     entering = rows_of(given)
     stack = trace[block].above
-    # The calls of this stack alone: in an encoder–decoder, those inside the module that holds the block.
-    inside = set(stack[1:] or stack)
-    before = [event for event in trace[:block] if event.calls_before == first and inside & set(event.above)]
-    before = [event for event in before if event.leaf and event.result is not None]
+    # The calls of this stack alone: in an encoder–decoder, those inside the module that holds the block. A bare BERT has
+    # its tables beside that module.
+    before: list[Event] = []
+    for inside in (set(stack[1:] or stack), set(stack)):
+        calls = [event for event in trace[:block] if event.calls_before == first and inside & set(event.above)]
+        before = [event for event in calls if event.leaf and event.result is not None]
+        if any(isinstance(event.module, nn.Embedding) for event in before):
+            break
     total = entering
     then: list[str] = []
     for event in reversed(before):
@@ -212,19 +216,26 @@ def embedded(
                 tables.append((event.name, event.module, vectors.expand(count, -1)))
     if not tables:
         return entering, total, tuple(then), ()
-    largest = max(range(len(tables)), key=lambda place: getattr(tables[place][1], "num_embeddings", 0))
-    rest = total - sum((vectors for place, (_, _, vectors) in enumerate(tables) if place != largest), torch.zeros(()))
-    token = tables[largest][2]
+    # The token's table is mostly the largest one, but a model may have room for more positions than it knows tokens.
+    tokens = max(
+        range(len(tables)),
+        key=lambda place: (
+            _what(tables[place][0], False) == "other",
+            getattr(tables[place][1], "num_embeddings", 0),
+        ),
+    )
+    rest = total - sum((vectors for place, (_, _, vectors) in enumerate(tables) if place != tokens), torch.zeros(()))
+    token = tables[tokens][2]
     scale = float((rest * token).sum() / token.square().sum().clamp_min(1e-30))
     if not same(token * scale, rest, 1e-3):
         # Something else happens on the way; the rows are shown, and that they are all of it is not claimed.
         scale = 1.0
     added = tuple(
         Added(
-            _what(name, place == largest),
+            _what(name, place == tokens),
             name,
-            vectors * scale if place == largest else vectors,
-            scale if place == largest else 1.0,
+            vectors * scale if place == tokens else vectors,
+            scale if place == tokens else 1.0,
         )
         for place, (name, _, vectors) in enumerate(tables)
     )

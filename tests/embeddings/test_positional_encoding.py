@@ -7,9 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
+import transformers
 from support import tiny_models
 
 import attnviz
+from attnviz.computation.layer import follow
 from attnviz.embeddings.positional_encoding import PositionalEncoding, of_sines, read
 from attnviz.errors import NoAttentionError
 
@@ -38,6 +40,44 @@ def test_learned_rows_are_those_of_the_table(name: str, kind: str, table: str, o
     rows = model.network.get_submodule(table).weight.detach().numpy()
     assert found.rows is not None and found.room is not None
     np.testing.assert_allclose(found.rows, rows[offset : offset + found.room], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("network", "kind", "table"),
+    [
+        (
+            transformers.BertModel(
+                transformers.BertConfig(
+                    vocab_size=53, hidden_size=28, num_hidden_layers=2, num_attention_heads=4, intermediate_size=37,
+                    max_position_embeddings=41,
+                )
+            ),
+            "encoder",
+            "embeddings.position_embeddings",
+        ),
+        (
+            transformers.GPT2Model(
+                transformers.GPT2Config(
+                    vocab_size=53, n_positions=67, n_embd=28, n_layer=2, n_head=4, bos_token_id=1, eos_token_id=2
+                )
+            ),
+            "decoder",
+            "wpe",
+        ),
+    ],
+)  # fmt: skip
+def test_tables_beside_the_layers_and_more_positions_than_tokens(
+    network: transformers.PreTrainedModel, kind: str, table: str
+) -> None:
+    model = attnviz.Model(network.eval())
+    found = read(model, kind, count=11)
+    assert (found.where, found.module) == ("added", table)
+    assert found.rows is not None
+    np.testing.assert_allclose(found.rows, network.get_submodule(table).weight.detach().numpy()[:11], atol=1e-6)
+    computation = follow(model, model.record_ids([5, 6, 7, 8, 9]), kind, layer=0)
+    assert [item.what for item in computation.added if item.what != "segment"] == ["token", "position"]
+    total = torch.stack([item.vectors for item in computation.added]).sum(dim=0)
+    torch.testing.assert_close(total, computation.summed, atol=1e-5, rtol=0)
 
 
 def test_sines_are_recognised_and_are_those_of_the_paper() -> None:

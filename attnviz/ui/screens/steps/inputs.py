@@ -169,7 +169,7 @@ def draw_embeddings(context: StepContext) -> int:
         labels.append(f"{names[item.what]}{factor}" if not labels else f"+ {names[item.what]}{factor}")
         rows.append(item.vectors[context.query].numpy())
     then = {"norm": _("normalised"), "matrix": _("through a matrix")}
-    if computation.summed.shape[1] == width:
+    if rows and computation.summed.shape[1] == width:
         if len(rows) > 1:
             labels.append("= " + _("sum"))
             rows.append(computation.summed[context.query].numpy())
