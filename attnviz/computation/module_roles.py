@@ -191,8 +191,8 @@ def embedded(
     assert block is not None and given is not None
     entering = rows_of(given)
     stack = trace[block].above
-    # The calls of this stack alone: in an encoder–decoder, those inside the module that holds the block. A bare BERT has
-    # its tables beside that module.
+    # The calls of this stack alone: in an encoder–decoder, those inside the module that holds the block. A bare BERT
+    # has its tables beside that module.
     before: list[Event] = []
     for inside in (set(stack[1:] or stack), set(stack)):
         calls = [event for event in trace[:block] if event.calls_before == first and inside & set(event.above)]
