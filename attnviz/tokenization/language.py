@@ -85,6 +85,15 @@ def guess_language(text: str) -> str | None:
     return code if first > second else None
 
 
+def is_frequent_word(word: str) -> bool:
+    """Whether a word is one of those that hold sentences together rather than name something, in one of the languages.
+
+    >>> is_frequent_word("The"), is_frequent_word("bat")
+    (True, False)
+    """
+    return word.casefold() in _BY_WORD
+
+
 def may_have_relation(text: str, relation: str, language: str) -> bool:
     """Whether a relation of Universal Dependencies can be in a sentence; False only where that is sure.
 

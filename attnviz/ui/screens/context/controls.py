@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 PAIRS: tuple[tuple[str, str, str], ...] = (
     ("Swing the bat!", "The bat flew at night.", "bat"),
-    ("Schwing den Schläger!", "Die Fledermaus flog nachts.", ""),
-    ("学生在写生。", "学生在写作。", "写"),
+    ("Wir sitzen auf einer Bank im Park.", "Er bringt das Geld zur Bank.", "Bank"),
+    ("I saw a bird.", "He cut it with a saw.", "saw"),
     ("She sat on the bank of the river.", "He took the money to the bank.", "bank"),
+    ("学生在写生。", "学生在写作。", "写"),
+    ("Schwing den Schläger!", "Die Fledermaus flog nachts.", ""),
 )
-"""Two sentences and the word that they are about; the second is the first in German, where the word is two words."""
+"""Two sentences and the word that they are about; the last is the first in German, where the word is two words."""
 
 WORD_KEYS = ("word", "word2")
 _AUTOMATIC_KEY = "attnviz_words_found"

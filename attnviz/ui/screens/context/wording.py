@@ -43,6 +43,14 @@ def remarks(sides: tuple[Side, Side], selection: WordSelection, found: WordCompa
         said.append(_("In both: {0}.").format(", ".join(shorten_word(pair[0].text) for pair in pairs[:6])))
     if selection.one_word and word.static not in (None, 1.0):
         said.append(_("It is written with other tokens in the second, so even its static vectors differ."))
+    if not selection.one_word and word.static is not None and word.layers[-1] > word.static:
+        said.append(
+            _(
+                "Here they are two words, so nothing has to be told apart: their vectors differ from the start, and "
+                "come closer as each takes in its sentence. Choose a pair with one word in two senses to see the "
+                "contrary."
+            )
+        )
     if word.static == 1.0:
         said.append(
             _(

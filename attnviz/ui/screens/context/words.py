@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from attnviz.embeddings.similarity import similarity
 from attnviz.tokenization import token
+from attnviz.tokenization.language import is_frequent_word
 from attnviz.tokenization.token import Token, is_word, same_word
 
 if TYPE_CHECKING:
@@ -58,12 +59,16 @@ def shared_words(first: Sequence[Word], second: Sequence[Word]) -> list[tuple[Wo
 
 
 def opening_pair(one: States, other: States, first: Sequence[Word], second: Sequence[Word]) -> tuple[Word, Word]:
-    """The pair that the page opens with: of the words in both, spelled alike if there is one such, the one whose
-    vectors differ most in the last layer; the longest word of each where no word is in both."""
+    """The pair that the page opens with: of the words in both the one whose vectors differ most in the last layer.
+
+    Words that mean something by themselves go before "the" and its like, and those before different spellings. Where no
+    word is in both, it is the longest of each.
+    """
     pairs = shared_words(first, second)
     if not pairs:
         longest = [max(words, key=lambda word: len(word.text)) for words in (first, second)]
         return longest[0], longest[1]
+    pairs = [pair for pair in pairs if not is_frequent_word(pair[0].text)] or pairs
     alike = [pair for pair in pairs if pair[0].text == pair[1].text] or pairs
     return min(alike, key=lambda pair: similarity(one, pair[0].positions, other, pair[1].positions).layers[-1])
 

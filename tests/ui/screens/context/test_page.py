@@ -25,7 +25,7 @@ from attnviz.ui.screens.context.words import sentence_words, shared_words
 APP = str(Path(__file__).resolve().parents[4] / "app.py")
 LAYERS, HEADS = 4, 8  # of the bundled model
 FIRST, SECOND, BAT = PAIRS[0]
-GERMAN = {"sentence": PAIRS[1][0], "sentence2": PAIRS[1][1]}
+GERMAN = {"sentence": PAIRS[-1][0], "sentence2": PAIRS[-1][1]}
 HOSTILE = '<img src=x> bat & "x" [a](b) *c* $d$ # `e` %'
 
 
@@ -118,6 +118,7 @@ def test_where_no_word_is_in_both_one_is_chosen_in_each() -> None:
     assert chosen(app) == ("Schläger", "Fledermaus")
     assert "No word stands in both sentences; choose one in each." in said(app)
     assert "“Schläger” and “Fledermaus”: similarity" in said(app)
+    assert "Here they are two words, so nothing has to be told apart" in said(app)
     app.selectbox(key="word").select("den").run()
     assert chosen(app) == ("den", "Fledermaus")
 
@@ -126,7 +127,7 @@ def test_a_pair_brings_its_word() -> None:
     app = opened()
     app.pills(key="pair").set_value("学生在写生。 · 学生在写作。").run()
     assert chosen(app) == ("写", "写")
-    assert app.text_input(key="sentence2").value == PAIRS[2][1]
+    assert app.text_input(key="sentence2").value == "学生在写作。"
 
 
 def test_choosing_a_word_in_both_chooses_it_twice() -> None:
@@ -344,3 +345,25 @@ def test_the_strongest_keep_their_order_and_the_word_itself() -> None:
 def test_a_bar_is_full_only_at_the_whole() -> None:
     for chart in charts(opened())[1:3]:
         assert chart["layout"]["xaxis"]["range"][1] >= 1.0
+
+
+@pytest.mark.parametrize(("first", "second", "word"), [pair for pair in PAIRS if pair[2]])
+def test_each_example_shows_one_word_drawn_apart_by_its_sentences(first: str, second: str, word: str) -> None:
+    one, other = (vectors(sentence)[2] for sentence in (first, second))
+    places = [
+        next(item.positions for item in sentence_words(states.tokens) if item.text.casefold() == word.casefold())
+        for states in (one, other)
+    ]
+    found = similarity.similarity(one, places[0], other, places[1])
+    assert found.static == pytest.approx(1.0, abs=1e-5) and found.layers[-1] < 0.93
+
+
+def test_the_example_of_the_bank_falls_as_far_as_was_read() -> None:
+    app = opened(sentence="Wir sitzen auf einer Bank im Park.", sentence2="Er bringt das Geld zur Bank.")
+    assert chosen(app) == ("Bank", "Bank")
+    assert "similarity 1.00 as a static vector, 0.76 after layer 3" in said(app)
+
+
+def test_a_word_that_names_something_goes_before_one_that_holds_the_sentence_together() -> None:
+    app = opened(sentence="The dog saw the cat on the chair.", sentence2="On the table, the dog saw it.")
+    assert chosen(app)[0] in {"dog", "saw"}
