@@ -100,7 +100,7 @@ def _run(options: argparse.Namespace) -> str:
 
     model = load(options.model, device=options.device, dtype=options.dtype, revision=options.revision)
     recording = model.record(options.text, options.target)
-    maps = [_shown(map, options) for map in _maps(recording, options)]
+    maps = [_apply_options(map, options) for map in _maps(recording, options)]
     if not maps[0].weights.size:
         raise InputError("All tokens are hidden. Leave out one of the options that hide them.")
     if options.output is None:
@@ -128,7 +128,7 @@ def _maps(recording: Recording, options: argparse.Namespace) -> Sequence[Attenti
     return [recording.map(kind, layer=options.layer, head=options.head)]
 
 
-def _shown(map: AttentionMap, options: argparse.Namespace) -> AttentionMap:
+def _apply_options(map: AttentionMap, options: argparse.Namespace) -> AttentionMap:
     """The map with the options that change what is shown of it: words first, then hiding, as in the app."""
     if options.by_word:
         map = map.by_word()

@@ -214,7 +214,7 @@ def draw_all_words(
 def draw_softmaxes(
     table: WordVectors, working: Working, at: tuple[int, int, int], run: str, say: url_state.Say
 ) -> None:
-    """Softmax as its formula stands beside the one that is computed, for scores as large as the reader likes."""
+    """The naive softmax, as its formula stands, beside the stable one, for scores as large as the reader likes."""
     from attnviz.attention.by_hand.worked_example import two_softmaxes
 
     head, query, key = at

@@ -1,4 +1,4 @@
-"""Take a picture along: SVG, PNG, HTML, CSV and npz of exactly what is shown, and back again.
+"""Saves exactly what is shown as SVG, PNG, HTML, CSV or npz, and reads it back.
 
     AttentionMap, Difference ─ Picture ─ to_svg, to_png, to_html, to_csv, to_npz, save
                                        ─ read ─ Picture, with the same numbers

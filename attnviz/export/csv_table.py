@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import InputError
-from attnviz.export.metadata import Damaged, as_json, from_json, shapes
+from attnviz.export.metadata import DamagedError, as_json, from_json, shapes
 from attnviz.export.picture import Picture, hidden_mass, key_labels, query_labels, title
-from attnviz.export.svg.text import legal
+from attnviz.export.svg.text import legal_text
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
@@ -103,13 +103,13 @@ def _cell(value: Any) -> Any:
         return ""
     if not isinstance(value, str):
         return value
-    value = legal(value)
+    value = legal_text(value)
     return f"'{value}" if _BEGINS_FORMULA.match(value) else value
 
 
 def _line(text: str) -> str:
     """Text for a comment, which ends where the line does."""
-    return " ".join(legal(text).split())
+    return " ".join(legal_text(text).split())
 
 
 def from_csv(text: str) -> Picture:
@@ -123,11 +123,11 @@ def from_csv(text: str) -> Picture:
     above = [line.strip(',;"') for line in lines if line.lstrip('"').startswith("#")]
     packed = "".join(line.removeprefix(_DATA).strip() for line in above if line.startswith(_DATA))
     if not packed:
-        raise Damaged('The lines that begin with "# data:" are missing; they hold the tokens of the table.')
+        raise DamagedError('The lines that begin with "# data:" are missing; they hold the tokens of the table.')
     try:
         data = zlib.decompress(base64.b64decode(packed, validate=True)).decode()
     except (ValueError, zlib.error) as error:
-        raise Damaged(f'The lines that begin with "# data:" are damaged ({error}).') from error
+        raise DamagedError(f'The lines that begin with "# data:" are damaged ({error}).') from error
     weights = [np.full(shape, np.nan, np.float32) for shape in shapes(data)]
     seen = [np.zeros(array.shape, dtype=bool) for array in weights]
     rows = csv.DictReader(line for line in lines if not line.lstrip('"').startswith("#"))
@@ -139,8 +139,8 @@ def from_csv(text: str) -> Picture:
             weights[panel][query, key] = float(row["weight"])
             seen[panel][query, key] = True
     except (LookupError, TypeError, ValueError) as error:
-        raise Damaged(f"A row of the table is damaged ({type(error).__name__}: {error}).") from error
+        raise DamagedError(f"A row of the table is damaged ({type(error).__name__}: {error}).") from error
     missing = sum(int((~array).sum()) for array in seen)
     if missing:
-        raise Damaged(f"The table is not whole: rows of {missing:,} weights are missing.")
+        raise DamagedError(f"The table is not whole: rows of {missing:,} weights are missing.")
     return from_json(data, dict(enumerate(weights)))

@@ -10,7 +10,7 @@ from pathlib import Path
 from attnviz.errors import InputError
 from attnviz.export.csv_table import from_csv, to_csv
 from attnviz.export.html import to_html
-from attnviz.export.metadata import Damaged, from_json
+from attnviz.export.metadata import DamagedError, from_json
 from attnviz.export.npz import from_npz, to_npz
 from attnviz.export.picture import Picture
 from attnviz.export.png import to_png
@@ -96,7 +96,7 @@ def read(data: bytes | Path | str) -> Picture:
         return from_csv(text)
     found = _DATA.search(text)
     if found is None:
-        raise Damaged(
+        raise DamagedError(
             "These are not the contents of a file that attnviz exported, or the data were taken out of it. "
             "The .svg, .html, .csv and .npz files that it writes can be read."
         )

@@ -10,7 +10,7 @@ from attnviz.export.metadata import as_json
 from attnviz.export.picture import Picture, describe_panel, heading, key_labels, name, query_labels
 from attnviz.export.svg.drawing import CAPTION_WIDTH, drawing
 from attnviz.export.svg.layout import Layout, arrange
-from attnviz.export.svg.text import escaped
+from attnviz.export.svg.text import escape_text
 from attnviz.figures import style
 
 # The file may be opened anywhere and sent to anybody: it can neither load nor send a thing.
@@ -36,8 +36,9 @@ def to_html(picture: Picture) -> str:
     layout = arrange(picture, CAPTION_WIDTH)
     title = name(picture)
     details = "\n".join(
-        f"<details><summary>{escaped(f'{heading(picture, panel)}: numbers as a table')}</summary>"
-        f'<div class="table" tabindex="0" role="region" aria-label="{escaped(describe_panel(panel))}"></div></details>'
+        f"<details><summary>{escape_text(f'{heading(picture, panel)}: numbers as a table')}</summary>"
+        f'<div class="table" tabindex="0" role="region" aria-label="{escape_text(describe_panel(panel))}"></div>'
+        "</details>"
         for panel in picture.panels
     )
     go = "arrow keys" if len(picture.panels) == 1 else "arrow keys, page up and page down"
@@ -47,13 +48,13 @@ def to_html(picture: Picture) -> str:
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escaped(title)}</title>
+<title>{escape_text(title)}</title>
 <style>
 {_css(picture.theme, round(0.8 * layout.width))}</style>
 </head>
 <body>
 <main>
-<div id="picture" tabindex="0" role="group" aria-label="{escaped(title)}" aria-describedby="help">
+<div id="picture" tabindex="0" role="group" aria-label="{escape_text(title)}" aria-describedby="help">
 {drawing(picture, layout)}
 </div>
 <p id="help">Point at the picture, or go through it with the {go}, to read its numbers.</p>

@@ -1,4 +1,4 @@
-"""`Picture` to plain data and back: what SVG and HTML carry as JSON, and CSV and npz beside their numbers.
+"""Turns a `Picture` into JSON and back: all of it for SVG and HTML, all but the weights for CSV and npz.
 
     {"format": "attnviz picture", "version": 1, "style": "heatmap", …,
      "axes": [[[id, text, special, word, start, end, count], …], …],
@@ -39,7 +39,7 @@ _OPTIONS = ("style", "columns", "scale", "theme", "title")
 _WRONG = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
 
 
-class Damaged(InputError):
+class DamagedError(InputError):
     """What was read is no picture, or not the whole of one."""
 
 
@@ -72,40 +72,40 @@ def from_json(text: str, weights: Mapping[int, np.ndarray] | None = None) -> Pic
     Raises:
         InputError: the text is no such JSON, or weights are missing or do not fit.
     """
-    plain = _checked(text)
+    plain = _parse_checked(text)
     try:
         axes = [tuple(Token(*token) for token in axis) for axis in plain["axes"]]
         panels = tuple(
-            _restored(panel, axes, (weights or {}).get(index)) for index, panel in enumerate(plain["panels"])
+            _restore_panel(panel, axes, (weights or {}).get(index)) for index, panel in enumerate(plain["panels"])
         )
         options = {name: plain[name] for name in _OPTIONS}
         return Picture(panels, **options, settings={str(name): str(it) for name, it in plain["settings"].items()})
     except _WRONG as error:
-        raise _damaged(error) from error
+        raise _damage_error(error) from error
 
 
 def shapes(text: str) -> list[tuple[int, int]]:
     """(query, key) of each panel's weights; raises InputError where the text is no picture's JSON."""
-    plain = _checked(text)
+    plain = _parse_checked(text)
     try:
         found = [
             (int(rows), int(columns)) for rows, columns in (panel["weights"]["shape"] for panel in plain["panels"])
         ]
     except _WRONG as error:
-        raise _damaged(error) from error
+        raise _damage_error(error) from error
     if any(min(shape) < 0 for shape in found) or sum(rows * columns for rows, columns in found) > MOST_WEIGHTS:
-        raise Damaged(f"The data of the picture are damaged (weights of the shapes {found}).")
+        raise DamagedError(f"The data of the picture are damaged (weights of the shapes {found}).")
     return found
 
 
-def _checked(text: str) -> dict[str, Any]:
+def _parse_checked(text: str) -> dict[str, Any]:
     try:
         plain = json.loads(text)
         name, version = plain["format"], plain["version"]
     except _WRONG as error:
-        raise _damaged(error) from error
+        raise _damage_error(error) from error
     if name != FORMAT:
-        raise Damaged(f"This is JSON of the format {name!r}, not {FORMAT!r}.")
+        raise DamagedError(f"This is JSON of the format {name!r}, not {FORMAT!r}.")
     if version != VERSION:
         raise InputError(
             f"This picture is of version {version} of its format, and this attnviz reads version {VERSION}. "
@@ -114,10 +114,10 @@ def _checked(text: str) -> dict[str, Any]:
     return plain
 
 
-def _damaged(error: Exception) -> InputError:
+def _damage_error(error: Exception) -> InputError:
     if isinstance(error, InputError):
         return error
-    return Damaged(f"The data of the picture are damaged ({type(error).__name__}: {error}).")
+    return DamagedError(f"The data of the picture are damaged ({type(error).__name__}: {error}).")
 
 
 def _panel(panel: AttentionMap | Difference, axes: list[tuple[Token, ...]], weights: bool) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _panel(panel: AttentionMap | Difference, axes: list[tuple[Token, ...]], weig
         if isinstance(value, np.ndarray):
             plain[field.name] = {"shape": value.shape}
             if weights or field.name != "weights":
-                plain[field.name]["base64"] = _encoded(value)
+                plain[field.name]["base64"] = _encode_array(value)
         elif isinstance(value, AttentionMap):
             plain[field.name] = _panel(value, axes, True)
         elif _is_axis(field.name):
@@ -149,7 +149,7 @@ def _is_axis(name: str) -> bool:
     return name in ("query_tokens", "key_tokens")
 
 
-def _restored(
+def _restore_panel(
     plain: Mapping[str, Any], axes: list[tuple[Token, ...]], weights: np.ndarray | None
 ) -> AttentionMap | Difference:
     if plain["type"] == "map":
@@ -165,23 +165,23 @@ def _restored(
         if _is_axis(name):
             values[name] = axes[value]
         elif isinstance(value, dict) and "type" in value:
-            values[name] = _restored(value, axes, None)
+            values[name] = _restore_panel(value, axes, None)
         elif isinstance(value, dict):
             shape = tuple(value["shape"])
-            array = _decoded(value["base64"], shape) if "base64" in value else weights
+            array = _decode_array(value["base64"], shape) if "base64" in value else weights
             if array is None or array.shape != shape:
-                raise Damaged(f"The picture lacks numbers of a panel: its {name}, of the shape {shape}.")
+                raise DamagedError(f"The picture lacks numbers of a panel: its {name}, of the shape {shape}.")
             values[name] = np.asarray(array, dtype=np.float32)
         else:
             values[name] = value
     if values["weights"].shape != (len(values["query_tokens"]), len(values["key_tokens"])):
-        raise Damaged(f"Weights of the shape {values['weights'].shape} do not fit the tokens of their panel.")
+        raise DamagedError(f"Weights of the shape {values['weights'].shape} do not fit the tokens of their panel.")
     return make(**values)
 
 
-def _encoded(array: np.ndarray) -> str:
+def _encode_array(array: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(array, dtype="<f4").tobytes()).decode()
 
 
-def _decoded(text: str, shape: tuple[int, ...]) -> np.ndarray:
+def _decode_array(text: str, shape: tuple[int, ...]) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text, validate=True), dtype="<f4").reshape(shape).astype(np.float32)

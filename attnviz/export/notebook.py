@@ -12,7 +12,7 @@ from attnviz.attention.pooled_maps import is_pooled
 from attnviz.export.picture import Picture
 from attnviz.export.svg.drawing import CAPTION_WIDTH, drawing
 from attnviz.export.svg.layout import arrange
-from attnviz.export.svg.text import escaped
+from attnviz.export.svg.text import escape_text
 from attnviz.tokenization.token import Token, labels
 
 if TYPE_CHECKING:
@@ -39,20 +39,20 @@ def show(what: AttentionMap | Recording | Picture) -> str | None:
     """
     try:
         if isinstance(what, AttentionMap):
-            return _drawn(Picture((what,)))
-        return _drawn(what) if isinstance(what, Picture) else _recording(what)
+            return _drawing_html(Picture((what,)))
+        return _drawing_html(what) if isinstance(what, Picture) else _recording_html(what)
     except Exception:
         _logger.warning("%s could not be drawn", type(what).__name__, exc_info=True)
         return None
 
 
-def _drawn(picture: Picture) -> str:
+def _drawing_html(picture: Picture) -> str:
     svg = drawing(picture, arrange(picture, CAPTION_WIDTH))
     fitting = '<svg style="max-width:100%;height:auto"'
     return f"<div>{svg.replace('<svg', fitting, 1)}</div>"
 
 
-def _recording(recording: Recording) -> str:
+def _recording_html(recording: Recording) -> str:
     kind = recording.kinds[0]
     layers, heads, queries, keys = recording.size(kind)
     layer = layers // 2
@@ -66,13 +66,13 @@ def _recording(recording: Recording) -> str:
     said = f"{kind} attention, layer {layer} of 0 to {layers - 1}, {which}, {keys:,} tokens{together}"
     tokens = labels(recording.key_tokens(kind)[:MOST_TOKENS])
     more = f" … and {keys - MOST_TOKENS:,} more" if keys > MOST_TOKENS else ""
-    listed = " ".join(f'<code style="white-space:pre">{escaped(label)}</code>' for label in tokens)
+    listed = " ".join(f'<code style="white-space:pre">{escape_text(label)}</code>' for label in tokens)
     # What a long text's head gives to one group is next to nothing on a scale up to 1.
     picture = Picture(maps, scale="head" if long else "shared")
-    model = escaped(recording.model or "a model")
+    model = escape_text(recording.model or "a model")
     return (
         f"<div><p><b>Recording</b> of {model}: {', '.join(recording.kinds)}.<br>{listed}{more}</p>"
-        f"<p>{escaped(said[0].upper() + said[1:])}</p>{_drawn(picture)}</div>"
+        f"<p>{escape_text(said[0].upper() + said[1:])}</p>{_drawing_html(picture)}</div>"
     )
 
 

@@ -9,9 +9,9 @@ import zlib
 import numpy as np
 
 from attnviz.errors import InputError
-from attnviz.export.metadata import Damaged, as_json, from_json, shapes
+from attnviz.export.metadata import DamagedError, as_json, from_json, shapes
 from attnviz.export.picture import Picture, key_labels, query_labels
-from attnviz.export.svg.text import legal
+from attnviz.export.svg.text import legal_text
 
 
 def to_npz(picture: Picture) -> bytes:
@@ -31,8 +31,8 @@ def to_npz(picture: Picture) -> bytes:
         arrays[f"weights_{index}"] = panel.weights
         if hasattr(panel, "hidden_mass"):
             arrays[f"hidden_mass_{index}"] = panel.hidden_mass
-        arrays[f"queries_{index}"] = np.array([legal(label) for label in query_labels(panel)], dtype=np.str_)
-        arrays[f"keys_{index}"] = np.array([legal(label) for label in key_labels(panel)], dtype=np.str_)
+        arrays[f"queries_{index}"] = np.array([legal_text(label) for label in query_labels(panel)], dtype=np.str_)
+        arrays[f"keys_{index}"] = np.array([legal_text(label) for label in key_labels(panel)], dtype=np.str_)
     stream = io.BytesIO()
     np.savez_compressed(stream, allow_pickle=False, **arrays)
     return stream.getvalue()
@@ -51,5 +51,7 @@ def from_npz(data: bytes) -> Picture:
     except (EOFError, KeyError, OSError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, InputError):
             raise
-        raise Damaged(f"The file is damaged, or not written by attnviz ({type(error).__name__}: {error}).") from error
+        raise DamagedError(
+            f"The file is damaged, or not written by attnviz ({type(error).__name__}: {error})."
+        ) from error
     return from_json(text, weights)

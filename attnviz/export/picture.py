@@ -13,7 +13,7 @@ import numpy as np
 from attnviz import display
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.errors import InputError
-from attnviz.figures.compare import describe_difference, range_of
+from attnviz.figures.compare import describe_difference, top_of_difference
 from attnviz.figures.describe import describe_with
 from attnviz.figures.heads import Scale, top_of_scale
 from attnviz.figures.style import Theme
@@ -84,9 +84,9 @@ def hidden_mass(panel: AttentionMap | Difference) -> np.ndarray | None:
     return hidden if hidden is not None and bool((hidden > 0).any()) else None
 
 
-def top(panel: AttentionMap | Difference, scale: Scale) -> float:
+def top_of_panel(panel: AttentionMap | Difference, scale: Scale) -> float:
     """The weight, or the size of a difference, that has the strongest colour: 1, or the largest of this panel."""
-    largest = top_of_scale([panel], scale) if isinstance(panel, AttentionMap) else range_of(panel, scale)
+    largest = top_of_scale([panel], scale) if isinstance(panel, AttentionMap) else top_of_difference(panel, scale)
     return largest if np.isfinite(largest) else 1.0
 
 
@@ -137,7 +137,7 @@ def heading(picture: Picture, panel: AttentionMap | Difference) -> str:
     else:
         parts.append(f"JS divergence {panel.divergence:.2f}")
     if picture.scale == "head" and len(picture.panels) > 1:
-        parts.append(f"max {number(top(panel, 'head'))}")
+        parts.append(f"max {number(top_of_panel(panel, 'head'))}")
     return " · ".join(parts)
 
 

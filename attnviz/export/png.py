@@ -15,7 +15,7 @@ from PIL import Image
 from attnviz.errors import FontError, InputError
 from attnviz.export.picture import Picture
 from attnviz.export.svg.drawing import to_svg
-from attnviz.export.svg.text import escaped, fonts
+from attnviz.export.svg.text import escape_text, fonts
 
 MOST_PIXELS = 100_000_000  # of a PNG: 400 MB while it is made
 _CELL = 48  # pixels in which a character is drawn to see whether there is a font for it
@@ -87,7 +87,7 @@ def _missing(characters: list[str]) -> list[str]:
     families = [fonts(one)[0][0] for one in characters]
     cells = [*zip(characters, families, strict=True), *((_UNASSIGNED, family) for family in families)]
     parts = [
-        f'<text x="{index * _CELL + 8}" y="32" font-family="{family}">{escaped(one)}</text>'
+        f'<text x="{index * _CELL + 8}" y="32" font-family="{family}">{escape_text(one)}</text>'
         for index, (one, family) in enumerate(cells)
     ]
     svg = (

@@ -32,17 +32,19 @@ def describe_difference(difference: Difference, most: int = 3) -> str:
     flat = np.asarray(difference.weights).ravel()
     # Equal ones in reading order.
     places = sorted(range(flat.size), key=lambda place: (-abs(flat[place]), place))[:most]
-    named = [f"{queries[place // len(keys)]} → {keys[place % len(keys)]} {signed(flat[place])}" for place in places]
+    named = [
+        f"{queries[place // len(keys)]} → {keys[place % len(keys)]} {format_signed(flat[place])}" for place in places
+    ]
     return f"{difference.name}: {', '.join(named)}" if named else difference.name
 
 
-def signed(number: float) -> str:
+def format_signed(number: float) -> str:
     """A difference with its sign, such as "+0.42" or "−0.31"; 0 has none."""
     text = f"{abs(number):.2f}"
     return text if text == "0.00" else f"{'−' if number < 0 else '+'}{text}"
 
 
-def range_of(difference: Difference, scale: Scale) -> float:
+def top_of_difference(difference: Difference, scale: Scale) -> float:
     """The difference that gets the strongest colours: 1, or the largest of this one; never 0, which has no scale."""
     if scale == "shared":
         return 1.0
@@ -74,9 +76,9 @@ def draw_difference(
         0.0
     """
     names = names or style.Names()
-    queries = [style.as_text(label) for label in difference.query_labels]
-    keys = [style.as_text(label) for label in difference.key_labels]
-    top = range_of(difference, scale)
+    queries = [style.escape_markup(label) for label in difference.query_labels]
+    keys = [style.escape_markup(label) for label in difference.key_labels]
+    top = top_of_difference(difference, scale)
     gap = 1 if max(len(queries), len(keys), 1) <= MOST_SQUARE else 0
     cell = max(9.0, min(52.0, 460 / max(len(queries), len(keys), 1)))
     figure = go.Figure(
@@ -88,9 +90,9 @@ def draw_difference(
             xgap=gap,
             ygap=gap,
             colorscale=style.diverging(theme),
-            colorbar=style.colour_bar(style.as_text(difference.name), theme),
+            colorbar=style.colour_bar(style.escape_markup(difference.name), theme),
             text=[
-                [f"{query} → {key} {signed(weight)}" for key, weight in zip(keys, row, strict=True)]
+                [f"{query} → {key} {format_signed(weight)}" for key, weight in zip(keys, row, strict=True)]
                 for query, row in zip(queries, difference.weights.tolist(), strict=True)
             ],
             hovertemplate="%{text}<extra></extra>",

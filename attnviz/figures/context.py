@@ -60,7 +60,7 @@ def draw_similarity(
     names = names or Names()
     palette = style.PALETTES[theme]
     along = list(range(len(places)))
-    labels = [style.as_text(place) for place in places]
+    labels = [style.escape_markup(place) for place in places]
     traces = []
     said = len(places) <= MOST_NUMBERS
     lines = [(names.same, word, palette.accent, "solid", 3, "circle")]
@@ -71,16 +71,16 @@ def draw_similarity(
         trace = go.Scatter(
             x=along,
             y=list(numbers),
-            name=style.as_text(name),
+            name=style.escape_markup(name),
             mode="lines+markers+text" if said else "lines+markers",
             line={"color": colour, "width": width, "dash": dash},
             marker={"color": colour, "size": 8, "symbol": symbol},
             text=["" if number is None else f"{number:.2f}".replace("-", "−") for number in numbers],
-            textposition=[_beside(number, rival) for number, rival in zip(numbers, other, strict=True)],
+            textposition=[_label_position(number, rival) for number, rival in zip(numbers, other, strict=True)],
             textfont={"size": style.FONT_SIZE - 1, "color": palette.text if place == 0 else palette.quiet},
             cliponaxis=False,
             customdata=labels,
-            hovertemplate="%{customdata}: %{y:.4f}<extra>" + style.as_text(name) + "</extra>",
+            hovertemplate="%{customdata}: %{y:.4f}<extra>" + style.escape_markup(name) + "</extra>",
         )
         traces.append(trace)
     known = [number for _, numbers, *_ in lines for number in numbers if number is not None]
@@ -115,7 +115,7 @@ def _legend() -> dict[str, object]:
     }  # fmt: skip
 
 
-def _beside(number: float | None, rival: float | None) -> str:
+def _label_position(number: float | None, rival: float | None) -> str:
     """On the side of a point that is away from the other line."""
     return "bottom center" if number is not None and rival is not None and number < rival else "top center"
 
@@ -151,7 +151,7 @@ def draw_sources(
     names = names or Names()
     palette = style.PALETTES[theme]
     along = list(range(len(labels)))
-    ticks = [style.as_text(_short(label)) for label in labels]
+    ticks = [style.escape_markup(_short(label)) for label in labels]
     ticks = [f"<b>{tick}</b>" if place == own else tick for place, tick in enumerate(ticks)]
     traces = []
     series = [(names.weight, weights, palette.quiet)]
@@ -162,7 +162,7 @@ def draw_sources(
             x=[float(number) for number in numbers],
             y=along,
             orientation="h",
-            name=style.as_text(name),
+            name=style.escape_markup(name),
             marker={"color": colour},
             text=[f"{number:.2f}" for number in numbers],
             textposition="outside",
@@ -170,8 +170,8 @@ def draw_sources(
             constraintext="none",
             textfont={"size": style.FONT_SIZE - 2, "color": palette.text},
             cliponaxis=False,
-            customdata=[style.as_text(label) for label in labels],
-            hovertemplate="%{customdata}: %{x:.4f}<extra>" + style.as_text(name) + "</extra>",
+            customdata=[style.escape_markup(label) for label in labels],
+            hovertemplate="%{customdata}: %{x:.4f}<extra>" + style.escape_markup(name) + "</extra>",
         )
         traces.append(trace)
     layout = style.layout(

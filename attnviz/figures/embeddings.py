@@ -61,18 +61,24 @@ def draw_angle(
             y=[end[1]],
             mode="markers",
             marker={"color": colour, "size": 5},
-            hovertemplate=f"{style.as_text(label)}: {math.hypot(*end):.4f}<extra></extra>",
+            hovertemplate=f"{style.escape_markup(label)}: {math.hypot(*end):.4f}<extra></extra>",
         )
         for label, end, colour in zip(labels, ends, colours, strict=True)
     ]
     (one, _), (across, up) = ends
     notes = [_arrow(end, colour) for end, colour in zip(ends, colours, strict=True)]
     # Each name on the outer side of its arrow, so that they stay apart where the arrows are close together.
-    notes.append(_note(one, 0.0, f"<b>{style.as_text(labels[0])}</b>", colours[0], yanchor="top", yshift=-5))
-    notes.append(_note(across, up, f"<b>{style.as_text(labels[1])}</b>", colours[1], yanchor="bottom", yshift=5))
+    notes.append(
+        _annotation(one, 0.0, f"<b>{style.escape_markup(labels[0])}</b>", colours[0], yanchor="top", yshift=-5)
+    )
+    notes.append(
+        _annotation(across, up, f"<b>{style.escape_markup(labels[1])}</b>", colours[1], yanchor="bottom", yshift=5)
+    )
     middle, beyond = math.radians(degrees / 2), 1.12 * radius
     where = {"xanchor": "left" if degrees < 150 else "center", "yanchor": "middle" if degrees < 60 else "bottom"}
-    notes.append(_note(beyond * math.cos(middle), beyond * math.sin(middle), f"{degrees:.1f}°", palette.text, **where))
+    notes.append(
+        _annotation(beyond * math.cos(middle), beyond * math.sin(middle), f"{degrees:.1f}°", palette.text, **where)
+    )
     left, right, pad = min(0.0, across), max(one, across), 0.16 * longest
     hidden = {"visible": False, "fixedrange": True}
     layout = style.layout(
@@ -93,7 +99,7 @@ def _arrow(end: tuple[float, float], colour: str) -> dict[str, Any]:
     return {"x": end[0], "y": end[1], **frame, **looks}
 
 
-def _note(x: float, y: float, text: str, colour: str, **place: Any) -> dict[str, Any]:
+def _annotation(x: float, y: float, text: str, colour: str, **place: Any) -> dict[str, Any]:
     """A text at a place."""
     return {"x": x, "y": y, "text": text, "showarrow": False, "font": {"color": colour}, "xanchor": "center", **place}
 
@@ -113,7 +119,7 @@ def draw_cosines(
         >>> draw_cosines(["a"], np.ones((1, 1))).data[0].zmin
         -1
     """
-    names = [style.as_text(label) for label in labels]
+    names = [style.escape_markup(label) for label in labels]
     places = list(range(len(names)))
     written = len(names) <= MOST_WRITTEN
     texts = [
@@ -162,7 +168,7 @@ def draw_neighbours(
     """
     palette = style.PALETTES[theme]
     places = list(range(len(labels)))
-    names = [style.as_text(label) for label in labels]
+    names = [style.escape_markup(label) for label in labels]
     trace = go.Bar(
         x=list(cosines),
         y=places,
@@ -274,10 +280,10 @@ def draw_curves(
             x=list(across),
             y=list(values),
             mode="lines",
-            name=style.as_text(label),
+            name=style.escape_markup(label),
             line={"color": palette.accent if strongly else palette.quiet, "width": 2.5 if strongly else 1},
             opacity=1.0 if strongly else 0.55,
-            hovertemplate=f"{style.as_text(label)} · {title} %{{x}}: %{{y:.4f}}<extra></extra>",
+            hovertemplate=f"{style.escape_markup(label)} · {title} %{{x}}: %{{y:.4f}}<extra></extra>",
         )
         lines.append(line)
     layout = style.layout(

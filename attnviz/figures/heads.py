@@ -53,8 +53,8 @@ def draw_head(
     names = names or style.Names()
     palette = style.PALETTES[theme]
     queries, keys = len(map.query_tokens), len(map.key_tokens)
-    query_labels = [style.as_text(label) for label in map.query_labels]
-    key_labels = [style.as_text(label) for label in map.key_labels]
+    query_labels = [style.escape_markup(label) for label in map.query_labels]
+    key_labels = [style.escape_markup(label) for label in map.key_labels]
     square = max(queries, keys) <= MOST_SQUARE
     has_hidden = bool((map.hidden_mass > 0).any())
 
@@ -102,7 +102,7 @@ def draw_head(
             font={"size": style.FONT_SIZE - 2, "color": palette.quiet},
         )  # fmt: skip
     figure.update_layout(
-        **style.layout(theme, **_size(queries, keys, title)),
+        **style.layout(theme, **_figure_size(queries, keys, title)),
         title={"text": title, "x": 0, "xref": "paper", "font": {"size": style.FONT_SIZE + 2}} if title else None,
         xaxis=style.axis(names.key, theme, side="top", **_ticks(key_labels), range=[-0.5, right]),
         yaxis=style.axis(names.query, theme, **_ticks(query_labels), range=[queries - 0.5, -0.5]),
@@ -152,8 +152,8 @@ def draw_heads(
     step_x, step_y = keys + gap_x, queries + gap_y
 
     canvas = np.full((rows * step_y - gap_y, columns * step_x - gap_x), np.nan, dtype=np.float32)
-    query_labels = [style.as_text(label) for label in maps[0].query_labels]
-    key_labels = [style.as_text(label) for label in maps[0].key_labels]
+    query_labels = [style.escape_markup(label) for label in maps[0].query_labels]
+    key_labels = [style.escape_markup(label) for label in maps[0].key_labels]
     text = np.full(canvas.shape, "", dtype=object) if canvas.size <= MOST_HOVER else None
     figure = go.Figure()
     for place, map in enumerate(maps):
@@ -232,7 +232,7 @@ def _frame(left: float, top: float, keys: int, queries: int, colour: str) -> dic
     }  # fmt: skip
 
 
-def _size(queries: int, keys: int, title: str | None) -> dict[str, int]:
+def _figure_size(queries: int, keys: int, title: str | None) -> dict[str, int]:
     """Width and height in pixels that make cells square: large ones for a short sentence, in all a screen at most.
 
     The page may squeeze the width; a fixed aspect would then leave a gap.

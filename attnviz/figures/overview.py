@@ -63,8 +63,8 @@ def draw_overview(
 
     canvas = np.full((len(layers) * step_y - gap_y, len(heads) * step_x - gap_x), np.nan, dtype=np.float32)
     text = np.full(canvas.shape, "", dtype=object) if canvas.size <= MOST_HOVER else None
-    query_labels = [style.as_text(label) for label in maps[0].query_labels]
-    key_labels = [style.as_text(label) for label in maps[0].key_labels]
+    query_labels = [style.escape_markup(label) for label in maps[0].query_labels]
+    key_labels = [style.escape_markup(label) for label in maps[0].key_labels]
     frames: list[dict[str, Any]] = []
     for (layer, head), map in zip(places, maps, strict=True):
         top, left = layers.index(layer) * step_y, heads.index(head) * step_x

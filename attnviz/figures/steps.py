@@ -48,7 +48,7 @@ def draw_strips(
     if len(labels) != len(vectors):
         raise ValueError(f"{len(labels)} labels do not fit {len(vectors)} vectors.")
     most = range_to or float(np.nanmax(np.abs(vectors), initial=0.0)) or 1.0
-    names = [style.as_text(label) for label in labels]
+    names = [style.escape_markup(label) for label in labels]
     strips = len(vectors)
     heatmap: dict[str, object] = {
         "type": "heatmap",
@@ -115,7 +115,7 @@ def draw_bars(
         ['before', 'after']
     """
     palette = style.PALETTES[theme]
-    names = [style.as_text(label) for label in labels]
+    names = [style.escape_markup(label) for label in labels]
     colours = [palette.accent, palette.quiet] if len(series) == 1 else [palette.quiet, palette.accent]
     bars = []
     for (name, values), colour in zip(series, colours, strict=False):
@@ -130,7 +130,7 @@ def draw_bars(
             "name": name,
             "marker": {"color": colour, "line": {"color": palette.text, "width": width}},
             "customdata": [[label, text] for label, text in zip(names, said, strict=True)],
-            "hovertemplate": f"%{{customdata[0]}}: %{{customdata[1]}}<extra>{style.as_text(name)}</extra>",
+            "hovertemplate": f"%{{customdata[0]}}: %{{customdata[1]}}<extra>{style.escape_markup(name)}</extra>",
             "textposition": "outside",
             "textfont": {"size": style.FONT_SIZE - 2, "color": palette.text},
             "cliponaxis": False,
@@ -191,6 +191,6 @@ def draw_lengths(
     layout["xaxis"] = style.axis(title, theme, showline=False, mirror=False, range=[0, max([*lengths, 1e-6]) * 1.15])
     layout["yaxis"] = style.axis(
         "", theme, showline=False, tickmode="array", tickvals=places,
-        ticktext=[style.as_text(label) for label in labels], range=[len(places) - 0.5, -0.5],
+        ticktext=[style.escape_markup(label) for label in labels], range=[len(places) - 0.5, -0.5],
     )  # fmt: skip
     return go.Figure([bar], layout)

@@ -144,6 +144,6 @@ def colour_bar(title: str, theme: Theme = "light", **changes: Any) -> dict[str, 
     }
 
 
-def as_text(label: str) -> str:
+def escape_markup(label: str) -> str:
     """A label that plotly draws as it is: it would read `<b>`, `<br>` and `&amp;` as its own markup."""
     return label.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

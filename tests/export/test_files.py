@@ -311,7 +311,7 @@ def test_every_label_stands_in_the_drawing_as_text(name: str) -> None:
     for panel in picture.panels:
         if panel.weights.size:
             for label in {*panel.query_labels, *panel.key_labels}:
-                assert text.legal(label) in said
+                assert text.legal_text(label) in said
     assert "query" in said or not any(panel.weights.size for panel in picture.panels)
 
 
@@ -471,7 +471,7 @@ def test_a_large_map_is_an_image_with_a_pixel_for_each_weight_and_its_labels_sta
     encoded = image.get("{http://www.w3.org/1999/xlink}href", "")
     pixels = Image.open(io.BytesIO(base64.b64decode(encoded.removeprefix("data:image/png;base64,")))).convert("RGB")
     assert pixels.size == (211, 211)
-    expected = colours.ramp("light")[colours.steps(map.weights, 1.0)]
+    expected = colours.ramp("light")[colours.colour_steps(map.weights, 1.0)]
     assert np.array_equal(np.asarray(pixels), expected)
     said = texts(root)
     assert len([one for one in said if one.startswith("Wort")]) >= 2 * 48
@@ -568,7 +568,7 @@ def test_pandas_reads_the_table(tmp_path: Path) -> None:
     assert len(frame) == count**2
     np.testing.assert_allclose(frame["weight"].to_numpy().reshape(count, count), map.weights, rtol=1e-7)
     labels = [re.sub(r"^'(?='*[=+\-@＝＋－＠])", "", label) for label in frame["key_token"][:count]]
-    assert labels == [text.legal(label) for label in map.key_labels]
+    assert labels == [text.legal_text(label) for label in map.key_labels]
 
 
 def test_no_cell_of_the_table_is_a_formula() -> None:

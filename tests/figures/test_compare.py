@@ -63,7 +63,7 @@ def test_it_is_said_in_words() -> None:
     one = difference(1, 3)
     one.weights = np.array([[0.25, -0.5, 0.001]], dtype=np.float32)
     assert compare.describe_difference(one, most=2) == "L0 H1 − L2 H3: q0 → k1 −0.50, q0 → k0 +0.25"
-    assert compare.signed(0.001) == "0.00"
+    assert compare.format_signed(0.001) == "0.00"
     one.weights = np.zeros((0, 3))
     assert compare.describe_difference(one) == one.name
 

@@ -22,10 +22,10 @@ def ramp(theme: style.Theme, diverging: bool = False) -> np.ndarray:
     return table.round().astype(np.uint8)
 
 
-def steps(values: np.ndarray, top: float, diverging: bool = False) -> np.ndarray:
+def colour_steps(values: np.ndarray, top: float, diverging: bool = False) -> np.ndarray:
     """uint8, as `values`: the step of `ramp` for each; not a number has the colour of 0.
 
-    >>> steps(np.array([0.0, 0.5, 1.0]), top=1.0).tolist()
+    >>> colour_steps(np.array([0.0, 0.5, 1.0]), top=1.0).tolist()
     [0, 128, 255]
     """
     shares = np.nan_to_num(np.asarray(values, dtype=np.float64), nan=0.0) / top
@@ -34,7 +34,7 @@ def steps(values: np.ndarray, top: float, diverging: bool = False) -> np.ndarray
     return np.floor(np.clip(shares, 0.0, 1.0) * (STEPS - 1) + 0.5).astype(np.uint8)
 
 
-def spelled(colour: np.ndarray) -> str:
+def hex_colour(colour: np.ndarray) -> str:
     """As SVG writes it: "#2b5f9e"."""
     return "#" + bytes(colour.tolist()).hex()
 

@@ -27,7 +27,7 @@ from attnviz.export.picture import (
     name,
     number,
     query_labels,
-    top,
+    top_of_panel,
 )
 from attnviz.export.svg import colours
 from attnviz.export.svg.layout import (
@@ -42,9 +42,9 @@ from attnviz.export.svg.layout import (
     Shape,
     arrange,
 )
-from attnviz.export.svg.text import FONT, escaped, fonts, width, wrapped
+from attnviz.export.svg.text import FONT, escape_text, fonts, width, wrap
 from attnviz.figures import style
-from attnviz.figures.compare import signed as signed_number
+from attnviz.figures.compare import format_signed as signed_number
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
@@ -79,7 +79,7 @@ def to_svg(picture: Picture) -> str:
 
 def drawing(picture: Picture, layout: Layout, *, data: str = "") -> str:
     """The <svg> element alone, with these data in it, if any."""
-    return Drawing(picture, layout).whole(data)
+    return Drawing(picture, layout).render(data)
 
 
 class Drawing:
@@ -97,7 +97,7 @@ class Drawing:
         self.with_numbers = cells <= MOST_NUMBERS
         self.left_out = 0  # lines that are not drawn
 
-    def whole(self, data: str) -> str:
+    def render(self, data: str) -> str:
         """The <svg> element."""
         picture, palette = self.picture, self.palette
         body = [*self._title()]
@@ -115,8 +115,8 @@ class Drawing:
                 f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{wide}" '
                 f'height="{high}" viewBox="0 0 {wide} {high}" role="img" '
                 f'aria-labelledby="{self.id}-title {self.id}-text" font-family="{FONT}">',
-                f'<title id="{self.id}-title">{escaped(name(picture))}</title>',
-                f'<desc id="{self.id}-text">{escaped(description)}</desc>',
+                f'<title id="{self.id}-title">{escape_text(name(picture))}</title>',
+                f'<desc id="{self.id}-text">{escape_text(description)}</desc>',
                 *([f'<metadata id="attnviz-data">{data}</metadata>'] if data else []),
                 f'<rect width="{wide}" height="{high}" fill="{palette.background}"/>',
                 *body,
@@ -139,7 +139,7 @@ class Drawing:
     def _label(self, x: float, y: float, shown: str, whole: str, size: float, anchor: str, more: str = "") -> str:
         """A token's label; where it does not fit, the whole of it is what a viewer shows at the pointer."""
         text = self._text(x, y, shown, size, anchor=anchor, more=more)
-        return text if shown == whole else text.replace("</text>", f"<title>{escaped(whole)}</title></text>")
+        return text if shown == whole else text.replace("</text>", f"<title>{escape_text(whole)}</title></text>")
 
     def _title(self) -> Iterator[str]:
         for line, text in enumerate(self.layout.title):
@@ -186,7 +186,7 @@ class Drawing:
         if not panel.weights.size:
             return
         signed = is_difference(panel)
-        steps = colours.steps(panel.weights, top(panel, self.picture.scale), signed)
+        steps = colours.colour_steps(panel.weights, top_of_panel(panel, self.picture.scale), signed)
         table = colours.ramp(self.picture.theme, signed)
         if self.as_images:
             yield (
@@ -199,7 +199,7 @@ class Drawing:
             background = tuple(bytes.fromhex(self.palette.background[1:]))
             for step, path in _runs(steps, shape.cell_width, shape.cell_height):
                 if tuple(table[step].tolist()) != background:
-                    yield f'<path fill="{colours.spelled(table[step])}" d="{path}"/>'
+                    yield f'<path fill="{colours.hex_colour(table[step])}" d="{path}"/>'
             yield "</g>"
             if min(shape.cell_width, shape.cell_height) >= 8.0:
                 yield self._hairlines(queries, keys, shape)
@@ -255,7 +255,7 @@ class Drawing:
         yield self._text(shape.x - 6.0, above, "query", QUIET_SIZE, quiet=True, anchor="end")
         yield self._text(right + 6.0, above, "key", QUIET_SIZE, quiet=True)
         signed = is_difference(panel)
-        shares = np.nan_to_num(panel.weights / top(panel, self.picture.scale), nan=0.0)
+        shares = np.nan_to_num(panel.weights / top_of_panel(panel, self.picture.scale), nan=0.0)
         strength = np.minimum(np.abs(shares), 1.0)
         drawn = np.flatnonzero(strength.ravel() >= LEAST_LINE)
         if drawn.size > MOST_LINES:
@@ -292,7 +292,7 @@ class Drawing:
         """The colour of a line at full strength."""
         if not signed:
             return self.palette.accent
-        return colours.spelled(colours.ramp(self.picture.theme, True)[56 if sign < 0 else 199])
+        return colours.hex_colour(colours.ramp(self.picture.theme, True)[56 if sign < 0 else 199])
 
     # Below the panels ------------------------------------------------------------------------------------------------
 
@@ -302,7 +302,7 @@ class Drawing:
         parts: list[str] = []
         x = MARGIN
         for signed in (False, True):
-            tops = [top(panel, self.picture.scale) for panel in panels if is_difference(panel) == signed]
+            tops = [top_of_panel(panel, self.picture.scale) for panel in panels if is_difference(panel) == signed]
             if not tops:
                 continue
             one = len(set(tops)) == 1
@@ -345,7 +345,7 @@ class Drawing:
         said = facts(self.picture)
         if self.left_out:
             said.append(f"without the weakest {self.left_out:,} lines")
-        lines = wrapped(said, QUIET_SIZE, self.layout.width)
+        lines = wrap(said, QUIET_SIZE, self.layout.width)
         first = y + 6.0 + QUIET_SIZE
         parts = [
             self._text(MARGIN, first + line * QUIET_SIZE * LINE, text, QUIET_SIZE, quiet=True)
@@ -357,7 +357,7 @@ class Drawing:
 def _in_fonts(text: str) -> str:
     """The text, with a font of their own for characters that the usual fonts lack."""
     return "".join(
-        escaped(part) if font == FONT else f'<tspan font-family="{font}">{escaped(part)}</tspan>'
+        escape_text(part) if font == FONT else f'<tspan font-family="{font}">{escape_text(part)}</tspan>'
         for font, part in fonts(text)
     )
 

@@ -1,4 +1,4 @@
-"""Where everything of a picture goes, in SVG units (CSS pixels), known before anything is drawn.
+"""Computes where everything of a picture goes, in SVG units (CSS pixels), before anything is drawn.
 
     Picture ─ shape of each panel ─ arrange ─ Layout
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from attnviz.export.picture import Picture, heading, hidden_mass, key_labels, query_labels, title
-from attnviz.export.svg.text import shortened, width, wrapped
+from attnviz.export.svg.text import shorten, width, wrap
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
@@ -99,7 +99,7 @@ def arrange(picture: Picture, least_width: float) -> Layout:
         max(row[column].width + row[column].right for row in grid if column < len(row)) for column in range(columns)
     ]
     total = max(sum(lefts) + sum(widths) + gap_x * (columns - 1), least_width)
-    over = tuple(wrapped([shortened(title(picture), TITLE_SIZE, 2.0 * total)], TITLE_SIZE, total))
+    over = tuple(wrap([shorten(title(picture), TITLE_SIZE, 2.0 * total)], TITLE_SIZE, total))
     y = MARGIN + len(over) * TITLE_SIZE * LINE + (8.0 if over else 0.0)
     placed = []
     for row in grid:
@@ -126,14 +126,14 @@ def _side(picture: Picture, columns: int, longest: int) -> float:
     return max(comfortable, min(most, COMFORTABLE * longest))
 
 
-def _written(labels: tuple[str, ...], size: float, pitch: float) -> tuple[tuple[int, str], ...]:
+def _spaced_labels(labels: tuple[str, ...], size: float, pitch: float) -> tuple[tuple[int, str], ...]:
     """Every label, or every second, third … where not all have room."""
     every = max(1, math.ceil(1.15 * size / pitch))
-    return tuple((place, shortened(labels[place], size, LABEL_ROOM)) for place in range(0, len(labels), every))
+    return tuple((place, shorten(labels[place], size, LABEL_ROOM)) for place in range(0, len(labels), every))
 
 
 def _heading(picture: Picture, panel: AttentionMap | Difference, room: float) -> tuple[str, ...]:
-    return tuple(wrapped(heading(picture, panel).split(" · "), HEADING_SIZE, max(room, 130.0)))
+    return tuple(wrap(heading(picture, panel).split(" · "), HEADING_SIZE, max(room, 130.0)))
 
 
 def _widest(labels: tuple[tuple[int, str], ...], size: float) -> float:
@@ -153,7 +153,7 @@ def _heatmap(picture: Picture, panel: AttentionMap | Difference, columns: int, f
     map_width, map_height = cell_width * keys, cell_height * queries
     size = max(8.0, min(12.5, 0.8 * min(cell_width, cell_height)))
 
-    shown_keys = _written(key_labels(panel), size, cell_width)
+    shown_keys = _spaced_labels(key_labels(panel), size, cell_width)
     slanted = any(width(label, size) + 6.0 > cell_width for _, label in shown_keys)
     if slanted:
         cos, sin = math.cos(math.radians(SLANT)), math.sin(math.radians(SLANT))
@@ -162,7 +162,7 @@ def _heatmap(picture: Picture, panel: AttentionMap | Difference, columns: int, f
         overhang = max(ends, default=0.0) - map_width
     else:
         label_height, overhang = size * 1.1, 0.0
-    shown_queries = () if follows else _written(query_labels(panel), size, cell_height)
+    shown_queries = () if follows else _spaced_labels(query_labels(panel), size, cell_height)
     hidden = hidden_mass(panel) is not None
     numbers = hidden and cell_height >= 12.0
     right = max(overhang, 8.0 + BAR + (30.0 if numbers else 0.0) if hidden else 0.0, 1.0)
@@ -193,7 +193,9 @@ def _lines(picture: Picture, panel: AttentionMap | Difference, columns: int, fol
     pitch = max(1520.0 / longest if longest > 160 else COMFORTABLE, min(44.0 if one else 34.0, 440.0 / longest))
     size = max(8.0, min(13.0, 0.8 * pitch))
     space = 300.0 if one else max(110.0, min(240.0, 560.0 / columns))
-    shown_queries, shown_keys = (_written(labels, size, pitch) for labels in (query_labels(panel), key_labels(panel)))
+    shown_queries, shown_keys = (
+        _spaced_labels(labels, size, pitch) for labels in (query_labels(panel), key_labels(panel))
+    )
     hidden = hidden_mass(panel) is not None
     numbers = hidden and pitch >= 12.0
     left = _widest(shown_queries, size) + 10.0 + (14.0 + BAR + (30.0 if numbers else 0.0) if hidden else 0.0)

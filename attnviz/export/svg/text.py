@@ -37,22 +37,22 @@ _GENEROUS = 1.08  # DejaVu Sans, which many machines without the others have, is
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def legal(text: str) -> str:
+def legal_text(text: str) -> str:
     """The text with U+FFFD for what XML 1.0 (section 2.2, "Characters") cannot hold, lone surrogates among it.
 
-    >>> legal("a\\x00b")
+    >>> legal_text("a\\x00b")
     'a�b'
     """
     return _NOT_XML.sub("\ufffd", text)
 
 
-def escaped(text: str) -> str:
+def escape_text(text: str) -> str:
     """The text as XML and HTML take it, between tags or within an attribute's quotes.
 
-    >>> escaped('<a & "b">')
+    >>> escape_text('<a & "b">')
     '&lt;a &amp; &quot;b&quot;&gt;'
     """
-    return escape(legal(text), {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"})
+    return escape(legal_text(text), {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"})
 
 
 def fonts(text: str) -> list[tuple[str, str]]:
@@ -85,10 +85,10 @@ def width(text: str, size: float) -> float:
     >>> width("Hund", 10) < width("学习", 15)
     True
     """
-    return size * _GENEROUS * sum(map(_em, text))
+    return size * _GENEROUS * sum(map(_width_in_em, text))
 
 
-def _em(character: str) -> float:
+def _width_in_em(character: str) -> float:
     known = _WIDTHS.get(character)
     if known is not None:
         return known
@@ -103,10 +103,10 @@ def _em(character: str) -> float:
     return _WIDTHS.get(base, 0.85)
 
 
-def shortened(text: str, size: float, room: float) -> str:
+def shorten(text: str, size: float, room: float) -> str:
     """The text, or as much of it as fits, with an ellipsis; never cut before a mark that belongs to a letter.
 
-    >>> shortened("Donaudampfschifffahrt", 10, 60)
+    >>> shorten("Donaudampfschifffahrt", 10, 60)
     'Donauda…'
     """
     if width(text, size) <= room:
@@ -118,10 +118,10 @@ def shortened(text: str, size: float, room: float) -> str:
     return f"{text}…"
 
 
-def wrapped(parts: Sequence[str], size: float, room: float, between: str = " · ") -> list[str]:
+def wrap(parts: Sequence[str], size: float, room: float, between: str = " · ") -> list[str]:
     """Lines of whole parts; a part that alone is wider than the room is broken between words, or at last within.
 
-    >>> wrapped(["model bundled", "encoder", "L2 H5"], 10, 120)
+    >>> wrap(["model bundled", "encoder", "L2 H5"], 10, 120)
     ['model bundled', 'encoder · L2 H5']
     """
     lines: list[str] = []
@@ -133,12 +133,12 @@ def wrapped(parts: Sequence[str], size: float, room: float, between: str = " · 
             continue
         if line:
             lines.append(line)
-        *full, line = _broken(part, size, room)
+        *full, line = _break_text(part, size, room)
         lines.extend(full)
     return [*lines, line] if line else lines
 
 
-def _broken(text: str, size: float, room: float) -> list[str]:
+def _break_text(text: str, size: float, room: float) -> list[str]:
     lines = [""]
     for word in re.findall(r"\S+\s*|\s+", text):
         if width((lines[-1] + word).rstrip(), size) > room and lines[-1]:

@@ -121,7 +121,7 @@ def format_number(number: float) -> str:
     """A number with four decimals, or as a power of ten where these would say nothing or too much.
 
     Example:
-        >>> four(-0.25), four(0.0), four(5.184705528587072e21), four(float("-inf"))
+        >>> format_number(-0.25), format_number(0.0), format_number(5.184705528587072e21), format_number(float("-inf"))
         ('−0.2500', '0', '5.185·10²¹', '−∞')
     """
     if math.isnan(number):

@@ -1,4 +1,4 @@
-"""When the figures of a page are complete, the page says so; for tests, benchmarks and assistive tools.
+"""Marks a page as ready when its figures are complete; for tests, benchmarks and assistive tools.
 
 A page names what it shows (`run_name`), hands that name to each of its figures, and ends with `figures_ready`. The
 element `.attnviz-ready` appears when every figure in the container `figures` really shows this run, and goes as soon as

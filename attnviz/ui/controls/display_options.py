@@ -1,4 +1,4 @@
-"""What a picture leaves out and takes together: the switches that the pages share, and how they change a map.
+"""The switches for what a picture shows: words or tokens, hidden tokens, averaged rows; and how they change a map.
 
     the sentence's tokens ─ switches ─ Switches ─ .apply(map) ─ the map as it is shown
 

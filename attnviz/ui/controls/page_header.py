@@ -1,4 +1,4 @@
-"""What pages that read one sentence open with: its box, the examples, the model, and a place for remarks.
+"""The top of the pages that read one sentence: its box, the examples, the model, and a place for remarks.
 
 What is made of it is each page's own.
 """

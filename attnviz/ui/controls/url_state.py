@@ -1,4 +1,4 @@
-"""What the address in the browser holds, and what stays of it from page to page."""
+"""Keeps what readers set, in the session and in the address, from page to page; replaces values that do not exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors and remarks on the screen, word for word as they were written: never as markup, never as a traceback."""
+"""Shows errors and remarks on the screen as plain text: nothing in them is read as markup, none is a traceback."""
 
 from __future__ import annotations
 

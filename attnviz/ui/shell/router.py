@@ -1,4 +1,4 @@
-"""What all screens have in common around their own contents."""
+"""Which pages there are, and what stands around each of them: names, style, language."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from attnviz.attention import pooled_maps
 from attnviz.figures import describe, style
-from attnviz.figures.compare import describe_difference, range_of
+from attnviz.figures.compare import describe_difference, top_of_difference
 from attnviz.figures.heads import Scale
 from attnviz.tokenization import token
 from attnviz.ui.components.component import define, encode
@@ -193,7 +193,7 @@ def _difference_data(panels: Panels, compared: Comparison, scale: Scale, axes: A
     difference = compared.difference
     if difference is None:
         return {"name": name, "text": f"{name}: {compared.error}", "error": compared.error, "said": ""}
-    top = range_of(difference, scale)
+    top = top_of_difference(difference, scale)
     shown = f"{top:.2f}" if scale == "head" else "1"
     said = divergence_text(difference.divergence, compared.by_words)
     return {

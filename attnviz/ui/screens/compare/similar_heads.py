@@ -1,4 +1,4 @@
-"""The component that shows the heads like one head, and all heads of a recording placed by how alike they are."""
+"""The component that lists the heads most and least like one head, and draws all heads as points, alike ones near."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the panels are taken from: sentences, models, recordings."""
+"""Loads what the panels show: for each its model, its recording and its map, or the reason why there is none."""
 
 from __future__ import annotations
 

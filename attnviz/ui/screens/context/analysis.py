@@ -1,4 +1,4 @@
-"""The two sides of the page, and what was computed of each."""
+"""Compares a word in two sentences: how alike its vectors are in each layer, and what it looks at in each sentence."""
 
 from __future__ import annotations
 

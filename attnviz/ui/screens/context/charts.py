@@ -1,8 +1,7 @@
-"""What the page "In context" says and draws of a word in two sentences.
+"""The charts and tables of the page "In context": a word in two sentences, and the words that moved it.
 
-    two sides ─ followed ─ headline, remarks
-                       ├── the line of similarity, the bars of each sentence
-                       └── the tables of layers and words
+    two sides ─ compare_words ─┬─ the line of similarity, the bars of each sentence
+                               └─ the tables of layers and words
 
 The numbers come from `attnviz.embeddings`; nothing is computed here but what is chosen to be shown.
 """

@@ -1,4 +1,4 @@
-"""The heads in which the two words look at different things."""
+"""Pairs of sentences that differ in one thing: what static and contextual vectors can tell apart, as a table."""
 
 from __future__ import annotations
 

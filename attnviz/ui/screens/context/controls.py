@@ -1,4 +1,4 @@
-"""Two sentences and a word in each: the controls of the page "In context", and its table of contrasts.
+"""Two sentences and a word in each: the controls of the page "In context".
 
 A word that stands in both is found by itself, whatever its case; where there is none, or another is asked for, the
 reader chooses one in each. The words stand in the address as they are labelled.

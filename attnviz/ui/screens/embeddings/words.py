@@ -1,4 +1,4 @@
-"""What the page on embeddings shows: words in space, two of them, their neighbours, and how positions are told apart.
+"""What the page on embeddings shows: words in space, two of them, their and their neighbours.
 
 Each part draws itself into the current container and returns how many figures that were.
 """

@@ -1,4 +1,4 @@
-"""How what a head was measured to do is said: one line a finding."""
+"""Writes what a head was measured to do in the reader's language, a line for each finding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from attnviz.ui.shell.messages import _, ngettext
 def finding_text(item: Learned) -> str:
     """One finding, with what needs no head beside it.
 
-    >>> said(Learned("encoder", 2, 7, "relation", 0.71, baseline=0.46, relation="obj", direction="to_dependent",
+    >>> finding_text(Learned("encoder", 2, 7, "relation", 0.71, baseline=0.46, relation="obj", direction="to_dependent",
     ...              language="de"))
     'verb → its object: 71 %, fixed offset 46 % (German)'
     """

@@ -1,4 +1,4 @@
-"""Tables of all heads: what each does, and all their weights."""
+"""The table of what each head does: a row for each head, a column for each measure."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Note:
 def tile_side(layers: int, heads: int) -> int:
     """Cells of a tile on an axis at most: about its pixels on a laptop's screen, fewer where there are very many tiles.
 
-    >>> side(6, 12), side(32, 32)
+    >>> tile_side(6, 12), tile_side(32, 32)
     (106, 34)
     """
     shown = min(128, max(32, ACROSS // heads))

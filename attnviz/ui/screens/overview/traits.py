@@ -1,4 +1,4 @@
-"""Finding heads by what they do in a sentence: what can be asked for, which heads answer best, and how that is said.
+"""Finds heads by what they do in a sentence: what can be asked for, which heads do it most, and the note under each.
 
 What is asked for stands in the address as a word of the API ("previous"), on the screen in the reader's language.
 """

@@ -1,4 +1,4 @@
-"""The table of words as the address holds it."""
+"""Reads and writes what the page "By hand" keeps in the address beside its controls, such as the table of words."""
 
 from __future__ import annotations
 

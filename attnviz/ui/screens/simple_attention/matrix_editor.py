@@ -1,4 +1,4 @@
-"""The matrices that a reader may edit."""
+"""The editors of the weight matrices W_q, W_k, W_v and W_o, and the entries that were typed into them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page that follows a computation looks at, and how its numbers are written; each step draws from it."""
+"""What all seven steps draw from: the computation, the chosen head, query and key; and how numbers are written."""
 
 from __future__ import annotations
 

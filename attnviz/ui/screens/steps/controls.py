@@ -1,4 +1,4 @@
-"""The controls of the page that follows a computation: which step, which word looks, which it looks at."""
+"""The controls of the page "Step by step": which step, which head, which query and which key."""
 
 from __future__ import annotations
 

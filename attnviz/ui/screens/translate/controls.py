@@ -1,4 +1,4 @@
-"""What the page "Translate" keeps besides the shared controls: the method of writing, and the reader's choices.
+"""The controls of the page "Translate" alone: the method of decoding, and the tokens that the reader chose.
 
 Choices stand in the address as vocabulary ids, so that a copied link shows the same text at the same step. They belong
 to a sentence and a model: another sentence begins without them.

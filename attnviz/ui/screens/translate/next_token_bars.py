@@ -90,7 +90,7 @@ def format_percent(share: float) -> str:
     """A share as it stands beside a bar: "42 %", "0.3 %", "< 0.1 %", "0".
 
     Example:
-        >>> percent(0.4249), percent(0.0031), percent(0.0), percent(0.99999)
+        >>> format_percent(0.4249), format_percent(0.0031), format_percent(0.0), format_percent(0.99999)
         ('42 %', '0.3 %', '0', '> 99.9 %')
     """
     if share <= 0:
