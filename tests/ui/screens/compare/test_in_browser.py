@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
+from support.browsing import wait_until_drawn
 
 expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
 
@@ -14,21 +15,10 @@ FIRST = "Der Hund sah den Ball."
 HOSTILE = 'Über "Größe" & # % = 学生 😀 \\?'
 
 
-def wait(page: Page, sentence: str = FIRST) -> None:
-    """Until the page says that the figures of this sentence are complete."""
-    page.wait_for_function(
-        """(sentence) => {
-          const marks = document.querySelectorAll('.attnviz-ready');
-          return marks.length === 1 && marks[0].dataset.sentence === sentence;
-        }""",
-        arg=sentence,
-    )
-
-
 def opened(page: Page, panels: str = "", **parameters: str) -> Page:
     texts = {**({"panels": panels} if panels else {}), **parameters}
     page.goto("/compare?" + "&".join(f"{name}={quote(text)}" for name, text in texts.items()))
-    wait(page, parameters.get("sentence", FIRST))
+    wait_until_drawn(page, parameters.get("sentence", FIRST))
     return page
 
 
@@ -145,7 +135,7 @@ def test_a_panel_shows_another_head_at_once(page: Page) -> None:
     before = pixels(page)
     card(page, 1).get_by_label("Head: B").select_option("Head 3")
     expect(card(page, 1).locator(".attnviz-panel-title")).to_have_text("L2 H3")
-    wait(page)
+    wait_until_drawn(page, FIRST)
     after = pixels(page)
     assert after[0] == before[0] and after[1] != before[1] and after[2] != before[2]
     assert panels(page) == ["encoder.L0.H1", "encoder.L2.H3"]
@@ -154,7 +144,7 @@ def test_a_panel_shows_another_head_at_once(page: Page) -> None:
     card(page, 0).get_by_label("Head: A").select_option("Rollout")
     expect(card(page, 0).locator(".attnviz-panel-title")).to_have_text("rollout L0")
     card(page, 1).get_by_label("Attention: B").select_option("Cross")
-    wait(page)
+    wait_until_drawn(page, FIRST)
     expect(card(page, 1).get_by_label("Head: B").locator("option", has_text="Rollout")).to_be_disabled()
     assert panels(page) == ["encoder.L0.rollout", "cross.L2.mean"]
 
@@ -177,16 +167,16 @@ def test_panels_are_added_moved_and_dropped(page: Page) -> None:
     assert names(page) == ["L0 H1", "L2 H5", "L2 H5"]  # a copy of the last
     card(page, 2).get_by_label("Layer: C").select_option("Layer 3")
     expect(page.locator(".attnviz-panel-title").nth(2)).to_have_text("L3 H5")
-    wait(page)
+    wait_until_drawn(page, FIRST)
     page.get_by_label("Move left: C").click()
     expect(page.locator(".attnviz-panel-title").nth(1)).to_have_text("L3 H5")
     # The difference is still that of the same two.
     expect(page.locator(".attnviz-panel-difference")).to_contain_text("A − C")
-    wait(page)
+    wait_until_drawn(page, FIRST)
     page.get_by_label("Drop panel: A").click()
     expect(page.locator(".attnviz-panel-title")).to_have_count(2)
     assert names(page) == ["L3 H5", "L2 H5"]
-    wait(page)
+    wait_until_drawn(page, FIRST)
     for count in range(3, 7):
         add.click()
         expect(page.locator(".attnviz-panel-title")).to_have_count(count)
@@ -197,7 +187,7 @@ def test_the_way_back_undoes_a_change(page: Page) -> None:
     opened(page, "encoder.L0.H1 encoder.L2.H5")
     page.locator(".attnviz-panels-add").click()
     expect(page.locator(".attnviz-panel-title")).to_have_count(3)
-    wait(page)
+    wait_until_drawn(page, FIRST)
     page.wait_for_timeout(1200)  # a change is not undone while the browser may not have heard of its address
     page.go_back()
     expect(page.locator(".attnviz-panel-title")).to_have_count(2)
@@ -209,7 +199,7 @@ def test_another_pair_is_compared(page: Page) -> None:
     before = pixels(page)[3]
     page.get_by_label("Difference: minus this panel").select_option("C")
     expect(page.locator(".attnviz-panel-difference")).to_contain_text("A − C")
-    wait(page)
+    wait_until_drawn(page, FIRST)
     assert pixels(page)[3] != before
     assert panels(page)[-1] == "difference=A-C"
     page.get_by_label("Difference: of this panel").select_option("C")  # the other way round
@@ -220,7 +210,7 @@ def test_a_head_that_is_alike_is_put_beside(page: Page) -> None:
     opened(page, "encoder.L0.H1 encoder.L2.H5")
     card(page, 1).locator(".attnviz-panel-name").click()
     expect(page.locator(".attnviz-alike-title")).to_have_text("Heads like B: L2 H5")
-    wait(page)
+    wait_until_drawn(page, FIRST)
     entry = page.locator(".attnviz-alike-entry").first
     name = entry.locator(".attnviz-alike-name").inner_text()
     number = entry.locator(".attnviz-alike-number").inner_text()
@@ -229,10 +219,10 @@ def test_a_head_that_is_alike_is_put_beside(page: Page) -> None:
     assert names(page) == ["L0 H1", "L2 H5", name]
     expect(page.locator(".attnviz-panel-difference")).to_contain_text("B − C")
     expect(page.locator(".attnviz-panel-far")).to_contain_text(number)
-    wait(page)
+    wait_until_drawn(page, FIRST)
     page.locator(".attnviz-alike-dot[aria-label^='L1 H6']").click()
     expect(page.locator(".attnviz-panel-title").nth(2)).to_have_text("L1 H6")
-    wait(page)
+    wait_until_drawn(page, FIRST)
     dot = page.locator(".attnviz-alike-dot[aria-label^='L1 H6']")
     dot.focus()
     reached = []
@@ -252,11 +242,11 @@ def test_a_panel_has_a_sentence_of_its_own(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(card(page, 1).locator(".attnviz-panel-note")).to_have_text(f"“{HOSTILE}”")
     expect(card(page, 2)).to_contain_text("different sentences")
-    wait(page)
+    wait_until_drawn(page, FIRST)
     button.click()
     card(page, 1).get_by_role("button", name="As on the page").click()
     expect(card(page, 1).locator(".attnviz-panel-note")).to_be_hidden()
-    wait(page)
+    wait_until_drawn(page, FIRST)
     assert panels(page) == ["encoder.L0.H1", "encoder.L2.H5"]
 
 
@@ -270,13 +260,13 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
     card(page, 2).get_by_label("Target of this panel").fill("<b>100 %</b>")
     page.keyboard.press("Enter")
     expect(card(page, 2).locator(".attnviz-panel-note")).to_contain_text("<b>100 %</b>")
-    wait(page, HOSTILE)
+    wait_until_drawn(page, HOSTILE)
     page.locator(".st-key-hide_special label").first.click()
     expect(page.locator(".attnviz-panels-summary")).to_contain_text("hidden")
-    wait(page, HOSTILE)
+    wait_until_drawn(page, HOSTILE)
     other = browser.new_page(base_url=app_url, viewport={"width": 1366, "height": 900})
     other.goto(page.url)
-    wait(other, HOSTILE)
+    wait_until_drawn(other, HOSTILE)
     page.mouse.move(5, 5)
     assert pixels(other) == pixels(page)
     assert (
@@ -290,10 +280,10 @@ def test_panels_follow_to_other_pages_and_back(page: Page) -> None:
     opened(page, "encoder.L0.H1 encoder.L2.H5 cross.L1.H1")
     page.get_by_role("link", name="Heads").click()
     expect(page.locator(".attnviz-head-name").first).to_be_visible()
-    wait(page)
+    wait_until_drawn(page, FIRST)
     page.get_by_role("link", name="Compare").click()
     expect(page.locator(".attnviz-panel-title")).to_have_count(3)
-    wait(page)
+    wait_until_drawn(page, FIRST)
     assert names(page) == ["L0 H1", "L2 H5", "L1 H1"]
     assert panels(page) == ["encoder.L0.H1", "encoder.L2.H5", "cross.L1.H1"]
 
@@ -331,7 +321,7 @@ def test_dark_and_light_follow_the_reader(page: Page) -> None:
     page.wait_for_function(
         "() => document.querySelector('.attnviz-panels-ramp').style.background.includes('rgb(255, 255, 255)')"
     )
-    wait(page)
+    wait_until_drawn(page, FIRST)
     light = pixels(page)
     assert all(one != other for one, other in zip(dark, light, strict=True))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
+from support.pages import components, open_page
 
 import attnviz
 from attnviz import aggregate
@@ -22,18 +24,12 @@ from attnviz.ui.screens.compare import panels, similar_heads
 from attnviz.ui.screens.compare.panel_cards import Axes, divergence_text
 from attnviz.ui.screens.compare.panels import Panel, Panels
 
+opened = functools.partial(open_page, "compare")
+
 ROOT = Path(__file__).resolve().parents[4]
 FIRST = HOME_EXAMPLES[0]
 FILL = (Panel("encoder", 0, 0), Panel("encoder", 0, 1))
 HOSTILE = 'Über "Größe" & # % = 100 %\n学生 😀 \\ encoder.L0.H0 difference=B-A'
-
-
-def opened(**parameters: str) -> AppTest:
-    """The page as a link with these parameters opens it."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
-    for name, value in parameters.items():
-        app.query_params[name] = value
-    return app.switch_page("pages/compare.py").run()
 
 
 def asked(app: AppTest, text: str) -> AppTest:
@@ -41,11 +37,6 @@ def asked(app: AppTest, text: str) -> AppTest:
     app.session_state["panels"] = text
     app.session_state["attnviz_panels_edited"] = True
     return app.run()
-
-
-def components(app: AppTest, name: str) -> list[dict[str, Any]]:
-    protos = [element.proto for element in app.get("bidi_component")]
-    return [json.loads(proto.json) for proto in protos if proto.component_name == f"attnviz.{name}"]
 
 
 def shown(app: AppTest) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, quote, urlsplit
 
 from playwright.sync_api import Browser, Page, expect
+from support.browsing import wait_until_drawn
 
 expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
 
@@ -14,20 +15,9 @@ FIRST, SECOND = "Swing the bat!", "The bat flew at night."
 HOSTILE = 'bat <b>&amp; "Größe" & # % = 学生 😀 \\?'
 
 
-def wait(page: Page, sentence: str = FIRST) -> None:
-    """Until the page says that the figures of this sentence are complete."""
-    page.wait_for_function(
-        """(sentence) => {
-          const marks = document.querySelectorAll('.attnviz-ready');
-          return marks.length === 1 && marks[0].dataset.sentence === sentence;
-        }""",
-        arg=sentence,
-    )
-
-
 def opened(page: Page, **parameters: str) -> Page:
     page.goto("/context?" + "&".join(f"{name}={quote(text)}" for name, text in parameters.items()))
-    wait(page, parameters.get("sentence", FIRST))
+    wait_until_drawn(page, parameters.get("sentence", FIRST))
     return page
 
 
@@ -91,7 +81,7 @@ def test_a_layer_is_chosen_in_the_table_by_pointer_and_keys(page: Page) -> None:
 def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str) -> None:
     opened(page)
     changes(page, page.locator(".st-key-pair button").nth(1).click)
-    wait(page, "Schwing den Schläger!")
+    wait_until_drawn(page, "Schwing den Schläger!")
     assert headline(page).startswith("“Schläger” and “Fledermaus”")
     page.locator(".st-key-word2 input").click()
     changes(page, lambda: page.get_by_role("option", name="nachts").click())
@@ -100,7 +90,7 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
     assert seen[0].startswith("“Schläger” and “nachts”")
     other = browser.new_context(viewport={"width": 1366, "height": 900}).new_page()
     other.goto(page.url)
-    wait(other, "Schwing den Schläger!")
+    wait_until_drawn(other, "Schwing den Schläger!")
     assert (headline(other), numbers(other, "context_0"), numbers(other, "context_1")) == seen
     other.context.close()
 
@@ -114,7 +104,7 @@ def test_typing_follows_and_nothing_is_lost(page: Page) -> None:
     page.wait_for_function("() => document.querySelector('.st-key-heads')")
     page.get_by_role("link", name="In context").click()
     expect(box).to_have_value("He saw a bat.")
-    wait(page)
+    wait_until_drawn(page, FIRST)
     assert address(page)["layer"] == "2"
 
 

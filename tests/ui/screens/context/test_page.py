@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
-from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
+from support.pages import components, open_page, save_checkpoint
 
 import attnviz
 from attnviz.computation import contributions
@@ -22,25 +23,13 @@ from attnviz.ui.screens.context.charts import MOST_BARS, MOST_COLUMNS
 from attnviz.ui.screens.context.controls import PAIRS
 from attnviz.ui.screens.context.words import sentence_words, shared_words
 
+opened = functools.partial(open_page, "context")
+
 APP = str(Path(__file__).resolve().parents[4] / "app.py")
 LAYERS, HEADS = 4, 8  # of the bundled model
 FIRST, SECOND, BAT = PAIRS[0]
 GERMAN = {"sentence": PAIRS[-1][0], "sentence2": PAIRS[-1][1]}
 HOSTILE = '<img src=x> bat & "x" [a](b) *c* $d$ # `e` %'
-
-
-def opened(**parameters: str) -> AppTest:
-    """The page as a link with these parameters opens it."""
-    app = AppTest.from_file(APP, default_timeout=120)
-    app.switch_page("pages/context.py")
-    for name, value in parameters.items():
-        app.query_params[name] = value
-    return app.run()
-
-
-def components(app: AppTest, name: str) -> list[dict[str, Any]]:
-    protos = [element.proto for element in app.get("bidi_component")]
-    return [json.loads(proto.json) for proto in protos if proto.component_name == f"attnviz.{name}"]
 
 
 def charts(app: AppTest) -> list[dict[str, Any]]:
@@ -79,14 +68,7 @@ def vectors(sentence: str, kind: str = "encoder") -> tuple[Any, Any, hidden_stat
 @pytest.fixture(scope="session")
 def gpt_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("gpt-context")
-    return saved(folder, "gpt2", tokenizers_for_tests.gpt2(), n_layer=14, n_positions=1200)
-
-
-def saved(folder: Path, name: str, tokenizer: Any, **changes: Any) -> str:
-    network = tiny_models.network(name, vocab_size=len(tokenizer), **changes)
-    network.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return str(folder)
+    return save_checkpoint(folder, "gpt2", tokenizers_for_tests.gpt2(), n_layer=14, n_positions=1200)
 
 
 # Words --------------------------------------------------------------------------------------------------------------
@@ -290,14 +272,14 @@ def test_a_decoder_is_told_of(gpt_folder: str) -> None:
 
 
 def test_a_model_that_shows_only_weights_is_told_of(tmp_path: Path) -> None:
-    app = opened(model=saved(tmp_path, "bloom", tokenizers_for_tests.gpt2()))
+    app = opened(model=save_checkpoint(tmp_path, "bloom", tokenizers_for_tests.gpt2()))
     assert not app.exception and not app.error
     assert all(len(chart["data"]) == 1 for chart in charts(app)[1:])
     assert "it cannot be said how far each word moves it" in said(app) and "looks most at" in said(app)
 
 
 def test_rotary_positions_are_not_added(tmp_path: Path) -> None:
-    folder = saved(tmp_path, "llama", tokenizers_for_tests.gpt2())
+    folder = save_checkpoint(tmp_path, "llama", tokenizers_for_tests.gpt2())
     line = charts(opened(model=folder))[0]
     assert line["layout"]["xaxis"]["ticktext"][:2] == ["static", "into L0"]
     np.testing.assert_allclose(numbers(line["data"][0]["y"])[:2], 1, atol=1e-5)

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from support.browsing import wait_until_drawn
 
 expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
 
@@ -14,21 +15,9 @@ DOT = ".attnviz-space-dot"
 PICTURE = ".attnviz-space-picture"
 
 
-def wait(page: Page, sentence: str = FIRST, before: str = "") -> str:
-    """Until the page says that its figures are complete; returns the name of what they show."""
-    page.wait_for_function(
-        """([sentence, before]) => {
-          const marks = document.querySelectorAll('.attnviz-ready');
-          return marks.length === 1 && marks[0].dataset.sentence === sentence && marks[0].dataset.run !== before;
-        }""",
-        arg=[sentence, before],
-    )
-    return page.locator(".attnviz-ready").get_attribute("data-run") or ""
-
-
 def opened(page: Page, address: str = "/embeddings", sentence: str = FIRST) -> str:
     page.goto(address)
-    return wait(page, sentence)
+    return wait_until_drawn(page, sentence)
 
 
 def places(page: Page) -> list[list[float]]:
@@ -76,7 +65,7 @@ def test_a_click_on_a_point_chooses_the_word(page: Page) -> None:
     dot = page.locator(DOT).filter(has=page.locator("title", has_text="den (")).bounding_box()
     assert dot
     page.mouse.click(dot["x"] + dot["width"] / 2, dot["y"] + dot["height"] / 2)
-    wait(page, before=run)
+    wait_until_drawn(page, FIRST, before=run)
     assert parse_qs(urlsplit(page.url).query)["word_one"] == ["den"]
     expect(page.get_by_text("Nearest to den in the vocabulary")).to_be_visible()
 
@@ -86,7 +75,7 @@ def test_further_words_appear_and_a_copied_link_shows_them(page: Page) -> None:
     box = page.locator(".st-key-more_words input")
     box.fill("König & <b>, 写作")
     box.press("Enter")
-    wait(page, before=run)
+    wait_until_drawn(page, FIRST, before=run)
     # Its point: a label stands there only if others leave it room.
     expect(page.locator(DOT).filter(has=page.locator("title", has_text="König"))).to_have_count(1)
     # The chosen words' labels are placed first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -12,24 +13,17 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
+from support.pages import open_page
 
 import attnviz
 from attnviz.embeddings.embedding_table import Vocabulary
 from attnviz.embeddings.vectors import components, plane
 from attnviz.figures.embeddings import draw_angle, draw_cosines, draw_curves, draw_field, draw_neighbours
 
+opened = functools.partial(open_page, "embeddings")
+
 ROOT = Path(__file__).resolve().parents[4]
 SENTENCE = "Der Hund sah den Ball."
-
-
-def opened(**parameters: str) -> AppTest:
-    """The page as a link with these parameters opens it."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
-    for name, value in parameters.items():
-        app.query_params[name] = value
-    app.switch_page("pages/embeddings.py").run()
-    assert not app.exception
-    return app
 
 
 def given(app: AppTest, name: str) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from support.browsing import address_parameters, wait_until_drawn
 
 from attnviz import export
 from attnviz.measures.findings import opening_layer
@@ -20,17 +20,6 @@ FIRST = "Der Hund sah den Ball."
 OPENING = opening_layer("bundled")  # the layer that has most to show, as it was measured
 OTHER = (OPENING + 1) % 4
 PICTURES = ".attnviz-head-picture"
-
-
-def wait(page: Page, sentence: str = FIRST) -> None:
-    """Until the page says that the figures of this sentence are complete."""
-    page.wait_for_function(
-        """(sentence) => {
-          const marks = document.querySelectorAll('.attnviz-ready');
-          return marks.length === 1 && marks[0].dataset.sentence === sentence;
-        }""",
-        arg=sentence,
-    )
 
 
 def enter(page: Page, sentence: str) -> None:
@@ -58,7 +47,7 @@ def choose(page: Page, key: str, *labels: str) -> None:
 
 def opened(page: Page, address: str = "/", sentence: str = FIRST) -> Page:
     page.goto(address)
-    wait(page, sentence)
+    wait_until_drawn(page, sentence)
     return page
 
 
@@ -77,10 +66,6 @@ def pixels(page: Page, head: int) -> list[int]:
         }""",
         head,
     )
-
-
-def parameters(page: Page) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(page.url).query)
 
 
 # Seeing -------------------------------------------------------------------------------------------------------------
@@ -106,9 +91,9 @@ def test_typing_needs_no_enter(page: Page) -> None:
     opened(page)
     before = pixels(page, 0)
     page.locator(".st-key-sentence input").fill("Der Ball sah den Hund.")
-    wait(page, "Der Ball sah den Hund.")
+    wait_until_drawn(page, "Der Ball sah den Hund.")
     assert pixels(page, 0) != before
-    assert parameters(page)["sentence"] == ["Der Ball sah den Hund."]
+    assert address_parameters(page)["sentence"] == ["Der Ball sah den Hund."]
 
 
 def test_pointing_at_a_cell_says_its_weight_in_every_head(page: Page) -> None:
@@ -130,7 +115,7 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
     sentence = 'Über "Größe" & # % = 学生? 👩‍👩‍👧 den'
     opened(page)
     enter(page, sentence)
-    wait(page, sentence)
+    wait_until_drawn(page, sentence)
     page.locator(".st-key-kind button").nth(2).click()
     expect(page.locator(".attnviz-heads-summary")).to_contain_text("Cross")
     enter_target(page, "The & dog, 100 %")
@@ -143,7 +128,7 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
     page.locator(".st-key-scale_per_head label").first.click()
     summary = page.locator(".attnviz-heads-summary")
     expect(summary).to_contain_text("rows renormalised; rows averaged: dog + %")
-    wait(page, sentence)
+    wait_until_drawn(page, sentence)
     expect(page.locator(".attnviz-head-value").first).to_contain_text("max")
     page.keyboard.press("Escape")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -153,11 +138,11 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
     assert link == page.url
     other = browser.new_context(base_url=app_url, viewport={"width": 1366, "height": 900}).new_page()
     other.goto(link)
-    wait(other, sentence)
+    wait_until_drawn(other, sentence)
     expect(other.locator(".attnviz-heads-summary")).to_have_text(summary.inner_text())
     expect(other.locator(".st-key-target input")).to_have_value("The & dog, 100 %")
     assert [pixels(other, head) for head in range(8)] == [pixels(page, head) for head in range(8)]
-    assert parameters(other) == parameters(page)
+    assert address_parameters(other) == address_parameters(page)
     other.context.close()
 
 
@@ -166,11 +151,11 @@ def test_what_a_link_brought_follows_to_the_next_page(page: Page) -> None:
     opened(page, "/?sentence=Der+Hund.&kind=cross&hide_special=true&hide=Der&hide=.", "Der Hund.")
     page.get_by_role("link", name="Overview").click()
     expect(page).to_have_url(re.compile("/overview"))
-    wait(page, "Der Hund.")
-    assert asked.items() <= parameters(page).items()
+    wait_until_drawn(page, "Der Hund.")
+    assert asked.items() <= address_parameters(page).items()
     page.get_by_role("link", name="Heads").click()
     expect(page.locator(".attnviz-heads-summary")).to_contain_text("hidden: ")
-    assert parameters(page) == asked
+    assert address_parameters(page) == asked
 
 
 def test_a_link_is_copied_without_a_clipboard(page: Page) -> None:
@@ -230,7 +215,7 @@ def test_the_files_hold_what_is_on_the_screen(page: Page, tmp_path: Path) -> Non
     queries.nth(1).hover()
     numbers = page.locator(".attnviz-lines-side-1 .attnviz-lines-number").all_text_contents()
     np.testing.assert_allclose([float(number) for number in numbers], expected.panels[0].weights[1], atol=0.006)
-    wait(page)  # the page is complete again
+    wait_until_drawn(page, FIRST)  # the page is complete again
 
 
 def test_all_heads_of_a_layer_are_one_file(page: Page, tmp_path: Path) -> None:
@@ -253,8 +238,8 @@ def test_a_click_opens_a_head_and_a_button_closes_it(page: Page) -> None:
     page.locator(PICTURES).nth(5).click()
     panel = page.locator(".st-key-opened")
     expect(panel).to_contain_text(f"L{OPENING} H5")
-    wait(page)
-    assert parameters(page)["head"] == ["5"]
+    wait_until_drawn(page, FIRST)
+    assert address_parameters(page)["head"] == ["5"]
     expect(page.locator(".attnviz-head-open .attnviz-head-name")).to_have_text(f"L{OPENING} H5")
     expect(panel.locator(".js-plotly-plot")).to_be_visible()
     expect(panel.locator(".attnviz-lines")).to_be_visible()
@@ -263,7 +248,7 @@ def test_a_click_opens_a_head_and_a_button_closes_it(page: Page) -> None:
     expect(page.locator(".attnviz-heads-summary").first).to_contain_text("Cross")
     page.locator(".st-key-close_head button").click()
     expect(panel).to_have_count(0)
-    assert "head" not in parameters(page)
+    assert "head" not in address_parameters(page)
 
 
 def test_a_head_opens_from_the_keyboard(page: Page) -> None:
@@ -313,7 +298,7 @@ def test_a_finger_reads_a_number_first_and_opens_with_a_second_tap(browser: Brow
     middle = (box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.6)
     page.touchscreen.tap(*middle)
     expect(page.locator(".attnviz-tip").first).to_contain_text("→")
-    assert "head" not in parameters(page)
+    assert "head" not in address_parameters(page)
     page.touchscreen.tap(*middle)
     expect(page.locator(".st-key-opened")).to_contain_text(f"L{OPENING} H1")
     context.close()
@@ -328,11 +313,11 @@ def test_markup_is_never_run(page: Page, outside_requests: list[str]) -> None:
     page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
     opened(page)
     enter(page, sentence)
-    wait(page, sentence)
+    wait_until_drawn(page, sentence)
     page.locator(PICTURES).first.hover()
     page.locator(PICTURES).first.click()
     expect(page.locator(".st-key-opened .js-plotly-plot")).to_be_visible()
-    wait(page, sentence)
+    wait_until_drawn(page, sentence)
     page.locator(".st-key-model input").fill("<img src=http://example.org/x.png onerror=alert(2)>")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("stAlert")).to_be_visible()
@@ -354,7 +339,7 @@ def test_too_long_a_text_and_an_empty_one_say_so(page: Page) -> None:
     expect(alert).to_contain_text("Type a sentence")
     expect(page.locator(".attnviz-ready")).to_have_count(0)
     enter(page, FIRST)
-    wait(page)
+    wait_until_drawn(page, FIRST)
     assert page.locator(PICTURES).count() == 8
 
 
@@ -368,9 +353,9 @@ def test_a_model_that_does_not_exist_leaves_everything_else(page: Page) -> None:
     expect(page.locator(".st-key-sentence input")).to_have_value(FIRST)
     model.click()
     page.get_by_role("option", name="Bundled translation model").click()
-    wait(page)
+    wait_until_drawn(page, FIRST)
     expect(page.locator(".attnviz-head-name").first).to_have_text(f"L{OTHER} H0")
-    assert parameters(page) == {"layer": [str(OTHER)]}
+    assert address_parameters(page) == {"layer": [str(OTHER)]}
 
 
 def test_a_damaged_link_opens_and_says_what_is_wrong(page: Page) -> None:
@@ -407,7 +392,7 @@ def test_dark_and_light_follow_the_reader(page: Page) -> None:
     page.wait_for_function(
         """() => document.querySelector('.attnviz-heads-ramp').style.background.includes('rgb(255, 255, 255)')"""
     )
-    wait(page)
+    wait_until_drawn(page, FIRST)
     assert pixels(page, 0) != dark
 
 
@@ -417,7 +402,7 @@ def test_an_opened_head_changes_its_colours_too(page: Page) -> None:
     expect(label).to_have_css("fill", "rgb(27, 31, 36)")
     page.emulate_media(color_scheme="dark")
     expect(label).to_have_css("fill", "rgb(232, 234, 237)")
-    wait(page)
+    wait_until_drawn(page, FIRST)
 
 
 def test_every_picture_has_a_text_beside_it(page: Page) -> None:
@@ -440,7 +425,7 @@ def test_a_newcomer_is_told_what_rows_columns_and_colours_are_until_one_click(pa
     page.get_by_role("button", name="Got it").click()
     expect(hint).to_be_hidden()
     page.reload()
-    wait(page)
+    wait_until_drawn(page, FIRST)
     expect(hint).to_be_hidden()  # for good, in this browser
     page.locator(".st-key-head [data-testid='stTooltipIcon']").hover()
     expect(page.get_by_role("tooltip")).to_contain_text("Each row is a word that looks")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
+from support.pages import components, open_page, save_checkpoint
 
 from attnviz.examples import HOME_EXAMPLES
 from attnviz.figures.style import sequential_colours
@@ -27,22 +29,10 @@ from attnviz.ui.shell import models
 from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.models import RecentValues
 
+opened = functools.partial(open_page, "heads")
+
 APP = str(Path(__file__).resolve().parents[4] / "app.py")
 HEADS, LAYERS = 8, 4  # of the bundled model
-
-
-def opened(**parameters: str) -> AppTest:
-    """The app as a link with these parameters opens it."""
-    app = AppTest.from_file(APP, default_timeout=120)
-    for name, value in parameters.items():
-        app.query_params[name] = value
-    return app.run()
-
-
-def components(app: AppTest, name: str) -> list[dict[str, Any]]:
-    """What the page hands to the components of one name."""
-    protos = [element.proto for element in app.get("bidi_component")]
-    return [json.loads(proto.json) for proto in protos if proto.component_name == f"attnviz.{name}"]
 
 
 def grid(app: AppTest) -> dict[str, Any]:
@@ -63,20 +53,15 @@ def typed(app: AppTest, sentence: str) -> AppTest:
 @pytest.fixture(scope="session")
 def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A folder such as somebody would choose: an encoder with 3 layers of 5 heads."""
-    return saved(tmp_path_factory.mktemp("bert"), "bert", tokenizers_for_tests.wordpiece())
+    return save_checkpoint(tmp_path_factory.mktemp("bert"), "bert", tokenizers_for_tests.wordpiece())
 
 
 @pytest.fixture(scope="session")
 def gpt_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A decoder with more layers than fit side by side, and room for long texts."""
-    return saved(tmp_path_factory.mktemp("gpt"), "gpt2", tokenizers_for_tests.gpt2(), n_layer=14, n_positions=1024)
-
-
-def saved(folder: Path, name: str, tokenizer: Any, **changes: Any) -> str:
-    network = tiny_models.network(name, vocab_size=len(tokenizer), **changes)
-    network.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return str(folder)
+    return save_checkpoint(
+        tmp_path_factory.mktemp("gpt"), "gpt2", tokenizers_for_tests.gpt2(), n_layer=14, n_positions=1024
+    )
 
 
 # Opening ------------------------------------------------------------------------------------------------------------

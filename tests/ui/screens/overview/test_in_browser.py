@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from support.browsing import address_parameters, wait_until_drawn
 
 from attnviz.measures.findings import opening_layer
 
@@ -18,21 +19,10 @@ TIP = ".attnviz-mosaic-tip"
 LAYERS, HEADS = 4, 8
 
 
-def wait(page: Page, sentence: str = FIRST) -> None:
-    """Until the page says that the tiles of this sentence are complete."""
-    page.wait_for_function(
-        """(sentence) => {
-          const marks = document.querySelectorAll('.attnviz-ready');
-          return marks.length === 1 && marks[0].dataset.sentence === sentence;
-        }""",
-        arg=sentence,
-    )
-
-
 def opened(page: Page, address: str = "/overview", sentence: str = FIRST) -> Page:
     page.goto(address)
     page.locator(TILE).first.wait_for(state="attached")
-    wait(page, sentence)
+    wait_until_drawn(page, sentence)
     return page
 
 
@@ -72,10 +62,6 @@ def pixels(page: Page) -> list[int]:
     )
 
 
-def parameters(page: Page) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(page.url).query)
-
-
 def said(page: Page, layer: int, head: int) -> str:
     return page.locator(f"{TILE}[data-head='L{layer} H{head}']").get_attribute("aria-label") or ""
 
@@ -87,14 +73,14 @@ def test_the_sentence_follows_from_the_home_page(page: Page, outside_requests: l
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto("/")
-    wait(page)
+    wait_until_drawn(page, FIRST)
     box = page.locator(".st-key-sentence input")
     box.fill("Der Ball sah den Hund.")
     box.press("Enter")
-    wait(page, "Der Ball sah den Hund.")
+    wait_until_drawn(page, "Der Ball sah den Hund.")
     page.get_by_role("link", name="Overview").click()
     page.locator(TILE).first.wait_for(state="attached")
-    wait(page, "Der Ball sah den Hund.")
+    wait_until_drawn(page, "Der Ball sah den Hund.")
     assert urlsplit(page.url).path == "/overview"
     assert page.locator(TILE).count() == LAYERS * HEADS
     assert page.get_by_role("rowheader").all_text_contents() == ["L0", "L1", "L2", "L3"]
@@ -137,13 +123,13 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
     box = page.locator(".st-key-sentence input")
     box.fill(sentence)
     box.press("Enter")
-    wait(page, sentence)
+    wait_until_drawn(page, sentence)
     page.get_by_text("at their own token").click()
     page.locator(".st-key-hide_special label").first.click()
     expect(page.locator(".attnviz-mosaic-summary")).to_contain_text("hidden: </s>")
-    wait(page, sentence)
+    wait_until_drawn(page, sentence)
     expect(page.locator(".attnviz-mosaic-marked")).to_have_count(4)
-    assert parameters(page)["find"] == ["own"] and parameters(page)["sentence"] == [sentence]
+    assert address_parameters(page)["find"] == ["own"] and address_parameters(page)["sentence"] == [sentence]
     other = browser.new_page(base_url=app_url, viewport={"width": 1366, "height": 900})
     opened(other, page.url, sentence)
     page.mouse.move(5, 5)
@@ -163,9 +149,9 @@ def test_a_click_opens_the_head_on_the_home_page(page: Page) -> None:
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     panel = page.locator(".st-key-opened")
     expect(panel).to_contain_text(f"L{layer} H5")
-    wait(page)
+    wait_until_drawn(page, FIRST)
     assert urlsplit(page.url).path == "/"
-    found = parameters(page)
+    found = address_parameters(page)
     assert (found["kind"], found["layer"], found["head"]) == (["decoder"], [str(layer)], ["5"])
     assert found["target"] == ["The dog & the ball."] and found["hide_special"] == ["true"]
     page.get_by_role("link", name="Overview").click()
@@ -199,15 +185,15 @@ def test_heads_that_look_at_the_previous_word_stand_out(page: Page) -> None:
     page.get_by_text("at the previous word").click()
     summary = page.locator(".attnviz-mosaic-summary")
     expect(summary).to_contain_text("Looking most at the previous word: L")
-    wait(page)
+    wait_until_drawn(page, FIRST)
     best = re.search(r"L\d H\d", summary.inner_text())
     assert best
     expect(page.locator(".attnviz-mosaic-marked")).to_have_count(4)
     expect(page.locator(f"{TILE}[data-head='{best[0]}']")).to_have_class(re.compile("attnviz-mosaic-marked"))
-    assert parameters(page)["find"] == ["previous"]
+    assert address_parameters(page)["find"] == ["previous"]
     page.get_by_text("at the previous word", exact=True).first.click()  # once more, and none stands out
     expect(page.locator(".attnviz-mosaic-marked")).to_have_count(0)
-    assert "find" not in parameters(page)
+    assert "find" not in address_parameters(page)
 
 
 def test_a_row_of_the_table_opens_its_head(page: Page) -> None:
@@ -270,7 +256,7 @@ def test_dark_and_light_follow_the_reader(page: Page) -> None:
     page.wait_for_function(
         """() => document.querySelector('.attnviz-mosaic-ramp').style.background.includes('rgb(255, 255, 255)')"""
     )
-    wait(page)
+    wait_until_drawn(page, FIRST)
     assert pixels(page) != dark
 
 

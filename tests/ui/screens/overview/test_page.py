@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import json
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
+from support.pages import components, open_page
 
 import attnviz
 from attnviz.attention import pooled_maps
@@ -21,22 +22,10 @@ from attnviz.measures.head_measures import measure, measure_all
 from attnviz.ui.controls.display_options import Switches
 from attnviz.ui.screens.overview import mosaic, traits
 
+opened = functools.partial(open_page, "overview")
+
 APP = str(Path(__file__).resolve().parents[4] / "app.py")
 LAYERS, HEADS = 4, 8  # of the bundled model
-
-
-def opened(**parameters: str) -> AppTest:
-    """The overview as a link with these parameters opens it."""
-    app = AppTest.from_file(APP, default_timeout=120)
-    app.switch_page("pages/overview.py")
-    for name, value in parameters.items():
-        app.query_params[name] = value
-    return app.run()
-
-
-def components(app: AppTest, name: str) -> list[dict[str, Any]]:
-    protos = [element.proto for element in app.get("bidi_component")]
-    return [json.loads(proto.json) for proto in protos if proto.component_name == f"attnviz.{name}"]
 
 
 def tiles(app: AppTest) -> dict[str, Any]:

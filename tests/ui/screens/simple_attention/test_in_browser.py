@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
+from support.browsing import address_parameters, wait_until_drawn
 
 expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
 
@@ -20,19 +20,8 @@ ROW = 35  # CSS pixels of a row of the editor, its header included
 
 def opened(page: Page, address: str = "", sentence: str = SENTENCE) -> Page:
     page.goto(PAGE + address)
-    wait(page, sentence)
+    wait_until_drawn(page, sentence)
     return page
-
-
-def wait(page: Page, sentence: str = SENTENCE) -> None:
-    """Until the page says that the figures of these words are complete."""
-    page.wait_for_function(
-        """(sentence) => {
-          const marks = document.querySelectorAll('.attnviz-ready');
-          return marks.length === 1 && marks[0].dataset.sentence === sentence;
-        }""",
-        arg=sentence,
-    )
 
 
 def edit(page: Page, row: int, left: int, text: str, editor: str = "hand_table_0") -> None:
@@ -55,10 +44,6 @@ def edit(page: Page, row: int, left: int, text: str, editor: str = "hand_table_0
     page.wait_for_timeout(500)
     overlay.press("Enter")
     overlay.wait_for(state="detached")
-
-
-def parameters(page: Page) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(page.url).query)
 
 
 def column(page: Page, key: str, place: int) -> list[str]:
@@ -92,13 +77,13 @@ def test_a_row_is_a_key_and_a_cell_is_a_query_and_a_key(page: Page) -> None:
     expect(pair).to_contain_text("journey → journey")
     expect(pair).to_contain_text("0.55 · 0.55")
     expect(pair).to_contain_text("= 1.4950")
-    assert parameters(page)["key_word"] == ["journey"]
+    assert address_parameters(page)["key_word"] == ["journey"]
     page.get_by_role("button", name="with → one 0.1263").click()
     expect(pair).to_contain_text("with → one")
     expect(page.locator(".st-key-hand_word tbody tr").nth(4)).to_have_class(re.compile("attnviz-tables-on"))
     expect(page.get_by_role("button", name="with → one 0.1263")).to_have_attribute("aria-pressed", "true")
-    assert parameters(page) == {"query_word": ["with"], "key_word": ["one"]}
-    wait(page)
+    assert address_parameters(page) == {"query_word": ["with"], "key_word": ["one"]}
+    wait_until_drawn(page, SENTENCE)
 
 
 def test_cells_are_picked_from_the_keyboard(page: Page) -> None:
@@ -122,7 +107,7 @@ def test_the_naive_softmax_overflows_within_reach(page: Page) -> None:
     expect(page.locator(".st-key-hand_said_softmax")).to_contain_text("The naive way breaks")
     assert column(page, "hand_softmax", 1) == ["inf"] * 6
     assert column(page, "hand_softmax", 5)[1] == "1.0000"
-    assert parameters(page)["times"] == ["1000"]
+    assert address_parameters(page)["times"] == ["1000"]
 
 
 # Editing ------------------------------------------------------------------------------------------------------------
@@ -132,15 +117,15 @@ def test_a_word_and_a_number_are_edited_and_the_link_has_them(page: Page) -> Non
     opened(page)
     edit(page, 2, 90, "travel")
     sentence = "Your travel starts with one step"
-    wait(page, sentence)
+    wait_until_drawn(page, sentence)
     expect(page.locator(".st-key-query_word [aria-checked=true], .st-key-query_word [kind*=Active]")).to_have_text(
         "travel"
     )
     edit(page, 2, 160, "0,9")
     expect(page.locator(".st-key-hand_word tbody tr").nth(1)).to_contain_text("0.90")
-    wait(page, sentence)
+    wait_until_drawn(page, sentence)
     expect(page.locator(".stCode")).to_contain_text("# travel")
-    text = parameters(page)["table"][0]
+    text = address_parameters(page)["table"][0]
     assert "travel 0.9 0.87 0.66" in text
     opened(page, page.url.split("simple_attention")[1], sentence)
     expect(page.locator(".st-key-hand_word tbody tr").nth(1)).to_contain_text("0.90")
@@ -150,22 +135,22 @@ def test_what_is_no_number_is_said_and_stays(page: Page) -> None:
     opened(page)
     edit(page, 3, 160, "abc")
     expect(page.get_by_test_id("stAlert")).to_contain_text("Row 3 is left out until it is complete: “abc”")
-    wait(page, "Your journey with one step")
+    wait_until_drawn(page, "Your journey with one step")
     edit(page, 3, 160, "0.57")
-    wait(page)
+    wait_until_drawn(page, SENTENCE)
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
-    assert column(page, "hand_word", 3) == SCORES and "table" not in parameters(page)
+    assert column(page, "hand_word", 3) == SCORES and "table" not in address_parameters(page)
 
 
 def test_what_was_typed_is_there_again_after_another_page(page: Page) -> None:
     opened(page)
     edit(page, 1, 90, "My")
-    wait(page, "My journey starts with one step")
+    wait_until_drawn(page, "My journey starts with one step")
     page.get_by_role("link", name="Heads").click()
     expect(page.locator(".st-key-sentence")).to_be_visible()
     page.get_by_role("link", name="By hand").click()
-    wait(page, "My journey starts with one step")
-    assert "My 0.43" in parameters(page)["table"][0]
+    wait_until_drawn(page, "My journey starts with one step")
+    assert "My 0.43" in address_parameters(page)["table"][0]
 
 
 def test_a_matrix_is_edited(page: Page) -> None:
@@ -173,11 +158,11 @@ def test_a_matrix_is_edited(page: Page) -> None:
     expect(page.locator(".stCode")).to_contain_text("W_q = torch.rand(3, 2)")
     edit(page, 1, 60, "-2", "hand_w_q_123_2_0")
     expect(page.locator(".stCode")).to_contain_text("W_q[0, 0] = -2.0")
-    wait(page)
-    assert parameters(page)["entries"] == ["q 0 0 -2"]
+    wait_until_drawn(page, SENTENCE)
+    assert address_parameters(page)["entries"] == ["q 0 0 -2"]
     page.get_by_text("Matrices as they were drawn").click()
     expect(page.locator(".stCode")).not_to_contain_text("W_q[0, 0]")
-    wait(page)
+    wait_until_drawn(page, SENTENCE)
 
 
 def test_an_edit_is_drawn_soon(page: Page) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
+from support.pages import open_page
 
 from attnviz.attention.by_hand.pytorch_code import code
 from attnviz.attention.by_hand.word_vectors import EXAMPLE, from_text
 from attnviz.attention.by_hand.worked_example import Settings, work
 from attnviz.ui.components.number_tables import format_number
+
+opened = functools.partial(open_page, "simple_attention")
 
 ROOT = Path(__file__).resolve().parents[4]
 SENTENCE = "Your journey starts with one step"
@@ -21,16 +25,6 @@ SCORES = ["0.9544", "1.4950", "1.4754", "0.8434", "0.7070", "1.0865"]
 WEIGHTS = ["0.1385", "0.2379", "0.2333", "0.1240", "0.1082", "0.1581"]
 CONTEXT = ["0.4419", "0.6515", "0.5683"]
 TWO = "red 1 0 0; green 0 2 0"
-
-
-def opened(**parameters: str) -> AppTest:
-    """The page as a link with these parameters opens it."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
-    for name, value in parameters.items():
-        app.query_params[name] = value
-    app.switch_page("pages/simple_attention.py").run()
-    assert not app.exception
-    return app
 
 
 def blocks(app: AppTest, key: str) -> list[dict[str, Any]]:

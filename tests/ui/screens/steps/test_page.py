@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -11,21 +12,15 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
+from support.pages import open_page
 
 import attnviz
 from attnviz.computation.layer import follow
 from attnviz.examples import HOME_EXAMPLES
 
+opened = functools.partial(open_page, "steps")
+
 APP = str(Path(__file__).resolve().parents[4] / "app.py")
-
-
-def opened(**parameters: str) -> AppTest:
-    """The page as a link with these parameters opens it."""
-    app = AppTest.from_file(APP, default_timeout=120)
-    app.switch_page("pages/steps.py")
-    for name, value in parameters.items():
-        app.query_params[name] = value
-    return app.run()
 
 
 def figures(app: AppTest) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from support.browsing import address_parameters, wait_until_drawn
 
 expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
 
@@ -14,27 +14,12 @@ FIRST = "De kat zit op de mat."
 CHIPS, BARS, ROWS = ".attnviz-growing-chip", "button.attnviz-growing-bar", ".attnviz-growing-row"
 
 
-def wait(page: Page, sentence: str = FIRST) -> None:
-    """Until the page says that the figures of this sentence are complete."""
-    page.wait_for_function(
-        """(sentence) => {
-          const marks = document.querySelectorAll('.attnviz-ready');
-          return marks.length === 1 && marks[0].dataset.sentence === sentence;
-        }""",
-        arg=sentence,
-    )
-
-
 def opened(page: Page, query: str = "", sentence: str = FIRST) -> Page:
     page.goto("/")  # the router learns of the pages when the app first runs
     page.locator(".attnviz-ready").wait_for(state="attached")
     page.goto(f"/translate{query}")
-    wait(page, sentence)
+    wait_until_drawn(page, sentence)
     return page
-
-
-def parameters(page: Page) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(page.url).query)
 
 
 def where(page: Page) -> int:
@@ -48,12 +33,12 @@ def text(page: Page) -> list[str]:
 def choose(page: Page, bar: int) -> str:
     """Takes another token, and waits for the text that follows from it."""
     token = page.locator(BARS).nth(bar).locator(".attnviz-growing-token").inner_text()
-    before = len(parameters(page).get("prefix", [""])[0])
+    before = len(address_parameters(page).get("prefix", [""])[0])
     page.locator(BARS).nth(bar).click()
     page.wait_for_function(
         "(length) => (new URLSearchParams(location.search).get('prefix') ?? '').length !== length", arg=before
     )
-    wait(page)
+    wait_until_drawn(page, FIRST)
     return token
 
 
@@ -100,7 +85,7 @@ def test_steps_are_walked_by_buttons_keys_and_clicks(page: Page) -> None:
     assert own.count() == 4
     # The page learns of it when the reader rests, so that a copied link shows this step.
     page.wait_for_function("new URLSearchParams(location.search).get('step') === '3'")
-    wait(page)
+    wait_until_drawn(page, FIRST)
     assert where(page) == 4
 
 
@@ -136,16 +121,16 @@ def test_another_token_is_gone_on_from_and_a_link_shows_it(page: Page, browser: 
     after = text(page)
     assert after[:3] == before[:3] and after[3] == token != before[3]
     assert where(page) == 5  # on to what follows the choice
-    assert len(parameters(page)["prefix"][0].split(".")) == 4
+    assert len(address_parameters(page)["prefix"][0].split(".")) == 4
     expect(page.locator(".attnviz-growing-given")).to_have_count(4)
     other = browser.new_page(base_url=app_url, viewport={"width": 1366, "height": 900})
     other.goto(page.url)
-    wait(other)
+    wait_until_drawn(other)
     assert text(other) == after and where(other) == 5
     other.close()
     page.locator(".attnviz-growing-reset").click()
     page.wait_for_function("!new URLSearchParams(location.search).has('prefix')")
-    wait(page)
+    wait_until_drawn(page, FIRST)
     assert text(page) == before
 
 
@@ -157,7 +142,7 @@ def test_the_language_is_a_choice_too(page: Page) -> None:
     other.focus()
     page.keyboard.press("Enter")
     expect(page.locator(CHIPS).first).to_have_text(chosen)
-    wait(page, "The dog saw the ball.")
+    wait_until_drawn(page, "The dog saw the ball.")
 
 
 def test_methods_show_what_they_do(page: Page) -> None:
@@ -166,16 +151,16 @@ def test_methods_show_what_they_do(page: Page) -> None:
     assert page.locator(".attnviz-growing-cut").count() == 7
     page.locator(".st-key-method button").nth(2).click()
     expect(page.locator(".st-key-temperature")).to_be_visible()
-    wait(page)
+    wait_until_drawn(page, FIRST)
     page.locator(".st-key-top_k input").fill("2")
     page.locator(".st-key-top_k input").press("Enter")
     expect(page.locator(".attnviz-growing-choices")).to_contain_text("2 tokens")
-    wait(page)
+    wait_until_drawn(page, FIRST)
     assert page.locator(".attnviz-growing-numbers", has_text="cut").count() >= 7
     page.locator(".st-key-method button").nth(1).click()
     nodes = page.locator(".attnviz-growing-node")
     expect(nodes.first).to_be_visible()
-    wait(page)
+    wait_until_drawn(page, FIRST)
     won = page.locator(".attnviz-growing-node.attnviz-growing-won .attnviz-growing-token").all_text_contents()
     assert won == text(page)
     assert page.locator(".attnviz-growing-node.attnviz-growing-dropped").count() > 0
@@ -196,8 +181,8 @@ def test_the_drawing_leads_to_the_place_that_is_clicked(page: Page) -> None:
     page.locator("[data-kind=decoder]").click()
     expect(here).to_have_attribute("data-kind", "decoder")
     expect(page.locator(".attnviz-growing-all")).to_contain_text("Masked self-attention")
-    wait(page)
-    assert parameters(page)["kind"] == ["decoder"]
+    wait_until_drawn(page, FIRST)
+    assert address_parameters(page)["kind"] == ["decoder"]
     page.locator("[data-kind=encoder]").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".attnviz-growing-all")).to_contain_text("Encoder self-attention")
@@ -213,19 +198,19 @@ def test_choices_made_elsewhere_come_along_and_the_own_beginning_does_not_undo_t
     box = page.locator(".st-key-sentence input")
     box.fill("Der Ball.")
     box.press("Enter")
-    wait(page, "Der Ball.")
+    wait_until_drawn(page, "Der Ball.")
     page.get_by_role("link", name="Translate").click()
-    wait(page, "Der Ball.")
+    wait_until_drawn(page, "Der Ball.")
     expect(page.locator(".st-key-sentence input")).to_have_value("Der Ball.")
     expect(page.locator(".attnviz-architecture-here")).to_have_attribute("data-kind", "cross")
-    assert parameters(page)["layer"] == ["3"]
+    assert address_parameters(page)["layer"] == ["3"]
 
 
 def test_the_page_has_an_example_of_its_own_where_nothing_was_typed(page: Page) -> None:
     page.goto("/")
-    wait(page, "Der Hund sah den Ball.")
+    wait_until_drawn(page, "Der Hund sah den Ball.")
     page.get_by_role("link", name="Translate").click()
-    wait(page)
+    wait_until_drawn(page, FIRST)
     expect(page.locator(".st-key-sentence input")).to_have_value(FIRST)
 
 
@@ -237,7 +222,7 @@ def test_markup_is_never_run(page: Page, outside_requests: list[str]) -> None:
     box = page.locator(".st-key-sentence input")
     box.fill(sentence)
     box.press("Enter")
-    wait(page, sentence)
+    wait_until_drawn(page, sentence)
     assert said == [] and outside_requests == [] and page.locator("img[src='x']").count() == 0
 
 
@@ -246,7 +231,7 @@ def test_a_damaged_link_opens_and_says_what_is_wrong(page: Page) -> None:
     alert = page.get_by_test_id("stAlert")
     for said in ("prefix", "step", "no sideways attention", "layers 0 to 3, not 99"):
         expect(alert).to_contain_text(said)
-    assert page.locator(BARS).count() >= 8 and "prefix" not in parameters(page)
+    assert page.locator(BARS).count() >= 8 and "prefix" not in address_parameters(page)
 
 
 def test_a_narrow_screen_has_everything_below_each_other(page: Page) -> None:
@@ -271,7 +256,7 @@ def test_dark_and_light_follow_the_reader(page: Page) -> None:
     expect(box).to_have_css("fill", "rgb(127, 178, 234)")
     page.emulate_media(color_scheme="light")
     expect(box).to_have_css("fill", "rgb(43, 95, 158)")
-    wait(page)
+    wait_until_drawn(page, FIRST)
     corner = "document.querySelector('.attnviz-growing-key').style.backgroundColor"
     assert page.evaluate(corner).startswith("rgb(")
 
@@ -292,9 +277,9 @@ def test_a_given_target_makes_room_for_the_models_own_with_one_click(page: Page)
     assert "mat" in " ".join(given)
     page.get_by_role("button", name="See the model's own").click()
     page.wait_for_function("!new URLSearchParams(location.search).has('prefix')")
-    wait(page)
+    wait_until_drawn(page, FIRST)
     own = text(page)
     assert own != given
     page.reload()  # and a link shows it too
-    wait(page)
+    wait_until_drawn(page, FIRST)
     assert text(page) == own

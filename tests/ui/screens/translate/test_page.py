@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import json
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import transformers
 from streamlit.testing.v1 import AppTest
 from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
+from support.pages import components, open_page
 
 import attnviz
 from attnviz.generation.decode import decode
@@ -22,22 +23,10 @@ from attnviz.models.model import Model
 from attnviz.tokenization.token import labels
 from attnviz.tokenization.tokenizer import encode, from_ids
 
+opened = functools.partial(open_page, "translate")
+
 APP = str(Path(__file__).resolve().parents[4] / "app.py")
 FIRST = "De kat zit op de mat."
-
-
-def opened(**parameters: str) -> AppTest:
-    """The page as a link with these parameters opens it."""
-    app = AppTest.from_file(APP, default_timeout=120)
-    app.switch_page("pages/translate.py")
-    for name, value in parameters.items():
-        app.query_params[name] = value
-    return app.run()
-
-
-def components(app: AppTest, name: str) -> list[dict[str, Any]]:
-    protos = [element.proto for element in app.get("bidi_component")]
-    return [json.loads(proto.json) for proto in protos if proto.component_name == f"attnviz.{name}"]
 
 
 def story(app: AppTest) -> dict[str, Any]:

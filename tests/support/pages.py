@@ -1,0 +1,37 @@
+"""A page of the app without a browser, through Streamlit's own test of apps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from support import tiny_models
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+
+
+def open_page(page: str, **parameters: str) -> AppTest:
+    """A page as a link with these parameters opens it; `page` is the name of its file in `pages/`."""
+    app = AppTest.from_file(str(APP), default_timeout=120)
+    if page != "heads":
+        app.switch_page(f"pages/{page}.py")
+    for name, value in parameters.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def components(app: AppTest, name: str) -> list[dict[str, Any]]:
+    """What the page hands to the components of one name."""
+    protos = [element.proto for element in app.get("bidi_component")]
+    return [json.loads(proto.json) for proto in protos if proto.component_name == f"attnviz.{name}"]
+
+
+def save_checkpoint(folder: Path, name: str, tokenizer: Any, **changes: Any) -> str:
+    """Saves a tiny model of an architecture with a tokenizer; returns the folder, as it is typed into the model box."""
+    network = tiny_models.network(name, vocab_size=len(tokenizer), **changes)
+    network.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
