@@ -125,7 +125,7 @@ def test_another_token_is_gone_on_from_and_a_link_shows_it(page: Page, browser: 
     expect(page.locator(".attnviz-growing-given")).to_have_count(4)
     other = browser.new_page(base_url=app_url, viewport={"width": 1366, "height": 900})
     other.goto(page.url)
-    wait_until_drawn(other)
+    wait_until_drawn(other, FIRST)
     assert text(other) == after and where(other) == 5
     other.close()
     page.locator(".attnviz-growing-reset").click()
