@@ -12,7 +12,7 @@ from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.cost import cost_button
 from attnviz.ui.controls.page_header import page_header
-from attnviz.ui.screens.steps import controls
+from attnviz.ui.screens.steps import controls, opening
 from attnviz.ui.shell import errors, models
 from attnviz.ui.shell.messages import _, language
 from attnviz.ui.shell.router import require_router
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from attnviz.export import Picture
     from attnviz.figures.style import Theme
     from attnviz.models.recording import Recording
-    from attnviz.tokenization.token import Token
 
 
 def main() -> None:
@@ -45,6 +44,7 @@ def main() -> None:
         url_state.keep_values("layer", "head", *controls.KEYS)
         return
     layers, heads, _queries, _keys = recording.size(kind)
+    opening.open_on_a_telling_head(recording, kind, top.model)
     with top.controls:
         layer = inputs.layer_control(layers, top.name, top.say)
         head = controls.head_control(heads, top.say)
@@ -57,8 +57,12 @@ def main() -> None:
     labels = recording.map(kind, layer=layer, head=head)
     queries, keys = labels.query_labels, labels.key_labels
     with top.controls:
-        query = controls.token_control(_("Word"), "looking", queries, opening_query(computation.query_tokens), top.say)
-        best = strongest_key(labels.weights[query], [token.special for token in computation.key_tokens])
+        tokens = computation.query_tokens, computation.key_tokens
+        first, second = opening.opening_pair(labels.weights, *tokens, own=kind != "cross")
+        query = controls.token_control(_("Word"), "looking", queries, first, top.say)
+        best = second
+        if query != first:
+            best = strongest_key(labels.weights[query], [token.special for token in computation.key_tokens])
         key = controls.token_control(_("looks at"), "looked_at", keys, best, top.say)
         cost_button(recording, kind)
     settings = top.settings(target)
@@ -100,12 +104,6 @@ def picture(map: AttentionMap, settings: dict[str, str], theme: Theme) -> Pictur
     from attnviz.export import Picture
 
     return Picture((map,), theme=theme, settings={name: value for name, value in settings.items() if value})
-
-
-def opening_query(tokens: tuple[Token, ...]) -> int:
-    """A word to begin with: neither the first nor the last of what was typed."""
-    real = [place for place, token in enumerate(tokens) if not token.special] or [0]
-    return real[len(real) // 3 if len(real) > 2 else 0]
 
 
 def strongest_key(weights: np.ndarray, special: list[bool]) -> int:

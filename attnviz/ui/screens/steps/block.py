@@ -47,6 +47,9 @@ def draw_block(context: StepContext) -> int:
         )
     else:
         st.caption(_("This is the last layer of its kind."))
+        with st.container(horizontal=True, key="lead_on"):
+            st.page_link("pages/heads.py", label=_("See all heads of this layer"), icon=":material/grid_view:")
+            st.page_link("pages/simple_attention.py", label=_("Compute it by hand"), icon=":material/edit:")
     numbers_table(
         {
             _("place"): labels,

@@ -27,7 +27,7 @@ def test_a_link_shows_the_same_step(page: Page, step: int) -> None:
 
 
 def test_one_walks_from_step_to_step_and_to_the_next_layer(page: Page) -> None:
-    page.goto("/steps?step=6")
+    page.goto("/steps?step=6&layer=0&head=0")
     ready(page, "Der Hund sah den Ball.")
     page.get_by_role("button", name="Next").click()
     page.get_by_role("button", name="On to layer 1").click()

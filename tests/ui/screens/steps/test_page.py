@@ -17,6 +17,7 @@ from support.pages import open_page
 import attnviz
 from attnviz.computation.layer import follow
 from attnviz.examples import HOME_EXAMPLES
+from attnviz.measures.findings import findings
 
 opened = functools.partial(open_page, "steps")
 
@@ -90,7 +91,7 @@ def test_scores_and_weights_are_the_models(bundled: attnviz.Model) -> None:
 
 
 def test_another_temperature_is_shown_beside_the_models_own(bundled: attnviz.Model) -> None:
-    app = opened(step="5", looking="sah")
+    app = opened(step="5", layer="0", head="0", looking="sah")
     app.slider(key="temperature").set_value(4.0).run()
     row = bundled.record(HOME_EXAMPLES[0]).scores("encoder", layer=0, head=0)[2]
     expected = (row / 4).softmax(dim=-1)
@@ -98,7 +99,7 @@ def test_another_temperature_is_shown_beside_the_models_own(bundled: attnviz.Mod
 
 
 def test_one_walks_on_and_to_the_next_layer() -> None:
-    app = opened(step="6")
+    app = opened(step="6", layer="0", head="0")
     app.button(key="next").click().run()
     assert app.query_params["step"] == "7"
     assert app.button(key="next").disabled
@@ -204,3 +205,19 @@ def test_the_scaling_is_described_by_what_is_seen_of_it() -> None:
     text = said(opened(step="5"))
     assert "learned from the others" not in text
     assert "all the others together would have" in text
+
+
+def test_it_opens_on_the_verb_and_its_object(bundled: attnviz.Model) -> None:
+    app = opened()
+    item = max(
+        (item for item in findings("bundled").heads if item.kind == "encoder" and item.relation == "obj"),
+        key=lambda item: item.accuracy,
+    )
+    assert app.selectbox(key="head").value == item.head
+    assert (app.selectbox(key="looking").value, app.selectbox(key="looked_at").value) == ("sah", "Ball")
+
+
+def test_the_last_step_of_the_last_layer_leads_on() -> None:
+    app = opened(step="7", layer="3")
+    assert not app.exception
+    assert len(app.get("page_link")) == 2
