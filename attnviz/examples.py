@@ -18,6 +18,14 @@ HOME_EXAMPLES: tuple[str, ...] = (
 )
 """Offered on the home page; the first one is there when the app opens."""
 
+FIRST_EXAMPLES: dict[str, str] = {
+    "de": "Der Hund sah den Ball.",
+    "nl": "De kat zit op de mat.",
+    "zh_Hans": "学生在写作业。",
+    "zh_Hant": "学生在写作业。",
+}
+"""What the app opens with by the reader's language, one of the sentences above; the first of them in all others."""
+
 OTHER_EXAMPLES: tuple[str, ...] = (
     "Schwing den Schläger!",
     "Swing the bat!",

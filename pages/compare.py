@@ -142,7 +142,7 @@ def compare_panels(shown: Panels, cards: list[Card]) -> Comparison:
     first, second = (cards[place].map for place in shown.compared)
     if first is None or second is None:
         letters = [LETTERS[place] for place in shown.compared if cards[place].map is None]
-        return Comparison(error=_("There is nothing to compare with: no map in {0}.").format(", ".join(letters)))
+        return Comparison(error=_("There is nothing to compare with: no map in {0}.").format(_(", ").join(letters)))
     try:
         found = distances.difference(first, second)
     except AttnvizError as error:
@@ -164,7 +164,7 @@ def summary(wholes: list[AttentionMap | None], cards: list[Card], switches: Swit
     if whole:
         parts += switches.remarks(whole, maps)
     count = ngettext("{0} panel", "{0} panels", len(cards)).format(len(cards))
-    return "; ".join([f"{count}, {parts[0]}", *parts[1:]])
+    return _("; ").join([f"{count}, {parts[0]}", *parts[1:]])
 
 
 def draw_similar_heads(

@@ -12,7 +12,7 @@ from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.screens.context import contrasts, controls
 from attnviz.ui.screens.context.words import sentence_words, shorten_word
 from attnviz.ui.shell import errors, model_names, models
-from attnviz.ui.shell.messages import _, language
+from attnviz.ui.shell.messages import _, kind_name, language
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def draw_contrasts(
             _(
                 "Cosine and angle in this model, in its {0}: of the underlined words, or of the means of all of a "
                 "sentence's tokens. 1.000 and 0° cannot be told apart."
-            ).format(kind)
+            ).format(kind_name(kind))
         ]
         if sides[0].states.final_norm:
             said.append(_("The last layer's vectors have been through the normalisation behind it."))

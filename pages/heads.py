@@ -119,9 +119,7 @@ def draw(place: DeltaGenerator, recording: Recording, seen: HeadSelection, run: 
 
 def finding_notes(settings: dict[str, str], maps: list[AttentionMap]) -> list[str]:
     """Under each head the first of what it was measured to do, where that is known and can be about this sentence."""
-    found = [
-        applying(learned(settings["model"], map.kind, map.layer, map.head), settings["sentence"]) for map in maps
-    ]
+    found = [applying(learned(settings["model"], map.kind, map.layer, map.head), settings["sentence"]) for map in maps]
     return [finding_text(items[0]) if items else "" for items in found]
 
 
@@ -164,7 +162,7 @@ def summary(recording: Recording, maps: list[AttentionMap], seen: HeadSelection)
     if pooled_maps.is_long(recording, seen.kind):
         parts.append(ngettext("{0} token", "{0} tokens", all_keys).format(all_keys))
         parts.append(_("neighbours taken together, words and special tokens as they come"))
-        return ", ".join(parts)
+        return _(", ").join(parts)
     if seen.kind == "cross":
         parts.append(_("{0} queries × {1} keys").format(queries, keys))
         # Readers expect "cat" to look at "kat"; the row that does is the one before, which is about to write "cat".
@@ -177,7 +175,7 @@ def summary(recording: Recording, maps: list[AttentionMap], seen: HeadSelection)
     else:
         parts.append(ngettext("{0} token", "{0} tokens", keys).format(keys))
     whole = recording.map(seen.kind, layer=seen.layer, head=0)
-    return "; ".join([", ".join(parts), *seen.switches.remarks(whole, maps)])
+    return _("; ").join([_(", ").join(parts), *seen.switches.remarks(whole, maps)])
 
 
 require_router()

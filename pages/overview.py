@@ -231,13 +231,13 @@ def summary(recording: Recording, seen: MeasuredHeads, maps: Sequence[AttentionM
         parts.append(ngettext("{0} token", "{0} tokens", all_keys).format(all_keys))
     if any(pooled_maps.is_pooled(side) for side in (maps[0].query_tokens, maps[0].key_tokens)):
         parts.append(_("up to {0} neighbours taken together in each cell").format(together))
-    said = [", ".join(parts)]
+    said = [_(", ").join(parts)]
     if max(all_queries, all_keys) <= pooled_maps.MOST:
         said += seen.switches.remarks(recording.map(seen.kind, layer=0, head=0), maps)
     if seen.trait:
-        named = ", ".join(f"L{one.layer} H{one.head} {seen.trait.number(one)}" for one in best)
+        named = _(", ").join(f"L{one.layer} H{one.head} {seen.trait.number(one)}" for one in best)
         said.insert(0, _("Looking most {0}: {1}").format(seen.trait.asks, named))
-    return "; ".join(said)
+    return _("; ").join(said)
 
 
 require_router()

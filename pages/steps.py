@@ -14,7 +14,7 @@ from attnviz.ui.controls.cost import cost_button
 from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.steps import controls, opening
 from attnviz.ui.shell import errors, models
-from attnviz.ui.shell.messages import _, language
+from attnviz.ui.shell.messages import _, language, local_number
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
@@ -128,11 +128,13 @@ def draw_check(computation: Computation, head: int) -> None:
             ":material/check_circle: "
             + _(
                 "Our output of {0} equals the model's own, computed without attnviz: they differ by {1} at most."
-            ).format(place, f"{difference:.1e}")
+            ).format(place, local_number(f"{difference:.1e}"))
         )
     else:
         st.warning(
-            _("Our output of {0} differs from the model's own by up to {1}.").format(place, f"{difference:.1e}"),
+            _("Our output of {0} differs from the model's own by up to {1}.").format(
+                place, local_number(f"{difference:.1e}")
+            ),
             icon=":material/warning:",
         )
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from attnviz.errors import InputError
-from attnviz.examples import HOME_EXAMPLES
 from attnviz.measures.findings import opening_layer
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import inputs, url_state
@@ -49,7 +48,7 @@ OWN = ("kind", "layer", "head", "by_word", "hide_special")
 def main() -> None:
     arrives = controls.is_first_run()
     if arrives:
-        controls.set_opening_value("sentence", FIRST, HOME_EXAMPLES[0])
+        controls.set_opening_value("sentence", FIRST, inputs.first_sentence())
     sentence = inputs.sentence_box()
     examples = st.container()
     control_row = st.container(horizontal=True, vertical_alignment="bottom", key="controls")

@@ -22,10 +22,16 @@ function decode(text) {
   return Float32Array.from(steps, (step) => step / 65535);
 }
 
-/** "0.42"; three digits where two would say 0.00 about something that is not nothing. */
+/** "0.42", in German "0,42"; three digits where two would say 0.00 about something that is not nothing. */
 function number(weight) {
   const rounded = weight.toFixed(2);
-  return rounded === "0.00" && weight >= 0.0005 ? weight.toFixed(3) : rounded;
+  return local(rounded === "0.00" && weight >= 0.0005 ? weight.toFixed(3) : rounded);
+}
+
+/** A number with the decimal sign of the page's language. */
+function local(text) {
+  const sign = (0.5).toLocaleString(document.documentElement.lang || "en").charAt(1);
+  return text.replace(".", sign);
 }
 
 /** "{0} of {1}" with the values in their places. */

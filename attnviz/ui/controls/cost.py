@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from attnviz.attention.cost import LENGTHS, cost, readable
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:
     from attnviz.models.recording import Recording
@@ -28,7 +28,7 @@ def cost_button(recording: Recording, kind: str) -> None:
     with st.popover(label, icon=":material/calculate:", type="tertiary", key="costs"):
         st.markdown(
             _("**{0} × {1} tokens × {2} heads × {3} layers = {4} attention weights** on this page.").format(
-                queries, keys, heads, layers, f"{now.weights:,}"
+                queries, keys, heads, layers, local_number(f"{now.weights:,}")
             )
         )
         rows = [now] + [
@@ -38,7 +38,7 @@ def cost_button(recording: Recording, kind: str) -> None:
         ]
         st.table(
             {
-                _("tokens"): [f"{row.keys:,}" for row in rows],
+                _("tokens"): [local_number(f"{row.keys:,}") for row in rows],
                 _("weights"): [readable(row.weights) for row in rows],
                 _("all of them"): [readable(row.bytes, "B") for row in rows],
                 _("queries and keys"): [readable(row.kept, "B") for row in rows],

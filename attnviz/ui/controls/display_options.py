@@ -20,7 +20,7 @@ from attnviz.figures.heads import Scale
 from attnviz.tokenization.token import Token, labels, words
 from attnviz.ui.controls.url_state import SWITCH_KEYS, Say, keep_values
 from attnviz.ui.shell.errors import as_markdown
-from attnviz.ui.shell.messages import _, ngettext
+from attnviz.ui.shell.messages import _, local_percent, ngettext
 
 MOST_NAMED = 6  # hidden tokens that a summary lists by name
 _MISSING_KEY = "attnviz_switches_said"
@@ -93,7 +93,9 @@ class Switches:
         hidden = list(dict.fromkeys(self._hidden_labels(whole.by_word() if self.by_word else whole).values()))
         if hidden:
             share = sum(float(map.hidden_mass.mean()) for map in shown if map.weights.size) / len(shown)
-            said = _("hidden: {0} – {1} of the attention").format(_join_labels(hidden), f"{round(100 * share)} %")
+            said = _("hidden: {0} – {1} of the attention").format(
+                _join_labels(hidden), local_percent(str(round(100 * share)))
+            )
             parts.append(_("{0}, rows renormalised").format(said) if self.renormalise else said)
         if shown[0].query_tokens and any(label in self.rows for label in _labels(whole.query_tokens, self.by_word)):
             parts.append(_("rows averaged: {0}").format(shown[0].query_labels[0]))
@@ -181,7 +183,7 @@ def _popover_label(labels: Sequence[str], queries: Sequence[str]) -> str:
         parts.append(ngettext("{0} row", "{0} rows averaged", rows).format(rows))
     if _is_on("scale_per_head"):
         parts.append(_("own scales"))
-    return ", ".join(parts) or _("More")
+    return _(", ").join(parts) or _("More")
 
 
 def _say_missing(labels: Sequence[str], queries: Sequence[str], say: Say) -> None:
@@ -221,8 +223,8 @@ def _join_labels(labels: Iterable[str]) -> str:
     labels = list(labels)
     more = len(labels) - MOST_NAMED
     if more <= 0:
-        return ", ".join(labels)
-    named = ", ".join(labels[:MOST_NAMED])
+        return _(", ").join(labels)
+    named = _(", ").join(labels[:MOST_NAMED])
     return ngettext("{0} and {1} more", "{0} and {1} more", more).format(named, more)
 
 

@@ -11,20 +11,30 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from attnviz.examples import HOME_EXAMPLES
+from attnviz.examples import FIRST_EXAMPLES, HOME_EXAMPLES
 from attnviz.figures.style import Theme
 from attnviz.ui.components.ready import theme
 from attnviz.ui.controls.url_state import Say, note_opening, replace_missing
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, kind_name, language
 from attnviz.ui.shell.model_names import BUNDLED, model_label
 
 MOST_SEGMENTS = 12  # layers that fit side by side
+_FIRST = "attnviz_first_sentence"
 _USED = "attnviz_models"  # names of models that were loaded in this session
 
 
 def sentence_box() -> str:
     """The sentence, taken over while it is typed, after a pause of a quarter of a second."""
-    return st.text_input(_("Sentence"), value=HOME_EXAMPLES[0], key="sentence", live=True, bind="query-params")
+    return st.text_input(_("Sentence"), value=first_sentence(), key="sentence", live=True, bind="query-params")
+
+
+def first_sentence() -> str:
+    """What the sentence box opens with: a sentence in the reader's language; the same for the whole session.
+
+    Another one, when the reader picks another language, would take the place of what the picture shows.
+    """
+    first = FIRST_EXAMPLES.get(language(), HOME_EXAMPLES[0])
+    return st.session_state.setdefault(_FIRST, first)
 
 
 def target_text() -> str | None:
@@ -49,7 +59,9 @@ def target_box(own: str) -> None:
 
 
 def example_sentences(sentences: Sequence[str] = HOME_EXAMPLES) -> None:
-    """Sentences to begin with; a click puts one into the sentence box."""
+    """Sentences to begin with, the one that the app opened with before the others; a click puts one into the box."""
+    first = first_sentence()
+    sentences = sorted(sentences, key=lambda sentence: sentence != first)
 
     def pick() -> None:
         if st.session_state["example"]:
@@ -103,7 +115,7 @@ def kind_control(kinds: Sequence[str], model: str, say: Say) -> str:
 
     def remark(value: str, instead: str) -> str:
         return _("{0} has no {1} attention; its {2} attention is shown instead.").format(
-            model_label(model), value, instead
+            model_label(model), kind_name(value), kind_name(instead)
         )
 
     replace_missing("kind", kinds, say, remark)

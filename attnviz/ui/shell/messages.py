@@ -13,6 +13,7 @@ import gettext
 from pathlib import Path
 
 import streamlit as st
+from babel.numbers import get_decimal_symbol, get_group_symbol
 
 LOCALE = Path(__file__).resolve().parents[1] / "locale"
 DOMAIN = "attnviz"
@@ -38,6 +39,22 @@ def ngettext(one: str, several: str, count: int) -> str:
 def language() -> str:
     """The reader's language, a key of `LANGUAGES`; English where nobody asked for one that the app has."""
     return st.session_state.get(_CHOSEN) or known_language(st.context.locale) or "en"
+
+
+def local_number(text: str) -> str:
+    """A number as Python writes it, with the reader's signs for decimals and thousands: "0,42" in German and Dutch."""
+    return text.translate(_number_signs(language()))
+
+
+def local_percent(text: str) -> str:
+    """A number as Python writes it, with the percent sign as the reader's language sets it."""
+    return _("{0} %").format(local_number(text))
+
+
+def kind_name(kind: str) -> str:
+    """A kind of attention, as it stands in a sentence; the address and the API have their own word for it."""
+    names = {"encoder": _("encoder"), "decoder": _("decoder"), "cross": _("cross")}
+    return names.get(kind, kind)
 
 
 @functools.lru_cache(maxsize=64)
@@ -85,3 +102,8 @@ def keep_language() -> None:
 @functools.lru_cache(maxsize=64)
 def _catalogue(language: str) -> gettext.NullTranslations:
     return gettext.translation(DOMAIN, LOCALE, languages=[language], fallback=True)
+
+
+@functools.lru_cache(maxsize=64)
+def _number_signs(language: str) -> dict[int, str]:
+    return str.maketrans({".": get_decimal_symbol(language), ",": get_group_symbol(language)})

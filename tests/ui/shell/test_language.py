@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from string import Formatter
+
 import pytest
+from babel.messages.pofile import read_po
 from playwright.sync_api import Browser, Page
 
+from attnviz.ui.shell import messages
 from attnviz.ui.shell.messages import LANGUAGES, LOCALE, known_language
 
 HEADS = {"de": "Köpfe", "nl": "Hoofden", "zh_Hans": "注意力头", "zh_Hant": "注意力頭", "en": "Heads"}
@@ -76,3 +81,57 @@ def test_a_language_is_picked_by_its_own_name(page: Page) -> None:
     place = page.get_by_test_id("stMenuButton").get_by_role("button", name="Deutsch").bounding_box()
     assert place and place["x"] + place["width"] <= 390
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_the_catalogue_is_complete(language: str) -> None:
+    with (LOCALE / language / "LC_MESSAGES" / "attnviz.po").open("rb") as file:
+        catalogue = read_po(file, locale=language)
+    faults = []
+    for message in catalogue:
+        if not message.id:
+            continue
+        english = message.id[-1] if isinstance(message.id, tuple) else message.id
+        plural = isinstance(message.id, tuple)
+        forms = message.string if isinstance(message.string, (tuple, list)) else [message.string]
+        if message.fuzzy or not all(forms) or plural and len(forms) != catalogue.num_plurals:
+            faults.append(f"without a translation: {english!r}")
+        elif any(placeholders(form) != placeholders(english) for form in forms):
+            faults.append(f"with other placeholders: {english!r}")
+    assert not faults, "\n".join(faults)
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _text, name, _format, _conversion in Formatter().parse(text) if name is not None}
+
+
+def test_numbers_and_lists_follow_the_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {}
+    for language in LANGUAGES:
+        monkeypatch.setattr(messages, "language", lambda language=language: language)
+        said[language] = (
+            messages.local_number("1,234.50"), messages.local_percent("0.5"), messages.kind_name("encoder")
+        )  # fmt: skip
+    assert said == {
+        "de": ("1.234,50", "0,5\u00a0%", "Encoder"),
+        "nl": ("1.234,50", "0,5%", "encoder"),
+        "zh_Hans": ("1,234.50", "0.5%", "编码器"),
+        "zh_Hant": ("1,234.50", "0.5%", "編碼器"),
+        "en": ("1,234.50", "0.5 %", "encoder"),
+    }
+
+
+def test_the_first_sentence_is_in_the_readers_language(browser: Browser, app_url: str) -> None:
+    context = browser.new_context(base_url=app_url, locale="nl")
+    page = context.new_page()
+    page.goto("/")
+    box = page.get_by_role("textbox", name="Zin", exact=True)
+    box.wait_for(timeout=60_000)
+    ready(page)
+    assert box.input_value() == "De kat zit op de mat."
+    # Components write numbers as the page does.
+    tip = page.locator(".attnviz-head-button").first.get_attribute("aria-label") or ""
+    assert re.search(r"\d,\d\d", tip), tip
+    page.goto("/?sentence=Der+Hund.")
+    page.locator('.attnviz-ready[data-sentence="Der Hund."]').wait_for(state="attached", timeout=60_000)
+    context.close()

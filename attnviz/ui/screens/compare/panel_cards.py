@@ -16,7 +16,7 @@ from attnviz.tokenization import token
 from attnviz.ui.components.component import define, encode
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.screens.compare.panels import LEAST, LETTERS, MOST, ROLLOUT, Panel, Panels
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
@@ -226,7 +226,7 @@ def divergence_text(divergence: float, by_words: bool = False) -> str:
     what = _("(0 is the same, 1 nothing in common: Jensen–Shannon divergence, mean over the rows)")
     if by_words:
         what = _("(0 is the same, 1 nothing in common: Jensen–Shannon divergence, mean over the rows, by words)")
-    return f"{said.format(f'{divergence:.2f}')} {what}"
+    return f"{said.format(local_number(f'{divergence:.2f}'))} {what}"
 
 
 def _texts() -> dict[str, Any]:

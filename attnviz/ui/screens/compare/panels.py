@@ -150,7 +150,7 @@ def parse_text(text: str, fill: Sequence[Panel]) -> tuple[Panels, list[str]]:
 
     remarks = []
     if unread:
-        named = ", ".join(_shorten(piece) for piece in unread[:MOST_NAMED])
+        named = _(", ").join(_shorten(piece) for piece in unread[:MOST_NAMED])
         more = "" if len(unread) <= MOST_NAMED else " …"
         remarks.append(
             ngettext(
@@ -165,7 +165,7 @@ def parse_text(text: str, fill: Sequence[Panel]) -> tuple[Panels, list[str]]:
     if len(panels) < LEAST:
         if panels or unread:
             remarks.append(_("A comparison has at least two panels; {0} is shown as well.").format(
-                ", ".join(panel.text for panel in fill[len(panels) : LEAST])
+                _(", ").join(panel.text for panel in fill[len(panels) : LEAST])
             ))  # fmt: skip
         panels += fill[len(panels) : LEAST]
     count = len(panels)

@@ -14,7 +14,7 @@ from attnviz.measures import scaling
 from attnviz.measures.distances import divergences
 from attnviz.ui.components.component import define
 from attnviz.ui.components.ready import run_name
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:
     from attnviz.models.recording import Recording
@@ -144,4 +144,6 @@ def _text(heads: list[dict[str, object]], near: list[int], title: str) -> str:
     said = _("{0} heads placed by their divergences").format(len(heads))
     if not near:
         return said
-    return f"{said}. {title}: " + ", ".join(f"{heads[index]['name']} {heads[index]['far']:.2f}" for index in near)
+    return f"{said}. {title}: " + _(", ").join(
+        f"{heads[index]['name']} {local_number(format(heads[index]['far'], '.2f'))}" for index in near
+    )

@@ -18,7 +18,7 @@ from attnviz.ui.screens.context.analysis import Side, WordComparison, WordSelect
 from attnviz.ui.screens.context.wording import format_cosine, strongest_words, word_title
 from attnviz.ui.screens.context.words import shorten_word
 from attnviz.ui.shell import errors
-from attnviz.ui.shell.messages import _, ngettext
+from attnviz.ui.shell.messages import _, local_number, ngettext
 
 if TYPE_CHECKING:
     from attnviz.figures.context import Names
@@ -48,10 +48,10 @@ def similarity_chart(sides: tuple[Side, Side], selection: WordSelection, found: 
         names=_figure_names(selection, found),
         chosen=len(places) - len(found.word.layers) + selection.layer + 1,
     )
-    said = ", ".join(
+    said = _(", ").join(
         f"{place} {format_cosine(number)}" for place, number in zip(places, numbers, strict=True) if number is not None
     )
-    compared = ", ".join(format_cosine(number) for number in rivals or [] if number is not None)
+    compared = _(", ").join(format_cosine(number) for number in rivals or [] if number is not None)
     alt = _("Similarity: {0}. Different words: {1}.").format(said, compared or "–")
     st.plotly_chart(mark_run(figure, run), key="context_line", theme=None, alt=alt, config={"displayModeBar": False})
 
@@ -111,8 +111,8 @@ def sources_chart(
         names=_figure_names(selection, found),
         own=chosen.index(sources.own) if sources.own is not None else None,
     )
-    said = ", ".join(
-        f"{label} {weights[one]:.2f}" + ("" if shares is None else f" / {shares[one]:.2f}")
+    said = _(", ").join(
+        label + local_number(f" {weights[one]:.2f}" + ("" if shares is None else f" / {shares[one]:.2f}"))
         for label, one in zip(labels, chosen, strict=True)
     )
     alt = _("{0}, attention weight / share of the change: {1}").format(word_title(side, selection, word), said)
@@ -144,7 +144,10 @@ def layers_tables(sides: tuple[Side, Side], selection: WordSelection, found: Wor
                 [number_tables.literal(word_title(side, selection, word))],
                 [[number_tables.literal(sources.labels[place])] for place in places],
                 [
-                    (f"L{layer}", [(f"{number:.2f}", float(number), "") for number in numbers[places].tolist()])
+                    (
+                        f"L{layer}",
+                        [(local_number(f"{number:.2f}"), float(number), "") for number in numbers[places].tolist()],
+                    )
                     for layer, numbers in enumerate(parts)
                 ],
                 corner=_("Layer"),

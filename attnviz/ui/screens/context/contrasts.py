@@ -14,7 +14,7 @@ from attnviz.embeddings.similarity import Similarity, of_sentences, similarity
 from attnviz.tokenization.token import same_word
 from attnviz.ui.screens.context.controls import PAIRS
 from attnviz.ui.screens.context.words import sentence_words
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:
     from attnviz.embeddings.hidden_states import States
@@ -111,7 +111,7 @@ def _number(cosine: float | None) -> str:
     if cosine is None:
         return "–"
     angle = math.degrees(math.acos(min(1.0, max(-1.0, cosine))))
-    return f"{cosine:.3f}<br><small>{angle:.1f}°</small>".replace("-", "−")
+    return local_number(f"{cosine:.3f}<br><small>{angle:.1f}°</small>").replace("-", "−")
 
 
 def _mark_word(sentence: str, word: str, start: int | None) -> str:

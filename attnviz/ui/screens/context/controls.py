@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz.examples import HOME_EXAMPLES
-from attnviz.ui.controls.inputs import MOST_SEGMENTS
+from attnviz.ui.controls.inputs import MOST_SEGMENTS, first_sentence
 from attnviz.ui.controls.url_state import Say, note_opening, open_with, replace_missing
 from attnviz.ui.screens.context.words import Word, opening_pair, sentence_words, shared_words, shorten_word
 from attnviz.ui.shell.messages import _
@@ -45,7 +44,7 @@ def set_opening_sentences() -> None:
     if "sentence2" in st.session_state:
         return
     shared = st.query_params.get("sentence", st.session_state.get("sentence"))
-    if shared is None or shared == HOME_EXAMPLES[0] and st.query_params.get("sentence") is None:
+    if shared is None or shared == first_sentence() and st.query_params.get("sentence") is None:
         open_with("sentence", PAIRS[0][0])
     if st.query_params.get("sentence2") is None and _SECOND_KEY in st.session_state:
         st.session_state["sentence2"] = st.session_state[_SECOND_KEY]

@@ -40,7 +40,7 @@ def remarks(sides: tuple[Side, Side], selection: WordSelection, found: WordCompa
     if not pairs:
         said.append(_("No word stands in both sentences; choose one in each."))
     if len(pairs) > 1 and selection.one_word:
-        said.append(_("In both: {0}.").format(", ".join(shorten_word(pair[0].text) for pair in pairs[:6])))
+        said.append(_("In both: {0}.").format(_(", ").join(shorten_word(pair[0].text) for pair in pairs[:6])))
     if selection.one_word and word.static not in (None, 1.0):
         said.append(_("It is written with other tokens in the second, so even its static vectors differ."))
     if not selection.one_word and word.static is not None and word.layers[-1] > word.static:
@@ -108,7 +108,7 @@ def strongest_words(sources: Sources, selection: WordSelection) -> str:
     order = [
         place for place in (-parts).argsort(kind="stable").tolist() if place != sources.own and parts[place] >= 0.005
     ]
-    named = ", ".join(f"{shorten_word(sources.labels[place])} {parts[place]:.2f}" for place in order[:MOST_MOVERS])
+    named = _(", ").join(f"{shorten_word(sources.labels[place])} {parts[place]:.2f}" for place in order[:MOST_MOVERS])
     where = f"L{selection.layer}" if selection.head is None else f"L{selection.layer} H{selection.head}"
     if not named:
         return _("{0}: only by itself").format(where)

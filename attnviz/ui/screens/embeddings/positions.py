@@ -11,7 +11,7 @@ from attnviz.figures.embeddings import draw_curves, draw_field
 from attnviz.ui.components.ready import theme
 from attnviz.ui.screens.embeddings.controls import rotation_control
 from attnviz.ui.screens.embeddings.words import draw_figure, format_number, numbers_table
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:
     from attnviz.embeddings.positional_encoding import PositionalEncoding, Rotation
@@ -44,10 +44,10 @@ def draw_positions(encoding: PositionalEncoding, run: str, say: Say) -> int:
 def position_limit(encoding: PositionalEncoding) -> str:
     """How many positions the model has."""
     if encoding.room is not None:
-        return _("The model has **{0} positions**.").format(f"{encoding.room:,}")
+        return _("The model has **{0} positions**.").format(local_number(f"{encoding.room:,}"))
     if encoding.named is not None:
         return _("They are computed, so no table ends; the configuration names **{0} positions** at most.").format(
-            f"{encoding.named:,}"
+            local_number(f"{encoding.named:,}")
         )
     return _("There is **no last position**.")
 
@@ -99,7 +99,9 @@ def draw_added_vectors(encoding: PositionalEncoding, run: str, _say: Say) -> int
 def _distances_text(by_distance: list[float]) -> str:
     """Some values by distance: "1 apart 0.97, 4 apart 0.80"."""
     chosen = [distance for distance in (1, 4, 16, 64) if distance < len(by_distance)]
-    return ", ".join(_("{0} apart {1}").format(distance, format_number(by_distance[distance])) for distance in chosen)
+    return _(", ").join(
+        _("{0} apart {1}").format(distance, format_number(by_distance[distance])) for distance in chosen
+    )
 
 
 def draw_rotary(encoding: PositionalEncoding, run: str, say: Say) -> int:
@@ -165,11 +167,14 @@ def _draw_rotation(encoding: PositionalEncoding, rotation: Rotation, run: str) -
     parts = [
         f"`{encoding.module}`",
         _("{0} pairs, {1} of the {2} numbers of a query").format(rotation.pairs, 2 * rotation.pairs, encoding.head_dim),
-        "θ " + _("from {0} to {1}").format(*(f"{value:.3g}" for value in rotation.frequencies[[0, -1]].tolist())),
+        "θ "
+        + _("from {0} to {1}").format(
+            *(local_number(f"{value:.3g}") for value in rotation.frequencies[[0, -1]].tolist())
+        ),
     ]
     if abs(rotation.scale - 1) > 1e-3:
         parts.append(_("and made {0} times as long").format(format_number(rotation.scale, 3)))
-    st.caption(", ".join(parts))
+    st.caption(_(", ").join(parts))
     figure = draw_field(
         rotation.cosines, theme=theme(), columns=_("pair"), rows=_("position"), name="cos", most=1.0, height=SIDE
     )

@@ -19,7 +19,7 @@ from attnviz.tokenization import token
 from attnviz.ui.components.ready import mark_run, theme
 from attnviz.ui.screens.embeddings.point_cloud import point_cloud
 from attnviz.ui.shell.errors import as_markdown
-from attnviz.ui.shell.messages import _, ngettext
+from attnviz.ui.shell.messages import _, local_number, ngettext
 
 if TYPE_CHECKING:
     from attnviz.embeddings.embedding_table import Neighbour, Word
@@ -76,7 +76,7 @@ def draw_figure(figure: go.Figure, run: str, key: str, alt: str) -> int:
 
 def format_number(value: float, digits: int = 2) -> str:
     """A number with a real minus, and no "-0"."""
-    text = f"{value:.{digits}f}"
+    text = local_number(f"{value:.{digits}f}")
     return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
 
 
@@ -101,7 +101,7 @@ def draw_words(context: EmbeddingsContext, on_pick: Callable[[int], None]) -> in
         for place, column in enumerate(found.points.T)
     ]
     text = _("{0} words as points along three axes that keep {1} of the variance; {2}").format(
-        len(context.words), f"{kept:.0%}", "; ".join(ends)
+        len(context.words), f"{kept:.0%}", _("; ").join(ends)
     )
     point_cloud(
         context.words,
@@ -115,7 +115,7 @@ def draw_words(context: EmbeddingsContext, on_pick: Callable[[int], None]) -> in
     split = [word for word in context.words if len(word.pieces) > 1]
     if split:
         named = [f"{word.label} ({' + '.join(token.labels(word.pieces))})" for word in split[:MOST_NAMED]]
-        told = as_markdown(", ".join(named)) + (", …" if len(split) > MOST_NAMED else "")
+        told = as_markdown(_(", ").join(named)) + (", …" if len(split) > MOST_NAMED else "")
         st.caption(
             ngettext(
                 "One word is no token of its own, so it is at the mean of its pieces: {0}.",
@@ -179,7 +179,7 @@ def draw_nearest_words(context: EmbeddingsContext) -> int:
     labels = [neighbour.label for neighbour in context.neighbours]
     values = [neighbour.cosine for neighbour in context.neighbours]
     alt = _("Nearest to {0}: {1}").format(
-        one, ", ".join(f"{label} {format_number(value)}" for label, value in zip(labels, values, strict=True))
+        one, _(", ").join(f"{label} {format_number(value)}" for label, value in zip(labels, values, strict=True))
     )
     drawn = draw_figure(
         draw_neighbours(labels, values, theme=theme(), name=_("cosine")), context.run, "neighbours", alt

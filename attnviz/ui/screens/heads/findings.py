@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from attnviz.measures.findings import Learned
 from attnviz.tokenization.language import guess_language, may_have_relation
-from attnviz.ui.shell.messages import _, ngettext
+from attnviz.ui.shell.messages import _, local_percent, ngettext
 
 
 def finding_text(item: Learned) -> str:
@@ -45,7 +45,7 @@ def applying(items: Iterable[Learned], sentence: str) -> list[Learned]:
 
 
 def _percent(share: float) -> str:
-    return f"{round(100 * share)}\u00a0%"  # the sign stays with its number where a line breaks
+    return local_percent(str(round(100 * share))).replace(" ", "\u00a0")  # the sign stays with its number
 
 
 def _position(offset: int) -> str:

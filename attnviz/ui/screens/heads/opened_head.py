@@ -51,7 +51,7 @@ def opened_head(
                 take()
                 st.button(_("Close"), key="close_head", icon=":material/close:", type="tertiary", on_click=on_close)
         if measured:
-            st.caption(_("Measured over many sentences: {0}").format("; ".join(measured)))
+            st.caption(_("Measured over many sentences: {0}").format(_("; ").join(measured)))
         heatmap, lines = st.columns(2, gap="medium")
         with heatmap:
             figure = draw_head(map, theme=theme(), scale=scale, names=_names())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from attnviz.ui.screens.overview.mosaic import Note
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:
     from attnviz.measures.head_measures import Measures
@@ -57,7 +57,7 @@ class Trait:
         value = self.value(measures)
         if math.isnan(value):
             return "–"
-        return self.unit.format(f"{value:.2f}" if self.measure in SHARES else f"{value:.1f}")
+        return self.unit.format(local_number(f"{value:.2f}" if self.measure in SHARES else f"{value:.1f}"))
 
 
 def traits(measures: Sequence[Measures], kind: str, by_word: bool) -> tuple[Trait, ...]:

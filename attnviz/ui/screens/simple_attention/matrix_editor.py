@@ -104,7 +104,7 @@ def undo_button(typed: Entries, letters: Collection[str]) -> None:
 
 
 def _entries_text(numbers: dict[tuple[str, int, int], float]) -> str:
-    return "; ".join(
+    return _("; ").join(
         f"{letter} {row} {column} {repr(number).removesuffix('.0')}"
         for (letter, row, column), number in sorted(numbers.items())
     )

@@ -103,8 +103,8 @@ def pair_blocks(
         rows.append((_("dropout"), f"{format_number(share)} / (1 − {settings.dropout:g})", weight_cell(weight)))
     elif settings.dropout:
         rows.append((_("dropout"), [literal(_("drawn to be left out"))], weight_cell(weight)))
-    values = ", ".join(_vector_texts(words, settings, working.v[head], key))
-    parts = ", ".join(format_number(weight * number) for number in working.v[head, key].tolist())
+    values = _(", ").join(_vector_texts(words, settings, working.v[head], key))
+    parts = _(", ").join(format_number(weight * number) for number in working.v[head, key].tolist())
     rows.append(("α v", f"{format_number(weight)} · ({values})", (f"({parts})", None, "")))
     return [sum_block(title, terms, format_number(product)), steps_block(rows)]
 
@@ -225,7 +225,7 @@ def _head_groups(settings: Settings) -> list[Group]:
 def _score_name(settings: Settings) -> str:
     """What makes a score of a product."""
     done = [f"÷ √{settings.d_k}"] if settings.scaled else []
-    return ", ".join([*done, *([_("masked")] if settings.causal else [])])
+    return _(", ").join([*done, *([_("masked")] if settings.causal else [])])
 
 
 def _vector_texts(words: WordVectors, settings: Settings, vectors: np.ndarray, place: int) -> list[str]:

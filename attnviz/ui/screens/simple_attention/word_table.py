@@ -92,5 +92,5 @@ def _problem_texts(problems: list[Problem]) -> list[str]:
         if missing:
             parts.append(ngettext("{0} number is missing", "{0} numbers are missing", missing).format(missing))
         if parts:
-            texts.append(_("Row {0} is left out until it is complete: {1}.").format(row, "; ".join(parts)))
+            texts.append(_("Row {0} is left out until it is complete: {1}.").format(row, _("; ").join(parts)))
     return texts

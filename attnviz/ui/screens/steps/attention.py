@@ -19,7 +19,7 @@ from attnviz.ui.screens.steps.context import (
     numbers_table,
     vectors_table,
 )
-from attnviz.ui.shell.messages import _, ngettext
+from attnviz.ui.shell.messages import _, local_number, ngettext
 
 if TYPE_CHECKING:
     pass
@@ -62,7 +62,7 @@ def draw_scores(context: StepContext) -> int:
     figure = draw_strips(["q", "k", "q × k"], rows, theme=theme(), dimension=_("dimension"), value=_("value"))
     drawn += context.draw_figure(figure, "step_products", _("Query, key and their products, dimension by dimension"))
     order = products.abs().argsort(descending=True)[:3].tolist()
-    most = ", ".join(f"{place} ({format_number(float(products[place]), 2)})" for place in order)
+    most = _(", ").join(f"{place} ({format_number(float(products[place]), 2)})" for place in order)
     st.caption(
         _("The products add up to {0}. Most comes from the dimensions {1}.").format(
             format_number(float(products.sum())), most
@@ -141,7 +141,9 @@ def draw_softmax(context: StepContext) -> int:
     series = [(_("the model's weights"), own.tolist())]
     changed = abs(value - 1) > 1e-9
     if changed:
-        series.append((_("at temperature {0}").format(f"{value:g}"), dot_product.weights(row / value).tolist()))
+        series.append(
+            (_("at temperature {0}").format(local_number(f"{value:g}")), dot_product.weights(row / value).tolist())
+        )
     before, after = st.columns(2, gap="medium")
     with before:
         figure = draw_bars(

@@ -11,7 +11,7 @@ import streamlit as st
 
 from attnviz.ui.components.ready import mark_run
 from attnviz.ui.shell.errors import as_markdown
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:
     from attnviz.computation.layer import Computation
@@ -56,7 +56,7 @@ class StepContext:
 
 def format_number(value: float, digits: int = 4) -> str:
     """A number for a formula: a real minus, and no "-0"."""
-    text = f"{value:.{digits}f}"
+    text = local_number(f"{value:.{digits}f}")
     return "0" if float(text) == 0 else text.replace("-", "−")
 
 

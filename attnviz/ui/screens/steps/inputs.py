@@ -19,7 +19,7 @@ from attnviz.ui.components.ready import theme
 from attnviz.ui.controls import inputs
 from attnviz.ui.screens.steps.context import MOST_ROWS, StepContext, escape_label, format_number, vectors_table
 from attnviz.ui.shell import errors, model_names, models
-from attnviz.ui.shell.messages import _, ngettext
+from attnviz.ui.shell.messages import _, local_number, ngettext
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ def draw_tokens(context: StepContext) -> int:
         _(
             "The model does not read letters: it looks up **tokens** of a fixed vocabulary of **{0}**. A frequent word "
             "is one of them, a rare word is spelt in several. The number below each is its place in the vocabulary."
-        ).format(f"{vocabulary:,}")
+        ).format(local_number(f"{vocabulary:,}"))
     )
     draw_chips(
         [
@@ -174,12 +174,14 @@ def draw_embeddings(context: StepContext) -> int:
             labels.append("= " + _("sum"))
             rows.append(computation.summed[context.query].numpy())
         if computation.then:
-            labels.append(", ".join(then[item] for item in computation.then))
+            labels.append(_(", ").join(then[item] for item in computation.then))
             rows.append(computation.entering[context.query].numpy())
     else:
         labels, rows = [_("enters layer 0")], [computation.entering[context.query].numpy()]
     figure = draw_strips(labels, np.stack(rows), theme=theme(), dimension=_("dimension"), value=_("value"))
-    drawn = context.draw_figure(figure, "step_strips", _("What {0} begins with: {1}").format(word, ", ".join(labels)))
+    drawn = context.draw_figure(
+        figure, "step_strips", _("What {0} begins with: {1}").format(word, _(", ").join(labels))
+    )
 
     st.markdown("###### " + _("All tokens as they enter layer 0"))
     every = computation.entering[:MOST_ROWS].numpy()

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from attnviz.ui.shell.messages import local_percent
+
 MOST_BARS = 8
 
 
@@ -96,7 +98,7 @@ def format_percent(share: float) -> str:
     if share <= 0:
         return "0"
     if share >= 0.9995:
-        return "100 %" if share >= 1 - 1e-7 else "> 99.9 %"
+        return local_percent("100") if share >= 1 - 1e-7 else f"> {local_percent('99.9')}"
     if share < 0.0005:
-        return "< 0.1 %"
-    return f"{100 * share:.0f} %" if 0.1 <= share < 0.99 else f"{100 * share:.1f} %"
+        return f"< {local_percent('0.1')}"
+    return local_percent(f"{100 * share:.0f}" if 0.1 <= share < 0.99 else f"{100 * share:.1f}")

@@ -20,7 +20,7 @@ from attnviz.tokenization import tokenizer as tokenization
 from attnviz.tokenization.token import Token, labels
 from attnviz.ui.components.component import encode
 from attnviz.ui.screens.translate.next_token_bars import Bar, Bars, format_percent, next_bars
-from attnviz.ui.shell.messages import _, ngettext
+from attnviz.ui.shell.messages import _, local_number, ngettext
 
 MOST_DROPPED = 3  # hypotheses of a step that are shown though the beam let go of them
 
@@ -187,7 +187,7 @@ def _step(walk: Walk, pieces: Pieces, place: int) -> dict[str, Any]:
     shown = [_bar(bar, pieces.read(word, bar.id), changed) for bar in bars.bars]
     token = token_text(walk.tokens[place])
     chance = format_percent(next(bar.before for bar in bars.bars if bar.taken))
-    likeliest = ", ".join(f"{bar['text']} {format_percent(bar['p'])}" for bar in shown[:3])
+    likeliest = _(", ").join(f"{bar['text']} {format_percent(bar['p'])}" for bar in shown[:3])
     return {
         "token": token,
         "title": f"{token}, {chance}",
@@ -196,7 +196,9 @@ def _step(walk: Walk, pieces: Pieces, place: int) -> dict[str, Any]:
         "bars": shown,
         "others": {
             "text": _("all others"),
-            "title": ngettext("{0} other token", "{0} other tokens", bars.others).format(f"{bars.others:,}"),
+            "title": ngettext("{0} other token", "{0} other tokens", bars.others).format(
+                local_number(f"{bars.others:,}")
+            ),
             "p": round(bars.before, 5),
             "q": round(bars.after, 5),
             "numbers": _probability_text(bars.before, bars.after, changed, bars.after > 0),
@@ -253,7 +255,7 @@ def _method_text(walk: Walk, bars: Bars, place: int) -> str:
     elif method.name == "beam":
         said.append(_("Hollow: the model, of which a beam changes nothing. Filled: goes on in the beam."))
     else:
-        drawn = ngettext("{0} token", "{0} tokens", bars.left).format(f"{bars.left:,}")
+        drawn = ngettext("{0} token", "{0} tokens", bars.left).format(local_number(f"{bars.left:,}"))
         said.append(_("Hollow: the model. Filled: what is drawn from, {0}; {1} is cut off.").format(drawn, cut))
     return " ".join(said)
 
@@ -366,4 +368,4 @@ def _tree_note(walk: Walk) -> str:
     return _(
         "Below each token stands the sum of log-probabilities up to it. Of every step the best {0} go on; dashed ones "
         "were dropped, double frames are finished. The text with the best sum per length wins: {1}."
-    ).format(walk.method.width, f"{walk.written.score:.2f}".replace("-", "−"))
+    ).format(walk.method.width, local_number(f"{walk.written.score:.2f}").replace("-", "−"))

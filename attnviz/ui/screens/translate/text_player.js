@@ -293,7 +293,7 @@ class Growing {
       word.style.backgroundColor = shade.colour;
       word.style.color = shade.text;
       word.lastChild.textContent = number(weight).replace(/^0\./, ".");
-      word.title = `${word.firstChild.textContent} ${weight.toFixed(4)}`;
+      word.title = `${word.firstChild.textContent} ${local(weight.toFixed(4))}`;
       named.push([weight, word.firstChild.textContent]);
     });
     named.sort((one, two) => two[0] - one[0]);

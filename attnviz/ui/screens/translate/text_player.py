@@ -123,7 +123,7 @@ def architecture(
         "kind": kind,
         "note": notes[kind],
         "text": _("The transformer and its places of attention: {0}. Choose one to see its weights.").format(
-            ", ".join(kinds)
+            _(", ").join(kinds)
         ),
     }
     data["picture"] = run_name(drawing)
