@@ -10,12 +10,13 @@ if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
 
 
-def describe(map: AttentionMap, most: int = 3) -> str:
+def describe(map: AttentionMap, most: int = 3, decimal: str = ".") -> str:
     """Names the strongest weights of a head, the strongest first.
 
     Args:
         map: weights (query, key) in [0, 1]; of one head, or of several that were put together.
         most: how many to name.
+        decimal: the decimal sign; a comma in many languages.
 
     Returns:
         One line, such as "L2 H5: sah → Hund 0.42, sah → Ball 0.31, Der → Hund 0.28".
@@ -27,10 +28,16 @@ def describe(map: AttentionMap, most: int = 3) -> str:
         >>> describe(AttentionMap.of([[0.25, 0.75], [0.9, 0.1]], pieces, pieces, layer=2, head=5), most=2)
         'L2 H5: Hund → Der 0.90, Der → Hund 0.75'
     """
-    return describe_with(map, map.query_labels, map.key_labels, most)
+    return describe_with(map, map.query_labels, map.key_labels, most, decimal)
 
 
-def describe_with(map: AttentionMap, query_labels: tuple[str, ...], key_labels: tuple[str, ...], most: int = 3) -> str:
+def describe_with(
+    map: AttentionMap,
+    query_labels: tuple[str, ...],
+    key_labels: tuple[str, ...],
+    most: int = 3,
+    decimal: str = ".",
+) -> str:
     """As `describe`, with labels that are known already: all heads of a layer have the same ones."""
     name = map.name
     weights = map.weights
@@ -43,5 +50,6 @@ def describe_with(map: AttentionMap, query_labels: tuple[str, ...], key_labels: 
     # Equal weights in reading order.
     for place in sorted(candidates, key=lambda place: (-flat[place], place)):
         query, key = divmod(place, weights.shape[1])
-        named.append(f"{query_labels[query]} → {key_labels[key]} {flat[place]:.2f}")
+        weight = f"{flat[place]:.2f}".replace(".", decimal)
+        named.append(f"{query_labels[query]} → {key_labels[key]} {weight}")
     return f"{name}: {', '.join(named)}"

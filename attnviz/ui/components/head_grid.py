@@ -12,7 +12,7 @@ from attnviz.figures.describe import describe_with
 from attnviz.figures.heads import Scale
 from attnviz.ui.components.component import define, encode
 from attnviz.ui.components.ready import run_name
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, decimal_sign
 
 _component = define(__file__)
 
@@ -57,7 +57,7 @@ def head_grid(
         {
             "head": map.head,
             "name": f"{before}L{map.layer} H{map.head}",
-            "text": before + describe_with(map, queries, keys),
+            "text": before + describe_with(map, queries, keys, decimal=decimal_sign()),
             "max": round(float(map.weights.max(initial=0.0)), 4),
             "note": note,
         }

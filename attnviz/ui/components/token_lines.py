@@ -7,7 +7,7 @@ from attnviz.figures import describe
 from attnviz.figures.heads import Scale, top_of_scale
 from attnviz.ui.components.component import define, encode
 from attnviz.ui.components.ready import run_name
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, decimal_sign
 
 _component = define(__file__)
 
@@ -35,7 +35,7 @@ def head_lines(map: AttentionMap, *, run: str, key: str, scale: Scale = "shared"
         "weights": weights,
         "hidden": hidden,
         "top": top,
-        "text": describe(map),
+        "text": describe(map, decimal=decimal_sign()),
         "titles": [_("query"), _("key")],
         "texts": {
             "hidden": _("hidden {0}"),

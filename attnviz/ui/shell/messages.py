@@ -46,6 +46,11 @@ def local_number(text: str) -> str:
     return text.translate(_number_signs(language()))
 
 
+def decimal_sign() -> str:
+    """What stands before the decimals in the reader's language."""
+    return get_decimal_symbol(language())
+
+
 def local_percent(text: str) -> str:
     """A number as Python writes it, with the percent sign as the reader's language sets it."""
     return _("{0} %").format(local_number(text))

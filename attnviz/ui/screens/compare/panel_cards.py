@@ -16,7 +16,7 @@ from attnviz.tokenization import token
 from attnviz.ui.components.component import define, encode
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.screens.compare.panels import LEAST, LETTERS, MOST, ROLLOUT, Panel, Panels
-from attnviz.ui.shell.messages import _, local_number
+from attnviz.ui.shell.messages import _, decimal_sign, local_number
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
@@ -168,7 +168,7 @@ def _card_data(card: Card, axes: Axes) -> dict[str, Any]:
         "note": card.note,
         "error": card.error,
         "hasTarget": card.has_target,
-        "text": f"{panel.kind.capitalize()} {describe(map)}" if map else card.error,
+        "text": f"{panel.kind.capitalize()} {describe(map, decimal=decimal_sign())}" if map else card.error,
     }
     if map:
         data |= {

@@ -15,7 +15,7 @@ from attnviz.ui.components.head_grid import head_grid
 from attnviz.ui.components.ready import mark_run, theme
 from attnviz.ui.components.token_lines import head_lines
 from attnviz.ui.components.weights_table import head_table
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, decimal_sign
 
 
 def opened_head(
@@ -61,7 +61,7 @@ def opened_head(
                     mark_run(figure, run),
                     key="head_heatmap",
                     theme=None,
-                    alt=describe(map, most=10),
+                    alt=describe(map, most=10, decimal=decimal_sign()),
                     config={"displayModeBar": False},
                 )
         with lines:

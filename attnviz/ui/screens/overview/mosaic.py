@@ -25,7 +25,7 @@ from attnviz.figures.heads import Scale
 from attnviz.ui.components.component import define, encode
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.controls.display_options import Switches
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, decimal_sign
 
 if TYPE_CHECKING:
     from attnviz.models.recording import Recording
@@ -172,7 +172,7 @@ def heads_mosaic(
 
 
 def _tile_text(map: AttentionMap, note: Note, queries: tuple[str, ...], keys: tuple[str, ...]) -> str:
-    text = describe_with(map, queries, keys)
+    text = describe_with(map, queries, keys, decimal=decimal_sign())
     return f"{text}. {note.said}" if note.said else text
 
 

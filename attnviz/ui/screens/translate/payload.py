@@ -20,7 +20,7 @@ from attnviz.tokenization import tokenizer as tokenization
 from attnviz.tokenization.token import Token, labels
 from attnviz.ui.components.component import encode
 from attnviz.ui.screens.translate.next_token_bars import Bar, Bars, format_percent, next_bars
-from attnviz.ui.shell.messages import _, local_number, ngettext
+from attnviz.ui.shell.messages import _, decimal_sign, local_number, ngettext
 
 MOST_DROPPED = 3  # hypotheses of a step that are shown though the beam let go of them
 
@@ -323,7 +323,7 @@ def _map(walk: Walk, view: AttentionView, map: AttentionMap) -> dict[str, Any]:
         "keys": map.key_labels,
         "weights": encode(map.weights),
         "steps": steps,
-        "text": describe(map, most=6),
+        "text": describe(map, most=6, decimal=decimal_sign()),
     }
 
 
