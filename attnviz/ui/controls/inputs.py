@@ -58,10 +58,15 @@ def target_box(own: str) -> None:
     )
 
 
-def example_sentences(sentences: Sequence[str] = HOME_EXAMPLES) -> None:
-    """Sentences to begin with, the one that the app opened with before the others; a click puts one into the box."""
-    first = first_sentence()
-    sentences = sorted(sentences, key=lambda sentence: sentence != first)
+def example_sentences(sentences: Sequence[str] | None = None) -> None:
+    """Sentences to begin with; a click puts one into the sentence box.
+
+    Args:
+        sentences: the home page's if None, the one that the app opened with before the others.
+    """
+    if sentences is None:
+        first = first_sentence()
+        sentences = sorted(HOME_EXAMPLES, key=lambda sentence: sentence != first)
 
     def pick() -> None:
         if st.session_state["example"]:
