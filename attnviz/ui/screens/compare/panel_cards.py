@@ -194,7 +194,7 @@ def _difference_data(panels: Panels, compared: Comparison, scale: Scale, axes: A
     if difference is None:
         return {"name": name, "text": f"{name}: {compared.error}", "error": compared.error, "said": ""}
     top = top_of_difference(difference, scale)
-    shown = f"{top:.2f}" if scale == "head" else "1"
+    shown = local_number(f"{top:.2f}") if scale == "head" else "1"
     said = divergence_text(difference.divergence, compared.by_words)
     return {
         "name": name,
