@@ -127,3 +127,22 @@ def test_on_a_telephone_the_menu_goes_once_a_page_is_chosen(page: Page) -> None:
     page.reload()
     page.wait_for_function(SHOWN)
     expect(link).not_to_be_in_viewport()
+
+
+def test_the_key_p_sets_large_type_and_back(page: Page) -> None:
+    opened(page, "/")
+    size = "parseFloat(getComputedStyle(document.querySelector('.st-key-sentence label p')).fontSize)"
+    usual = page.evaluate(size)
+    box = page.locator(".st-key-sentence input")
+    box.press("End")
+    box.press("p")  # a letter in a text stays one
+    expect(box).to_have_value("Der Hund sah den Ball.p")
+    assert page.evaluate(size) == usual
+    box.blur()
+    page.keyboard.press("p")
+    assert page.evaluate(size) > 1.2 * usual
+    page.reload()
+    page.wait_for_function(SHOWN)
+    assert page.evaluate(size) > 1.2 * usual
+    page.keyboard.press("p")
+    assert page.evaluate(size) == usual

@@ -3,6 +3,7 @@
 /* global mounted */
 
 const NARROW = 768; // up to this width Streamlit lays its menu over the page
+const LARGE = "attnviz-large-type"; // a class of the whole document, and where the choice is stored
 const MENU_LINK = '[data-testid="stSidebarNavLink"]';
 const CLOSE_MENU = '[data-testid="stSidebarCollapseButton"] button';
 
@@ -85,10 +86,29 @@ class Menu {
   }
 }
 
+/** The key P sets everything in large type, for a projector, and back again; another visit begins as this one ended. */
+class LargeType {
+  constructor() {
+    this.set(localStorage.getItem(LARGE) === "on");
+    document.addEventListener("keydown", (event) => {
+      const types = event.target.closest?.("input, textarea, select, [contenteditable], [role=grid]");
+      if (event.key.toLowerCase() !== "p" || types || event.ctrlKey || event.metaKey || event.altKey) return;
+      this.set(!this.on);
+      localStorage.setItem(LARGE, this.on ? "on" : "off");
+    });
+  }
+
+  set(on) {
+    this.on = on;
+    document.documentElement.classList.toggle(LARGE, on);
+  }
+}
+
 class Shell {
   constructor() {
     this.ways = new Ways();
     this.menu = new Menu();
+    this.largeType = new LargeType();
   }
 }
 

@@ -1,4 +1,4 @@
-"""What the browser does around every page: the way back, and the menu on a narrow screen."""
+"""What the browser does around every page: the way back, the menu on a narrow screen, large type for a projector."""
 
 from __future__ import annotations
 
