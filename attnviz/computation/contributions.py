@@ -27,7 +27,7 @@ FEW = 16  # tokens are enough to find a module
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moved:
+class Contributions:
     """What each word added to a word's vector in one layer, through the layer's attention.
 
     Attributes:
@@ -39,7 +39,9 @@ class Moved:
     shares: np.ndarray
 
 
-def looked_at(recording: Recording, kind: str, positions: Sequence[int], *, layer: int, head: int | None) -> np.ndarray:
+def word_weights(
+    recording: Recording, kind: str, positions: Sequence[int], *, layer: int, head: int | None
+) -> np.ndarray:
     """What share of a word's attention goes to each word: float32 (words of the keys,) in [0, 1].
 
     Args:
@@ -52,9 +54,9 @@ def looked_at(recording: Recording, kind: str, positions: Sequence[int], *, laye
     return _by_word(weights[:, None], recording.key_tokens(kind))[:, 0].numpy()
 
 
-def moved_by(
+def word_contributions(
     model: Model, recording: Recording, kind: str, positions: Sequence[int], *, layer: int, head: int | None
-) -> Moved | None:
+) -> Contributions | None:
     """What each word adds to a word's vector through one layer's attention.
 
     f(x) is a key's value vector through the head's part of the output matrix, α its weight; the parts of a word's
@@ -63,13 +65,13 @@ def moved_by(
 
     Args:
         model: the one that made the recording.
-        positions, layer, head: as in `looked_at`; all heads together where head is None.
+        positions, layer, head: as in `word_weights`; all heads together where head is None.
 
     Returns:
         A number for each word of the keys; None where the model shows only its weights, or where the matrix that
         joins its heads was not found.
     """
-    matrix = _joining(model, recording, kind, layer)
+    matrix = _output_matrix(model, recording, kind, layer)
     if matrix is None:
         return None
     weights = _weights(recording, kind, positions, layer, head)
@@ -81,7 +83,7 @@ def moved_by(
         size = values.shape[-1]
         vectors = (weights[:, None] * values) @ matrix[head * size : (head + 1) * size]
     norms = _by_word(vectors, recording.key_tokens(kind)).norm(dim=-1)
-    return Moved(norms.numpy(), (norms / norms.sum().clamp_min(1e-30)).numpy())
+    return Contributions(norms.numpy(), (norms / norms.sum().clamp_min(1e-30)).numpy())
 
 
 def _weights(recording: Recording, kind: str, positions: Sequence[int], layer: int, head: int | None) -> Tensor:
@@ -112,27 +114,27 @@ _names: weakref.WeakKeyDictionary[nn.Module, dict[str, tuple[str | None, ...]]] 
 _guard = threading.Lock()
 
 
-def _joining(model: Model, recording: Recording, kind: str, layer: int) -> Tensor | None:
+def _output_matrix(model: Model, recording: Recording, kind: str, layer: int) -> Tensor | None:
     """The (heads × value_dim, width) matrix that joins the heads of a layer; None where it was not found."""
     if not isinstance(recording._layer(kind, layer, None), capture.Layer):
         return None
     with _guard:
         known = _names.setdefault(model.network, {})
     if kind not in known:
-        known.update(_found(model, recording))
+        known.update(_joining_modules(model, recording))
     name = known[kind][layer]
     return None if name is None else matrix_of(model.network.get_submodule(name))
 
 
-def _found(model: Model, recording: Recording) -> dict[str, tuple[str | None, ...]]:
+def _joining_modules(model: Model, recording: Recording) -> dict[str, tuple[str | None, ...]]:
     """Which module joins the heads of each layer, found on the first tokens of a recording."""
     planned, network = model.recorder.plan, model.network
     paired = is_encoder_decoder(network)
     source = recording.key_tokens("cross") if paired else recording.query_tokens(recording.kinds[0])
-    ids = _ids(model, source[:FEW])
+    ids = ids_tensor(model, source[:FEW])
     arguments = {"attention_mask": torch.ones_like(ids)}
     if paired:
-        arguments["decoder_input_ids"] = _ids(model, recording.query_tokens("cross")[:FEW])
+        arguments["decoder_input_ids"] = ids_tensor(model, recording.query_tokens("cross")[:FEW])
     everything = range(len(planned.calls) + 1)
     with (
         model.recorder.exclusive(),
@@ -148,6 +150,6 @@ def _found(model: Model, recording: Recording) -> dict[str, tuple[str | None, ..
     return {kind: tuple(items) for kind, items in names.items()}
 
 
-def _ids(model: Model, tokens: Sequence[Token]) -> Tensor:
-    """(1, tokens)"""
+def ids_tensor(model: Model, tokens: Sequence[Token]) -> Tensor:
+    """The ids of tokens as the network takes them: int64 (1, tokens) on the model's device."""
     return torch.tensor([[token.id for token in tokens]], device=model.device)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from attnviz.computation.contributions import _ids
+from attnviz.computation.contributions import ids_tensor
 from attnviz.computation.module_calls import is_norm, rows_of, same
 from attnviz.errors import InputError, NoAttentionError
 from attnviz.models.network import forward, run_encoder, unchanged_modules
@@ -104,7 +104,7 @@ def hidden_states(model: Model, recording: Recording, kind: str) -> States:
             "Shorten the text."
         )
     network = model.network
-    ids = _ids(model, tokens)
+    ids = ids_tensor(model, tokens)
     with model.recorder.exclusive():
         if not paired:
             stack, field = network, "hidden_states"
@@ -114,7 +114,7 @@ def hidden_states(model: Model, recording: Recording, kind: str) -> States:
             arguments = {"attention_mask": torch.ones_like(ids)}
         else:
             stack, field = network, "decoder_hidden_states"
-            source_ids = _ids(model, source)
+            source_ids = ids_tensor(model, source)
             arguments = {
                 "encoder_outputs": run_encoder(network, source_ids),
                 "attention_mask": torch.ones_like(source_ids),

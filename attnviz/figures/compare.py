@@ -116,7 +116,7 @@ def draw_heads_map(
     """Draws all heads as dots coloured by layer; near means alike, and the directions mean nothing.
 
     Args:
-        places: (head, 2), as `attnviz.measures.placed` returns them.
+        places: (head, 2), as `attnviz.measures.multidimensional_scaling` returns them.
         heads: layer and head of each.
         theme: which background the colours are for.
         title: over the figure; None for none.
@@ -130,7 +130,8 @@ def draw_heads_map(
     Example:
         >>> size = recording.size("encoder")
         >>> heads = [(layer, head) for layer in range(size[0]) for head in range(size[1])]
-        >>> len(draw_heads_map(placed(divergences(recording, "encoder")), heads).data)
+        >>> places = multidimensional_scaling(divergences(recording, "encoder"))
+        >>> len(draw_heads_map(places, heads).data)
         4
     """
     places = np.asarray(places)

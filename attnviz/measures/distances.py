@@ -10,7 +10,7 @@ import numpy as np
 
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.measures.correspondence import aligned
-from attnviz.measures.rows import STACKED, Prepare, _maps, _outcomes, _whole_rows
+from attnviz.measures.rows import STACKED, Prepare, iterate_maps, row_outcomes, whole_rows
 from attnviz.tokenization.token import Token
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def divergence(a: AttentionMap, b: AttentionMap) -> float:
 
 
 def _divergence(a: AttentionMap, b: AttentionMap) -> float:
-    p, q = (_whole_rows(map).astype(np.float64) for map in (a, b))
+    p, q = (whole_rows(map).astype(np.float64) for map in (a, b))
     if not len(p):
         return 0.0
     rows = _negentropy((p + q) / 2) - (_negentropy(p) + _negentropy(q)) / 2
@@ -155,7 +155,7 @@ def divergences(recording: Recording, kind: str, prepare: Prepare | None = None)
     rows: np.ndarray | None = None
     count = layers * heads
     index = 0
-    for maps in _maps(recording, kind, prepare):
+    for maps in iterate_maps(recording, kind, prepare):
         for map in maps:
             if rows is None:
                 height, width = resolution(layers, heads, *map.weights.shape)
@@ -173,7 +173,7 @@ def _sampled(map: AttentionMap, height: int, width: int) -> np.ndarray:
         # In the middle of as many stretches; the tokens of the rows play no part any more.
         chosen = (2 * np.arange(height) + 1) * queries // (2 * height)
         map = dataclasses.replace(map, weights=map.weights[chosen], hidden_mass=map.hidden_mass[chosen])
-    shown, rest = _outcomes(map)
+    shown, rest = row_outcomes(map)
     if width < keys:
         starts = -(-np.arange(width) * keys // width)  # rounded up, as `Recording.pooled` divides them
         shown = np.add.reduceat(shown, starts, axis=1)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.attention.attention_map import AttentionMap
-from attnviz.measures.rows import NOTHING, Prepare, _maps, _outcomes
+from attnviz.measures.rows import NOTHING, Prepare, iterate_maps, row_outcomes
 
 if TYPE_CHECKING:
     from attnviz.models.recording import Recording
@@ -123,7 +123,7 @@ def measure_all(recording: Recording, kind: str, prepare: Prepare | None = None)
         >>> len(measure_all(attnviz.load("bundled").record("Der Hund sah den Ball."), "encoder"))
         32
     """
-    return tuple(found for maps in _maps(recording, kind, prepare) for found in _measured(maps))
+    return tuple(found for maps in iterate_maps(recording, kind, prepare) for found in _measured(maps))
 
 
 def _measured(maps: Sequence[AttentionMap]) -> list[Measures]:
@@ -131,7 +131,7 @@ def _measured(maps: Sequence[AttentionMap]) -> list[Measures]:
     one = maps[0]
     related = one.kind != "cross" and one.query_tokens == one.key_tokens
     special = np.array([token.special for token in one.key_tokens], dtype=bool)
-    shown = [_outcomes(map)[0] if map.is_maximum else map.weights for map in maps]
+    shown = [row_outcomes(map)[0] if map.is_maximum else map.weights for map in maps]
     weights = np.stack(shown) if len(shown) > 1 else shown[0][None]  # (head, query, key)
     numbers = _numbers(weights, related, special)
     names = list(numbers)

@@ -25,7 +25,7 @@ NOTHING = 1e-12
 """A row with less than this is taken for empty; 1e-7 is the rounding of a whole one."""
 
 
-def _maps(recording: Recording, kind: str, prepare: Prepare | None) -> Iterator[list[AttentionMap]]:
+def iterate_maps(recording: Recording, kind: str, prepare: Prepare | None) -> Iterator[list[AttentionMap]]:
     """The maps of all heads, some with the same tokens at a time."""
     layers, heads, queries, keys = recording.size(kind)
     at_once = heads if queries * keys <= STACKED else 1
@@ -35,7 +35,7 @@ def _maps(recording: Recording, kind: str, prepare: Prepare | None) -> Iterator[
             yield some if prepare is None else [prepare(map) for map in some]
 
 
-def _outcomes(map: AttentionMap) -> tuple[np.ndarray, np.ndarray]:
+def row_outcomes(map: AttentionMap) -> tuple[np.ndarray, np.ndarray]:
     """(query, key) and (query,): what is shown, and what else there is, of rows divided so that both sum to 1.
 
     Of a renormalised map there is nothing else, unless nothing is shown.
@@ -49,7 +49,7 @@ def _outcomes(map: AttentionMap) -> tuple[np.ndarray, np.ndarray]:
     return shown / divisor[:, None], np.where(some, rest / divisor, 1.0)
 
 
-def _whole_rows(map: AttentionMap) -> np.ndarray:
+def whole_rows(map: AttentionMap) -> np.ndarray:
     """(query, key + 1): distributions whose last outcome is what the map does not show."""
-    shown, rest = _outcomes(map)
+    shown, rest = row_outcomes(map)
     return np.concatenate([shown, rest[:, None]], axis=1)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     pass
 
 
-def placed(distances: np.ndarray) -> np.ndarray:
+def multidimensional_scaling(distances: np.ndarray) -> np.ndarray:
     """A point in the plane for each head, so that heads that are alike are near each other.
 
     Classical multidimensional scaling (Torgerson 1952, "Multidimensional Scaling: I. Theory and Method") of the

@@ -13,7 +13,7 @@ from support import tiny_models
 from torch import Tensor
 
 import attnviz
-from attnviz.computation.contributions import looked_at, moved_by
+from attnviz.computation.contributions import word_contributions, word_weights
 from attnviz.computation.layer import follow
 from attnviz.embeddings import hidden_states as engine
 from attnviz.embeddings.hidden_states import States, hidden_states
@@ -89,7 +89,7 @@ def test_layers_are_in_their_order(name: str) -> None:
 def test_the_network_is_left_as_it_was() -> None:
     model, recording = recorded("t5")
     hidden_states(model, recording, "decoder")
-    moved_by(model, recording, "decoder", [1], layer=0, head=None)
+    word_contributions(model, recording, "decoder", [1], layer=0, head=None)
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.network.modules())
     network = weakref.ref(model.network)
     del model, recording
@@ -198,15 +198,15 @@ def test_what_moves_a_word_is_what_its_attention_gave(name: str, kind: str | Non
     given = computation.joined[positions].mean(dim=0)
     if name != "gpt_oss":  # its output is computed with rounding that a sum over heads does not have
         torch.testing.assert_close(vectors.sum(dim=0) + bias, given, atol=1e-4, rtol=1e-3)
-    found = moved_by(model, recording, kind, positions, layer=layer, head=None)
+    found = word_contributions(model, recording, kind, positions, layer=layer, head=None)
     assert found is not None
     np.testing.assert_allclose(found.norms, vectors.norm(dim=-1), atol=1e-5)
     assert found.shares.sum() == pytest.approx(1)
-    one = moved_by(model, recording, kind, [2], layer=layer, head=4)
+    one = word_contributions(model, recording, kind, [2], layer=layer, head=4)
     assert one is not None
     np.testing.assert_allclose(one.norms, computation.parts(4, 2).norms, atol=1e-5)
     np.testing.assert_allclose(
-        looked_at(recording, kind, [2], layer=layer, head=4), computation.parts(4, 2).weights, atol=1e-6
+        word_weights(recording, kind, [2], layer=layer, head=4), computation.parts(4, 2).weights, atol=1e-6
     )
 
 
@@ -215,20 +215,22 @@ def test_words_are_taken_together() -> None:
     recording = model.record("Die Fledermaus flog nachts.")
     positions = [1, 2, 3, 4]  # Fl eder m aus
     map = recording.map("encoder", layer=2, head=5).by_word()
-    np.testing.assert_allclose(looked_at(recording, "encoder", positions, layer=2, head=5), map.weights[1], atol=1e-6)
-    mean = looked_at(recording, "encoder", positions, layer=2, head=None)
+    np.testing.assert_allclose(
+        word_weights(recording, "encoder", positions, layer=2, head=5), map.weights[1], atol=1e-6
+    )
+    mean = word_weights(recording, "encoder", positions, layer=2, head=None)
     assert len(mean) == len(map.key_tokens) == 6 and mean.sum() == pytest.approx(1)
-    moved = moved_by(model, recording, "encoder", positions, layer=2, head=None)
+    moved = word_contributions(model, recording, "encoder", positions, layer=2, head=None)
     assert moved is not None and moved.norms.shape == (6,)
 
 
 def test_a_word_of_a_decoder_is_not_moved_by_what_comes_after() -> None:
     model, recording = recorded("gpt2")
-    moved = moved_by(model, recording, "decoder", [4], layer=1, head=None)
+    moved = word_contributions(model, recording, "decoder", [4], layer=1, head=None)
     assert moved is not None and (moved.norms[5:] == 0).all() and (moved.norms[:5] > 0).all()
 
 
 def test_only_weights_are_known_where_a_model_computes_attention_itself() -> None:
     model, recording = recorded("bloom")
-    assert moved_by(model, recording, "decoder", [4], layer=1, head=None) is None
-    assert looked_at(recording, "decoder", [4], layer=1, head=None).sum() == pytest.approx(1, abs=1e-3)
+    assert word_contributions(model, recording, "decoder", [4], layer=1, head=None) is None
+    assert word_weights(recording, "decoder", [4], layer=1, head=None).sum() == pytest.approx(1, abs=1e-3)

@@ -19,7 +19,7 @@ from attnviz.measures import distances, rows
 from attnviz.measures.correspondence import aligned
 from attnviz.measures.distances import Difference, difference, divergence, divergences, resolution
 from attnviz.measures.head_measures import Measures, measure, measure_all
-from attnviz.measures.scaling import placed
+from attnviz.measures.scaling import multidimensional_scaling
 from attnviz.models.recording import Part
 from attnviz.tokenization.tokenizer import encode
 
@@ -329,27 +329,29 @@ def test_a_long_text_is_compared_by_some_rows_and_groups_of_keys(monkeypatch: py
 def test_places_keep_the_distances_that_a_plane_can_show() -> None:
     points = np.random.default_rng(0).normal(size=(11, 2)) * [3, 1]
     squares = ((points[:, None] - points) ** 2).sum(axis=-1)
-    found = placed(squares)
+    found = multidimensional_scaling(squares)
     np.testing.assert_allclose(((found[:, None] - found) ** 2).sum(axis=-1), squares, atol=1e-9)
     np.testing.assert_allclose(found.mean(axis=0), 0, atol=1e-9)
     assert found[:, 0].var() > found[:, 1].var()
     assert (found.max(axis=0) >= -found.min(axis=0)).all()
-    np.testing.assert_allclose(placed(squares), found)
+    np.testing.assert_allclose(multidimensional_scaling(squares), found)
 
 
 def test_places_of_few_heads_and_of_the_same_heads() -> None:
-    assert placed(np.zeros((0, 0))).shape == (0, 2)
-    assert placed(np.zeros((1, 1))).tolist() == [[0, 0]]
-    np.testing.assert_allclose(placed(np.array([[0, 0.64], [0.64, 0]])), [[0.4, 0], [-0.4, 0]], atol=1e-12)
-    assert placed(np.zeros((5, 5))).tolist() == [[0, 0]] * 5
+    assert multidimensional_scaling(np.zeros((0, 0))).shape == (0, 2)
+    assert multidimensional_scaling(np.zeros((1, 1))).tolist() == [[0, 0]]
+    np.testing.assert_allclose(
+        multidimensional_scaling(np.array([[0, 0.64], [0.64, 0]])), [[0.4, 0], [-0.4, 0]], atol=1e-12
+    )
+    assert multidimensional_scaling(np.zeros((5, 5))).tolist() == [[0, 0]] * 5
     two = np.array([[0, 0, 0.25], [0, 0, 0.25], [0.25, 0.25, 0]])
-    np.testing.assert_allclose(placed(two)[0], placed(two)[1], atol=1e-9)
+    np.testing.assert_allclose(multidimensional_scaling(two)[0], multidimensional_scaling(two)[1], atol=1e-9)
 
 
 @pytest.mark.parametrize("distances", [np.zeros((3, 2)), np.array([[0, 1.0], [2, 0]]), np.full((2, 2), np.nan)])
 def test_what_is_no_distances_is_refused(distances: np.ndarray) -> None:
     with pytest.raises(InputError, match="have to be a symmetric square of numbers"):
-        placed(distances)
+        multidimensional_scaling(distances)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ class Switches:
         if hidden:
             share = sum(float(map.hidden_mass.mean()) for map in shown if map.weights.size) / len(shown)
             said = _("hidden: {0} – {1} of the attention").format(
-                _join_labels(hidden), local_percent(str(round(100 * share)))
+                join_labels(hidden), local_percent(str(round(100 * share)))
             )
             parts.append(_("{0}, rows renormalised").format(said) if self.renormalise else said)
         if shown[0].query_tokens and any(label in self.rows for label in _labels(whole.query_tokens, self.by_word)):
@@ -166,7 +166,7 @@ def _token_choice(key: str, label: str, labels: Sequence[str], help: str) -> tup
     missing = [name for name in _chosen_labels(key) if name not in labels]
     chosen = st.multiselect(label, [*labels, *missing], key=key, bind="query-params", help=help, placeholder=_("none"))
     if missing and labels:
-        st.caption(_("Not in this sentence: {0}").format(as_markdown(_join_labels(missing))))
+        st.caption(_("Not in this sentence: {0}").format(as_markdown(join_labels(missing))))
     return tuple(name for name in chosen if name in labels)
 
 
@@ -196,7 +196,7 @@ def _say_missing(labels: Sequence[str], queries: Sequence[str], say: Say) -> Non
         *(name for name in _chosen_labels("rows") if name not in queries),
     ]
     if missing:
-        say(_("The sentence has no {0}; what the link asks for there is without effect.").format(_join_labels(missing)))
+        say(_("The sentence has no {0}; what the link asks for there is without effect.").format(join_labels(missing)))
 
 
 def _chosen_labels(key: str) -> list[str]:
@@ -218,7 +218,7 @@ def _is_too_long(tokens: Sequence[Token]) -> bool:
     return len(tokens) > pooled_maps.MOST or pooled_maps.is_pooled(tokens)
 
 
-def _join_labels(labels: Iterable[str]) -> str:
+def join_labels(labels: Iterable[str]) -> str:
     """ "Der, den, Ball"; of many the first, and how many more."""
     labels = list(labels)
     more = len(labels) - MOST_NAMED

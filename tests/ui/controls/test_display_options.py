@@ -12,7 +12,7 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.export import Picture
 from attnviz.tokenization.token import Token
 from attnviz.ui.components import export_menu
-from attnviz.ui.controls.display_options import SWITCH_KEYS, Switches, _join_labels
+from attnviz.ui.controls.display_options import SWITCH_KEYS, Switches, join_labels
 from attnviz.ui.shell.model_names import model_and_revision
 
 # [CLS] the Fleder|maus saw the [SEP]
@@ -98,8 +98,8 @@ def test_the_summary_says_what_is_hidden_and_its_share(map: AttentionMap) -> Non
 
 
 def test_many_hidden_tokens_are_not_all_named() -> None:
-    assert _join_labels("abc") == "a, b, c"
-    assert _join_labels("abcdefgh") == "a, b, c, d, e, f and 2 more"
+    assert join_labels("abc") == "a, b, c"
+    assert join_labels("abcdefgh") == "a, b, c, d, e, f and 2 more"
 
 
 def test_groups_of_a_long_text_stay_as_they_are() -> None:

@@ -62,7 +62,7 @@ def head_distances(recording: Recording, kind: str, switches: Switches | None = 
     return HeadDistances(
         tuple((layer, head) for layer in range(layers) for head in range(heads)),
         apart,
-        scaling.placed(apart),
+        scaling.multidimensional_scaling(apart),
     )
 
 

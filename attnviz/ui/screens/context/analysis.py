@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attnviz.computation.contributions import looked_at, moved_by
+from attnviz.computation.contributions import word_contributions, word_weights
 from attnviz.embeddings.similarity import between_words, similarity
 from attnviz.tokenization import token
 from attnviz.tokenization.token import same_word
@@ -14,7 +14,7 @@ from attnviz.ui.screens.context.words import Word
 if TYPE_CHECKING:
     import numpy as np
 
-    from attnviz.computation.contributions import Moved
+    from attnviz.computation.contributions import Contributions
     from attnviz.embeddings.hidden_states import States
     from attnviz.embeddings.similarity import Similarity
     from attnviz.models.model import Model
@@ -65,7 +65,7 @@ class Sources:
     labels: tuple[str, ...]
     own: int | None
     weights: tuple[np.ndarray, ...]
-    moved: tuple[Moved, ...]
+    moved: tuple[Contributions, ...]
 
     @property
     def parts(self) -> list[np.ndarray]:
@@ -99,11 +99,15 @@ def compare_words(model: Model, sides: tuple[Side, Side], selection: WordSelecti
 def _sources(model: Model, side: Side, selection: WordSelection, word: Word) -> Sources:
     recording, kind = side.recording, selection.kind
     layers = range(recording.size(kind)[0])
-    moved = [moved_by(model, recording, kind, word.positions, layer=layer, head=selection.head) for layer in layers]
+    moved = [
+        word_contributions(model, recording, kind, word.positions, layer=layer, head=selection.head) for layer in layers
+    ]
     known = tuple(part for part in moved if part is not None)
     return Sources(
         labels=token.labels(token.words(recording.key_tokens(kind))),
         own=None if kind == "cross" else word.place,
-        weights=tuple(looked_at(recording, kind, word.positions, layer=layer, head=selection.head) for layer in layers),
+        weights=tuple(
+            word_weights(recording, kind, word.positions, layer=layer, head=selection.head) for layer in layers
+        ),
         moved=known if len(known) == len(layers) else (),
     )

@@ -202,10 +202,10 @@ def test_bars_and_tables_are_what_the_model_has(kind: str, head: int | None) -> 
         model, recording, found = vectors(sentence, kind)
         words = {word.label: word for word in sentence_words(found.tokens)}
         positions = words[chosen(app)[place] or ""].positions
-        moved = contributions.moved_by(model, recording, kind, positions, layer=2, head=head)
+        moved = contributions.word_contributions(model, recording, kind, positions, layer=2, head=head)
         assert moved is not None
         weights, shares = charts(app)[1 + place]["data"]
-        expected = contributions.looked_at(recording, kind, positions, layer=2, head=head)
+        expected = contributions.word_weights(recording, kind, positions, layer=2, head=head)
         np.testing.assert_allclose(numbers(weights["x"]), expected, atol=1e-6)
         np.testing.assert_allclose(numbers(shares["x"]), moved.shares, atol=1e-6)
         rows = data["blocks"][place]["rows"]
