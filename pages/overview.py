@@ -187,7 +187,7 @@ def draw(
             key="mosaic",
             summary=summary(recording, seen, maps, best),
             scale=switches.scale,
-            marked=frozenset((one.layer, one.head) for one in best) if seen.trait else None,
+            marked=frozenset((one.layer, one.head) for one in best) if best else None,
             on_open=open_head,
         )
     with tables:
@@ -236,7 +236,11 @@ def summary(recording: Recording, seen: MeasuredHeads, maps: Sequence[AttentionM
         said += seen.switches.remarks(recording.map(seen.kind, layer=0, head=0), maps)
     if seen.trait:
         named = _(", ").join(f"L{one.layer} H{one.head} {seen.trait.number(one)}" for one in best)
-        said.insert(0, _("Looking most {0}: {1}").format(seen.trait.asks, named))
+        found = _("Looking most {0}: {1}").format(seen.trait.asks, named)
+        if not best:
+            least = f"{traits.LEAST_SHARE:.2f}"
+            found = _("Looking {0}: none does, with {1} or more of its attention").format(seen.trait.asks, least)
+        said.insert(0, found)
     return _("; ").join(said)
 
 

@@ -10,8 +10,10 @@ import streamlit as st
 
 from attnviz.errors import InputError
 from attnviz.measures.findings import opening_layer
+from attnviz.tokenization.language import guess_language
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import inputs, url_state
+from attnviz.ui.screens.heads.findings import language_name
 from attnviz.ui.screens.translate import controls
 from attnviz.ui.screens.translate.controls import Choices, join_ids, set_choices
 from attnviz.ui.shell import errors, model_names, models
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from attnviz.ui.screens.translate.payload import AttentionView
 
 FIRST = "De kat zit op de mat."
+LANGUAGES = ("de", "nl", "zh", "en")  # of the bundled model, as its card says
 GIVEN = {FIRST: "The cat sits on the mat."}  # targets for examples that the bundled model translates wrong
 # All others were translated by the model that ships, read, and found right; a test holds what was read.
 SOURCES = (
@@ -97,6 +100,9 @@ def main() -> None:
         left, right = st.columns([72, 28], gap="medium")
     if has_target and choices.prefix == given_ids(loaded, sentence):
         left.caption(_("This translation is given; the model only reads it. One click shows what it writes itself."))
+    if task == "translate":
+        with left:
+            draw_translation(sentence, walk, model)
     with right:
         kind = inputs.kind_control(kinds, name, say)
     with control_row:
@@ -113,6 +119,19 @@ def given_ids(loaded: models.Loaded, sentence: str) -> tuple[int, ...]:
     """The vocabulary ids of an example's own target, without the token that a decoder starts with."""
     tokens = loaded.record(sentence, GIVEN[sentence]).query_tokens("decoder")
     return tuple(token.id for token in tokens[1:])
+
+
+def draw_translation(sentence: str, walk: Walk, model: str) -> None:
+    """The translation as plain text with a button that copies it, and its direction where both can be guessed."""
+    text = "".join(token.text for token in walk.tokens if not token.special).strip()
+    languages = [guess_language(sentence), guess_language(text)]
+    source = languages[0]
+    if model == model_names.BUNDLED and source is not None and source not in LANGUAGES:
+        st.caption(_("{0} is none of this model's languages; expect no translation.").format(language_name(source)))
+    elif all(languages):
+        st.caption(_("{0} → {1}, guessed from the words").format(*(language_name(code or "") for code in languages)))
+    if text:
+        st.code(text, language=None, wrap_lines=True)
 
 
 def model_task(loaded: models.Loaded) -> str:

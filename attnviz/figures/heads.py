@@ -22,6 +22,7 @@ Scale = Literal["shared", "head"]
 
 MOST_LABELS = 48  # on one axis; more would run into each other
 MOST_SQUARE = 64  # positions on an axis up to which single cells are looked at, so their shape matters
+MOST_NUMBERED = 14  # positions on an axis up to which a number fits into each cell
 MOST_HOVER = 256 * 256  # cells that carry their own hover text
 HIDDEN_WIDTH = 0.12  # of the width of the map: a full bar of the share that is not shown
 
@@ -79,6 +80,8 @@ def draw_head(
                 lenmode="pixels",
                 len=220,
             ),
+            # Where they do not fit, as on a phone, plotly leaves them out by itself.
+            texttemplate="%{z:.2f}" if max(queries, keys) <= MOST_NUMBERED else None,
             **_hover(map.weights, query_labels, key_labels, names),
         )
     )

@@ -222,3 +222,10 @@ def test_a_description_is_the_same_every_time() -> None:
 
 def test_a_description_of_nothing_is_the_name() -> None:
     assert describe(AttentionMap.of(np.zeros((0, 0)), (), (), layer=4, head=1)) == "L4 H1"
+
+
+def test_small_maps_have_their_numbers_in_the_cells_and_large_ones_have_none() -> None:
+    assert draw_head(example()).data[0].texttemplate == "%{z:.2f}"
+    many = tokens(*(f"w{place}" for place in range(40)))
+    large = AttentionMap.of(np.full((40, 40), 1 / 40), many, many)
+    assert draw_head(large).data[0].texttemplate is None

@@ -22,7 +22,7 @@ def finding_text(item: Learned) -> str:
     if item.finding == "alignment":
         what = _("the word it translates") if item.rows == "own" else _("the word to translate next")
         return _("{0}: {1}, same place in the sentence {2}").format(what, accuracy, baseline)
-    what, where = _relation(item.relation or "", item.direction or ""), _language(item.language or "")
+    what, where = _relation(item.relation or "", item.direction or ""), language_name(item.language or "")
     if item.most_words is not None:
         where = _("{0}, up to {1} words").format(where, item.most_words)
     return _("{0}: {1}, fixed offset {2} ({3})").format(what, accuracy, baseline, where)
@@ -60,8 +60,21 @@ def _position(offset: int) -> str:
     return ngettext("{0} token after", "{0} tokens after", offset).format(offset)
 
 
-def _language(code: str) -> str:
-    names = {"de": _("German"), "en": _("English"), "nl": _("Dutch"), "zh": _("Chinese")}
+def language_name(code: str) -> str:
+    """A language in the reader's own; the code of ISO 639-1 where it has no name here."""
+    names = {
+        "de": _("German"),
+        "en": _("English"),
+        "nl": _("Dutch"),
+        "zh": _("Chinese"),
+        "fr": _("French"),
+        "es": _("Spanish"),
+        "it": _("Italian"),
+        "pt": _("Portuguese"),
+        "ja": _("Japanese"),
+        "ko": _("Korean"),
+        "ru": _("Russian"),
+    }
     return names.get(code, code)
 
 

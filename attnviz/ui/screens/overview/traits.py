@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from attnviz.measures.head_measures import Measures
 
 SHARES = ("previous", "next", "own", "first", "special")
+LEAST_SHARE = 0.25  # of its attention that a head gives to what it is found by
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +131,12 @@ def missing_remark(measures: Sequence[Measures], kind: str) -> str:
 def rank_heads(measures: Sequence[Measures], trait: Trait) -> list[Measures]:
     """The heads that answer best, the best first; equal ones in the order of layers and heads.
 
-    An eighth of all heads, but 3 at least and 8 at most.
+    An eighth of all heads, but 3 at least and 8 at most. None that gives what is asked for less than `LEAST_SHARE` of
+    its attention: the best of heads that all look elsewhere are no answer.
     """
     known = [one for one in measures if not math.isnan(trait.value(one))]
+    if trait.measure in SHARES:
+        known = [one for one in known if trait.value(one) >= LEAST_SHARE]
     known.sort(key=lambda one: trait.value(one) if trait.smallest else -trait.value(one))
     return known[: min(8, max(3, len(measures) // 8))]
 

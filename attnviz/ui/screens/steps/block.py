@@ -37,7 +37,12 @@ def draw_block(context: StepContext) -> int:
         format_number(lengths[0], 2), format_number(lengths[-1], 2)
     )
     drawn = context.draw_figure(figure, "step_lengths", alt)
-    st.caption(_("The last number of each name is how many numbers the vector has."))
+    st.caption(
+        _(
+            "The last number of each name is how many numbers the vector has. Lengths do not add: the sum of two "
+            "vectors is as long as both together only where they have one direction."
+        )
+    )
     if computation.layer + 1 < layers:
         st.button(
             _("On to layer {0}").format(computation.layer + 1),

@@ -170,6 +170,7 @@ def test_heads_are_found_by_what_they_look_at() -> None:
     app.pills(key="found").set_value("previous").run()
     data = tiles(app)
     expected = sorted(measure_all(recorded(), "encoder"), key=lambda one: -one.previous)[:4]
+    expected = [one for one in expected if one.previous >= traits.LEAST_SHARE]
     assert {name for name, marked in zip(data["names"], data["marked"], strict=True) if marked} == {
         f"L{one.layer} H{one.head}" for one in expected
     }
@@ -333,3 +334,14 @@ def test_a_head_without_a_number_is_never_found() -> None:
     assert measures[3] not in traits.rank_heads(measures, trait)
     note = traits.tile_notes(measures, (trait,), trait)[3]
     assert (note.text, note.bar) == ("first –", None)
+
+
+def test_where_no_head_does_it_none_is_named() -> None:
+    data = tiles(opened(find="first"))
+    best = max(one.first for one in measure_all(recorded(), "encoder"))
+    if best < traits.LEAST_SHARE:
+        assert data["summary"].startswith("Looking at the first token: none does, with 0.25 or more")
+    measures = measure_all(recorded(), "encoder")
+    weak = [dataclasses.replace(one, previous=0.01) for one in measures]
+    trait = next(trait for trait in traits.traits(measures, "encoder", False) if trait.name == "previous")
+    assert traits.rank_heads(weak, trait) == [] and traits.rank_heads(measures, trait)

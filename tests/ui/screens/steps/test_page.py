@@ -221,3 +221,7 @@ def test_the_last_step_of_the_last_layer_leads_on() -> None:
     app = opened(step="7", layer="3")
     assert not app.exception
     assert len(app.get("page_link")) == 2
+
+
+def test_that_lengths_do_not_add_is_said() -> None:
+    assert "Lengths do not add" in said(opened(step="7"))

@@ -350,3 +350,19 @@ def test_a_model_without_a_language_head_says_so(folders: dict[str, str]) -> Non
     assert not components(app, "text_player") and not components(app, "ready") and not app.exception
     app.selectbox(key="model").set_value("bundled").run()
     assert story(app)["steps"] and app.text_input(key="sentence").value == "The dogs"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "direction"),
+    [
+        ("Der Hund sah den Ball.", "German → English, guessed from the words"),
+        ("The dog saw the ball.", "English → German, guessed from the words"),
+        ("Le chat est sur la table.", "French is none of this model's languages; expect no translation."),
+    ],
+)
+def test_the_translation_is_there_as_plain_text_with_its_direction(
+    bundled: Model, sentence: str, direction: str
+) -> None:
+    app = opened(sentence=sentence)
+    assert [element.value for element in app.code] == [bundled.translate(sentence)]
+    assert direction in [element.value for element in app.caption]
