@@ -100,9 +100,6 @@ def main() -> None:
         left, right = st.columns([72, 28], gap="medium")
     if has_target and choices.prefix == given_ids(loaded, sentence):
         left.caption(_("This translation is given; the model only reads it. One click shows what it writes itself."))
-    if task == "translate":
-        with left:
-            draw_translation(sentence, walk, model)
     with right:
         kind = inputs.kind_control(kinds, name, say)
     with control_row:
@@ -112,6 +109,8 @@ def main() -> None:
     if errors.attempt(figures, lambda: draw((left, right), loaded, walk, view, words, choices, run)):
         figures_ready(run, sentence, figures=2)
         with figures:
+            if task == "translate":
+                draw_translation(sentence, walk, model)
             draw_numbers(walk, view, name, sentence)
 
 
