@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from attnviz.attention import pooled_maps
-from attnviz.measures.findings import learned, opening_layer
+from attnviz.measures.findings import head_findings, opening_layer
 from attnviz.tokenization.token import is_word
 from attnviz.ui.components.export_menu import export_menu
 from attnviz.ui.components.head_grid import COLUMNS, head_grid
@@ -104,7 +104,7 @@ def draw(place: DeltaGenerator, recording: Recording, seen: HeadSelection, run: 
         if seen.head is None:
             weights_table(maps)
             return 1
-        found = learned(settings["model"], seen.kind, seen.layer, seen.head)
+        found = head_findings(settings["model"], seen.kind, seen.layer, seen.head)
         return 1 + opened_head(
             maps[seen.head],
             same_head_elsewhere(recording, seen),
@@ -119,7 +119,9 @@ def draw(place: DeltaGenerator, recording: Recording, seen: HeadSelection, run: 
 
 def finding_notes(settings: dict[str, str], maps: list[AttentionMap]) -> list[str]:
     """Under each head the first of what it was measured to do, where that is known and can be about this sentence."""
-    found = [applying(learned(settings["model"], map.kind, map.layer, map.head), settings["sentence"]) for map in maps]
+    found = [
+        applying(head_findings(settings["model"], map.kind, map.layer, map.head), settings["sentence"]) for map in maps
+    ]
     return [finding_text(items[0]) if items else "" for items in found]
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
     from attnviz.export import Picture
     from attnviz.generation.sampling import Method
-    from attnviz.generation.steps import Walk
+    from attnviz.generation.steps import Steps
     from attnviz.tokenization.token import Token
     from attnviz.ui.screens.translate.payload import AttentionView
 
@@ -93,9 +93,9 @@ def main() -> None:
     if found is None:
         url_state.keep_values(*OWN)
         return
-    walk, words = found
+    steps, words = found
     if arrives:
-        controls.set_opening_value("layer", walk.recording.size(kinds[0])[0] - 1, opening_layer(model))
+        controls.set_opening_value("layer", steps.recording.size(kinds[0])[0] - 1, opening_layer(model))
     with figures:
         left, right = st.columns([72, 28], gap="medium")
     if has_target and choices.prefix == given_ids(loaded, sentence):
@@ -103,15 +103,15 @@ def main() -> None:
     with right:
         kind = inputs.kind_control(kinds, name, say)
     with control_row:
-        view = attention_controls(walk, name, kind, say)
-    run = run_name(loaded.key, sentence, walk.written.ids, dataclasses.astuple(method), walk.positions,
+        view = attention_controls(steps, name, kind, say)
+    run = run_name(loaded.key, sentence, steps.written.ids, dataclasses.astuple(method), steps.positions,
                    dataclasses.astuple(view), language(), theme())  # fmt: skip
-    if errors.attempt(figures, lambda: draw((left, right), loaded, walk, view, words, choices, run)):
+    if errors.attempt(figures, lambda: draw((left, right), loaded, steps, view, words, choices, run)):
         figures_ready(run, sentence, figures=2)
         with figures:
             if task == "translate":
-                draw_translation(sentence, walk, model)
-            draw_numbers(walk, view, name, sentence)
+                draw_translation(sentence, steps, model)
+            draw_numbers(steps, view, name, sentence)
 
 
 def given_ids(loaded: models.Loaded, sentence: str) -> tuple[int, ...]:
@@ -120,9 +120,9 @@ def given_ids(loaded: models.Loaded, sentence: str) -> tuple[int, ...]:
     return tuple(token.id for token in tokens[1:])
 
 
-def draw_translation(sentence: str, walk: Walk, model: str) -> None:
+def draw_translation(sentence: str, steps: Steps, model: str) -> None:
     """The translation as plain text with a button that copies it, and its direction where both can be guessed."""
-    text = "".join(token.text for token in walk.tokens if not token.special).strip()
+    text = "".join(token.text for token in steps.tokens if not token.special).strip()
     languages = [guess_language(sentence), guess_language(text)]
     source = languages[0]
     if model == model_names.BUNDLED and source is not None and source not in LANGUAGES:
@@ -155,11 +155,11 @@ def generate_steps(
     limit: int | None,
     choices: Choices,
     say: errors.Remarks,
-) -> tuple[Walk, tuple[Token, ...]]:
+) -> tuple[Steps, tuple[Token, ...]]:
     """The text with its steps, and of a gap that was made here the tokens that could be masked instead."""
     from attnviz.generation.decode import decode
     from attnviz.generation.fill_mask import MASKS, fill, mask_word
-    from attnviz.generation.steps import Walk
+    from attnviz.generation.steps import Steps
     from attnviz.generation.writer import Writer
 
     model = loaded.model
@@ -183,7 +183,7 @@ def generate_steps(
                 raise
             choices.drop(error, say)
             filled = fill(model, ids, (), method)
-        return Walk.of_gaps(filled, method, model.tokenizer), () if word is None else tokens
+        return Steps.of_gaps(filled, method, model.tokenizer), () if word is None else tokens
 
     source = tuple(token.id for token in loaded.record(sentence, None).query_tokens(loaded.kinds[0]))
     writer = loaded.cache.get(("writer", source), lambda: Writer(model, source))
@@ -195,14 +195,14 @@ def generate_steps(
         ("written text", source, choices.prefix, method, limit), lambda: decode(writer, choices.prefix, method, limit)
     )
     recording = loaded.cache.get(("recording of a written text", source, text.ids), lambda: writer.record(text.ids))
-    return Walk.of_text(writer, text, method, recording), ()
+    return Steps.of_text(writer, text, method, recording), ()
 
 
-def attention_controls(walk: Walk, name: str, kind: str, say: errors.Remarks) -> AttentionView:
+def attention_controls(steps: Steps, name: str, kind: str, say: errors.Remarks) -> AttentionView:
     """What is looked at: the controls for it."""
     from attnviz.ui.screens.translate.payload import AttentionView
 
-    layers, heads, _queries, _keys = walk.recording.size(kind)
+    layers, heads, _queries, _keys = steps.recording.size(kind)
     layer = inputs.layer_control(layers, name, say)
     head = inputs.head_control(heads, say)
     by_word = st.toggle(_("Words"), key="by_word", bind="query-params", help=_("Pieces of a word taken together."))
@@ -218,7 +218,7 @@ def attention_controls(walk: Walk, name: str, kind: str, say: errors.Remarks) ->
 def draw(
     places: tuple[DeltaGenerator, DeltaGenerator],
     loaded: models.Loaded,
-    walk: Walk,
+    steps: Steps,
     view: AttentionView,
     words: tuple[Token, ...],
     choices: Choices,
@@ -228,7 +228,7 @@ def draw(
     from attnviz.ui.screens.translate.payload import Pieces
     from attnviz.ui.screens.translate.text_player import architecture, text_player
 
-    ids = walk.written.ids
+    ids = steps.written.ids
 
     def choose(step: int, index: int) -> None:
         prefix = (*ids[:step], index)
@@ -239,38 +239,38 @@ def draw(
 
     def reset() -> None:
         # The step in the address tells this text from one that nothing was chosen for.
-        set_choices(prefix=None, step=str(first_step(walk)))
+        set_choices(prefix=None, step=str(first_step(steps)))
 
-    step = first_step(walk) if choices.step is None else min(choices.step, len(walk) - 1)
+    step = first_step(steps) if choices.step is None else min(choices.step, len(steps) - 1)
     pieces = loaded.cache.get(("pieces",), lambda: Pieces(loaded.model.tokenizer))
     left, right = places
     with left:
         text_player(
-            walk, view, pieces, run=run, key="growing", step=step, words=words, on_choose=choose,
+            steps, view, pieces, run=run, key="growing", step=step, words=words, on_choose=choose,
             on_step=lambda to: set_choices(step=str(to)), on_reset=reset, on_mask=mask,
         )  # fmt: skip
     with right:
         layers: dict[str, int | None] = {
-            kind: walk.recording.size(kind)[0] for kind in ("encoder", "decoder") if kind in walk.kinds
+            kind: steps.recording.size(kind)[0] for kind in ("encoder", "decoder") if kind in steps.kinds
         }
-        architecture(walk.kinds, layers, kind=view.kind, run=run, key="architecture", on_kind=inputs.show_kind)
+        architecture(steps.kinds, layers, kind=view.kind, run=run, key="architecture", on_kind=inputs.show_kind)
     return True
 
 
-def draw_numbers(walk: Walk, view: AttentionView, name: str, sentence: str) -> None:
+def draw_numbers(steps: Steps, view: AttentionView, name: str, sentence: str) -> None:
     """The same as numbers, and as files."""
     from attnviz.ui.components.export_menu import export_menu
     from attnviz.ui.components.weights_table import head_table
     from attnviz.ui.screens.translate.tables import beam_table, steps_table
 
-    map = view.map(walk, view.kind)
+    map = view.map(steps, view.kind)
     with st.container(horizontal=True, vertical_alignment="center", key="below"):
         export_menu(partial(picture, map, view, sentence), name=f"attnviz {view.kind} {map.name}", key="take_translate")
     with st.expander(_("Numbers")):
-        steps_table(walk)
+        steps_table(steps)
         head_table(map)
-        if walk.written.beams:
-            beam_table(walk)
+        if steps.written.beams:
+            beam_table(steps)
 
 
 def picture(map: AttentionMap, view: AttentionView, sentence: str) -> Picture:
@@ -282,9 +282,9 @@ def picture(map: AttentionMap, view: AttentionView, sentence: str) -> Picture:
     return Picture((map,), theme=theme(), title=sentence, settings=settings)
 
 
-def first_step(walk: Walk) -> int:
+def first_step(steps: Steps) -> int:
     """The first step that predicts a word: what comes before it, such as the language, is less to look at."""
-    return next((place for place, token in enumerate(walk.tokens) if not token.special), 0)
+    return next((place for place, token in enumerate(steps.tokens) if not token.special), 0)
 
 
 require_router()

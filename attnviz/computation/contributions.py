@@ -88,7 +88,7 @@ def word_contributions(
 
 def _weights(recording: Recording, kind: str, positions: Sequence[int], layer: int, head: int | None) -> Tensor:
     """The mean of the rows of a word's tokens, ([head,] keys); the other rows are not computed."""
-    stored = recording._layer(kind, layer, head)
+    stored = recording.stored_layer(kind, layer, head)
     first, last = min(positions), max(positions)
     rows = slice(first, last + 1)
     if isinstance(stored, Tensor):
@@ -116,7 +116,7 @@ _guard = threading.Lock()
 
 def _output_matrix(model: Model, recording: Recording, kind: str, layer: int) -> Tensor | None:
     """The (heads × value_dim, width) matrix that joins the heads of a layer; None where it was not found."""
-    if not isinstance(recording._layer(kind, layer, None), capture.Layer):
+    if not isinstance(recording.stored_layer(kind, layer, None), capture.Layer):
         return None
     with _guard:
         known = _names.setdefault(model.network, {})

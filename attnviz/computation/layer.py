@@ -132,7 +132,7 @@ class Computation:
         """What is added to a head's scaled scores because of positions: float32 (query, key), or None."""
         if not self.has_bias:
             return None
-        stored = self._recording._layer(self.kind, self.layer, head)
+        stored = self._recording.stored_layer(self.kind, self.layer, head)
         assert isinstance(stored, capture.Layer)
         # The scores of vectors that are all zero are the bias alone.
         query, key = stored.query[head : head + 1] * 0, stored.key[:1] * 0
@@ -195,7 +195,7 @@ def follow(model: Model, recording: Recording, kind: str, *, layer: int) -> Comp
     >>> follow(model, recording, "encoder", layer=2).difference() < 1e-5
     True
     """
-    stored = recording._layer(kind, layer, None)
+    stored = recording.stored_layer(kind, layer, None)
     if not isinstance(stored, capture.Layer):
         raise NoAttentionError(
             f"{model.name} computes its attention inside its own code, so its queries, keys and values are not known "

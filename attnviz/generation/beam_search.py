@@ -89,7 +89,7 @@ def _candidates(
 ) -> list[tuple[tuple[int, ...], float, int]]:
     """The likeliest continuations by one token: (ids, sum of log-probabilities, parent), the best first."""
     prefixes = [[*prefix, *hypothesis.ids] for hypothesis in kept]
-    scores = writer.ruled(prefixes, writer.logits(prefixes).log_softmax(dim=-1))  # (kept, vocabulary)
+    scores = writer.apply_processors(prefixes, writer.logits(prefixes).log_softmax(dim=-1))  # (kept, vocabulary)
     totals: Tensor = scores + torch.tensor([hypothesis.score for hypothesis in kept])[:, None]
     best = totals.flatten().topk(min(looks, totals.numel()))
     found = []

@@ -1,6 +1,6 @@
 """A written text as steps: what each token was chosen from, and what its prediction looked at.
 
-    Writer or fill ─ Walk ─ .map(kind, layer, head)      rows are steps
+    Writer or fill ─ Steps ─ .map(kind, layer, head)      rows are steps
                         └── .distribution(place), .shaped(place)
 
 Whose row is it? In a decoder, position t reads token t and predicts token t + 1. A row of these maps therefore belongs
@@ -27,7 +27,7 @@ from attnviz.tokenization import tokenizer as tokenization
 from attnviz.tokenization.token import Token, labels
 
 
-class Walk:
+class Steps:
     """The steps of one written text.
 
     Attributes:
@@ -54,30 +54,30 @@ class Walk:
         self._tokenizer: object = None
 
     @classmethod
-    def of_text(cls, writer: Writer, written: Written, method: Method, recording: Recording) -> Walk:
+    def of_text(cls, writer: Writer, written: Written, method: Method, recording: Recording) -> Steps:
         """The steps of what a writer wrote; `recording` is `writer.record(written.ids)`."""
-        walk = cls("translate" if writer.pair else "continue", written, method)
+        steps = cls("translate" if writer.pair else "continue", written, method)
         before = writer.start if writer.pair else writer.source
         every = tokenization.from_ids(writer.model.tokenizer, [*before, *written.ids])
-        walk.before, walk.tokens = every[: len(before)], every[len(before) :]
-        walk._recordings = (recording,) * len(written.ids)
-        walk._rows = tuple(range(writer.first_row, writer.first_row + len(written.ids)))
-        walk._writer, walk._tokenizer = writer, writer.model.tokenizer
-        return walk
+        steps.before, steps.tokens = every[: len(before)], every[len(before) :]
+        steps._recordings = (recording,) * len(written.ids)
+        steps._rows = tuple(range(writer.first_row, writer.first_row + len(written.ids)))
+        steps._writer, steps._tokenizer = writer, writer.model.tokenizer
+        return steps
 
     @classmethod
-    def of_gaps(cls, filled: Filled, method: Method, tokenizer: object) -> Walk:
+    def of_gaps(cls, filled: Filled, method: Method, tokenizer: object) -> Steps:
         """The steps of filled gaps."""
-        walk = cls("fill", filled.written, method)
-        walk.before = filled.recordings[0].query_tokens("encoder")
-        ids = [token.id for token in walk.before]
+        steps = cls("fill", filled.written, method)
+        steps.before = filled.recordings[0].query_tokens("encoder")
+        ids = [token.id for token in steps.before]
         for position, index in zip(filled.positions, filled.written.ids, strict=True):
             ids[position] = index
         whole = tokenization.from_ids(tokenizer, ids)
-        walk.tokens = tuple(whole[position] for position in filled.positions)
-        walk.positions = walk._rows = filled.positions
-        walk._recordings, walk._tokenizer = filled.recordings, tokenizer
-        return walk
+        steps.tokens = tuple(whole[position] for position in filled.positions)
+        steps.positions = steps._rows = filled.positions
+        steps._recordings, steps._tokenizer = filled.recordings, tokenizer
+        return steps
 
     def __len__(self) -> int:
         return len(self.tokens)

@@ -132,14 +132,14 @@ class Writer:
         """What the model says comes after a prefix."""
         return Distribution(self.logits([prefix])[0])
 
-    def ruled(self, prefixes: Sequence[Sequence[int]], scores: Tensor) -> Tensor:
+    def apply_processors(self, prefixes: Sequence[Sequence[int]], scores: Tensor) -> Tensor:
         """Logits or log-probabilities (prefixes, vocabulary) with the checkpoint's own rules: tokens that must not
         come, such as padding, or that have to, such as the target language's."""
         return self._processors(torch.tensor([self._read(prefix) for prefix in prefixes]), scores.clone())
 
     def allowed(self, prefix: Sequence[int], distribution: Distribution) -> Distribution:
         """A distribution after the checkpoint's rules."""
-        return Distribution(self.ruled([prefix], distribution.logits[None])[0])
+        return Distribution(self.apply_processors([prefix], distribution.logits[None])[0])
 
     def checked(self, prefix: Sequence[int]) -> tuple[int, ...]:
         """The prefix, if it can be one.

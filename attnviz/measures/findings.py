@@ -9,7 +9,7 @@ Written by `python -m training evaluate` and `export`; this module only reads it
      "heads": [{"kind": "encoder", "layer": 2, "head": 7, "finding": "relation", …}, …]}
 
 `layers` says how much each encoder layer has to show (`training/findings.py` says how that is counted), `opening_layer`
-is the one that has most, and each entry of `heads` holds the fields of one `Learned`, those without a value left out.
+is the one that has most, and each entry of `heads` holds the fields of one `Finding`, those without a value left out.
 A file that was made for other weights than those beside it says nothing about them and is not read.
 """
 
@@ -31,7 +31,7 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class Finding:
     """One thing that one head was measured to do.
 
     Attributes:
@@ -51,7 +51,7 @@ class Learned:
             which it predicts it).
 
     Example:
-        >>> Learned("encoder", 2, 7, "relation", 0.71, baseline=0.46, relation="obj", direction="to_dependent").relation
+        >>> Finding("encoder", 2, 7, "relation", 0.71, baseline=0.46, relation="obj", direction="to_dependent").relation
         'obj'
     """
 
@@ -79,11 +79,11 @@ class Findings:
         opening_layer: the encoder layer that has most to show.
     """
 
-    heads: tuple[Learned, ...] = ()
+    heads: tuple[Finding, ...] = ()
     opening_layer: int = 0
 
 
-def learned(name: str, kind: str, layer: int, head: int) -> tuple[Learned, ...]:
+def head_findings(name: str, kind: str, layer: int, head: int) -> tuple[Finding, ...]:
     """What a head was measured to do, the most telling first; empty where nothing is known.
 
     Args:
@@ -121,9 +121,9 @@ def _read(folder: Path, _stamps: tuple[int, ...]) -> Findings:
         return Findings()
 
 
-def _item(entry: dict[str, Any]) -> Learned:
-    known = {field.name for field in fields(Learned)}
-    return Learned(**{name: value for name, value in entry.items() if name in known})
+def _item(entry: dict[str, Any]) -> Finding:
+    known = {field.name for field in fields(Finding)}
+    return Finding(**{name: value for name, value in entry.items() if name in known})
 
 
 def fingerprint(weights: Path) -> str:

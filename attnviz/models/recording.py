@@ -149,7 +149,8 @@ class Recording:
         """Whether queries, keys and values were kept; else the model could only be asked for its weights."""
         return isinstance(next(iter(self._first.layers.values()))[0], Layer)
 
-    def _layer(self, kind: str, layer: int, head: int | None) -> Stored:
+    def stored_layer(self, kind: str, layer: int, head: int | None) -> Stored:
+        """One layer as it was captured; raises InputError where there is no such kind, layer or head."""
         layers, heads, _, _ = self.size(kind)
         if not 0 <= layer < layers:
             raise InputError(f"The {kind} has layers 0 to {layers - 1}, not {layer}.")
@@ -178,7 +179,7 @@ class Recording:
         return self._compute(kind, layer, head, "scores")
 
     def _compute(self, kind: str, layer: int, head: int | None, what: str) -> Tensor:
-        stored = self._layer(kind, layer, head)
+        stored = self.stored_layer(kind, layer, head)
         if isinstance(stored, Tensor):
             if what == "scores":
                 raise self._no_vectors("scores")
@@ -214,7 +215,7 @@ class Recording:
         return self._vectors(kind, layer, head, "value")
 
     def _vectors(self, kind: str, layer: int, head: int | None, name: str) -> Tensor:
-        stored = self._layer(kind, layer, head)
+        stored = self.stored_layer(kind, layer, head)
         if isinstance(stored, Tensor):
             raise self._no_vectors(f"{name} vectors")
         tensor = getattr(stored, name)
@@ -312,7 +313,7 @@ class Recording:
 
     def _rows(self, kind: str, layer: int, head: int) -> tuple[Callable[[slice], Tensor], int, int]:
         """What gives the float32 (rows, keys) weights of a slice of one head's rows, and how many queries and keys."""
-        stored = self._layer(kind, layer, head)
+        stored = self.stored_layer(kind, layer, head)
         if isinstance(stored, Tensor):
             _, queries, keys = stored.shape
             return lambda rows: stored[head, rows].float(), queries, keys
@@ -322,7 +323,7 @@ class Recording:
 
     def _rounding(self, kind: str, layer: int) -> float:
         """What a row of this layer's weights may lack of 1 by rounding; see `attention.hidden_share`."""
-        stored = self._layer(kind, layer, None)
+        stored = self.stored_layer(kind, layer, None)
         return dot_product.COMPUTED if isinstance(stored, Layer) else dot_product.rounding(stored.dtype)
 
     def map(self, kind: str, *, layer: int, head: int) -> AttentionMap:

@@ -1,7 +1,7 @@
 """Where in the text each token is: mending what tokenizers report, and finding out where they report nothing.
 
     offsets ─────────────────┐
-    ids ─ decoded ─ aligned ─┴─ mended
+    ids ─ decoded ─ aligned ─┴─ mend_offsets
 
 Fast tokenizers give offsets that are wrong in a few known ways. The others give none: their ids are decoded step by
 step, and what comes out is aligned with what was written. What this module does not do: it asks no tokenizer for
@@ -25,7 +25,7 @@ _CONTEXT = 8  # tokens decoded around them, as some decoders look at their neigh
 _QUADRATIC = 2048  # up to here, prefixes are decoded from the beginning where blocks do not add up to the whole text
 
 
-def mended(
+def mend_offsets(
     decode: Decode, text: str, ids: list[int], names: list[str], spans: list[Span], covered: list[Span]
 ) -> list[Span]:
     """Repair what offsets are known to get wrong, so that each span is what its token stands for.

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from attnviz.tokenization.offsets import aligned, decoded, mended
+from attnviz.tokenization.offsets import aligned, decoded, mend_offsets
 from attnviz.tokenization.segmentation import Span, number_words
 from attnviz.tokenization.token import Encoding, Token
 
@@ -176,7 +176,7 @@ def _tokens(
                 plain.append(i)
         covered = [spans[i] for i in positions if ids[i] in special]
         run = [ids[i] for i in plain], [names[i] for i in plain], [spans[i] for i in plain]
-        repaired = mended(partial(_decode, tokenizer), text, *run, covered)
+        repaired = mend_offsets(partial(_decode, tokenizer), text, *run, covered)
         for i, span in zip(plain, repaired, strict=True):
             located[i] = span
     return _assemble(ids, names, [owner or 0 for owner in sentences], located, texts)

@@ -18,7 +18,7 @@ from attnviz.errors import EmptyError, InputError, TooLongError
 from attnviz.generation.decode import decode, next_token
 from attnviz.generation.fill_mask import fill, mask_word
 from attnviz.generation.sampling import Distribution, Method, shape
-from attnviz.generation.steps import Walk
+from attnviz.generation.steps import Steps
 from attnviz.generation.writer import Writer, task
 from attnviz.models.model import Model
 from attnviz.tokenization.token import Token
@@ -361,27 +361,27 @@ def test_models_are_told_apart(masked: Model) -> None:
 # Steps ----------------------------------------------------------------------------------------------------------------
 
 
-def walked(model: Model, ids: Any, **options: Any) -> tuple[Walk, Writer]:
+def walked(model: Model, ids: Any, **options: Any) -> tuple[Steps, Writer]:
     writer = Writer(model, ids)
     written = decode(writer, **options)
-    return Walk.of_text(writer, written, Method(), writer.record(written.ids)), writer
+    return Steps.of_text(writer, written, Method(), writer.record(written.ids)), writer
 
 
 @pytest.mark.parametrize("name", [*PAIRS, *DECODERS])
 def test_a_row_belongs_to_the_token_that_it_predicts(name: str) -> None:
-    walk, writer = walked(tiny(name), tiny_models.ids(), limit=7)
-    for place, index in enumerate(walk.written.ids):
+    steps, writer = walked(tiny(name), tiny_models.ids(), limit=7)
+    for place, index in enumerate(steps.written.ids):
         # What the recording says at a step's row is what the writer chose from.
-        expected = writer.next(walk.written.ids[:place])
-        torch.testing.assert_close(walk.distribution(place).logits, expected.logits, atol=5e-5, rtol=1e-3)
-        assert int(walk.allowed(place).logits.argmax()) == index
-    map = walk.map("cross" if writer.pair else "decoder", 1, 3)
-    whole = walk.recording.weights(map.kind, layer=1, head=3).numpy()
+        expected = writer.next(steps.written.ids[:place])
+        torch.testing.assert_close(steps.distribution(place).logits, expected.logits, atol=5e-5, rtol=1e-3)
+        assert int(steps.allowed(place).logits.argmax()) == index
+    map = steps.map("cross" if writer.pair else "decoder", 1, 3)
+    whole = steps.recording.weights(map.kind, layer=1, head=3).numpy()
     np.testing.assert_array_equal(map.weights, whole[writer.first_row :])
-    assert map.weights.shape[0] == len(walk) <= 7
-    mean = walk.map(map.kind, 1)
+    assert map.weights.shape[0] == len(steps) <= 7
+    mean = steps.map(map.kind, 1)
     np.testing.assert_allclose(
-        mean.weights, walk.recording.weights(map.kind, layer=1).numpy().mean(axis=0)[writer.first_row :], atol=1e-6
+        mean.weights, steps.recording.weights(map.kind, layer=1).numpy().mean(axis=0)[writer.first_row :], atol=1e-6
     )
     assert (mean.head, mean.aggregate) == (None, "mean")
 
@@ -392,52 +392,53 @@ def test_what_a_sink_takes_of_a_step_is_what_the_recording_says(head: int | None
     for name, parameter in network.named_parameters():
         if name.endswith("sinks"):
             parameter.data.fill_(-2.0)  # takes about one part in a hundred
-    walk, writer = walked(Model(network), tiny_models.ids(), limit=7)
+    steps, writer = walked(Model(network), tiny_models.ids(), limit=7)
     shares = []
-    for layer in range(walk.recording.size("decoder")[0]):
-        steps = walk.map("decoder", layer, head)
-        np.testing.assert_allclose(steps.weights.sum(axis=1) + steps.hidden_mass, 1.0, atol=1e-5)
-        maps = walk.recording.maps("decoder", layer=layer)
+    for layer in range(steps.recording.size("decoder")[0]):
+        map = steps.map("decoder", layer, head)
+        np.testing.assert_allclose(map.weights.sum(axis=1) + map.hidden_mass, 1.0, atol=1e-5)
+        maps = steps.recording.maps("decoder", layer=layer)
         whole = np.mean([map.hidden_mass for map in (maps if head is None else maps[head : head + 1])], axis=0)
-        np.testing.assert_allclose(steps.hidden_mass, whole[writer.first_row :][: len(walk)], atol=1e-6)
-        shares.extend(steps.hidden_mass)
+        np.testing.assert_allclose(map.hidden_mass, whole[writer.first_row :][: len(steps)], atol=1e-6)
+        shares.extend(map.hidden_mass)
     assert any(1e-3 < share < 0.03 for share in shares)
 
 
 def test_rows_are_labelled_by_what_was_read_and_what_is_predicted(bundled: Model) -> None:
-    walk, _ = walked(bundled, source(bundled, SENTENCES[1]))
-    assert walk.row_labels == (
+    steps, _ = walked(bundled, source(bundled, SENTENCES[1]))
+    assert steps.row_labels == (
         "<s> → >>en<<", ">>en<< → The", "The → dog", "dog → saw", "saw → the", "the → ball", "ball → .", ". → </s>",
     )  # fmt: skip
-    map = walk.map("cross", 3)
+    map = steps.map("cross", 3)
     assert map.key_labels[-1] == "</s>"
     # Words and hiding change the keys alone: every row stays a step.
     assert map.hide(lambda token: token.special).by_word().weights.shape == (8, 6)
-    assert walk.map("encoder", 3).weights.shape == (7, 7)
-    assert walk.seen("decoder").weights.sum(axis=1).tolist() == list(range(1, 9))
-    assert walk.seen("cross").weights.all()
+    assert steps.map("encoder", 3).weights.shape == (7, 7)
+    assert steps.seen("decoder").weights.sum(axis=1).tolist() == list(range(1, 9))
+    assert steps.seen("cross").weights.all()
     with pytest.raises(InputError, match="not 'sideways'"):
-        walk.map("sideways", 0)
+        steps.map("sideways", 0)
 
 
 def test_the_steps_of_gaps_are_the_gaps(masked: Model) -> None:
     ids = source(masked, "the [MASK] saw the [MASK] .")
     filled = fill(masked, ids)
-    walk = Walk.of_gaps(filled, Method(), masked.tokenizer)
-    assert len(walk) == 2 and walk.own == "encoder" and all(label.startswith("[MASK] → ") for label in walk.row_labels)
+    steps = Steps.of_gaps(filled, Method(), masked.tokenizer)
+    assert len(steps) == 2 and steps.own == "encoder"
+    assert all(label.startswith("[MASK] → ") for label in steps.row_labels)
     for gap, (recording, position) in enumerate(zip(filled.recordings, filled.positions, strict=True)):
         expected = recording.weights("encoder", layer=2, head=1)[position].numpy()
-        np.testing.assert_array_equal(walk.map("encoder", 2, 1).weights[gap], expected)
+        np.testing.assert_array_equal(steps.map("encoder", 2, 1).weights[gap], expected)
 
 
 def test_a_beam_goes_on_with_what_survived(bundled: Model) -> None:
     writer = Writer(bundled, source(bundled, SENTENCES[0]))
     whole = decode(writer).ids
     written = decode(writer, whole[:1], Method("beam", width=3))
-    walk = Walk.of_text(writer, written, Method("beam", width=3), writer.record(written.ids))
-    assert walk.survivors(0) == {whole[0]}
-    assert walk.survivors(1) == set(writer.next(whole[:1]).logits.topk(3).indices.tolist())
-    assert all(index in walk.survivors(place) for place, index in enumerate(written.ids))
+    steps = Steps.of_text(writer, written, Method("beam", width=3), writer.record(written.ids))
+    assert steps.survivors(0) == {whole[0]}
+    assert steps.survivors(1) == set(writer.next(whole[:1]).logits.topk(3).indices.tolist())
+    assert all(index in steps.survivors(place) for place, index in enumerate(written.ids))
 
 
 # Figures --------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 import attnviz
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.measures import findings
-from attnviz.measures.findings import Learned
+from attnviz.measures.findings import Finding
 from attnviz.models.model import Model
 from attnviz.models.recorder import MAX_NEW_TOKENS
 from attnviz.tokenization.token import Token
@@ -343,10 +343,10 @@ def test_a_head_is_said_to_do_only_what_holds_on_both_halves() -> None:
     ]
     content = heads_file("abc", 1, 2, groups, [(0, 1, -1, 0.93)], aligned)
     assert [findings._item(entry) for entry in content["heads"]] == [
-        Learned("encoder", 0, 0, "relation", 0.6, 0.4, 60, "obj", "to_dependent", "de", offset=2),
-        Learned("encoder", 0, 1, "relation", 0.51, 0.4, 60, "amod", "to_dependent", "de", 12, offset=2),
-        Learned("encoder", 0, 1, "position", 0.93, offset=-1),
-        Learned("cross", 0, 1, "alignment", 0.8, 0.5, 90, rows="before"),
+        Finding("encoder", 0, 0, "relation", 0.6, 0.4, 60, "obj", "to_dependent", "de", offset=2),
+        Finding("encoder", 0, 1, "relation", 0.51, 0.4, 60, "amod", "to_dependent", "de", 12, offset=2),
+        Finding("encoder", 0, 1, "position", 0.93, offset=-1),
+        Finding("cross", 0, 1, "alignment", 0.8, 0.5, 90, rows="before"),
     ]
 
 
@@ -614,14 +614,14 @@ def test_what_is_said_of_bundled_heads_is_of_heads_that_are_there(bundled: Model
         layers, heads, _, _ = recording.size(item.kind)
         assert 0 <= item.layer < layers and 0 <= item.head < heads
         assert 0 <= item.accuracy <= 1
-        assert item in findings.learned("bundled", item.kind, item.layer, item.head)
+        assert item in findings.head_findings("bundled", item.kind, item.layer, item.head)
         assert "dependent" not in finding_text(item)  # it has an everyday name
     assert 0 <= findings.opening_layer("bundled") < recording.size("encoder")[0]
 
 
 @pytest.mark.parametrize("name", ["google-t5/t5-small", "no/such/folder", "\0", "~nobody/x"])
 def test_of_other_models_nothing_is_known(name: str) -> None:
-    assert findings.learned(name, "encoder", 0, 0) == ()
+    assert findings.head_findings(name, "encoder", 0, 0) == ()
     assert findings.opening_layer(name) == 0
 
 
@@ -632,7 +632,7 @@ def test_a_heads_file_that_does_not_fit_is_not_read(tmp_path: Path, change: str)
     entry = {"kind": "encoder", "layer": 1, "head": 2, "finding": "position", "accuracy": 0.95, "offset": -1}
     content = {"schema": 1, "weights": findings.fingerprint(weights), "opening_layer": 1, "heads": [entry]}
     (tmp_path / "heads.json").write_text(json.dumps(content))
-    assert findings.learned(str(tmp_path), "encoder", 1, 2) == (Learned(**entry),)
+    assert findings.head_findings(str(tmp_path), "encoder", 1, 2) == (Finding(**entry),)
     if change == "weights":
         weights.write_bytes(b"other weights")
     elif change == "not json":
@@ -648,7 +648,7 @@ def test_a_heads_file_that_does_not_fit_is_not_read(tmp_path: Path, change: str)
 
 
 def test_findings_are_said_in_a_line() -> None:
-    item = Learned("encoder", 2, 7, "relation", 0.71, 0.46, 300, "obj", "to_dependent", "de", offset=-1)
+    item = Finding("encoder", 2, 7, "relation", 0.71, 0.46, 300, "obj", "to_dependent", "de", offset=-1)
     assert finding_text(item) == "verb → its object: 71\u00a0%, fixed offset 46\u00a0% (German)"
     assert finding_text(replace(item, direction="to_head", most_words=12)) == (
         "object → its verb: 71\u00a0%, fixed offset 46\u00a0% (German, up to 12 words)"
@@ -657,9 +657,9 @@ def test_findings_are_said_in_a_line() -> None:
         finding_text(replace(item, relation="clf", language="th"))
         == "clf: head → dependent: 71\u00a0%, fixed offset 46\u00a0% (th)"
     )
-    assert finding_text(Learned("encoder", 0, 1, "position", 0.934, offset=-1)) == "the token before: 93\u00a0%"
-    assert finding_text(Learned("encoder", 0, 1, "position", 0.91, offset=3)) == "3 tokens after: 91\u00a0%"
-    assert finding_text(Learned("cross", 3, 5, "alignment", 0.74, 0.61, rows="before")) == (
+    assert finding_text(Finding("encoder", 0, 1, "position", 0.934, offset=-1)) == "the token before: 93\u00a0%"
+    assert finding_text(Finding("encoder", 0, 1, "position", 0.91, offset=3)) == "3 tokens after: 91\u00a0%"
+    assert finding_text(Finding("cross", 3, 5, "alignment", 0.74, 0.61, rows="before")) == (
         "the word to translate next: 74\u00a0%, same place in the sentence 61\u00a0%"
     )
 

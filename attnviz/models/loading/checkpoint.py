@@ -17,7 +17,7 @@ from attnviz.errors import (
     UnsafeError,
     out_of_memory,
 )
-from attnviz.models.loading.hub import _check_weights, _first_line
+from attnviz.models.loading.hub import check_weights, first_line
 from attnviz.models.model import Model
 
 
@@ -27,11 +27,12 @@ def _automatic_dtype(place: torch.device, config: Any) -> torch.dtype:
     return torch.float32 if place.type == "cpu" or not isinstance(stored, torch.dtype) else stored
 
 
-def _from_folder(
+def load_folder(
     folder: Path, name: str, commit: str | None, place: torch.device, precision: torch.dtype | None
 ) -> Model:
+    """The model in a folder; `name` and `commit` are what it is called."""
     raw = _configuration(folder, name)
-    _check_weights([item.name for item in folder.iterdir()], name)
+    check_weights([item.name for item in folder.iterdir()], name)
     with _quiet():
         config, network_class = _network_class(folder, name, raw)
         # Whatever was used in training: it may not be installed here, and may be code from the Hub.
@@ -52,7 +53,7 @@ def _from_folder(
                     f"{name} does not fit into the memory of {place}. Choose a smaller model, "
                     'dtype="float16" or device="cpu".'
                 ) from error
-            raise LoadError(f"{name} could not be loaded: {_first_line(error)}") from error
+            raise LoadError(f"{name} could not be loaded: {first_line(error)}") from error
         network = _without_untrained_head(network, sorted(report["missing_keys"]), name)
         tokenizer = _tokenizer(folder)
     return Model(network, tokenizer, name=name, revision=commit)
@@ -65,7 +66,7 @@ def _configuration(folder: Path, name: str) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise NotFoundError(f"{folder} holds no config.json, so it is no model in Hugging Face format.") from error
     except (OSError, ValueError) as error:
-        raise LoadError(f"The config.json of {name} cannot be read: {_first_line(error)}") from error
+        raise LoadError(f"The config.json of {name} cannot be read: {first_line(error)}") from error
     if not isinstance(raw, dict):
         raise LoadError(f"The config.json of {name} holds {type(raw).__name__}, not the settings of a model by name.")
     return raw
@@ -103,7 +104,7 @@ def _network_class(folder: Path, name: str, raw: dict[str, Any]) -> tuple[Any, A
             ) from error
         raise LoadError(
             f"{name} is of type {raw.get('model_type')!r}, which the installed transformers {transformers.__version__} "
-            f"cannot build: {_first_line(error)}"
+            f"cannot build: {first_line(error)}"
         ) from error
     named = raw.get("architectures")
     architectures = [item for item in named if isinstance(item, str)] if isinstance(named, list) else []
@@ -138,7 +139,7 @@ def _tokenizer(folder: Path) -> Any:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         raise LoadError(
-            f"The tokenizer in {folder} could not be loaded: {_first_line(error)}. Save it again with save_pretrained, "
+            f"The tokenizer in {folder} could not be loaded: {first_line(error)}. Save it again with save_pretrained, "
             "or choose another model."
         ) from error
 

@@ -24,16 +24,16 @@ _WEIGHTS = re.compile(r"model(-\d+-of-\d+)?\.safetensors")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
 
 
-def _shown(name: str) -> str:
+def display_name(name: str) -> str:
     """A name in a message; somebody may have pasted a book into the box."""
     return name if len(name) <= 200 else f"{name[:200]}…"
 
 
-def _download(name: str, revision: str | None, tell: Progress) -> tuple[Path, str | None]:
+def download_model(name: str, revision: str | None, tell: Progress) -> tuple[Path, str | None]:
     """The local copy of a Hub model and its commit."""
     from huggingface_hub import HfApi, errors
 
-    tell(None, f"Looking for {_shown(name)} on the Hub")
+    tell(None, f"Looking for {display_name(name)} on the Hub")
     which = f"{name} at revision {revision}" if revision else name
     try:
         info = HfApi().model_info(name, revision=revision, timeout=15, files_metadata=True)
@@ -43,13 +43,13 @@ def _download(name: str, revision: str | None, tell: Progress) -> tuple[Path, st
         raise NotFoundError(f"{name} has no revision {revision!r}. Leave it empty for the newest.") from error
     except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
         raise NotFoundError(
-            f"There is no model {_shown(name)!r} on the Hub, and no folder of that name here. Check the spelling: a "
-            "Hub id looks like bert-base-uncased or owner/name."
+            f"There is no model {display_name(name)!r} on the Hub, and no folder of that name here. Check the "
+            "spelling: a Hub id looks like bert-base-uncased or owner/name."
         ) from error
     except Exception as error:  # no network shows itself in many ways, from name look-up to proxies
         return _cached(name, revision, error)
     sizes = {item.rfilename: item.size or 0 for item in info.siblings or [] if "/" not in item.rfilename}
-    _check_weights(list(sizes), which)
+    check_weights(list(sizes), which)
     # Some repositories hold the same weights a second time, under another name.
     weights = [item for item in sizes if _WEIGHTS.fullmatch(item)] or [
         item for item in sizes if item.endswith(".safetensors")
@@ -61,7 +61,7 @@ def _download(name: str, revision: str | None, tell: Progress) -> tuple[Path, st
         raise _gated(which) from error
     except Exception as error:
         raise NetworkError(
-            f"The download of {which} stopped ({_first_line(error)}). What is there is kept; try again."
+            f"The download of {which} stopped ({first_line(error)}). What is there is kept; try again."
         ) from error
     return folder, folder.name
 
@@ -101,12 +101,13 @@ def _cached(name: str, revision: str | None, reason: Exception) -> tuple[Path, s
         folder = Path(found).parent
         return folder, folder.name
     raise NetworkError(
-        f"{name} is not on this machine, and the Hub could not be reached ({_first_line(reason)}). Check the network, "
+        f"{name} is not on this machine, and the Hub could not be reached ({first_line(reason)}). Check the network, "
         'give a local folder, or use the bundled model, which needs no network ("bundled").'
     ) from reason
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or the name of its class."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
@@ -133,7 +134,8 @@ def _counter() -> Any:
     return Counter
 
 
-def _check_weights(present: list[str], which: str) -> None:
+def check_weights(present: list[str], which: str) -> None:
+    """Raises UnsafeError or NotFoundError where none of the files holds safetensors."""
     if any(item.endswith(".safetensors") for item in present):
         return
     if pickles := sorted(item for item in present if item.endswith(_PICKLES)):

@@ -13,8 +13,8 @@ from attnviz.errors import (
     InputError,
     NotFoundError,
 )
-from attnviz.models.loading.checkpoint import _from_folder
-from attnviz.models.loading.hub import Progress, _download, _shown
+from attnviz.models.loading.checkpoint import load_folder
+from attnviz.models.loading.hub import Progress, display_name, download_model
 from attnviz.models.model import Model
 
 BUNDLED = "bundled"
@@ -57,7 +57,7 @@ def load(
     if not name:
         raise InputError('Name a model: "bundled", a folder, or a Hub id such as "bert-base-uncased".')
     if revision and (name == BUNDLED or _looks_like_path(name)):
-        raise InputError(f"{_shown(name)} has no revisions; only models on the Hub have. Leave `revision` out.")
+        raise InputError(f"{display_name(name)} has no revisions; only models on the Hub have. Leave `revision` out.")
     if name == BUNDLED:
         folder, commit = Path(attnviz.__file__).parent / BUNDLED, None
     elif _exists(name, Path.is_dir):
@@ -65,13 +65,13 @@ def load(
     elif _looks_like_path(name):
         what = "is a file, not a folder" if _exists(name, Path.exists) else "does not exist"
         raise NotFoundError(
-            f"The folder {_shown(name)} {what}. Give a folder that holds config.json, *.safetensors and a tokenizer, "
-            "or a Hub id such as bert-base-uncased."
+            f"The folder {display_name(name)} {what}. Give a folder that holds config.json, *.safetensors and a "
+            "tokenizer, or a Hub id such as bert-base-uncased."
         )
     else:
-        folder, commit = _download(name, revision or None, tell)
+        folder, commit = download_model(name, revision or None, tell)
     tell(None, f"Loading {name}")
-    return _from_folder(folder, name, commit, place, precision)
+    return load_folder(folder, name, commit, place, precision)
 
 
 def _exists(name: str, test: Callable[[Path], bool]) -> bool:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attnviz.measures.findings import Learned
+from attnviz.measures.findings import Finding
 from attnviz.tokenization.language import guess_language, may_have_relation
 from attnviz.ui.shell.messages import _, local_percent, ngettext
 
 
-def finding_text(item: Learned) -> str:
+def finding_text(item: Finding) -> str:
     """One finding, with what needs no head beside it.
 
-    >>> finding_text(Learned("encoder", 2, 7, "relation", 0.71, baseline=0.46, relation="obj", direction="to_dependent",
+    >>> finding_text(Finding("encoder", 2, 7, "relation", 0.71, baseline=0.46, relation="obj", direction="to_dependent",
     ...              language="de"))
     'verb → its object: 71 %, fixed offset 46 % (German)'
     """
@@ -28,10 +28,10 @@ def finding_text(item: Learned) -> str:
     return _("{0}: {1}, fixed offset {2} ({3})").format(what, accuracy, baseline, where)
 
 
-def applying(items: Iterable[Learned], sentence: str) -> list[Learned]:
+def applying(items: Iterable[Finding], sentence: str) -> list[Finding]:
     """Those findings that can be about this sentence: in its language, and its relation not surely missing.
 
-    >>> copula = Learned("encoder", 3, 4, "relation", 0.70, 0.31, relation="cop", direction="to_head", language="de")
+    >>> copula = Finding("encoder", 3, 4, "relation", 0.70, 0.31, relation="cop", direction="to_head", language="de")
     >>> applying([copula], "Der Hund sah den Ball."), applying([copula], "She is big.")
     ([], [])
     """

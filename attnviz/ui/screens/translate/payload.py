@@ -1,6 +1,6 @@
 """A written text as the component `text_player` draws it: its words, its steps, its attention, its beam.
 
-    Walk ─ told ─ what the browser gets
+    Steps ─ told ─ what the browser gets
 
 Everything is said in the reader's language here; the component only puts it in its place.
 """
@@ -15,7 +15,7 @@ import numpy as np
 
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.figures import describe
-from attnviz.generation.steps import Walk
+from attnviz.generation.steps import Steps
 from attnviz.tokenization import tokenizer as tokenization
 from attnviz.tokenization.token import Token, labels
 from attnviz.ui.components.component import encode
@@ -27,7 +27,7 @@ MOST_DROPPED = 3  # hypotheses of a step that are shown though the beam let go o
 
 @dataclass(frozen=True)
 class AttentionView:
-    """What is shown of a walk.
+    """What is shown of a steps.
 
     Attributes:
         kind: the place of attention whose map of all steps is shown.
@@ -42,16 +42,16 @@ class AttentionView:
     by_word: bool = False
     hide: bool = False
 
-    def map(self, walk: Walk, kind: str) -> AttentionMap:
+    def map(self, steps: Steps, kind: str) -> AttentionMap:
         """The weights of one kind as they are shown."""
-        return self._select_keys(walk, walk.map(kind, min(self.layer, walk.recording.size(kind)[0] - 1), self.head))
+        return self._select_keys(steps, steps.map(kind, min(self.layer, steps.recording.size(kind)[0] - 1), self.head))
 
-    def visible_counts(self, walk: Walk, kind: str) -> list[int]:
+    def visible_counts(self, steps: Steps, kind: str) -> list[int]:
         """How many of the shown keys each step could look at."""
-        return (self._select_keys(walk, walk.seen(kind)).weights > 0).sum(axis=1).tolist()
+        return (self._select_keys(steps, steps.seen(kind)).weights > 0).sum(axis=1).tolist()
 
-    def _select_keys(self, walk: Walk, map: AttentionMap) -> AttentionMap:
-        gap = walk.before[walk.positions[0]].id if walk.positions else None
+    def _select_keys(self, steps: Steps, map: AttentionMap) -> AttentionMap:
+        gap = steps.before[steps.positions[0]].id if steps.positions else None
         if self.hide:
             map = map.hide(lambda token: token.special and token.id != gap)
         return map.by_word() if self.by_word else map
@@ -79,24 +79,24 @@ def token_text(token: Token) -> str:
     return labels((token,))[0]
 
 
-def text_payload(walk: Walk, view: AttentionView, pieces: Pieces, words: Sequence[Token] = ()) -> dict[str, Any]:
+def text_payload(steps: Steps, view: AttentionView, pieces: Pieces, words: Sequence[Token] = ()) -> dict[str, Any]:
     """All of a text but the step that is looked at.
 
     Args:
-        walk: the text with its steps.
+        steps: the text with its steps.
         view: which attention is shown.
         pieces: how tokens are read.
         words: of a masked text whose gap was made here, all its tokens as they were.
     """
     return {
-        "given": walk.written.given,
-        "ended": _ending_text(walk, bool(words)),
-        "text": _text(walk, words),
-        "steps": [_step(walk, pieces, place) for place in range(len(walk))],
-        "strips": _strips(walk, view),
-        "map": _map(walk, view, view.map(walk, view.kind)),
-        "beams": _beams(walk, pieces),
-        "treeNote": _tree_note(walk),
+        "given": steps.written.given,
+        "ended": _ending_text(steps, bool(words)),
+        "text": _text(steps, words),
+        "steps": [_step(steps, pieces, place) for place in range(len(steps))],
+        "strips": _strips(steps, view),
+        "map": _map(steps, view, view.map(steps, view.kind)),
+        "beams": _beams(steps, pieces),
+        "treeNote": _tree_note(steps),
         "texts": _texts(),
     }
 
@@ -104,30 +104,34 @@ def text_payload(walk: Walk, view: AttentionView, pieces: Pieces, words: Sequenc
 # The text -----------------------------------------------------------------------------------------------------------
 
 
-def _text(walk: Walk, words: Sequence[Token]) -> list[dict[str, Any]]:
+def _text(steps: Steps, words: Sequence[Token]) -> list[dict[str, Any]]:
     """What stands there, in reading order."""
 
     def item(token: Token, joined: bool, step: int | None = None, word: int | None = None) -> dict[str, Any]:
         return {
             "text": token_text(token), "joined": joined, "special": token.special, "step": step, "word": word,
-            "given": step is not None and step < walk.written.given,
+            "given": step is not None and step < steps.written.given,
         }  # fmt: skip
 
-    if walk.task == "fill":
-        gaps = {position: gap for gap, position in enumerate(walk.positions)}
+    if steps.task == "fill":
+        gaps = {position: gap for gap, position in enumerate(steps.positions)}
         found, previous = [], None
-        for position, token in enumerate(walk.before):
+        for position, token in enumerate(steps.before):
             source = words[position] if words else token
             joined = source.word is not None and previous is not None and source.word == previous
             previous = source.word
             if position in gaps:
-                found.append(item(walk.tokens[gaps[position]], joined, step=gaps[position]))
+                found.append(item(steps.tokens[gaps[position]], joined, step=gaps[position]))
             else:
                 found.append(item(token, joined, word=source.word if words else None))
         return found
-    every = [*walk.before, *walk.tokens]
+    every = [*steps.before, *steps.tokens]
     return [
-        item(token, _continues_word(every, place), step=place - len(walk.before) if place >= len(walk.before) else None)
+        item(
+            token,
+            _continues_word(every, place),
+            step=place - len(steps.before) if place >= len(steps.before) else None,
+        )
         for place, token in enumerate(every)
     ]
 
@@ -137,15 +141,15 @@ def _continues_word(tokens: Sequence[Token], place: int) -> bool:
     return place > 0 and tokens[place].word is not None and tokens[place].word == tokens[place - 1].word
 
 
-def _ending_text(walk: Walk, masked_here: bool) -> str:
+def _ending_text(steps: Steps, masked_here: bool) -> str:
     """Why the text ends where it does; of gaps, where they come from."""
     if masked_here:
         return _("Masked here; click another word to mask that one.")
-    if walk.written.ended == "gaps":
-        return ngettext("{0} gap.", "{0} gaps, filled from left to right.", len(walk)).format(len(walk))
-    if walk.written.ended == "end":
+    if steps.written.ended == "gaps":
+        return ngettext("{0} gap.", "{0} gaps, filled from left to right.", len(steps)).format(len(steps))
+    if steps.written.ended == "end":
         return _("Ended by its end token.")
-    count = len(walk)
+    count = len(steps)
     return ngettext(
         "Stopped at the limit of {0} token, without an end token.",
         "Stopped at the limit of {0} tokens, without an end token.",
@@ -161,7 +165,7 @@ def _texts() -> dict[str, str]:
         "pause": _("Pause"),
         "reset": _("See the model's own"),
         "where": _("step {0} of {1}"),
-        "text": _("The text, step by step: arrow keys walk through it"),
+        "text": _("The text, step by step: arrow keys steps through it"),
         "taken": _("Stands in the text: go on"),
         "choose": _("Take this one instead and go on from there"),
         "mask": _("Mask this word"),
@@ -172,27 +176,27 @@ def _texts() -> dict[str, str]:
 # A step -------------------------------------------------------------------------------------------------------------
 
 
-def _step(walk: Walk, pieces: Pieces, place: int) -> dict[str, Any]:
+def _step(steps: Steps, pieces: Pieces, place: int) -> dict[str, Any]:
     """Everything about one step but its attention."""
-    before, taken = walk.distribution(place).probabilities.numpy(), walk.written.ids[place]
-    shaped = walk.shaped(place)
+    before, taken = steps.distribution(place).probabilities.numpy(), steps.written.ids[place]
+    shaped = steps.shaped(place)
     after, kept = shaped.probabilities.numpy(), shaped.kept.numpy()
-    if walk.method.name == "beam":
+    if steps.method.name == "beam":
         kept = np.zeros_like(kept)
-        kept[list(walk.survivors(place))] = True
+        kept[list(steps.survivors(place))] = True
         after = np.where(kept, after, 0)
     bars = next_bars(before, after, kept, taken)
-    word = _word_so_far(walk, place)
-    changed = walk.method.name == "sample"
+    word = _word_so_far(steps, place)
+    changed = steps.method.name == "sample"
     shown = [_bar(bar, pieces.read(word, bar.id), changed) for bar in bars.bars]
-    token = token_text(walk.tokens[place])
+    token = token_text(steps.tokens[place])
     chance = format_percent(next(bar.before for bar in bars.bars if bar.taken))
     likeliest = _(", ").join(f"{bar['text']} {format_percent(bar['p'])}" for bar in shown[:3])
     return {
         "token": token,
         "title": f"{token}, {chance}",
-        "question": _("What stands in the gap?") if walk.task == "fill" else _("What comes next?"),
-        "after": "" if walk.task == "fill" else _("after “{0}”").format(_last_token_read(walk, place)),
+        "question": _("What stands in the gap?") if steps.task == "fill" else _("What comes next?"),
+        "after": "" if steps.task == "fill" else _("after “{0}”").format(_last_token_read(steps, place)),
         "bars": shown,
         "others": {
             "text": _("all others"),
@@ -203,7 +207,7 @@ def _step(walk: Walk, pieces: Pieces, place: int) -> dict[str, Any]:
             "q": round(bars.after, 5),
             "numbers": _probability_text(bars.before, bars.after, changed, bars.after > 0),
         },
-        "effect": _method_text(walk, bars, place),
+        "effect": _method_text(steps, bars, place),
         "said": _("Step {0}: {1}, {2}. The likeliest: {3}.").format(place + 1, token, chance, likeliest),
     }
 
@@ -225,28 +229,28 @@ def _probability_text(before: float, after: float, changed: bool, kept: bool) ->
     return f"{format_percent(before)} → {format_percent(after) if kept else _('cut')}"
 
 
-def _last_token_read(walk: Walk, place: int) -> str:
+def _last_token_read(steps: Steps, place: int) -> str:
     """What the step reads last."""
-    return token_text(walk.tokens[place - 1] if place else walk.before[-1])
+    return token_text(steps.tokens[place - 1] if place else steps.before[-1])
 
 
-def _word_so_far(walk: Walk, place: int) -> tuple[int, ...]:
+def _word_so_far(steps: Steps, place: int) -> tuple[int, ...]:
     """The ids of the word that the step may go on with, or of the token that stands before it."""
-    if walk.task == "fill":
-        position = walk.positions[place]
-        earlier = dict(zip(walk.positions, walk.tokens, strict=True))
-        before = [earlier.get(other, token) for other, token in enumerate(walk.before[:position])][-8:]
+    if steps.task == "fill":
+        position = steps.positions[place]
+        earlier = dict(zip(steps.positions, steps.tokens, strict=True))
+        before = [earlier.get(other, token) for other, token in enumerate(steps.before[:position])][-8:]
     else:
-        before = [*walk.before, *walk.tokens[:place]][-8:]
+        before = [*steps.before, *steps.tokens[:place]][-8:]
     if not before or before[-1].special:
         return ()
     return tuple(token.id for token in before if token.word == before[-1].word)
 
 
-def _method_text(walk: Walk, bars: Bars, place: int) -> str:
+def _method_text(steps: Steps, bars: Bars, place: int) -> str:
     """What the method does to the distribution, in a sentence or two."""
-    method = walk.method
-    said = [_("This token is given, as is all before it.")] if place < walk.written.given else []
+    method = steps.method
+    said = [_("This token is given, as is all before it.")] if place < steps.written.given else []
     cut = format_percent(bars.cut)
     if method.name == "greedy":
         said.append(
@@ -263,9 +267,9 @@ def _method_text(walk: Walk, bars: Bars, place: int) -> str:
 # Attention ----------------------------------------------------------------------------------------------------------
 
 
-def _strips(walk: Walk, view: AttentionView) -> list[dict[str, Any]]:
+def _strips(steps: Steps, view: AttentionView) -> list[dict[str, Any]]:
     """For each place that a step looks from: the keys, and the weights of all steps."""
-    kinds = [kind for kind in ("cross", walk.own) if kind in walk.kinds]
+    kinds = [kind for kind in ("cross", steps.own) if kind in steps.kinds]
     titles = {
         "cross": (_("Looks at the source"), _("cross-attention")),
         "decoder": (_("and at what is written") if "cross" in kinds else _("Looks back"), _("masked self-attention")),
@@ -273,10 +277,10 @@ def _strips(walk: Walk, view: AttentionView) -> list[dict[str, Any]]:
     }
     found = []
     for kind in kinds:
-        map = view.map(walk, kind)
+        map = view.map(steps, kind)
         tokens = map.key_tokens
-        gap = iter(range(len(walk.positions)))
-        masks = {walk.before[position].id for position in walk.positions}
+        gap = iter(range(len(steps.positions)))
+        masks = {steps.before[position].id for position in steps.positions}
         title, name = titles[kind]
         found.append({
             "title": title,
@@ -290,14 +294,14 @@ def _strips(walk: Walk, view: AttentionView) -> list[dict[str, Any]]:
                 for place, token in enumerate(tokens)
             ],
             "weights": encode(map.weights),
-            "seen": view.visible_counts(walk, kind),
+            "seen": view.visible_counts(steps, kind),
         })  # fmt: skip
     return found
 
 
-def _map(walk: Walk, view: AttentionView, map: AttentionMap) -> dict[str, Any]:
+def _map(steps: Steps, view: AttentionView, map: AttentionMap) -> dict[str, Any]:
     """All steps at once, or the source looking at itself."""
-    steps = not (walk.task == "translate" and view.kind == "encoder")
+    stepwise = not (steps.task == "translate" and view.kind == "encoder")
     names = {
         "cross": _("Cross-attention"),
         "decoder": _("Masked self-attention"),
@@ -305,24 +309,24 @@ def _map(walk: Walk, view: AttentionView, map: AttentionMap) -> dict[str, Any]:
     }
     name = map.name
     if view.head is None:
-        name = _("L{0}, mean of {1} heads").format(map.layer, walk.recording.size(view.kind)[1])
-    if not steps:
+        name = _("L{0}, mean of {1} heads").format(map.layer, steps.recording.size(view.kind)[1])
+    if not stepwise:
         note = _("Rows look at columns, before anything is written: the same for every step.")
-    elif walk.task == "fill":
+    elif steps.task == "fill":
         note = _("A row is the gap that looks at the text, and belongs to what it predicts: “gap → predicted”.")
     else:
         note = _("A row belongs to the token that it predicts, not to the one that it reads: “read → predicted”.")
     hidden = float(map.hidden_mass.mean()) if view.hide and map.hidden_mass.size else 0.0
     if view.hide:
         note += " " + _("Special tokens are hidden, with {0} of the attention.").format(format_percent(hidden))
-    rows = map.query_labels if not steps else tuple(token.text for token in map.query_tokens)
+    rows = map.query_labels if not stepwise else tuple(token.text for token in map.query_tokens)
     return {
         "title": f"{names[view.kind]}, {name}",
         "note": note,
         "rows": rows,
         "keys": map.key_labels,
         "weights": encode(map.weights),
-        "steps": steps,
+        "steps": stepwise,
         "text": describe(map, most=6, decimal=decimal_sign()),
     }
 
@@ -330,13 +334,13 @@ def _map(walk: Walk, view: AttentionView, map: AttentionMap) -> dict[str, Any]:
 # The beam -----------------------------------------------------------------------------------------------------------
 
 
-def _beams(walk: Walk, pieces: Pieces) -> list[list[dict[str, Any]]]:
+def _beams(steps: Steps, pieces: Pieces) -> list[list[dict[str, Any]]]:
     """Per step the hypotheses that it looked at, and to which one of the step before each belongs."""
-    given, best = walk.written.given, walk.written.ids
+    given, best = steps.written.given, steps.written.ids
     columns: list[list[dict[str, Any]]] = []
     before: dict[int, int] = {}  # a kept hypothesis's place among the kept -> its row in the column before
     names = {"kept": _("kept"), "finished": _("finished"), "dropped": _("dropped")}
-    for length, looked in enumerate(walk.written.beams, 1):
+    for length, looked in enumerate(steps.written.beams, 1):
         column: list[dict[str, Any]] = []
         kept: dict[int, int] = {}
         dropped = 0
@@ -351,7 +355,7 @@ def _beams(walk: Walk, pieces: Pieces) -> list[list[dict[str, Any]]]:
             ids = (*best[:given], *hypothesis.ids)
             text = pieces.read(ids[-2:-1], hypothesis.ids[-1])[1]
             score = f"{hypothesis.score:.2f}".replace("-", "−")
-            whole = walk.text(ids)
+            whole = steps.text(ids)
             column.append({
                 "text": text, "score": score, "state": hypothesis.state, "won": won,
                 "parent": None if hypothesis.parent is None else before.get(hypothesis.parent),
@@ -359,13 +363,13 @@ def _beams(walk: Walk, pieces: Pieces) -> list[list[dict[str, Any]]]:
             })  # fmt: skip
         columns.append(column)
         before = kept
-    return columns[: len(walk) - given]
+    return columns[: len(steps) - given]
 
 
-def _tree_note(walk: Walk) -> str:
-    if walk.written.score is None:
+def _tree_note(steps: Steps) -> str:
+    if steps.written.score is None:
         return ""
     return _(
         "Below each token stands the sum of log-probabilities up to it. Of every step the best {0} go on; dashed ones "
         "were dropped, double frames are finished. The text with the best sum per length wins: {1}."
-    ).format(walk.method.width, local_number(f"{walk.written.score:.2f}").replace("-", "−"))
+    ).format(steps.method.width, local_number(f"{steps.written.score:.2f}").replace("-", "−"))

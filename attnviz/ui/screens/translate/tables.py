@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import streamlit as st
 
-from attnviz.generation.steps import Walk
+from attnviz.generation.steps import Steps
 from attnviz.ui.shell.messages import _
 
 
-def steps_table(walk: Walk) -> None:
+def steps_table(steps: Steps) -> None:
     """A row for each step: what was read and predicted, how likely it was, and where the strongest look went."""
     table: dict[str, list[object]] = {name: [] for name in ("step", "row", "p", "log", "rank", "after")}
-    for place, index in enumerate(walk.written.ids):
-        found = walk.distribution(place)
+    for place, index in enumerate(steps.written.ids):
+        found = steps.distribution(place)
         table["step"].append(place + 1)
-        table["row"].append(walk.row_labels[place])
+        table["row"].append(steps.row_labels[place])
         table["p"].append(float(found.probabilities[index]))
         table["log"].append(float(found.logits.log_softmax(dim=-1)[index]))
         table["rank"].append(found.rank(index) + 1)
-        table["after"].append(float(walk.shaped(place).probabilities[index]))
-    if walk.method.name != "sample":
+        table["after"].append(float(steps.shaped(place).probabilities[index]))
+    if steps.method.name != "sample":
         del table["after"]
     columns = {
         "step": st.column_config.NumberColumn(_("step"), pinned=True),
@@ -32,15 +32,15 @@ def steps_table(walk: Walk) -> None:
     st.dataframe(table, hide_index=True, column_config={name: columns[name] for name in table})
 
 
-def beam_table(walk: Walk) -> None:
+def beam_table(steps: Steps) -> None:
     """A row for each hypothesis of each step, those that were dropped too."""
     names = {"kept": _("kept"), "finished": _("finished"), "dropped": _("dropped")}
-    given = walk.written.given
+    given = steps.written.given
     table: dict[str, list[object]] = {"step": [], "text": [], "sum": [], "state": []}
-    for place, looked in enumerate(walk.written.beams):
+    for place, looked in enumerate(steps.written.beams):
         for hypothesis in looked:
             table["step"].append(given + place + 1)
-            table["text"].append(walk.text((*walk.written.ids[:given], *hypothesis.ids)))
+            table["text"].append(steps.text((*steps.written.ids[:given], *hypothesis.ids)))
             table["sum"].append(hypothesis.score)
             table["state"].append(names[hypothesis.state])
     columns = {

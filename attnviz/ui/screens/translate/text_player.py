@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from attnviz.generation.steps import Walk
+from attnviz.generation.steps import Steps
 from attnviz.tokenization.token import Token
 from attnviz.ui.components.component import define
 from attnviz.ui.components.ready import run_name
@@ -21,7 +21,7 @@ _architecture = define(__file__, "architecture")
 
 
 def text_player(
-    walk: Walk,
+    steps: Steps,
     view: AttentionView,
     pieces: Pieces,
     *,
@@ -37,7 +37,7 @@ def text_player(
     """Draws a text that grows.
 
     Args:
-        walk: the text with its steps.
+        steps: the text with its steps.
         view: which attention is shown.
         pieces: how tokens are read.
         run: the name of what the page shows now, for `figures_ready`.
@@ -49,12 +49,12 @@ def text_player(
         on_reset: called when the choices are to be forgotten.
         on_mask: called with the word that is to be masked.
     """
-    story = text_payload(walk, view, pieces, words)
+    story = text_payload(steps, view, pieces, words)
     data = {
         **story,
         "run": run,
         "step": step,
-        "path": run_name(walk.task, walk.written.ids, [item["text"] for item in story["text"]]),
+        "path": run_name(steps.task, steps.written.ids, [item["text"] for item in story["text"]]),
         "picture": run_name(story),
     }
 

@@ -23,7 +23,7 @@ from support.pages import components, open_page, save_checkpoint
 
 from attnviz.examples import HOME_EXAMPLES
 from attnviz.figures.style import sequential_colours
-from attnviz.measures.findings import learned, opening_layer
+from attnviz.measures.findings import head_findings, opening_layer
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.shell import models
 from attnviz.ui.shell.errors import as_markdown
@@ -94,10 +94,10 @@ def test_a_head_says_what_it_was_measured_to_do() -> None:
 
     for layer in range(LAYERS):
         for head in grid(opened(layer=str(layer)))["heads"]:
-            findings = applying(learned("bundled", "encoder", layer, head["head"]), HOME_EXAMPLES[0])
+            findings = applying(head_findings("bundled", "encoder", layer, head["head"]), HOME_EXAMPLES[0])
             assert head["note"] == (finding_text(findings[0]) if findings else "")
     # Somebody else's model was not measured.
-    assert learned("another/model", "encoder", 2, 7) == ()
+    assert head_findings("another/model", "encoder", 2, 7) == ()
 
 
 @pytest.mark.parametrize(
