@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from attnviz.measures.findings import SCHEMA, Learned
+from attnviz.measures.findings import SCHEMA, Finding
 from training.evaluation import dependency_relations, word_alignment
 
 GAIN = 0.10
@@ -68,7 +68,7 @@ def layer_shows(of_relations: Iterable[list[dependency_relations.Score]], layers
     return gains.mean(axis=1)
 
 
-def _relations(of_relations: dict[int, list[list[dependency_relations.Score]]]) -> list[Learned]:
+def _relations(of_relations: dict[int, list[list[dependency_relations.Score]]]) -> list[Finding]:
     """The findings that hold on both halves; longer sentences before shorter ones, of which they are the harder.
 
     Of each head those come first in which no other head is better, so that heads beside each other are told apart: many
@@ -89,7 +89,7 @@ def _relations(of_relations: dict[int, list[list[dependency_relations.Score]]]) 
         for _beaten, most_words, score in ordered:
             named.setdefault((score.relation, score.direction), (most_words, score))
         result += [
-            Learned(
+            Finding(
                 "encoder",
                 *place,
                 finding="relation",
@@ -108,16 +108,16 @@ def _relations(of_relations: dict[int, list[list[dependency_relations.Score]]]) 
     return result
 
 
-def _positions(found: Sequence[tuple[int, int, int, float]]) -> list[Learned]:
+def _positions(found: Sequence[tuple[int, int, int, float]]) -> list[Finding]:
     return [
-        Learned("encoder", layer, head, "position", round(share, 3), offset=offset)
+        Finding("encoder", layer, head, "position", round(share, 3), offset=offset)
         for layer, head, offset, share in found
     ]
 
 
-def _alignments(scores: Sequence[word_alignment.AlignmentScore]) -> list[Learned]:
+def _alignments(scores: Sequence[word_alignment.AlignmentScore]) -> list[Finding]:
     return [
-        Learned(
+        Finding(
             "cross",
             score.layer,
             score.head,
