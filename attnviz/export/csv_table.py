@@ -30,6 +30,10 @@ _DATA_WIDTH = 1000  # characters; spreadsheets cut off cells of more than 32,767
 _BEGINS_FORMULA = re.compile(r"'*[=+\-@＝＋－＠]")
 
 
+_PANDAS = 'read_csv(file, comment="#", keep_default_na=False)'
+"""How pandas reads the table whole."""
+
+
 def to_csv(picture: Picture) -> str:
     """The numbers as a table: one row for each weight, in reading order.
 
@@ -62,6 +66,8 @@ def to_csv(picture: Picture) -> str:
         )
     stream = io.StringIO()
     stream.write("\ufeff# attnviz: attention weights; rows are queries, columns are keys\n")
+    # Without the option pandas takes words such as "None" and "null" for missing values, quoted or not.
+    stream.write(f"# in pandas: {_PANDAS}\n")
     for name, value in (("title", title(picture)), *picture.settings.items()):
         if value:
             stream.write(f"# {_line(name)}: {_line(value)}\n")

@@ -43,6 +43,22 @@ def _lock(network: nn.Module) -> threading.RLock:
         return _locks.setdefault(network, threading.RLock())
 
 
+@contextlib.contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Evaluation mode for as long as this lasts; what was in training mode is in it again afterwards.
+
+    Somebody may train the network between two recordings, and with dropout it would give other weights each time.
+    """
+    training = [module for module in network.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
 class Recorder:
     """Runs one network and keeps what its attention needs to be shown.
 
@@ -68,8 +84,9 @@ class Recorder:
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """One user of the network at a time; running out of memory becomes an error that says what to do."""
-        with _lock(self.inputs.network):
+        """One user of the network at a time, in evaluation mode; running out of memory becomes an error that says what
+        to do."""
+        with _lock(self.inputs.network), _evaluating(self.inputs.network):
             try:
                 yield
             except Exception as error:

@@ -557,6 +557,14 @@ def test_fonts_are_looked_for_character_by_character() -> None:
 # CSV and npz ---------------------------------------------------------------------------------------------------------
 
 
+def test_the_table_says_how_pandas_keeps_words_that_look_missing() -> None:
+    words = tokens("None", "null", "NA", "nan")
+    text = to_csv(Picture((a_map(words, words),)))
+    (how,) = re.findall(r"# in pandas: (.*)", text)
+    table = eval(f"pd.{how}", {"pd": pd, "file": io.StringIO(text.removeprefix("\ufeff"))})
+    assert len(table) == 16 and set(table["query_token"]) == {"None", "null", "NA", "nan"} == set(table["key_token"])
+
+
 def test_pandas_reads_the_table(tmp_path: Path) -> None:
     picture = PICTURES["hostile"]
     path = tmp_path / "a.csv"

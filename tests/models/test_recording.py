@@ -703,3 +703,28 @@ def test_the_recording_of_one_stack_can_be_kept_in_a_file() -> None:
 def test_a_recording_says_what_it_is() -> None:
     assert repr(recording("t5")) == "Recording('t5', kinds=('encoder', 'decoder', 'cross'), tokens=13)"
     assert attnviz.Recording is Recording
+
+
+# Networks that are trained on between recordings ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["bert", "bart", "llama"])
+def test_training_mode_does_not_reach_a_recording_and_comes_back(name: str) -> None:
+    network = tiny.network(name)
+    for part in network.modules():
+        if isinstance(part, nn.Dropout):
+            part.p = 0.5
+    network.config.attention_dropout = 0.5
+    model = Model(network)
+    target = {} if name != "bart" else {"target_ids": tiny.ids(5)}
+    kind = model.kinds[-1]
+    recording = model.record_ids(tiny.ids(7), **target)
+    before = recording.weights(kind, layer=recording.size(kind)[0] - 1)
+    network.train()
+    frozen = next(part for part in network.modules() if isinstance(part, nn.Linear)).eval()
+    recording = model.record_ids(tiny.ids(7), **target)
+    torch.testing.assert_close(recording.weights(kind, layer=recording.size(kind)[0] - 1), before)
+    assert network.training and not frozen.training
+    with pytest.raises(InputError):
+        model.record_ids([10**9])
+    assert network.training
