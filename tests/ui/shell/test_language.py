@@ -8,6 +8,7 @@ from string import Formatter
 import pytest
 from babel.messages.pofile import read_po
 from playwright.sync_api import Browser, Page
+from support.pages import APP, components, open_page
 
 from attnviz.ui.shell import messages
 from attnviz.ui.shell.messages import LANGUAGES, LOCALE, known_language
@@ -135,3 +136,18 @@ def test_the_first_sentence_is_in_the_readers_language(browser: Browser, app_url
     page.goto("/?sentence=Der+Hund.")
     page.locator('.attnviz-ready[data-sentence="Der Hund."]').wait_for(state="attached", timeout=60_000)
     context.close()
+
+
+@pytest.mark.parametrize("language", ["de", "zh_Hant"])
+@pytest.mark.parametrize("page", sorted(path.stem for path in (APP.parent / "pages").glob("*.py")))
+def test_every_page_draws_in_every_language(page: str, language: str) -> None:
+    app = open_page(page, lang=language)
+    assert not app.exception and not app.error
+    assert components(app, "ready")
+
+
+@pytest.mark.parametrize("step", range(1, 8))
+def test_every_step_draws_where_decimals_have_a_comma(step: int) -> None:
+    app = open_page("steps", lang="de", step=str(step))
+    assert not app.exception and not app.error
+    assert components(app, "ready")

@@ -76,8 +76,8 @@ def draw_figure(figure: go.Figure, run: str, key: str, alt: str) -> int:
 
 def format_number(value: float, digits: int = 2) -> str:
     """A number with a real minus, and no "-0"."""
-    text = local_number(f"{value:.{digits}f}")
-    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+    text = f"{value:.{digits}f}"
+    return local_number(text.removeprefix("-") if float(text) == 0 else text.replace("-", "−"))
 
 
 # Words --------------------------------------------------------------------------------------------------------------

@@ -56,8 +56,8 @@ class StepContext:
 
 def format_number(value: float, digits: int = 4) -> str:
     """A number for a formula: a real minus, and no "-0"."""
-    text = local_number(f"{value:.{digits}f}")
-    return "0" if float(text) == 0 else text.replace("-", "−")
+    text = f"{value:.{digits}f}"
+    return "0" if float(text) == 0 else local_number(text.replace("-", "−"))
 
 
 def numbers_table(table: dict[str, list]) -> None:
