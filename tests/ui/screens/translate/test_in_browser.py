@@ -198,12 +198,14 @@ def test_choices_made_elsewhere_come_along_and_the_own_beginning_does_not_undo_t
     box = page.locator(".st-key-sentence input")
     box.fill("Der Ball.")
     box.press("Enter")
-    wait_until_drawn(page, "Der Ball.")
+    before = wait_until_drawn(page, "Der Ball.")
+    page.locator(".st-key-layer button").nth(1).click()
+    wait_until_drawn(page, "Der Ball.", before)
     page.get_by_role("link", name="Translate").click()
     wait_until_drawn(page, "Der Ball.")
     expect(page.locator(".st-key-sentence input")).to_have_value("Der Ball.")
     expect(page.locator(".attnviz-architecture-here")).to_have_attribute("data-kind", "cross")
-    assert address_parameters(page)["layer"] == ["3"]
+    assert address_parameters(page)["layer"] == ["1"]
 
 
 def test_the_page_has_an_example_of_its_own_where_nothing_was_typed(page: Page) -> None:
