@@ -165,7 +165,7 @@ def _texts() -> dict[str, str]:
         "pause": _("Pause"),
         "reset": _("See the model's own"),
         "where": _("step {0} of {1}"),
-        "text": _("The text, step by step: arrow keys steps through it"),
+        "text": _("The text, step by step: arrow keys go through it"),
         "taken": _("Stands in the text: go on"),
         "choose": _("Take this one instead and go on from there"),
         "mask": _("Mask this word"),
