@@ -1,10 +1,7 @@
-"""What a head does, in numbers; how far two heads are apart, and where they differ.
+"""What a head does, in numbers: `measure` for one map, `measure_all` for every head of a recording.
 
-    a map, or all of a recording ─ measure, measure_all ─ Measures
-    two maps ─ aligned ─ divergence, difference ─ Difference
-    all heads of a recording ─ divergences ─ placed ─ a point for each head
-
-Works on numpy arrays; asks a recording for its maps and knows no torch.
+Works on numpy arrays; asks a recording for its maps and knows no torch. How far two heads are apart is in
+`distances.py`.
 """
 
 from __future__ import annotations

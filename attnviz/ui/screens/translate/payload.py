@@ -1,6 +1,6 @@
 """A written text as the component `text_player` draws it: its words, its steps, its attention, its beam.
 
-    Steps ─ told ─ what the browser gets
+    Steps ─ text_payload ─ what the browser gets
 
 Everything is said in the reader's language here; the component only puts it in its place.
 """
@@ -27,7 +27,7 @@ MOST_DROPPED = 3  # hypotheses of a step that are shown though the beam let go o
 
 @dataclass(frozen=True)
 class AttentionView:
-    """What is shown of a steps.
+    """What is shown of the steps.
 
     Attributes:
         kind: the place of attention whose map of all steps is shown.
