@@ -1,7 +1,7 @@
 """The sentences that the app offers to begin with; data only.
 
-They are kept out of the bundled model's training data (`training/data.py` reads this list), so that what a picture
-shows was learned from other sentences and never from the one on the screen.
+They are kept out of the bundled model's training data (`training/corpus/pairs.py` reads this list), so that what a
+picture shows was learned from other sentences and never from the one on the screen.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from training.network import model
 from training.network.cross_entropy import projected_cross_entropy
-from training.network.train import NEIGHBOURS, Recipe, optimisers
+from training.network.recipe import Recipe
+from training.network.trainer import NEIGHBOURS, optimisers
 
 VOCABULARY, PAIRS, LENGTH = 12_000, 341, 12
 

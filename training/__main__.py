@@ -24,8 +24,8 @@ def main() -> None:
 
 
 def read(arguments: Sequence[str] | None = None):
-    """The options and the `training.train.Recipe` of a command line, `sys.argv` without one."""
-    from training.network.train import Recipe
+    """The options and the `training.network.recipe.Recipe` of a command line, `sys.argv` without one."""
+    from training.network.recipe import Recipe
 
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument(

@@ -29,7 +29,8 @@ from training.evaluation import dependency_relations, evaluate, probes, progress
 from training.evaluation.dependency_relations import Instances, Word, by_unit, read_conllu, units
 from training.evaluation.findings import heads_file, layer_shows
 from training.network import model
-from training.network.train import Recipe, train
+from training.network.recipe import Recipe
+from training.network.train import train
 from training.publish.export import export, write_model
 from training.publish.model_card import _recipe as model_card_recipes
 

@@ -1,6 +1,6 @@
 """From the scores of all heads to `heads.json`: what may be said of which head, and which layer has most to show.
 
-`attnviz/learned.py` reads the file and says what is in it.
+`attnviz/measures/findings.py` reads the file and says what is in it.
 """
 
 from __future__ import annotations

@@ -108,8 +108,8 @@ def noun_heads(model: Model, target: str | None = None) -> dict[str, list[str]]:
         target: what the decoder is given; `NOUNS`' translation where it is None.
 
     Returns:
-        Names such as "L3 H5" and "L3 mean" for each convention of `training.alignment.ROWS`, special tokens counted;
-        empty where the target has not all words.
+        Names such as "L3 H5" and "L3 mean" for each convention of
+        `training.evaluation.word_alignment.ROWS`, special tokens counted; empty where the target has not all words.
     """
     sentence, translation, wanted = NOUNS
     recording = model.record(sentence, target or translation)

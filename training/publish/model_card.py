@@ -17,7 +17,7 @@ def model_card(recipes: list[dict], figures: dict, heads: dict) -> str:
 
     Args:
         recipes: a `Recipe` as a dictionary for each run; each began with the weights of the one before.
-        figures: what `training.evaluate.evaluate` returned.
+        figures: what `training.evaluation.evaluate.evaluate` returned.
         heads: the content of heads.json.
     """
     recipe = recipes[-1]
@@ -224,7 +224,7 @@ def _alignment(found: dict) -> str:
         for which, shares in found["by_rows"].items()
     )
     return (
-        f"Cross-attention on {found['pairs']} pairs aligned by hand (`training/alignments.tsv`), given the right translation: {name} has its\n"
+        f"Cross-attention on {found['pairs']} pairs aligned by hand (`training/evaluation/alignments.tsv`), given the right translation: {name} has its\n"
         f"greatest weight on a right source word for {best['accuracy']:.0%} of the target words, in the row that {rows[best['rows']]}; the same place in\n"
         f"the sentence does for {best['diagonal']:.0%} (chosen on every other pair, measured on the rest, {best['words']} words). The means of the layers,\n"
         f"on all pairs: {means}."

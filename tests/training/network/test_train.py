@@ -15,7 +15,8 @@ from training.corpus.pairs import Packed, Pair, batches, pack, padded, texts
 from training.corpus.tokenizer import punctuation
 from training.network import model
 from training.network.cross_entropy import projected_cross_entropy
-from training.network.train import Recipe, train
+from training.network.recipe import Recipe
+from training.network.train import train
 
 TOKENIZER = Path(attnviz.__file__).parent / "bundled" / "tokenizer.json"
 
