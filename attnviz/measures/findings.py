@@ -8,8 +8,9 @@ Written by `python -m training evaluate` and `export`; this module only reads it
      "layers": [0.02, 0.05, 0.11, 0.08],
      "heads": [{"kind": "encoder", "layer": 2, "head": 7, "finding": "relation", …}, …]}
 
-`layers` says how much each encoder layer has to show (`training/evaluation/findings.py` says how that is counted), `opening_layer`
-is the one that has most, and each entry of `heads` holds the fields of one `Finding`, those without a value left out.
+`layers` says how much each encoder layer has to show (`training/evaluation/findings.py` says how that is counted),
+`opening_layer` is the one that has most, and each entry of `heads` holds the fields of one `Finding`, those without a
+value left out.
 A file that was made for other weights than those beside it says nothing about them and is not read.
 """
 
