@@ -6,7 +6,8 @@ recorded text is long enough to show.
 
 import pytest
 import torch
-from support.architectures import UNMAPPED, VARIANTS, build, inputs, reference, text_model_types
+from support.architecture_settings import UNMAPPED, VARIANTS
+from support.architectures import build, inputs, reference, text_model_types
 
 import attnviz
 
