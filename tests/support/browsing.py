@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 
 def wait_until_drawn(page: Page, sentence: str, before: str = "") -> str:
@@ -26,6 +26,39 @@ def wait_until_drawn(page: Page, sentence: str, before: str = "") -> str:
         arg=[sentence, before],
     )
     return page.locator(".attnviz-ready").get_attribute("data-run") or ""
+
+
+def settled_box(locator: Locator) -> dict[str, float]:
+    """Where an element is on the screen once it stays there.
+
+    A page that has just been drawn still moves for a moment: a font arrives, the controls above take another line. A
+    pointer that is sent to a place read before that hits the neighbour.
+
+    Args:
+        locator: of one element; it is scrolled into view.
+
+    Returns:
+        Its left and upper edge, width and height in CSS pixels, the same in ten frames one after another.
+    """
+    locator.scroll_into_view_if_needed()
+    return locator.evaluate(
+        """async (element) => {
+          const frame = () => new Promise((done) => requestAnimationFrame(done));
+          const box = () => {
+            const { x, y, width, height } = element.getBoundingClientRect();
+            return { x, y, width, height };
+          };
+          await document.fonts.ready;
+          let last = box();
+          for (let same = 0; same < 10; ) {
+            await frame();
+            const now = box();
+            same = Object.keys(now).every((side) => now[side] === last[side]) ? same + 1 : 0;
+            last = now;
+          }
+          return last;
+        }"""
+    )
 
 
 def address_parameters(page: Page) -> dict[str, list[str]]:

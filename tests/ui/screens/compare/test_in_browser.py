@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-from support.browsing import wait_until_drawn
+from support.browsing import settled_box, wait_until_drawn
 
 expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
 
@@ -51,8 +51,7 @@ def pixels(page: Page) -> list[list[int]]:
 
 
 def point(page: Page, place: int, across: float, down: float) -> None:
-    box = card(page, place).locator(".attnviz-panel-canvas").bounding_box()
-    assert box
+    box = settled_box(card(page, place).locator(".attnviz-panel-canvas"))
     page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
 
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import wait_until_drawn
+from support.browsing import settled_box, wait_until_drawn
 
 expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
 
@@ -41,8 +41,7 @@ def test_words_stand_as_points_with_labels(page: Page, outside_requests: list[st
 def test_a_drag_and_the_arrow_keys_turn_the_points(page: Page) -> None:
     opened(page)
     first = places(page)
-    box = page.locator(PICTURE).bounding_box()
-    assert box
+    box = settled_box(page.locator(PICTURE))
     page.mouse.move(box["x"] + 40, box["y"] + 60)
     page.mouse.down()
     page.mouse.move(box["x"] + 140, box["y"] + 80, steps=4)
@@ -62,8 +61,7 @@ def test_a_drag_and_the_arrow_keys_turn_the_points(page: Page) -> None:
 
 def test_a_click_on_a_point_chooses_the_word(page: Page) -> None:
     run = opened(page)
-    dot = page.locator(DOT).filter(has=page.locator("title", has_text="den (")).bounding_box()
-    assert dot
+    dot = settled_box(page.locator(DOT).filter(has=page.locator("title", has_text="den (")))
     page.mouse.click(dot["x"] + dot["width"] / 2, dot["y"] + dot["height"] / 2)
     wait_until_drawn(page, FIRST, before=run)
     assert parse_qs(urlsplit(page.url).query)["word_one"] == ["den"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import address_parameters, wait_until_drawn
+from support.browsing import address_parameters, settled_box, wait_until_drawn
 
 from attnviz import export
 from attnviz.measures.findings import opening_layer
@@ -98,8 +98,7 @@ def test_typing_needs_no_enter(page: Page) -> None:
 
 def test_pointing_at_a_cell_says_its_weight_in_every_head(page: Page) -> None:
     opened(page)
-    box = page.locator(PICTURES).nth(2).bounding_box()
-    assert box
+    box = settled_box(page.locator(PICTURES).nth(2))
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5)
     tip = page.locator(".attnviz-tip").first
     expect(tip).to_be_visible()
@@ -293,8 +292,7 @@ def test_a_finger_reads_a_number_first_and_opens_with_a_second_tap(browser: Brow
     picture = page.locator(PICTURES).nth(1)
     picture.scroll_into_view_if_needed()
     page.wait_for_timeout(300)  # the crosshair goes while the page scrolls
-    box = picture.bounding_box()
-    assert box
+    box = settled_box(picture)
     middle = (box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.6)
     page.touchscreen.tap(*middle)
     expect(page.locator(".attnviz-tip").first).to_contain_text("→")

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import address_parameters, wait_until_drawn
+from support.browsing import address_parameters, settled_box, wait_until_drawn
 
 from attnviz.measures.findings import opening_layer
 
@@ -29,12 +29,10 @@ def opened(page: Page, address: str = "/overview", sentence: str = FIRST) -> Pag
 def tile(page: Page, layer: int, head: int) -> dict[str, float]:
     """Where the picture of a head is on the screen."""
     locator = page.locator(f"{TILE}[data-head='L{layer} H{head}']")
-    locator.scroll_into_view_if_needed()
-    box = locator.bounding_box()
+    box = settled_box(locator)
     height = float(
         page.evaluate("parseFloat(getComputedStyle(document.querySelector('.attnviz-mosaic-tile')).paddingTop)")
     )
-    assert box
     return {**box, "height": height}
 
 
@@ -203,8 +201,7 @@ def test_a_row_of_the_table_opens_its_head(page: Page) -> None:
     canvas = table.locator("canvas").first
     expect(canvas).to_be_visible()
     page.wait_for_timeout(500)  # the table draws itself in steps
-    box = canvas.bounding_box()
-    assert box
+    box = settled_box(canvas)
     page.mouse.click(box["x"] + 16, box["y"] + 36 + 3.5 * 35)  # the box at the beginning of the fourth row
     expect(page.locator(".st-key-opened")).to_contain_text("L0 H3")
     assert urlsplit(page.url).path == "/"

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.browsing import address_parameters, wait_until_drawn
+from support.browsing import address_parameters, settled_box, wait_until_drawn
 
 expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
 
@@ -27,8 +27,7 @@ def opened(page: Page, address: str = "", sentence: str = SENTENCE) -> Page:
 def edit(page: Page, row: int, left: int, text: str, editor: str = "hand_table_0") -> None:
     """Types into an entry of an editor, whose cells are drawn on a canvas."""
     canvas = page.locator(f'[class*="st-key-{editor}"] canvas').first
-    box = canvas.bounding_box()
-    assert box
+    box = settled_box(canvas)
     x, y = box["x"] + left, box["y"] + ROW * row + ROW / 2
     # The editor takes a click where it has seen the pointer before.
     page.mouse.move(x - 4, y - 4)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
+from support.browsing import wait_until_drawn
 
 HOSTILE = 'Ä & # % + "ß" 学生 🙂 <b>.'
-
-
-def ready(page: Page, sentence: str) -> None:
-    page.wait_for_function(
-        "sentence => document.querySelector('.attnviz-ready')?.dataset.sentence === sentence", arg=sentence
-    )
 
 
 @pytest.mark.parametrize("step", [1, 4])
 def test_a_link_shows_the_same_step(page: Page, step: int) -> None:
     page.goto("/steps?" + urlencode({"sentence": HOSTILE, "step": step, "layer": 2, "head": 3, "looking": "学"}))
-    ready(page, HOSTILE)
+    wait_until_drawn(page, HOSTILE)
     expect(page.locator(".st-key-sentence input")).to_have_value(HOSTILE)
     assert f"step={step}" in page.url
     expect(page.get_by_text("Our output of L2 H3 equals the model's own")).to_be_visible()
@@ -28,7 +24,7 @@ def test_a_link_shows_the_same_step(page: Page, step: int) -> None:
 
 def test_one_walks_from_step_to_step_and_to_the_next_layer(page: Page) -> None:
     page.goto("/steps?step=6&layer=0&head=0")
-    ready(page, "Der Hund sah den Ball.")
+    wait_until_drawn(page, "Der Hund sah den Ball.")
     page.get_by_role("button", name="Next").click()
     page.get_by_role("button", name="On to layer 1").click()
     expect(page.get_by_text("Our output of L1 H0 equals")).to_be_visible()
@@ -38,7 +34,7 @@ def test_one_walks_from_step_to_step_and_to_the_next_layer(page: Page) -> None:
 
 def test_the_costs_open(page: Page) -> None:
     page.goto("/steps")
-    ready(page, "Der Hund sah den Ball.")
+    wait_until_drawn(page, "Der Hund sah den Ball.")
     page.get_by_role("button", name="1,568 weights").click()
     expect(page.get_by_text("7 × 7 tokens × 8 heads × 4 layers = 1,568 attention weights")).to_be_visible()
     expect(page.get_by_text("128,000")).to_be_visible()
@@ -47,7 +43,7 @@ def test_the_costs_open(page: Page) -> None:
 def test_the_buttons_stand_side_by_side_or_below_each_other_on_a_narrow_screen(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/steps")
-    ready(page, "Der Hund sah den Ball.")
+    wait_until_drawn(page, "Der Hund sah den Ball.")
     boxes = [page.get_by_role("button", name=name).bounding_box() for name in ("Back", "Next", "Copy link", "Export")]
     placed = [box for box in boxes if box]
     assert len(placed) == 4 and all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in placed)
@@ -59,17 +55,14 @@ def test_the_buttons_stand_side_by_side_or_below_each_other_on_a_narrow_screen(p
 
 def test_a_click_on_each_of_the_seven_steps_goes_there(page: Page) -> None:
     page.goto("/steps")
-    ready(page, "Der Hund sah den Ball.")
+    run = wait_until_drawn(page, "Der Hund sah den Ball.")
     buttons = page.locator(".st-key-step_shown button")
     expect(buttons).to_have_count(7)
     seen = set()
     for step in (7, 6, 5, 4, 3, 2, 1):  # not in the order of "Next"; the first one is where the page begins
         buttons.nth(step - 1).click()
-        page.wait_for_function(
-            "step => (location.search.match(/[?&]step=(\\d)/) || [])[1] === String(step)"
-            " && document.querySelector('.attnviz-ready')",
-            arg=step,
-        )
+        run = wait_until_drawn(page, "Der Hund sah den Ball.", before=run)
+        expect(page).to_have_url(re.compile(rf"[?&]step={step}\b"))
         expect(page.locator(".st-key-step_shown").get_by_role("radio").nth(step - 1)).to_be_checked()
         seen.add(page.locator(".st-key-figures").inner_text())
     assert len(seen) == 7
