@@ -13,8 +13,6 @@ from attnviz import Model, Recording
 from support import tiny_models as tiny
 
 WEIGHTS = {"atol": 1e-5, "rtol": 0.0}
-
-
 LOGITS = {"atol": 1e-4, "rtol": 0.0}
 
 

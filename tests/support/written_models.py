@@ -14,8 +14,6 @@ from support import tiny_models as tiny
 from support.tiny_tokenizers import gpt2, unigram, wordpiece
 
 TEXT = "Der Hund sah den Ball."
-
-
 OTHER = "The dogs bark."
 
 

@@ -7,12 +7,9 @@ import functools
 import json
 import subprocess
 import sys
-import threading
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -22,17 +19,19 @@ from support import tiny_tokenizers as tokenizers_for_tests
 from support.pages import components, open_page, save_checkpoint
 
 from attnviz.examples import HOME_EXAMPLES
-from attnviz.figures.style import sequential_colours
 from attnviz.measures.findings import head_findings, opening_layer
-from attnviz.ui.components.ready import run_name
-from attnviz.ui.shell import models
 from attnviz.ui.shell.errors import as_markdown
-from attnviz.ui.shell.models import RecentValues
 
 opened = functools.partial(open_page, "heads")
 
+
 APP = str(Path(__file__).resolve().parents[4] / "app.py")
-HEADS, LAYERS = 8, 4  # of the bundled model
+
+
+HEADS = 8  # of the bundled model
+
+
+LAYERS = 4
 
 
 def grid(app: AppTest) -> dict[str, Any]:
@@ -48,12 +47,6 @@ def weights(data: dict[str, Any]) -> np.ndarray:
 
 def typed(app: AppTest, sentence: str) -> AppTest:
     return app.text_input(key="sentence").set_value(sentence).run()
-
-
-@pytest.fixture(scope="session")
-def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A folder such as somebody would choose: an encoder with 3 layers of 5 heads."""
-    return save_checkpoint(tmp_path_factory.mktemp("bert"), "bert", tokenizers_for_tests.wordpiece())
 
 
 @pytest.fixture(scope="session")
@@ -462,57 +455,3 @@ def test_the_controls_do_not_wait_for_the_libraries() -> None:
     program = f"import sys, {modules}; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], cwd=Path(APP).parent, capture_output=True, text=True)
     assert result.stdout.strip() == "False", result.stderr
-
-
-# What the pages share -----------------------------------------------------------------------------------------------
-
-
-def test_a_shelf_makes_a_value_once_and_drops_the_oldest() -> None:
-    dropped: list[str] = []
-    shelf: RecentValues[object] = RecentValues(2, on_drop=lambda: dropped.append("dropped"))
-    made: list[str] = []
-    start = threading.Barrier(4)
-
-    def ask() -> None:
-        start.wait()
-        shelf.get("a", lambda: made.append("a"))
-
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert made == ["a"]
-    shelf.get("b", object)
-    shelf.get("a", object)
-    shelf.get("c", object)
-    assert ("a" in shelf, "b" in shelf, "c" in shelf) == (True, False, True)
-    assert dropped == ["dropped"]
-
-
-def test_a_dropped_model_leaves_memory(bert_folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    shelf: RecentValues[models.Loaded] = RecentValues(1, on_drop=models._free_memory)
-    monkeypatch.setattr(models, "_loaded_models", lambda: shelf)
-    place = MagicMock()
-    gone = weakref.ref(models.load(bert_folder, place).model.network)
-    assert gone() is not None
-    models.load("bundled", place)
-    assert gone() is None
-    place.empty.assert_called()  # the progress bar is gone
-
-
-def test_a_shelf_keeps_nothing_of_what_failed() -> None:
-    shelf: RecentValues[int] = RecentValues(2)
-    with pytest.raises(ZeroDivisionError):
-        shelf.get("a", lambda: 1 // 0)
-    assert shelf.get("a", lambda: 3) == 3
-
-
-def test_a_run_is_named_by_all_that_it_shows() -> None:
-    assert run_name("a", 1, None) == run_name("a", 1, None)
-    assert len({run_name("a", 1), run_name("a", 2), run_name("a", "1"), run_name("a1"), run_name("\ud83d")}) == 5
-
-
-def test_the_components_have_the_colours_of_the_figures() -> None:
-    sources = [element.proto.js_content for element in opened().get("bidi_component")]
-    assert all(json.dumps(list(sequential_colours("dark"))) in source for source in sources)
