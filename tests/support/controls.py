@@ -1,0 +1,418 @@
+"""The table of all controls of all pages, each with what uses it in a browser; `tests/ui/test_controls.py` holds it.
+
+A row names a test that uses its control, or says what is done with it and what is then seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Control:
+    """A control, and what uses it.
+
+    Attributes:
+        at: a selector of its elements.
+        test: the file and the name of a test in a browser that uses it and sees what it does; empty: this one does.
+        by: what in the source of that test, or of a helper that it calls, reaches the control.
+        act: what is done here: "click", "turn" a switch, "pick" an option, "type" a text, "press" a key, "save" a file.
+        sees: what is seen then: "name=value" in the address together with other figures, "/page", or a selector.
+    """
+
+    at: str
+    test: str = ""
+    by: str = ""
+    act: str = ""
+    sees: str = ""
+
+
+def tested(at: str, test: str, by: str) -> Control:
+    """A control that a test of its own uses; a test's file is named by its folder."""
+    folder, name = test.split(" ")
+    file = folder if folder.endswith(".py") else f"screens/{folder}/test_in_browser.py"
+    return Control(at, f"{file}::{name}", by)
+
+
+def used(at: str, act: str, sees: str) -> Control:
+    """A control that is used here."""
+    return Control(at, act=act, sees=sees)
+
+
+NOWHERE = "type /no/such/folder"
+REFUSED = "[data-testid=stAlert]:has-text('/no/such/folder')"
+SENTENCE = ".st-key-sentence :is(input, textarea)"
+TAKE, FORMAT = ".attnviz-take-button:has-text('Export')", ".attnviz-take-format"
+COPY = ".attnviz-take-button:has-text('Copy link')"
+FILES = [
+    tested(COPY, "heads test_a_copied_link_shows_the_same", "Copy link"),
+    used(TAKE, "click", ".attnviz-take-menu:visible"),
+    used(f"{FORMAT}[aria-label$=': csv']", "save", ".csv"),
+    tested(FORMAT, "heads test_the_files_hold_what_is_on_the_screen", "Heatmap: "),
+]
+
+
+def switches(key: str, query: str) -> list[Control]:
+    """The switches of what is shown, used with a token that is a key and one that is a query."""
+    return [
+        used(".st-key-by_word input", "turn", "by_word=true"),
+        used(".st-key-hide_special input", "turn", "hide_special=true"),
+        used(".st-key-more button", "click", ".st-key-hide"),
+        used(".st-key-scale_per_head input", "turn", "scale_per_head=true"),
+        used(".st-key-renormalise input", "turn", "renormalise=true"),
+        used(".st-key-hide input", f"pick {key}", f"hide={key}"),
+        used(".st-key-rows input", f"pick {query}", f"rows={query}"),
+    ]
+
+
+ANOTHER = "sentence=De kat zit op de mat."
+EXAMPLE = used(".st-key-example button", "click De kat", ANOTHER)
+LAYER = used(".st-key-layer button", "click 1", "layer=1")
+COSTS = used(".st-key-costs button", "click", "[data-testid=stTable]")
+MODEL = used(".st-key-model input", NOWHERE, REFUSED)  # the last of a page: nothing is drawn after it
+
+EVERYWHERE = [
+    tested("[data-testid=stTopNavLink]", "test_from_page_to_page.py test_what_a_page_opens_with_stays_there", "link"),
+    tested(
+        ":is([data-testid=stSidebarNavLink], [data-testid=stExpandSidebarButton], [data-testid=stSidebar] *)",
+        "test_from_page_to_page.py test_on_a_telephone_the_menu_goes_once_a_page_is_chosen",
+        "stSidebarNavLink",
+    ),
+    tested(".st-key-language button", "shell/test_language.py test_a_language_is_picked_by_its_own_name", "language"),
+    tested(
+        "[data-testid=stLogoLink]",
+        "test_controls.py test_the_name_of_the_app_leads_to_the_home_page",
+        "stLogoLink",
+    ),
+]
+
+# Parts that Streamlit's own elements bring along: help, steppers, what tables and code have in their corners.
+STREAMLIT = [
+    "[data-testid=stSkipToContent]", "[data-testid=stMain]", "[data-testid=stTooltipHoverTarget] *", "[data-tag]",
+    "[data-tag] *", "button[aria-label=Dismiss]",
+    "[data-testid=stHeaderActionElements] *", "[data-testid=stSelectbox] button", "[data-testid=stMultiSelect] button",
+    "[data-testid=stNumberInput] button", "[data-testid=stElementToolbar] *", "[data-testid=stToolbarActions] *",
+    "[data-testid=stDataFrame]", "[data-testid=stDataFrame] *", "[data-testid=stMainMenu] *", "[data-testid=stCode]",
+    "[data-testid=stElementToolbarButton] *", "[data-testid=stBaseButton-elementToolbar]",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Keys that a component listens for, by itself: those of a button or a list are the browser's.
+
+    Attributes:
+        file: the component's code.
+        at: the element that has the focus.
+        keys: pressed one after the other; each changes what is seen.
+        seen: a selector of what changes; the element that has the focus counts as seen too.
+        test: the file and the name of a test that presses them instead.
+    """
+
+    file: str
+    at: str = ""
+    keys: str = ""
+    seen: str = "body > :not(*)"
+    test: str = ""
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A page: where it is opened, its controls in the order in which they are used, and keys, which come before."""
+
+    address: str
+    controls: list[Control]
+    keys: tuple[Keys, ...] = ()
+
+
+SCREENS = {
+    "heads": Screen(
+        "/?head=3&kind=cross",
+        [
+            tested(SENTENCE, "heads test_typing_needs_no_enter", "st-key-sentence"),
+            tested(".st-key-target input", "heads test_a_copied_link_shows_the_same", "st-key-target"),
+            tested(
+                ".attnviz-hint-close",
+                "heads test_a_newcomer_is_told_what_rows_columns_and_colours_are_until_one_click",
+                "Got it",
+            ),
+            tested(".st-key-kind button", "heads test_a_copied_link_shows_the_same", "st-key-kind"),
+            tested(".st-key-layer button", "heads test_a_copied_link_shows_the_same", "st-key-layer"),
+            tested(
+                ".st-key-heads .attnviz-head-button",
+                "heads test_a_click_opens_a_head_and_a_button_closes_it",
+                "PICTURES",
+            ),
+            tested(
+                "[class*=st-key-other_] .attnviz-head-button",
+                "heads test_a_click_opens_a_head_and_a_button_closes_it",
+                "Cross L",
+            ),
+            tested(".attnviz-lines-word", "heads test_lines_follow_a_word_and_stay_when_it_is_clicked", "lines-side"),
+            *FILES,
+            *switches("sah", "dog"),
+            used(".st-key-head input", "pick 5", "head=5"),
+            used(".st-key-opened summary", "click", ".st-key-opened [data-testid=stDataFrame]"),
+            used(".st-key-close_head button", "click", ".st-key-numbers summary"),
+            used(".st-key-numbers summary", "click", ".st-key-numbers [data-testid=stDataFrame]"),
+            EXAMPLE,
+            MODEL,
+        ],
+        (
+            Keys(
+                "head_grid.js",
+                ".attnviz-head-button",
+                "ArrowRight ArrowRight ArrowDown ArrowLeft ArrowUp Escape",
+                ".attnviz-tip",
+            ),
+            Keys(
+                "token_lines.js",
+                ".attnviz-lines-word",
+                "ArrowDown ArrowUp End Home ArrowRight ArrowLeft Enter Escape",
+                ".attnviz-lines-word[aria-pressed=true]",
+            ),
+            Keys("export_menu.js", TAKE, "Enter Escape", ".attnviz-take-menu"),
+            Keys("page_shell.js", keys="p", test="test_from_page_to_page.py::test_the_key_p_sets_large_type_and_back"),
+        ),
+    ),
+    "overview": Screen(
+        "/overview",
+        [
+            tested(SENTENCE, "overview test_a_copied_link_shows_the_same", "st-key-sentence"),
+            tested(
+                ".st-key-found button",
+                "overview test_heads_that_look_at_the_previous_word_stand_out",
+                "at the previous word",
+            ),
+            tested(".attnviz-mosaic-tile", "overview test_a_click_opens_the_head_on_the_home_page", "tile("),
+            used(".st-key-kind button", "click cross", "kind=cross"),
+            used(".st-key-target input", "type A dog.", "target=A dog."),
+            used(".st-key-kind button", "click encoder", "!kind"),
+            COSTS,
+            *FILES,
+            *switches("sah", "Hund"),
+            used("[data-testid=stExpander] summary", "click Numbers", "[data-testid=stDataFrame] >> nth=1"),
+            EXAMPLE,
+            MODEL,
+        ],
+        (
+            Keys(
+                "mosaic.js",
+                ".attnviz-mosaic-tile",
+                "ArrowRight ArrowDown End Home ArrowUp ArrowRight ArrowLeft Escape",
+                ".attnviz-mosaic-tip",
+            ),
+        ),
+    ),
+    "compare": Screen(
+        "/compare?panels=encoder.L0.H1+cross.L2.H5",
+        [
+            used(SENTENCE, "type Der Hund sah den Ball!", "sentence=Der Hund sah den Ball!"),
+            used(".st-key-target input", "type A dog.", "target=A dog."),
+            tested(".attnviz-panels-add", "compare test_panels_are_added_moved_and_dropped", "attnviz-panels-add"),
+            tested(".attnviz-panel-name", "compare test_a_head_that_is_alike_is_put_beside", "attnviz-panel-name"),
+            tested("[aria-label^='Move left']", "compare test_panels_are_added_moved_and_dropped", "Move left"),
+            used("[aria-label^='Move right']", "click", "panels=cross.L2.H5 encoder.L0.H1 difference=B-A like=B"),
+            tested("[aria-label^='Drop panel']", "compare test_panels_are_added_moved_and_dropped", "Drop panel"),
+            used("[aria-label^='Other sentence']", "click", ".attnviz-panel-input"),
+            tested(".attnviz-panel-input", "compare test_a_copied_link_shows_the_same", "Sentence of this panel"),
+            used(".attnviz-panel-label:nth-child(3) input", NOWHERE, ".attnviz-panel:has-text('/no/such/folder')"),
+            used(".attnviz-panel-note", "click", ".attnviz-panel-form >> visible=true"),
+            tested(".attnviz-panel-form button", "compare test_a_panel_has_a_sentence_of_its_own", "As on the page"),
+            tested("[aria-label^='Attention: ']", "compare test_a_panel_shows_another_head_at_once", "Attention: B"),
+            tested("[aria-label^='Layer: ']", "compare test_panels_are_added_moved_and_dropped", "Layer: C"),
+            tested("[aria-label^='Head: ']", "compare test_a_panel_shows_another_head_at_once", "Head: B"),
+            tested("[aria-label^='Difference: ']", "compare test_another_pair_is_compared", "minus this panel"),
+            tested(".attnviz-alike-entry", "compare test_a_head_that_is_alike_is_put_beside", "attnviz-alike-entry"),
+            tested(".attnviz-alike-dot", "compare test_a_head_that_is_alike_is_put_beside", "attnviz-alike-dot"),
+            *FILES,
+            *switches("sah", "Hund"),
+            used(".st-key-numbers summary", "click", ".st-key-numbers [data-testid=stDataFrame]"),
+            EXAMPLE,
+            MODEL,
+        ],
+        (
+            Keys(
+                "panel_cards.js",
+                ".attnviz-panel-name",
+                "ArrowRight ArrowRight ArrowDown ArrowLeft ArrowUp Escape",
+                ".attnviz-panels-tip",
+            ),
+            Keys("similar_heads.js", ".attnviz-alike-dot", "ArrowRight ArrowLeft ArrowDown ArrowUp"),
+        ),
+    ),
+    "steps": Screen(
+        "/steps",
+        [
+            used(SENTENCE, "type Der Hund sah den Ball!", "sentence=Der Hund sah den Ball!"),
+            used(".st-key-beside button", "click bytes", ".attnviz-chip:has-text('44')"),
+            used("[data-testid=stExpander] summary", "click Numbers", "[data-testid=stDataFrame]"),
+            COSTS,
+            used(".st-key-looking input", "pick Ball", "looking=Ball"),
+            used(".st-key-looked_at input", "pick Hund", "looked_at=Hund"),
+            used(".st-key-head input", "pick 2", "head=2"),
+            LAYER,
+            used(".st-key-kind button", "click cross", "kind=cross"),
+            used(".st-key-target input", "type A dog.", "target=A dog."),
+            used(".st-key-next button", "click", "step=2"),
+            used(".st-key-back button", "click", "step=1"),
+            tested(
+                ".st-key-step_shown button",
+                "steps test_a_click_on_each_of_the_seven_steps_goes_there",
+                "st-key-step_shown",
+            ),
+            used(".st-key-step_shown button", "click 3", "step=3"),
+            used(".st-key-matrix button", "click W_V", ".st-key-figures :text('W_V of this head')"),
+            used(".st-key-step_shown button", "click 5", "step=5"),
+            used(".st-key-temperature input", "press ArrowRight", "temperature=1.1"),
+            used(".st-key-step_shown button", "click 7", "step=7"),
+            used(".st-key-next_layer button", "click", "layer=2"),
+            *FILES,
+            used(".st-key-layer button", "click 3", "layer=3"),
+            used(".st-key-step_shown button", "click 7", "step=7"),
+            tested(".st-key-lead_on a", "steps test_the_last_step_leads_on", "st-key-lead_on"),
+            EXAMPLE,
+            MODEL,
+        ],
+    ),
+    "simple_attention": Screen(
+        "/simple_attention",
+        [
+            tested(COPY, "heads test_a_copied_link_shows_the_same", "Copy link"),
+            tested(
+                ".attnviz-tables-button",
+                "simple_attention test_a_row_is_a_key_and_a_cell_is_a_query_and_a_key",
+                "with → one",
+            ),
+            tested(
+                "[class*=st-key-hand_table] canvas",
+                "simple_attention test_a_word_and_a_number_are_edited_and_the_link_has_them",
+                "edit(",
+            ),
+            tested(
+                ".st-key-times input", "simple_attention test_the_naive_softmax_overflows_within_reach", "st-key-times"
+            ),
+            used(".st-key-query_word button", "click with", "query_word=with"),
+            used(".st-key-hand_csv button", "save", ".csv"),
+            used(".st-key-causal input", "turn", "causal=true"),
+            used(".st-key-scaled input", "turn", "scaled=true"),
+            used(".st-key-dropout input", "turn", "dropout=true"),
+            used(".st-key-dropout_rate input", "press ArrowRight", "dropout_rate=60"),
+            used(".st-key-dropout_seed input", "type 3", "dropout_seed=3"),
+            used(".st-key-matrices input", "turn", "matrices=true"),
+            tested("[class*=st-key-hand_w] canvas", "simple_attention test_a_matrix_is_edited", "hand_w_"),
+            used(".st-key-w_seed input", "type 5", "w_seed=5"),
+            used(".st-key-d_out input", "type 4", "d_out=4"),
+            used(".st-key-n_heads button", "click 2", "n_heads=2"),
+            used(".st-key-one_head button", "click 1", "one_head=1"),
+            used(".st-key-w_o input", "turn", "w_o=true"),
+        ],
+        (
+            Keys(
+                "number_tables.js",
+                ".st-key-hand_all .attnviz-tables-button",
+                "ArrowRight ArrowDown ArrowLeft ArrowUp End Home",
+            ),
+        ),
+    ),
+    "embeddings": Screen(
+        "/embeddings",
+        [
+            tested(
+                ".st-key-more_words input",
+                "embeddings test_further_words_appear_and_a_copied_link_shows_them",
+                "st-key-more_words",
+            ),
+            tested(
+                ":is(.attnviz-space-picture, .attnviz-space-button)",
+                "embeddings test_a_drag_and_the_arrow_keys_turn_the_points",
+                "PICTURE",
+            ),
+            tested(COPY, "heads test_a_copied_link_shows_the_same", "Copy link"),
+            used(SENTENCE, "type Der Hund sah den Ball!", "sentence=Der Hund sah den Ball!"),
+            used(".st-key-word_one input", "pick Ball", "word_one=Ball"),
+            used(".st-key-word_two input", "pick Katze", "word_two=Katze"),
+            used("[data-testid=stExpander] summary", "click Numbers", "[data-testid=stDataFrame]"),
+            used(".st-key-kind button", "click decoder", "kind=decoder"),
+            used(".st-key-target input", "type A dog.", "target=A dog."),
+            EXAMPLE,
+            MODEL,
+        ],
+        (
+            Keys(
+                "point_cloud.js",
+                ".attnviz-space-picture",
+                "ArrowLeft ArrowUp Home ArrowRight ArrowDown",
+                ".attnviz-space-dot",
+            ),
+        ),
+    ),
+    "context": Screen(
+        "/context",
+        [
+            tested(
+                ".st-key-sentence2 :is(input, textarea)",
+                "context test_typing_follows_and_nothing_is_lost",
+                "st-key-sentence2",
+            ),
+            tested(".st-key-pair button", "context test_a_copied_link_shows_the_same", "st-key-pair"),
+            tested(".st-key-layer button", "context test_a_copied_link_shows_the_same", "st-key-layer"),
+            tested(".attnviz-tables-button", "context test_a_layer_is_chosen_in_the_table_by_pointer_and_keys", "rows"),
+            tested(".st-key-word2 input", "context test_a_copied_link_shows_the_same", "st-key-word2"),
+            tested(COPY, "heads test_a_copied_link_shows_the_same", "Copy link"),
+            used(SENTENCE, "type Swing the bat and run!", "sentence=Swing the bat and run!"),
+            used(".st-key-word input", "pick run", "word=run"),
+            used(".st-key-head input", "pick 3", "head=3"),
+            used(".st-key-kind button", "click decoder", "kind=decoder"),
+            used(".st-key-numbers summary", "click", ".st-key-numbers [data-testid=stDataFrame]"),
+            MODEL,
+        ],
+    ),
+    "translate": Screen(
+        "/translate",
+        [
+            tested(SENTENCE, "translate test_markup_is_never_run", "st-key-sentence"),
+            tested(".st-key-method button", "translate test_methods_show_what_they_do", "st-key-method"),
+            tested(
+                ":is(.attnviz-growing-back, .attnviz-growing-next, .attnviz-growing-chip, .attnviz-growing-row)",
+                "translate test_steps_are_walked_by_buttons_keys_and_clicks",
+                "attnviz-growing-next",
+            ),
+            tested(".attnviz-growing-play", "translate test_the_text_grows_by_itself", "attnviz-growing-play"),
+            tested(".attnviz-growing-bar", "translate test_another_token_is_gone_on_from_and_a_link_shows_it", "BARS"),
+            tested(
+                ".attnviz-growing-reset",
+                "translate test_a_given_target_makes_room_for_the_models_own_with_one_click",
+                "See the model's own",
+            ),
+            tested(
+                ".attnviz-architecture-place",
+                "translate test_the_drawing_leads_to_the_place_that_is_clicked",
+                "data-kind=decoder",
+            ),
+            used("[data-testid=stExpander] summary", "click Numbers", "[data-testid=stDataFrame]"),
+            used(".st-key-kind button", "click decoder", "kind=decoder"),
+            LAYER,
+            used(".st-key-head input", "pick 3", "head=3"),
+            used(".st-key-by_word input", "turn", "by_word=true"),
+            used(".st-key-hide_special input", "turn", "hide_special=true"),
+            *FILES,
+            used(".st-key-method button", "click sample", "method=sample"),
+            used(".st-key-temperature input", "type 0.5", "temperature=0.5"),
+            used(".st-key-top_k input", "type 9", "top_k=9"),
+            used(".st-key-top_p input", "type 0.9", "top_p=0.9"),
+            used(".st-key-seed input", "type 4", "seed=4"),
+            used(".st-key-method button", "click beam", "method=beam"),
+            tested(".attnviz-growing-node", "translate test_methods_show_what_they_do", "attnviz-growing-node"),
+            used(".st-key-width input", "type 2", "width=2"),
+            used(".st-key-example button", "click 学生", "sentence=学生在写作业。"),
+            MODEL,
+        ],
+        (
+            Keys("text_player.js", ".attnviz-growing-bar", "ArrowDown ArrowUp"),
+            Keys("architecture.js", "[data-kind=decoder]", "Enter", ".attnviz-architecture-here"),
+            Keys("architecture.js", "[data-kind=cross]", "Space", ".attnviz-architecture-here"),
+            Keys("text_player.js", ".attnviz-growing-chip", "End ArrowLeft ArrowRight Home"),
+        ),
+    ),
+}
