@@ -70,10 +70,10 @@ def test_a_click_on_each_of_the_seven_steps_goes_there(page: Page) -> None:
 
 def test_the_last_step_leads_on(page: Page) -> None:
     page.goto("/steps?step=7&layer=3&head=2")
-    ready(page, "Der Hund sah den Ball.")
+    wait_until_drawn(page, "Der Hund sah den Ball.")
     page.locator(".st-key-lead_on a", has_text="by hand").click()
     expect(page.locator(".st-key-hand_all")).to_be_visible()
     page.go_back()
-    ready(page, "Der Hund sah den Ball.")
+    wait_until_drawn(page, "Der Hund sah den Ball.")
     page.locator(".st-key-lead_on a", has_text="all heads").click()
     expect(page.locator(".attnviz-head-name").first).to_have_text("L3 H0")
