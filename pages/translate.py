@@ -188,7 +188,7 @@ def generate_steps(
     source = tuple(token.id for token in loaded.record(sentence, None).query_tokens(loaded.kinds[0]))
     writer = loaded.cache.get(("writer", source), lambda: Writer(model, source))
     try:
-        writer.checked(choices.prefix)
+        writer.check_prefix(choices.prefix)
     except InputError as error:
         choices.drop(error, say)
     text = loaded.cache.get(

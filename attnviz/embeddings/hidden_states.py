@@ -55,7 +55,7 @@ class States:
     final_norm: bool
 
     @property
-    def moved_before(self) -> bool:
+    def has_added_positions(self) -> bool:
         """Whether something was added to the static vectors before layer 0, as learned or sinusoidal positions are;
         rotary positions and position biases act later, in the attention."""
         first = self.layers[0]
@@ -123,7 +123,7 @@ def hidden_states(model: Model, recording: Recording, kind: str) -> States:
         # transformers collects the vectors with hooks that it would leave on the network.
         with (
             unchanged_modules(network),
-            _looked_up(_table(network, kind, paired)) as found,
+            _collect_lookups(_table(network, kind, paired)) as found,
             _last_norms(stack) as normed,
         ):
             output = forward(stack, ids if field == "hidden_states" else None, output_hidden_states=True, **arguments)
@@ -154,11 +154,11 @@ def _table(network: Any, kind: str, paired: bool) -> nn.Module | None:
 
 
 @contextmanager
-def _looked_up(table: nn.Module | None) -> Iterator[list[Tensor]]:
-    """Inside, what an embedding table gives is kept, call by call."""
+def _collect_lookups(table: nn.Module | None) -> Iterator[list[Tensor]]:
+    """Inside, what an embedding table gives is collected, call by call."""
     found: list[Tensor] = []
-    hook = _keep(found)
-    handle = None if table is None else table.register_forward_hook(lambda _module, _args, result: hook(result))
+    append = _append_to(found)
+    handle = None if table is None else table.register_forward_hook(lambda _module, _args, result: append(result))
     try:
         yield found
     finally:
@@ -168,11 +168,11 @@ def _looked_up(table: nn.Module | None) -> Iterator[list[Tensor]]:
 
 @contextmanager
 def _last_norms(stack: nn.Module) -> Iterator[list[Tensor]]:
-    """Inside, what the normalisations outside of the layers give is kept; layers are numbered modules."""
+    """Inside, what the normalisations outside of the layers give is collected; layers are numbered modules."""
     found: list[Tensor] = []
-    hook = _keep(found)
+    append = _append_to(found)
     handles = [
-        module.register_forward_hook(lambda _module, _args, result: hook(result))
+        module.register_forward_hook(lambda _module, _args, result: append(result))
         for name, module in stack.named_modules()
         if is_norm(module) and not any(part.isdigit() for part in name.split("."))
     ]
@@ -183,9 +183,9 @@ def _last_norms(stack: nn.Module) -> Iterator[list[Tensor]]:
             handle.remove()
 
 
-def _keep(found: list[Tensor]) -> Callable[[Any], None]:
-    def keep(result: Any) -> None:
+def _append_to(found: list[Tensor]) -> Callable[[Any], None]:
+    def append(result: Any) -> None:
         if isinstance(result, Tensor):
             found.append(result.detach().clone())
 
-    return keep
+    return append

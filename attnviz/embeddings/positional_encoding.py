@@ -120,8 +120,8 @@ def read(model: Model, kind: str, *, count: int = POSITIONS) -> PositionalEncodi
     room, named = network.max_positions(stack), min(network.named_max_positions(stack), default=None)
     limits = [limit for limit in (room, named, model.max_tokens) if limit]
     count = min([count, *limits])
-    ids, target = capture_plan._trial_ids(model.network)
-    model.kinds  # noqa: B018
+    ids, target = capture_plan.trial_ids(model.network)
+    _ = model.kinds  # finds out how the network computes, by a trial whose rotations are not to be counted
     with _rotating(stack) as turned:
         recording = model.record_ids(_repeated(ids, count), None if target is None else _repeated(target, count))
         recording.size(kind)

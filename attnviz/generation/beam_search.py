@@ -45,8 +45,8 @@ def search(writer: Writer, prefix: tuple[int, ...], method: Method, limit: int) 
         method: its width counts.
         limit: the most tokens that are written, the prefix included.
     """
-    if len(prefix) >= limit or writer.finished(prefix):
-        return Written(prefix, len(prefix), writer.ended(prefix))
+    if len(prefix) >= limit or writer.is_finished(prefix):
+        return Written(prefix, len(prefix), writer.end_reason(prefix))
     config = getattr(writer.model.network, "generation_config", None)
     length_penalty, early_stopping = (getattr(config, name, None) for name in ("length_penalty", "early_stopping"))
     penalty = 1.0 if length_penalty is None else float(length_penalty)
@@ -62,7 +62,7 @@ def search(writer: Writer, prefix: tuple[int, ...], method: Method, limit: int) 
         looked: list[Hypothesis] = []
         kept_next: list[Hypothesis] = []
         for place, (ids, score, parent) in enumerate(candidates):
-            whole = last or writer.finished((*prefix, *ids))
+            whole = last or writer.is_finished((*prefix, *ids))
             # A text that ends counts only where it is among the best; else one that merely ends early would win.
             if whole and place < method.width:
                 finished.add(score / length**penalty, ids, score)
@@ -81,7 +81,7 @@ def search(writer: Writer, prefix: tuple[int, ...], method: Method, limit: int) 
             break
     score, ids, _total = finished.texts[0]
     whole_ids = (*prefix, *ids)
-    return Written(whole_ids, len(prefix), writer.ended(whole_ids), tuple(steps), score)
+    return Written(whole_ids, len(prefix), writer.end_reason(whole_ids), tuple(steps), score)
 
 
 def _candidates(

@@ -24,7 +24,7 @@ def next_token(model: Model, source_ids: Sequence[int], prefix_ids: Sequence[int
         InputError: the model writes nothing, or an id is not in its vocabulary.
     """
     writer = Writer(model, source_ids)
-    return writer.next(writer.checked(prefix_ids))
+    return writer.next(writer.check_prefix(prefix_ids))
 
 
 def decode(writer: Writer, prefix: Sequence[int] = (), method: Method = GREEDY, limit: int | None = None) -> Written:
@@ -44,13 +44,13 @@ def decode(writer: Writer, prefix: Sequence[int] = (), method: Method = GREEDY, 
     >>> model.tokenizer.decode(decode(writer).ids, skip_special_tokens=True)
     'The cat is on the mat.'
     """
-    ids = writer.checked(prefix)
+    ids = writer.check_prefix(prefix)
     limit = writer.most if limit is None else max(min(limit, writer.most), len(ids))
     if limit < 1:
         raise TooLongError(f"The text fills all positions of {writer.model.name}. Shorten it by a token or more.")
     if method.name == "beam":
         return search(writer, ids, method, limit)
     written = list(ids)
-    while len(written) < limit and not writer.finished(written):
-        written.append(method.choose(writer.allowed(written, writer.next(written)), len(written)))
-    return Written(tuple(written), len(ids), writer.ended(written))
+    while len(written) < limit and not writer.is_finished(written):
+        written.append(method.choose(writer.constrain(written, writer.next(written)), len(written)))
+    return Written(tuple(written), len(ids), writer.end_reason(written))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Ended = Literal["end", "limit", "gaps"]
+EndReason = Literal["end", "limit", "gaps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ class Written:
     Attributes:
         ids: all its tokens, its end token included where it has one.
         given: how many of them were the prefix.
-        ended: "end" by the end token, "limit" by the most that may be written, "gaps" where each gap is filled.
+        end_reason: "end" by the end token, "limit" by the most that may be written, "gaps" where each gap is filled.
         beams: per step of a beam search what it looked at, the likeliest first; the kept ones are the next parents.
         score: of a beam search, the sum of log-probabilities divided by a power of the length; else None.
     """
 
     ids: tuple[int, ...]
     given: int
-    ended: Ended
+    end_reason: EndReason
     beams: tuple[tuple[Hypothesis, ...], ...] = field(default=())
     score: float | None = None

@@ -55,7 +55,7 @@ class Shaped:
         return self.logits.softmax(dim=-1)
 
     @property
-    def kept(self) -> Tensor:
+    def candidates(self) -> Tensor:
         """bool (vocabulary,): whether a token can still be drawn."""
         return self.logits > -math.inf
 
@@ -86,7 +86,7 @@ def shape(distribution: Distribution, temperature: float = 1.0, top_k: int = 0, 
         InputError: a value is out of its range.
 
     >>> found = shape(Distribution(torch.tensor([2.0, 1.0, 0.0])), top_k=2)
-    >>> found.kept.tolist(), round(found.cut, 3)
+    >>> found.candidates.tolist(), round(found.cut, 3)
     ([True, True, False], 0.09)
     """
     _check_shape(temperature, top_k, top_p)
@@ -158,7 +158,7 @@ class Method:
         ordered, order = shaped.probabilities.double().sort(descending=True, stable=True)
         reached = ordered.cumsum(dim=0)
         drawn = int((reached < luck * float(reached[-1])).sum())
-        return int(order[min(drawn, int(shaped.kept.sum()) - 1)])
+        return int(order[min(drawn, int(shaped.candidates.sum()) - 1)])
 
 
 GREEDY = Method()

@@ -103,14 +103,14 @@ class Steps:
         assert logits is not None  # only models with a language head get here
         return Distribution(logits[self._rows[place]])
 
-    def allowed(self, place: int) -> Distribution:
+    def constrained(self, place: int) -> Distribution:
         """The same after the checkpoint's own rules."""
         found = self.distribution(place)
-        return found if self._writer is None else self._writer.allowed(self.written.ids[:place], found)
+        return found if self._writer is None else self._writer.constrain(self.written.ids[:place], found)
 
     def shaped(self, place: int) -> Shaped:
         """What the method made of it."""
-        return self.method.shape(self.allowed(place))
+        return self.method.shape(self.constrained(place))
 
     def survivors(self, place: int) -> frozenset[int]:
         """The tokens with which a beam went on from the text so far; the one that stands there, before it began."""
@@ -163,7 +163,7 @@ class Steps:
         )
         return self._named(weights, hidden, steps, kind, layer, head)
 
-    def seen(self, kind: str) -> AttentionMap:
+    def visible_keys(self, kind: str) -> AttentionMap:
         """As `map`, with 1 for each key that a step could look at, whether it did or not."""
         map = self.map(kind, 0, 0)
         if kind != "decoder":

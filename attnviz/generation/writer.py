@@ -3,9 +3,9 @@
     source ─ Writer ─ Distribution ─ shape ─ Shaped ─ chosen token ─┐
                └──────────────── one token longer ──────────────────┘
 
-A `Writer` continues one text, an encoder–decoder's translation or a decoder's own words. Beam search is in `beams.py`,
-the gaps of a masked model's text are filled in `gaps.py`. Written tokens are counted without the source and without
-the decoder's start token, so that a prefix means the same for every model.
+A `Writer` continues one text, an encoder–decoder's translation or a decoder's own words. Beam search is in
+`beam_search.py`; the gaps of a masked model's text are filled in `fill_mask.py`. Written tokens are counted without the
+source and without the decoder's start token, so that a prefix means the same for every model.
 
 What this module does not do: it records no attention while it writes. `Writer.record` records what was written, in one
 pass.
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from attnviz.errors import EmptyError, InputError, TooLongError
-from attnviz.generation.result import Ended
+from attnviz.generation.result import EndReason
 from attnviz.generation.sampling import Distribution
 from attnviz.models import network
 from attnviz.models.generation_settings import Ending, generation_settings, logits_processors
@@ -91,7 +91,10 @@ class Writer:
         self.source = tuple(int(index) for index in source_ids)
         self.pair = task(model) == "translate"
         if task(model) == "fill":
-            raise InputError(f"{model.name} writes nothing after a text: it fills gaps in it. Use `gaps.fill`.")
+            raise InputError(
+                f"{model.name} writes nothing after a text: it fills gaps in it. Use "
+                "`attnviz.generation.fill_mask.fill`."
+            )
         if not self.source:
             raise EmptyError("There is no token to begin from. Pass at least one vocabulary id.")
         model.inputs.check_length(len(self.source), "The text")
@@ -137,11 +140,11 @@ class Writer:
         come, such as padding, or that have to, such as the target language's."""
         return self._processors(torch.tensor([self._read(prefix) for prefix in prefixes]), scores.clone())
 
-    def allowed(self, prefix: Sequence[int], distribution: Distribution) -> Distribution:
+    def constrain(self, prefix: Sequence[int], distribution: Distribution) -> Distribution:
         """A distribution after the checkpoint's rules."""
         return Distribution(self.apply_processors([prefix], distribution.logits[None])[0])
 
-    def checked(self, prefix: Sequence[int]) -> tuple[int, ...]:
+    def check_prefix(self, prefix: Sequence[int]) -> tuple[int, ...]:
         """The prefix, if it can be one.
 
         Raises:
@@ -151,17 +154,17 @@ class Writer:
         ids = tuple(int(index) for index in prefix)
         if ids:
             self.model.inputs.check_ids(list(ids), "prefix", of_decoder=self.pair)
-        if any(self.finished(ids[:count]) for count in range(1, len(ids))):
+        if any(self.is_finished(ids[:count]) for count in range(1, len(ids))):
             raise InputError("The prefix goes on after its end token. Leave out what follows it.")
         if len(ids) > self.most:
             raise TooLongError(f"The prefix has {len(ids):,} tokens; {self.model.name} can write {self.most:,} here.")
         return ids
 
-    def ended(self, ids: Sequence[int]) -> Ended:
+    def end_reason(self, ids: Sequence[int]) -> EndReason:
         """Whether a text has reached its end."""
-        return "end" if self.finished(ids) else "limit"
+        return "end" if self.is_finished(ids) else "limit"
 
-    def finished(self, ids: Sequence[int]) -> bool:
+    def is_finished(self, ids: Sequence[int]) -> bool:
         """Whether the last token of a text ends it: an end token, or one that completes a stop string."""
         return bool(ids) and self._ending.reached(self._read(ids))
 

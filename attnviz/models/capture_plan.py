@@ -93,18 +93,18 @@ class Plan:
         return {kind: [layers[index] for index in sorted(layers)] for kind, layers in sorted_layers.items()}
 
 
-def make(network: Network) -> Plan:
+def make_plan(network: Network) -> Plan:
     """Finds out how the network can be recorded.
 
     Raises:
         NoAttentionError: it has no attention weights that could be shown whole and right.
     """
     with unchanged_modules(network):
-        return _make(network)
+        return _try_plan(network)
 
 
-def _make(network: Network) -> Plan:
-    ids, target_ids = _trial_ids(network)
+def _try_plan(network: Network) -> Plan:
+    ids, target_ids = trial_ids(network)
     name = type(network).__name__
     try:
         # The model's own output, by its own attention; first, because some models only settle on their layers then.
@@ -126,7 +126,7 @@ def _make(network: Network) -> Plan:
         reference = {kind: reference.pop("")}
     kinds = tuple(kind for kind in ("encoder", "decoder", "cross") if kind in reference)
     try:
-        return _captured(network, ids, target_ids, plain, reference, kinds, rounding) or Plan(kinds)
+        return _capture_plan(network, ids, target_ids, plain, reference, kinds, rounding) or Plan(kinds)
     except Exception as error:
         if isinstance(error, AttnvizError) or out_of_memory(error):
             raise
@@ -134,7 +134,7 @@ def _make(network: Network) -> Plan:
         return Plan(kinds)
 
 
-def _trial_ids(network: Network) -> tuple[Tensor, Tensor | None]:
+def trial_ids(network: Network) -> tuple[Tensor, Tensor | None]:
     """Some ids of the vocabulary: not special, not all alike, the same each time."""
     config = text_config(network)
     special: set[int] = set()
@@ -157,7 +157,7 @@ def _is_causal(maps: Sequence[Tensor]) -> bool:
     return all(bool((item.triu(1) == 0).all()) for item in maps)
 
 
-def _captured(
+def _capture_plan(
     network: Network,
     ids: Tensor,
     target_ids: Tensor | None,

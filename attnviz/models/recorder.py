@@ -79,7 +79,7 @@ class Recorder:
         """
         if self._plan is None:
             with self.exclusive():
-                self._plan = capture_plan.make(self.inputs.network)
+                self._plan = capture_plan.make_plan(self.inputs.network)
         return self._plan
 
     @contextlib.contextmanager

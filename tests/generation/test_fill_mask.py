@@ -28,7 +28,7 @@ def test_gaps_are_filled_from_left_to_right(masked: Model) -> None:
         assert found.written.ids[gap] == int(logits.argmax())
         filled[position] = found.written.ids[gap]
     other = fill(masked, ids, given=(9,))
-    assert other.written.ids[0] == 9 and other.written.given == 1 and other.written.ended == "gaps"
+    assert other.written.ids[0] == 9 and other.written.given == 1 and other.written.end_reason == "gaps"
     assert not torch.equal(other.distribution(1).logits, found.distribution(1).logits)
 
 
@@ -70,5 +70,5 @@ def test_models_are_told_apart(masked: Model) -> None:
         task(Model(pair))
     with pytest.raises(InputError, match="no mask token"):
         task(tiny_model("bert"))
-    with pytest.raises(InputError, match="Use `gaps.fill`"):
+    with pytest.raises(InputError, match="Use `attnviz.generation.fill_mask.fill`"):
         Writer(masked, (2, 5, 3))

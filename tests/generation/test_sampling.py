@@ -35,7 +35,7 @@ def test_shapes_are_those_of_transformers(drawn: Distribution, temperature: floa
     found = shape(drawn, temperature, top_k, top_p)
     torch.testing.assert_close(found.logits, expected[0])
     assert float(found.probabilities.sum()) == pytest.approx(1, abs=1e-5)
-    assert found.cut == pytest.approx(float(drawn.probabilities[~found.kept].sum()), abs=1e-6)
+    assert found.cut == pytest.approx(float(drawn.probabilities[~found.candidates].sum()), abs=1e-6)
 
 
 def test_temperature_is_a_power_of_the_probabilities() -> None:
@@ -47,23 +47,23 @@ def test_temperature_is_a_power_of_the_probabilities() -> None:
 
 def test_top_k_and_top_p_keep_the_likeliest() -> None:
     distribution = Distribution(torch.tensor([0.1, 0.4, 0.2, 0.3]).log())
-    assert shape(distribution, top_k=2).kept.tolist() == [False, True, False, True]
+    assert shape(distribution, top_k=2).candidates.tolist() == [False, True, False, True]
     torch.testing.assert_close(shape(distribution, top_k=2).probabilities, torch.tensor([0, 4 / 7, 0, 3 / 7]))
-    assert shape(distribution, top_p=0.65).kept.tolist() == [False, True, False, True]
-    assert shape(distribution, top_p=0.75).kept.tolist() == [False, True, True, True]
-    assert shape(distribution, top_p=0.01).kept.tolist() == [False, True, False, False]  # at least one
+    assert shape(distribution, top_p=0.65).candidates.tolist() == [False, True, False, True]
+    assert shape(distribution, top_p=0.75).candidates.tolist() == [False, True, True, True]
+    assert shape(distribution, top_p=0.01).candidates.tolist() == [False, True, False, False]  # at least one
     # The temperature comes first: it changes how many tokens reach p.
-    assert int(shape(distribution, temperature=0.2, top_p=0.75).kept.sum()) == 1
+    assert int(shape(distribution, temperature=0.2, top_p=0.75).candidates.sum()) == 1
     assert shape(distribution, top_k=3, top_p=0.7).cut == pytest.approx(0.3)
 
 
 def test_greedy_leaves_one_token_and_a_beam_leaves_all(drawn: Distribution) -> None:
     best = int(drawn.logits.argmax())
     greedy = Method().shape(drawn)
-    assert greedy.kept.nonzero().flatten().tolist() == [best]
+    assert greedy.candidates.nonzero().flatten().tolist() == [best]
     assert greedy.cut == pytest.approx(1 - float(drawn.probabilities[best]))
     assert drawn.rank(best) == 0 and drawn.rank(int(drawn.logits.argmin())) == 502
-    assert Method("beam").shape(drawn).kept.all()
+    assert Method("beam").shape(drawn).candidates.all()
 
 
 def test_draws_have_their_probabilities() -> None:

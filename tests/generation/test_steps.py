@@ -34,7 +34,7 @@ def test_a_row_belongs_to_the_token_that_it_predicts(name: str) -> None:
         # What the recording says at a step's row is what the writer chose from.
         expected = writer.next(steps.written.ids[:place])
         torch.testing.assert_close(steps.distribution(place).logits, expected.logits, atol=5e-5, rtol=1e-3)
-        assert int(steps.allowed(place).logits.argmax()) == index
+        assert int(steps.constrained(place).logits.argmax()) == index
     map = steps.map("cross" if writer.pair else "decoder", 1, 3)
     whole = steps.recording.weights(map.kind, layer=1, head=3).numpy()
     np.testing.assert_array_equal(map.weights, whole[writer.first_row :])
@@ -74,8 +74,8 @@ def test_rows_are_labelled_by_what_was_read_and_what_is_predicted(bundled: Model
     # Words and hiding change the keys alone: every row stays a step.
     assert map.hide(lambda token: token.special).by_word().weights.shape == (8, 6)
     assert steps.map("encoder", 3).weights.shape == (7, 7)
-    assert steps.seen("decoder").weights.sum(axis=1).tolist() == list(range(1, 9))
-    assert steps.seen("cross").weights.all()
+    assert steps.visible_keys("decoder").weights.sum(axis=1).tolist() == list(range(1, 9))
+    assert steps.visible_keys("cross").weights.all()
     with pytest.raises(InputError, match="not 'sideways'"):
         steps.map("sideways", 0)
 

@@ -90,7 +90,7 @@ def test_the_bundled_model_writes_what_transformers_writes(bundled: Model, sente
     ids = source_ids(bundled, sentence)
     writer = Writer(bundled, ids)
     greedy = decode(writer)
-    assert list(greedy.ids) == transformers_text(bundled, ids, 128, num_beams=1) and greedy.ended == "end"
+    assert list(greedy.ids) == transformers_text(bundled, ids, 128, num_beams=1) and greedy.end_reason == "end"
     beam = decode(writer, method=Method("beam", width=4))
     assert list(beam.ids) == transformers_text(bundled, ids, 128, num_beams=4)
     assert bundled.tokenizer.decode(greedy.ids, skip_special_tokens=True).strip() == bundled.translate(sentence)
@@ -139,22 +139,22 @@ def test_another_choice_is_gone_on_from(bundled: Model) -> None:
     other = int(writer.next(whole[:3]).logits.topk(2).indices[1])
     found = decode(writer, (*whole[:3], other))
     assert found.ids[:4] == (*whole[:3], other) and found.given == 4 and found.ids != whole
-    assert found.ended == "end" and decode(writer, found.ids).ids == found.ids
+    assert found.end_reason == "end" and decode(writer, found.ids).ids == found.ids
 
 
 def test_a_text_ends_by_its_end_token_or_by_a_limit(bundled: Model) -> None:
     writer = Writer(bundled, source_ids(bundled, SENTENCES[0]))
     whole = decode(writer)
-    assert whole.ended == "end" and whole.ids[-1] in writer.ends
+    assert whole.end_reason == "end" and whole.ids[-1] in writer.ends
     cut = decode(writer, limit=4)
-    assert cut.ids == whole.ids[:4] and cut.ended == "limit"
+    assert cut.ids == whole.ids[:4] and cut.end_reason == "limit"
     endless = Writer(tiny_model("gpt2"), tiny_models.ids())
     found = decode(endless, limit=10_000)
     # As many as there are positions, and one more that only is predicted.
     assert len(found.ids) == endless.most == tiny_models.POSITIONS - tiny_models.LENGTH + 1
-    assert found.ended == "limit"
+    assert found.end_reason == "limit"
     beam = decode(writer, method=Method("beam", width=2), limit=4)
-    assert len(beam.ids) == 4 and beam.ended == "limit"
+    assert len(beam.ids) == 4 and beam.end_reason == "limit"
 
 
 def test_the_checkpoints_rules_hold() -> None:

@@ -148,7 +148,7 @@ def test_the_bundled_model_ends_a_long_text_alike_on_every_page() -> None:
     model = attnviz.load("bundled", device="cpu")
     ids = tokenizer.encode(model.tokenizer, "Hund " * 100).ids
     found = decode(Writer(model, ids))
-    assert 60 < len(found.ids) < 128 and found.ended == "end"
+    assert 60 < len(found.ids) < 128 and found.end_reason == "end"
     assert list(found.ids) == generated(model, ids, 128)
     assert model.record("Hund " * 100).size("decoder")[2] == len(found.ids)
 
@@ -196,7 +196,7 @@ def test_stop_strings_end_a_text_everywhere(kind: str) -> None:
     model.network.generation_config.stop_strings = [stop]
     found = agree(model, ids, 30)
     assert len(found) < 30 and stop in model.tokenizer.decode(found)
-    assert decode(Writer(model, ids), limit=30).ended == "end"
+    assert decode(Writer(model, ids), limit=30).end_reason == "end"
     assert written(model, ids, 8, beams=2) == generated(model, ids, 8, beams=2)
     with pytest.raises(InputError, match="goes on after its end"):
         decode(Writer(model, ids), (*found, 7))

@@ -38,7 +38,7 @@ def download_model(name: str, revision: str | None, tell: Progress) -> tuple[Pat
     try:
         info = HfApi().model_info(name, revision=revision, timeout=15, files_metadata=True)
     except errors.GatedRepoError as error:
-        raise _gated(which) from error
+        raise _gated_error(which) from error
     except errors.RevisionNotFoundError as error:
         raise NotFoundError(f"{name} has no revision {revision!r}. Leave it empty for the newest.") from error
     except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
@@ -47,7 +47,7 @@ def download_model(name: str, revision: str | None, tell: Progress) -> tuple[Pat
             "spelling: a Hub id looks like bert-base-uncased or owner/name."
         ) from error
     except Exception as error:  # no network shows itself in many ways, from name look-up to proxies
-        return _cached(name, revision, error)
+        return _cached_snapshot(name, revision, error)
     sizes = {item.rfilename: item.size or 0 for item in info.siblings or [] if "/" not in item.rfilename}
     check_weights(list(sizes), which)
     # Some repositories hold the same weights a second time, under another name.
@@ -58,7 +58,7 @@ def download_model(name: str, revision: str | None, tell: Progress) -> tuple[Pat
     try:
         folder = _fetch(name, revision, chosen, sum(sizes[item] for item in chosen), tell)
     except errors.GatedRepoError as error:  # the Hub shows everybody the list of files of a gated model
-        raise _gated(which) from error
+        raise _gated_error(which) from error
     except Exception as error:
         raise NetworkError(
             f"The download of {which} stopped ({first_line(error)}). What is there is kept; try again."
@@ -66,7 +66,7 @@ def download_model(name: str, revision: str | None, tell: Progress) -> tuple[Pat
     return folder, folder.name
 
 
-def _gated(which: str) -> NotFoundError:
+def _gated_error(which: str) -> NotFoundError:
     return NotFoundError(
         f"{which} is gated: its owner gives access on request. Ask for it on its Hub page and log in, or choose "
         "another model."
@@ -92,7 +92,7 @@ def _fetch(name: str, revision: str | None, files: list[str], size: int, tell: P
             return Path(running.result())
 
 
-def _cached(name: str, revision: str | None, reason: Exception) -> tuple[Path, str | None]:
+def _cached_snapshot(name: str, revision: str | None, reason: Exception) -> tuple[Path, str | None]:
     """The copy of an earlier download, for a machine without network."""
     from huggingface_hub import try_to_load_from_cache
 

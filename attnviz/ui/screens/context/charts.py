@@ -61,7 +61,7 @@ def _line_points(
 ) -> tuple[list[str], list[float | None], list[float | None] | None]:
     """The places of the line, the word's numbers there, and those of different words."""
     word, others = found.word, found.others
-    first = _("+ place") if sides[0].states.moved_before else _("into L0")
+    first = _("+ place") if sides[0].states.has_added_positions else _("into L0")
     places = [first, *(f"L{layer}" for layer in range(len(word.layers) - 1))]
     numbers: list[float | None] = [*word.layers]
     rivals: list[float | None] | None = None if others is None else [*others.layers]

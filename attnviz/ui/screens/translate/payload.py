@@ -48,7 +48,7 @@ class AttentionView:
 
     def visible_counts(self, steps: Steps, kind: str) -> list[int]:
         """How many of the shown keys each step could look at."""
-        return (self._select_keys(steps, steps.seen(kind)).weights > 0).sum(axis=1).tolist()
+        return (self._select_keys(steps, steps.visible_keys(kind)).weights > 0).sum(axis=1).tolist()
 
     def _select_keys(self, steps: Steps, map: AttentionMap) -> AttentionMap:
         gap = steps.before[steps.positions[0]].id if steps.positions else None
@@ -145,9 +145,9 @@ def _ending_text(steps: Steps, masked_here: bool) -> str:
     """Why the text ends where it does; of gaps, where they come from."""
     if masked_here:
         return _("Masked here; click another word to mask that one.")
-    if steps.written.ended == "gaps":
+    if steps.written.end_reason == "gaps":
         return ngettext("{0} gap.", "{0} gaps, filled from left to right.", len(steps)).format(len(steps))
-    if steps.written.ended == "end":
+    if steps.written.end_reason == "end":
         return _("Ended by its end token.")
     count = len(steps)
     return ngettext(
@@ -180,7 +180,7 @@ def _step(steps: Steps, pieces: Pieces, place: int) -> dict[str, Any]:
     """Everything about one step but its attention."""
     before, taken = steps.distribution(place).probabilities.numpy(), steps.written.ids[place]
     shaped = steps.shaped(place)
-    after, kept = shaped.probabilities.numpy(), shaped.kept.numpy()
+    after, kept = shaped.probabilities.numpy(), shaped.candidates.numpy()
     if steps.method.name == "beam":
         kept = np.zeros_like(kept)
         kept[list(steps.survivors(place))] = True

@@ -18,7 +18,7 @@ def drawn() -> Distribution:
 
 def test_bars_sum_to_one_and_name_what_was_taken(drawn: Distribution) -> None:
     shaped = shape(drawn, 0.7, 3)
-    before, after, kept = drawn.probabilities.numpy(), shaped.probabilities.numpy(), shaped.kept.numpy()
+    before, after, kept = drawn.probabilities.numpy(), shaped.probabilities.numpy(), shaped.candidates.numpy()
     bars = next_bars(before, after, kept, taken=11, most=5)
     assert [bar.id for bar in bars.bars[:-1]] == drawn.logits.topk(5).indices.tolist()
     assert bars.bars[-1].id == 11 and bars.bars[-1].taken and not bars.bars[-1].kept
