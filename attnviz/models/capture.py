@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from attnviz.attention import blockwise
 from attnviz.attention.blockwise import Diagonals, Rule, Spans
+from attnviz.models.proof import is_proved
 
 NAME = "attnviz"
 
@@ -71,12 +72,30 @@ class Capture:
     """Which module made each call (its id), to see that a later pass calls the same ones."""
     not_understood: str | None = None
     """The name of an argument that changes the scores in a way unknown here; the capture is then not to be used."""
+    proofs: list[tuple[int, Tensor]] = field(default_factory=list)
+    """Calls that were compared with the layer's own output, each with a boolean: whether its rule gives the same."""
     _seen: dict[tuple, tuple[Tensor, Any]] = field(default_factory=dict)
+    _compared: set[tuple] = field(default_factory=set)
 
     def add(self, module: nn.Module, layer: Layer) -> None:
         """Takes down one call."""
         self.layers.append(layer)
         self.modules.append(id(module))
+
+    def compare(self, output: Tensor, *given: Any) -> None:
+        """Compares the last call with what the layer put out, once for all layers that may see the same keys.
+
+        Args:
+            output: (queries, heads, value_dim).
+            given: the masks and biases that decide which keys are seen; None, tensors or plain values.
+        """
+        layer = self.layers[-1]
+        names = tuple((item.data_ptr(), item.shape) if isinstance(item, Tensor) else item for item in given)
+        key = (layer.query.shape, layer.key.shape, *names)
+        if key not in self._compared:
+            self._compared.add(key)
+            proved = is_proved(layer.query, layer.key, layer.value, layer.rule, output.detach())
+            self.proofs.append((len(self.layers) - 1, proved))
 
     def once(self, tensor: Tensor, make: Callable[[], Any]) -> Any:
         """`make()`, or what it gave for the same tensor before: layers share their masks and biases."""
@@ -188,24 +207,28 @@ def attend(
         strange = set(others) - _UNDERSTOOD
         if strange or query.shape[0] != 1:
             capture.not_understood = ", ".join(sorted(strange)) or "batch"
-    if plain:
-        return sdpa_attention_forward(
-            module,
-            query,
-            key,
-            value,
-            attention_mask,
-            dropout=0.0,
-            scaling=scaling,
-            is_causal=is_causal,
-            position_bias=position_bias,
+    if not plain:
+        # Computed from the rule itself, block by block: there is nothing else to compare it with.
+        assert rule is not None
+        groups = query.shape[1] // key.shape[1]
+        result = blockwise.output(
+            query[0], key[0].repeat_interleave(groups, dim=0), value[0].repeat_interleave(groups, dim=0), rule
         )
-    assert rule is not None
-    groups = query.shape[1] // key.shape[1]
-    result = blockwise.output(
-        query[0], key[0].repeat_interleave(groups, dim=0), value[0].repeat_interleave(groups, dim=0), rule
+        return result.to(query.dtype).transpose(0, 1)[None].contiguous(), None
+    output, _ = sdpa_attention_forward(
+        module,
+        query,
+        key,
+        value,
+        attention_mask,
+        dropout=0.0,
+        scaling=scaling,
+        is_causal=is_causal,
+        position_bias=position_bias,
     )
-    return result.to(query.dtype).transpose(0, 1)[None].contiguous(), None
+    if capture is not None:
+        capture.compare(output[0], attention_mask, position_bias, bool(is_causal))
+    return output, None
 
 
 def _rule(

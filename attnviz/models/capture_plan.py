@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from attnviz.errors import AttnvizError, NoAttentionError, out_of_memory
-from attnviz.models import capture
+from attnviz.models import capture, proof
 from attnviz.models.capture import Capture, Layer
 from attnviz.models.network import (
     Network,
@@ -64,32 +64,48 @@ class Plan:
             it belongs to no layer that the model itself reports; empty where the weights come from eager attention.
         modules: which module makes each call.
         encoder_calls: how many of them the encoder makes when it runs alone; 0 for a single stack.
+        sources: where weights from eager attention can be compared with what the layers put out.
     """
 
     kinds: tuple[str, ...]
     calls: tuple[tuple[str, int] | None, ...] = ()
     modules: tuple[int, ...] = ()
     encoder_calls: int = 0
+    sources: tuple[proof.Source, ...] = ()
 
     @property
     def captures(self) -> bool:
         """Whether queries, keys and values can be captured."""
         return bool(self.calls)
 
-    def sort(self, found: Capture, part: slice) -> dict[str, list[Layer]]:
+    def sort(
+        self, found: Capture, part: slice, name: str, sizes: Mapping[str, tuple[int, int]]
+    ) -> dict[str, list[Layer]]:
         """The captured layers of one part of the calls, by kind and layer.
 
+        Args:
+            found: what one pass left.
+            part: which of the planned calls it made.
+            name: of the model, for errors.
+            sizes: by kind, how many queries and keys there are tokens for.
+
         Raises:
-            NoAttentionError: the pass made other calls than the trial did.
+            NoAttentionError: the pass made other calls than the trial did, or its weights are not those of each pair
+                of tokens, or not those that a layer computes with.
         """
         if found.not_understood or tuple(found.modules) != self.modules[part]:
             raise NoAttentionError(
                 "This model took another way through its layers than in the trial, so its layers cannot be told apart."
             )
+        proved = {call: bool(equal) for call, equal in found.proofs}
         sorted_layers: dict[str, dict[int, Layer]] = {}
-        for place, layer in zip(self.calls[part], found.layers, strict=True):
-            if place is not None:
-                sorted_layers.setdefault(place[0], {})[place[1]] = layer
+        for call, (place, layer) in enumerate(zip(self.calls[part], found.layers, strict=True)):
+            if place is None:
+                continue
+            shape = (layer.query.shape[1], layer.key.shape[1])
+            if not proved.get(call, True) or shape != sizes[place[0]]:
+                raise proof.unproved(name, sizes[place[0]][1], *place)
+            sorted_layers.setdefault(place[0], {})[place[1]] = layer
         return {kind: [layers[index] for index in sorted(layers)] for kind, layers in sorted_layers.items()}
 
 
@@ -109,7 +125,7 @@ def _try_plan(network: Network) -> Plan:
     try:
         # The model's own output, by its own attention; first, because some models only settle on their layers then.
         plain = _plain(network, ids, target_ids)
-        output, reference = eager_attention(network, ids, target_ids)
+        output, reference, passing = eager_attention(network, ids, target_ids, watched=None)
     except Exception as error:
         if isinstance(error, AttnvizError) or out_of_memory(error):
             raise
@@ -126,12 +142,13 @@ def _try_plan(network: Network) -> Plan:
         reference = {kind: reference.pop("")}
     kinds = tuple(kind for kind in ("encoder", "decoder", "cross") if kind in reference)
     try:
-        return _capture_plan(network, ids, target_ids, plain, reference, kinds, rounding) or Plan(kinds)
+        planned = _capture_plan(network, ids, target_ids, plain, reference, kinds, rounding)
     except Exception as error:
         if isinstance(error, AttnvizError) or out_of_memory(error):
             raise
         # Whatever goes wrong on the fast way only means that the model is not for it; eager attention has just worked.
-        return Plan(kinds)
+        planned = None
+    return planned or Plan(kinds, sources=proof.find_sources(passing, reference))
 
 
 def trial_ids(network: Network) -> tuple[Tensor, Tensor | None]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from attnviz.attention import dot_product
 from attnviz.errors import NoAttentionError
 from attnviz.models import capture
+from attnviz.models.proof import Passing, watching
 
 Network = Any
 """A transformers model; their classes share no type that says what they take and give."""
@@ -78,8 +79,21 @@ def run_decoder(network: Network, ids: Tensor, target_ids: Tensor, encoder_outpu
     )
 
 
-def eager_attention(network: Network, ids: Tensor, target_ids: Tensor | None, **arguments: Any) -> tuple[Any, dict]:
-    """The whole output of eager attention, and its weights by kind: tuples of (heads, queries, keys).
+def eager_attention(
+    network: Network,
+    ids: Tensor,
+    target_ids: Tensor | None,
+    *,
+    watched: Mapping[tuple[str, bool], Any] | None,
+    **arguments: Any,
+) -> tuple[Any, dict[str, tuple[Tensor, ...]], Passing]:
+    """The whole output of eager attention, its weights by kind, and what passed by in the modules that are watched.
+
+    Args:
+        watched: which modules, as for `proof.watching`.
+
+    Returns:
+        The output; by kind (of a single stack by ""), for each layer (heads, queries, keys); what passed by.
 
     Raises:
         NoAttentionError: the model gives no weights, or not those of every layer for every pair of tokens.
@@ -87,16 +101,18 @@ def eager_attention(network: Network, ids: Tensor, target_ids: Tensor | None, **
     if target_ids is not None:
         arguments["decoder_input_ids"] = target_ids
     arguments["attention_mask"] = torch.ones_like(ids)
-    output = None
     for settle in (False, True):
         with unchanged_modules(network), capture.implementation(network, "eager"):
             if settle:
                 forward(network, ids, **arguments)
-            output = forward(network, ids, output_attentions=True, **arguments)
-        if any(getattr(output, name, None) for name in ("attentions", "encoder_attentions")):
+            with watching(network, watched) as passing:
+                output = forward(network, ids, output_attentions=True, **arguments)
+            repeated = _repeated_block(network)
+        reported = any(getattr(output, name, None) for name in ("attentions", "encoder_attentions"))
+        if reported and passing.tensors.keys() >= set(watched or ()):
             break
-        # BigBird replaces its layers in its first pass, and with them the hooks that collect weights: once more, with
-        # the hooks set after a first pass.
+        # BigBird replaces its layers in its first pass, and with them the hooks that collect weights or watch: once
+        # more, with the hooks set after a first pass.
     queries = ids.shape[1]
     if target_ids is not None:
         targets = target_ids.shape[1]
@@ -107,11 +123,35 @@ def eager_attention(network: Network, ids: Tensor, target_ids: Tensor | None, **
         }
     else:
         wanted = {"": ("attentions", queries, queries)}
-    result = {
-        kind: _whole(getattr(output, name, None), rows, columns, kind, network)
-        for kind, (name, rows, columns) in wanted.items()
-    }
-    return output, result
+    result = {}
+    for kind, (name, rows, columns) in wanted.items():
+        maps = getattr(output, name, None)
+        if repeated is not None and maps and kind in ("", "encoder"):
+            maps = [_count_repeats(item, *repeated) for item in maps]
+        result[kind] = _whole(maps, rows, columns, kind, network)
+    return output, result, passing
+
+
+def _repeated_block(network: Network) -> tuple[int, int] | None:
+    """(block size, how often the first block is counted again) of sparse layers that do so; else None.
+
+    BigBird (Zaheer et al. 2020, section 2) has blocks of keys that are drawn at random. In evaluation mode transformers
+    draws the first block each time, beside the one that every query sees anyway; it enters the softmax so many times,
+    and the weights that are reported hold one of them.
+    """
+    for module in network.modules():
+        block, times = getattr(module, "block_size", None), getattr(module, "num_random_blocks", None)
+        if isinstance(block, int) and isinstance(times, int):
+            return block, times
+    return None
+
+
+def _count_repeats(weights: Tensor, block: int, times: int) -> Tensor:
+    """Weights (1, heads, queries, keys) with what all appearances of the first block get; the queries of the first and
+    the last block see every key once."""
+    result = weights.clone()
+    result[:, :, block:-block, :block] *= 1 + times
+    return result
 
 
 def _whole(maps: Any, queries: int, keys: int, kind: str, network: Network) -> tuple[Tensor, ...]:
@@ -124,6 +164,9 @@ def _whole(maps: Any, queries: int, keys: int, kind: str, network: Network) -> t
         )
     shapes = {tuple(item.shape) if isinstance(item, Tensor) else type(item).__name__ for item in maps}
     first = maps[0]
+    if len(shapes) == 1 and isinstance(first, Tensor) and first.ndim == 4:
+        maps = [_without_filling(item, queries, keys) for item in maps]
+        first = maps[0]
     if len(shapes) != 1 or not isinstance(first, Tensor) or first.ndim != 4 or first.shape[0] != 1:
         raise NoAttentionError(
             f"{name} gives its {which} in the form {_listing(shapes)}, which is no map of every layer."
@@ -142,6 +185,14 @@ def _whole(maps: Any, queries: int, keys: int, kind: str, network: Network) -> t
                 "to more than 1. Shown as weights they would mislead."
             )
     return tuple(item[0] for item in maps)
+
+
+def _without_filling(weights: Tensor, queries: int, keys: int) -> Tensor:
+    """Without the rows and columns of tokens with which a model fills a text up inside, where these get nothing."""
+    filled = weights.shape[2] >= queries and weights.shape[3] > keys
+    if filled and not bool(weights[:, :, :queries, keys:].any()):
+        return weights[:, :, :queries, :keys]
+    return weights
 
 
 def _listing(shapes: set) -> str:

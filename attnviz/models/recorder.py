@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from attnviz.errors import InputError, MemoryShortError, out_of_memory
-from attnviz.models import capture, capture_plan
+from attnviz.models import capture, capture_plan, proof
 from attnviz.models.generation_settings import followed_by_generate
 from attnviz.models.inputs import Inputs
 from attnviz.models.network import (
@@ -139,7 +139,8 @@ class Recorder:
         part = slice(0, planned.encoder_calls)
         with self.inputs.explaining_length(len(ids)), self.exclusive(), capture.capturing(self.inputs.network) as found:
             states = run_encoder(self.inputs.network, tensor)
-        first = Part(planned.sort(found, part), source)
+        name, read = self.inputs.name, len(ids)
+        first = Part(planned.sort(found, part, name, {"encoder": (read, read)}), source)
 
         def second() -> Part:
             with self.exclusive():
@@ -149,7 +150,9 @@ class Recorder:
                     capture.capturing(self.inputs.network) as later,
                 ):
                     output = run_decoder(self.inputs.network, tensor, self.inputs.tensor(chosen), states)
-            layers = planned.sort(later, slice(planned.encoder_calls, None))
+            written = len(chosen)
+            sizes = {"decoder": (written, written), "cross": (written, read)}
+            layers = planned.sort(later, slice(planned.encoder_calls, None), name, sizes)
             return Part(layers, shown, _logits(output))
 
         return Recording(planned.kinds, first, second, model=self.inputs.name)
@@ -161,9 +164,21 @@ class Recorder:
             if planned.captures:
                 with capture.capturing(self.inputs.network) as found:
                     output = forward(self.inputs.network, ids, attention_mask=torch.ones_like(ids), **types)
-                return Part(planned.sort(found, slice(None)), source, _logits(output))
-            output, maps = eager_attention(self.inputs.network, ids, None, **types)
-            return Part({planned.kinds[0]: maps[""]}, source, _logits(output))
+                sizes = dict.fromkeys(planned.kinds, (ids.shape[1], ids.shape[1]))
+                return Part(planned.sort(found, slice(None), self.inputs.name, sizes), source, _logits(output))
+            output, maps = self._eager(planned, ids, None, **types)
+            return Part(maps, source, _logits(output))
+
+    def _eager(
+        self, planned: capture_plan.Plan, ids: Tensor, target_ids: Tensor | None, **types: Tensor
+    ) -> tuple[Any, dict[str, tuple[Tensor, ...]]]:
+        """The output and the weights of eager attention by kind, compared with what the layers put out."""
+        watched = {place: None for item in planned.sources for place in ((item.value[0], False), item.output[:2])}
+        output, maps, passing = eager_attention(self.inputs.network, ids, target_ids, watched=watched, **types)
+        if target_ids is None:
+            maps = {planned.kinds[0]: maps[""]}
+        proof.check(planned.sources, passing, maps, self.inputs.name, ids.shape[1])
+        return output, maps
 
     def _eager_pair(
         self,
@@ -175,7 +190,7 @@ class Recorder:
     ) -> tuple[Part, Part]:
         with self.inputs.explaining_length(ids.shape[1]), self.exclusive():
             chosen, shown = self._chosen(ids, None, target, generate)
-            output, maps = eager_attention(self.inputs.network, ids, self.inputs.tensor(chosen))
+            output, maps = self._eager(planned, ids, self.inputs.tensor(chosen))
         later: dict[str, Sequence[Stored]] = {
             kind: maps[kind] for kind in ("decoder", "cross") if kind in planned.kinds
         }

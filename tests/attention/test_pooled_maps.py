@@ -68,17 +68,13 @@ def test_rows_and_what_a_sink_takes_still_sum_to_one(size: int) -> None:
     assert max(shares) > 0.3
 
 
-def test_a_model_that_is_asked_for_its_weights_keeps_its_share_too() -> None:
-    """BigBird's sparse attention reports some rows in part."""
+def test_rows_of_sparse_layers_are_whole_in_a_picture_too() -> None:
+    """BigBird reports its first block in part; what a picture shows of a row is all of it."""
     found = Model(tiny.network("big_bird"), name="big_bird").record_ids(tiny.ids(42))
-    shares = []
     for layer in range(tiny.LAYERS):
-        for head, map in enumerate(found.pooled_maps("encoder", layer=layer, size=10)):
-            _weights, hidden = by_hand(found.map("encoder", layer=layer, head=head), 10)
-            np.testing.assert_allclose(map.hidden_mass, hidden, atol=1e-5)
-            np.testing.assert_allclose(map.weights.sum(axis=1) + map.hidden_mass, 1.0, atol=1.1e-3)
-            shares.append(map.hidden_mass.max())
-    assert max(shares) > 0.05
+        for map in found.pooled_maps("encoder", layer=layer, size=10):
+            assert not map.hidden_mass.any()
+            np.testing.assert_allclose(map.weights.sum(axis=1), 1.0, atol=1e-5)
 
 
 def test_a_short_text_comes_back_as_it_is() -> None:

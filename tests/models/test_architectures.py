@@ -6,7 +6,7 @@ recorded text is long enough to show.
 
 import pytest
 import torch
-from support.architecture_settings import UNMAPPED, VARIANTS
+from support.architecture_settings import UNMAPPED, UNPROVED, VARIANTS
 from support.architectures import build, inputs, reference, text_model_types
 
 import attnviz
@@ -37,8 +37,9 @@ def test_recording_shows_what_eager_attention_gives(model_type: str, window: int
     before = settings(network)
     given = inputs(network, length=length)
     targets = given["decoder_input_ids"][0] if "decoder_input_ids" in given else None
+    model = attnviz.Model(network, None)
     try:
-        recording = attnviz.Model(network, None).record_ids(given["input_ids"][0], target_ids=targets)
+        recording = model.record_ids(given["input_ids"][0], target_ids=targets)
         shown = {
             kind: [recording.weights(kind, layer=layer) for layer in range(recording.size(kind)[0])]
             for kind in recording.kinds
@@ -50,6 +51,8 @@ def test_recording_shows_what_eager_attention_gives(model_type: str, window: int
         assert settings(network) == before
         return
     assert settings(network) == before
+    plan = model.recorder.plan
+    assert bool(plan.captures or plan.sources) == (model_type not in UNPROVED), "weights times values are compared"
 
     assert not expected.refusals.keys() & shown.keys(), f"shown, though {expected.refusals}"
     assert shown.keys() == expected.maps.keys()

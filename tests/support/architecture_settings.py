@@ -316,3 +316,14 @@ UNMAPPED = {
     "xlstm": "no attention",
     "yoso": "entries are hidden states",
 }
+
+# Why the weights of eager attention cannot be compared with what a layer puts out.
+UNPROVED = {
+    "convbert": "joins its heads with those of a convolution",
+    "cpmant": "gives its heads in another order of axes",
+    "deberta": "adds a bias to the values outside of any module",
+    "granite_swa": "multiplies what a head puts out by what its sink leaves",
+    "granitemoe_swa": "as granite_swa",
+    "nystromformer": "adds a convolution of the values to what a head puts out",
+    "xlnet": "makes its values outside of any module",
+}

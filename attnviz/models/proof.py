@@ -1,0 +1,228 @@
+"""Whether weights are those that a layer computes with: multiplied with its values they give its own output.
+
+The trial in `capture_plan.py` reads a few tokens. What a model does only with longer texts (windows, sparse blocks,
+chosen keys) is proved here, with every recording: for one head of a layer and a few of its queries, so that it costs
+next to nothing.
+
+- What was captured has its values: `is_proved` compares at once.
+- Where the weights come from the model's own eager attention, the trial finds out by comparing numbers where in the
+  layer the values and the output pass by (`find_sources`); later passes are `watching` there. A layer that divides,
+  gates or mixes on the way shows neither; there is then nothing to compare with, and it is not in the list.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from attnviz.attention import dot_product
+from attnviz.attention.blockwise import Rule
+from attnviz.errors import NoAttentionError
+
+QUERIES = 4
+"""How many queries of a head are compared."""
+
+
+def is_proved(query: Tensor, key: Tensor, value: Tensor, rule: Rule, output: Tensor) -> Tensor:
+    """Whether a layer's rule gives what its fast path gave, for one head and a few queries.
+
+    Args:
+        query: (heads, queries, head_dim).
+        key, value: (key_heads, keys, head_dim or value_dim).
+        rule: what else decides the weights.
+        output: (queries, heads, value_dim), what the layer's heads put out.
+
+    Returns:
+        A boolean tensor without axes; nobody waits for the accelerator until it is looked at.
+    """
+    head = query.shape[0] // 2
+    group = head // (query.shape[0] // key.shape[0])
+    rows, one = _some_rows(query.shape[1]), slice(head, head + 1)
+    weights = rule.weights(query[one, rows], key[group : group + 1], rows, one)[0]
+    return _same(weights, value[group], output[rows, head])
+
+
+def _some_rows(queries: int) -> slice:
+    """A few queries, evenly spread, the last one among them."""
+    step = max(1, queries // QUERIES)
+    return slice((queries - 1) % step, queries, step)
+
+
+def _same(weights: Tensor, value: Tensor, output: Tensor) -> Tensor:
+    """Whether weights (queries, keys) times values (keys, dim) are an output (queries, dim), but for rounding."""
+    expected, got, value = dot_product.output(weights.float(), value.float()), output.float(), value.float()
+    # What attends to many tokens puts out little, so a share of the output is asked for, not of the values. Rows
+    # that may see no key are left out: attention functions differ in what they give there.
+    share, floor = (1e-2, 1e-4) if torch.finfo(output.dtype).bits >= 32 else (0.1, 1e-2)
+    most = share * expected.norm(dim=-1) + floor * value.norm(dim=-1).amax()
+    seen = weights.sum(dim=-1) > 0
+    return ((expected - got).norm(dim=-1) <= most)[seen].all()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where one head's values and output pass by in a layer that computes its attention in code of its own.
+
+    Attributes:
+        kind, layer, head: whose.
+        value: the path of the module whose output holds the values, and the first of their columns in it.
+        output: the path of a module, whether what it reads (else what it gives) holds the head's output, and the
+            first of its columns.
+        width: how many columns both have.
+    """
+
+    kind: str
+    layer: int
+    head: int
+    value: tuple[str, int]
+    output: tuple[str, bool, int]
+    width: int
+
+
+@dataclass(slots=True)
+class Passing:
+    """What passes by at chosen modules: (tokens, columns) by path, and whether a module reads or gives it."""
+
+    tensors: dict[tuple[str, bool], Tensor] = field(default_factory=dict)
+
+    def proves(self, source: Source, weights: Tensor) -> bool | None:
+        """Whether a layer's weights (heads, queries, keys) give its output; None where nothing passed by there."""
+        value, output = self.tensors.get((source.value[0], False)), self.tensors.get(source.output[:2])
+        if value is None or output is None:
+            return None
+        queries, keys = weights.shape[1:]
+        rows = _some_rows(queries)
+        first, start = source.value[1], source.output[2]
+        # Some models fill a text up inside; what they add stands behind it.
+        if value.shape[0] < keys or output.shape[0] < queries:
+            return None
+        return bool(
+            _same(
+                weights[source.head, rows],
+                value[:keys, first : first + source.width],
+                output[:queries][rows, start : start + source.width],
+            )
+        )
+
+
+@contextlib.contextmanager
+def watching(network: nn.Module, paths: Mapping[tuple[str, bool], Any] | None) -> Iterator[Passing]:
+    """Keeps what modules read (True) and give (False) in forward passes inside.
+
+    Args:
+        network: whose modules.
+        paths: the paths of those that are watched, each with which of the two; None for all of both.
+    """
+    passing, handles = Passing(), []
+    modules = dict(network.named_modules(remove_duplicate=False))
+    wanted = [(path, reads) for path in modules for reads in (True, False)] if paths is None else list(paths)
+    for path, reads in wanted:
+        if path in modules:
+            handles.append(modules[path].register_forward_hook(_keeper(passing, path, reads), with_kwargs=True))
+    try:
+        yield passing
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _keeper(passing: Passing, path: str, reads: bool) -> Callable[..., None]:
+    def keep(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any], given: Any) -> None:
+        candidates = (*arguments, *named.values()) if reads else (given if isinstance(given, tuple) else (given,))
+        first = next((item for item in candidates if isinstance(item, Tensor) and item.is_floating_point()), None)
+        if first is not None and (rows := _rows(first)) is not None:
+            passing.tensors[path, reads] = rows.detach()
+
+    return keep
+
+
+def _rows(tensor: Tensor) -> Tensor | None:
+    """(tokens, columns) of what a module reads or gives for one text; None where it has no such form."""
+    while tensor.ndim >= 3 and tensor.shape[0] == 1:
+        tensor = tensor[0]
+    if tensor.ndim >= 3 and tensor.shape[1] == 1:
+        tensor = tensor[:, 0]  # tokens before texts, as XLNet has it
+    return tensor.flatten(1) if tensor.ndim >= 2 else None
+
+
+def find_sources(passing: Passing, maps: Mapping[str, Sequence[Tensor]]) -> tuple[Source, ...]:
+    """Where the values and the output of one head of each layer pass by, found by comparing numbers.
+
+    Args:
+        passing: all that passed by in one short pass.
+        maps: by kind, the (heads, queries, keys) weights of each layer in that pass.
+    """
+    found = []
+    values = [(path, rows) for (path, reads), rows in passing.tensors.items() if not reads]
+    for kind, layers in maps.items():
+        for layer, weights in enumerate(layers):
+            heads, _, keys = weights.shape
+            head = heads // 2
+            for path, value in values:
+                if value.shape[0] != keys:
+                    continue
+                source = _match(passing, path, value.float(), weights, head, (kind, layer))
+                if source is not None:
+                    found.append(source)
+                    break
+    return tuple(found)
+
+
+def _match(
+    passing: Passing, path: str, values: Tensor, weights: Tensor, head: int, whose: tuple[str, int]
+) -> Source | None:
+    """The source whose values pass by in the module at `path`; None where no output fits them."""
+    heads, queries, keys = weights.shape
+    mixed, mean = weights[head].float() @ values, values.mean(dim=0)  # (queries, columns): all that may be its output
+    closeness = 1e-4 if torch.finfo(weights.dtype).bits >= 32 else 3e-2
+    for (place, reads), output in passing.tensors.items():
+        columns = output.shape[-1]
+        width = columns // heads
+        if output.shape[0] != queries or columns % heads or width == 0:
+            continue
+        start = head * width
+        own = output[:, start : start + width].float()
+        most = closeness * float(own.abs().max())
+        # The first column decides where it can be at all; most matrices are wide.
+        near = (mixed - own[:, :1]).abs().amax(dim=0) <= most
+        for first in near.nonzero().flatten().tolist():
+            part = slice(first, first + width)
+            if mixed[:, part].shape != own.shape or float((mixed[:, part] - own).abs().max()) > most:
+                continue
+            # Vectors that are alike for all tokens, or a query that sees itself alone, fit any output: no proof.
+            others = [mean[part], values[-queries:, part]] if keys >= queries else [mean[part]]
+            if all(float((other - own).abs().max()) > 10 * most for other in others):
+                return Source(*whose, head, (path, first), (place, reads, start), width)
+    return None
+
+
+def check(
+    sources: Sequence[Source], passing: Passing, maps: Mapping[str, Sequence[Tensor]], name: str, tokens: int
+) -> None:
+    """Raises NoAttentionError where weights do not give the output of their layer.
+
+    Args:
+        sources: what is compared, from the trial.
+        passing: what passed by.
+        maps: by kind, the (heads, queries, keys) weights of each layer.
+        name: of the model, for the error.
+        tokens: how long the text is, for the error.
+    """
+    for source in sources:
+        if passing.proves(source, maps[source.kind][source.layer]) is not True:
+            raise unproved(name, tokens, source.kind or "attention", source.layer)
+
+
+def unproved(name: str, tokens: int, kind: str, layer: int) -> NoAttentionError:
+    """The error for weights that do not give the output of their layer."""
+    which = kind if kind == "attention" else f"{kind} attention"
+    return NoAttentionError(
+        f"At {tokens:,} tokens, the {which} weights of layer {layer} of {name} times its values are not what the layer "
+        "puts out, so they would show something else than the model computes. Shorten the text, or choose another "
+        "model for texts of this length."
+    )
