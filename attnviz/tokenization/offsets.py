@@ -26,7 +26,13 @@ _QUADRATIC = 2048  # up to here, prefixes are decoded from the beginning where b
 
 
 def mend_offsets(
-    decode: Decode, text: str, ids: list[int], names: list[str], spans: list[Span], covered: list[Span]
+    decode: Decode,
+    text: str,
+    ids: list[int],
+    names: list[str],
+    spans: list[Span],
+    covered: list[Span],
+    makes_tokens: Callable[[str], bool],
 ) -> list[Span]:
     """Repair what offsets are known to get wrong, so that each span is what its token stands for.
 
@@ -37,6 +43,7 @@ def mend_offsets(
         names: as the vocabulary spells them.
         spans: as the tokenizer reports them.
         covered: the spans of special tokens that were typed in the text.
+        makes_tokens: whether a piece of text, read alone, makes any tokens.
     """
     spans = [(min(start, len(text)), min(max(start, end), len(text))) for start, end in spans]
     count = len(spans)
@@ -77,13 +84,66 @@ def mend_offsets(
         spans[i] = (start, end)
         used[start:end] = b"\1" * (end - start)
 
-    return _grown(text, spans, used)
+    if any(not taken and not character.isspace() for taken, character in zip(used, text, strict=True)):
+        spans = _with_whole_characters(text, spans, used)
+        spans = _with_what_was_replaced(text, spans, used, makes_tokens)
+        spans = _with_rest_of_words(text, spans, used)
+    return spans
 
 
-def _grown(text: str, spans: list[Span], used: bytearray) -> list[Span]:
+def _with_whole_characters(text: str, spans: list[Span], used: bytearray) -> list[Span]:
+    """Give what belongs to no token to the token that has a part of the same character, as a reader sees it.
+
+    Composing normalisations (NFC, NFKC) report the first code point of those that they put together: of a Korean
+    syllable in three parts the consonant, of a letter with a mark the letter.
+    """
+    cluster = [match.span() for match in pattern(r"\X").finditer(text) for _ in match.group()]
+    result = []
+    for start, end in spans:
+        if end > start:
+            while start > cluster[start][0] and not used[start - 1]:
+                start -= 1
+            while end < cluster[end - 1][1] and not used[end]:
+                end += 1
+        result.append((start, end))
+    _take(used, result)
+    return result
+
+
+def _with_what_was_replaced(
+    text: str, spans: list[Span], used: bytearray, makes_tokens: Callable[[str], bool]
+) -> list[Span]:
+    """Give a token what a normaliser replaced together with its first character.
+
+    Of a match of several characters, such as the digits of a number, `tokenizers` reports the last one. The others
+    belong to no token, though each piece of them would make one alone; what would not was dropped, and stays away.
+    """
+    starts: dict[int, int] = {}
+    for start in {start for start, end in spans if end > start}:
+        first = start
+        while first > 0 and not used[first - 1]:
+            space = first
+            while space > 0 and not used[space - 1] and text[space - 1].isspace():
+                space -= 1
+            piece = space
+            while piece > 0 and not used[piece - 1] and not text[piece - 1].isspace():
+                piece -= 1
+            if piece == space or not makes_tokens(text[piece:space]):
+                break
+            first = piece
+        starts[start] = first
+    result = [(starts[start], end) if end > start else (start, end) for start, end in spans]
+    _take(used, result)
+    return result
+
+
+def _take(used: bytearray, spans: list[Span]) -> None:
+    for start, end in spans:
+        used[start:end] = b"\1" * (end - start)
+
+
+def _with_rest_of_words(text: str, spans: list[Span], used: bytearray) -> list[Span]:
     """Give a character inside a word that the tokenizer dropped, such as an accent, to the token before it."""
-    if all(used):
-        return spans
     base = base_words(text)
     grown = {}
     for end in {end for start, end in spans if end > start}:

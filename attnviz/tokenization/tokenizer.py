@@ -107,6 +107,11 @@ def _call(tokenizer: Any, *texts: str, target: bool = False, add_special_tokens:
     return tokenizer(**sentences, add_special_tokens=add_special_tokens, **options)
 
 
+def _makes_tokens(tokenizer: Any, piece: str) -> bool:
+    """Whether a piece of text alone makes tokens; not asked where spans come from what was decoded, which are whole."""
+    return getattr(tokenizer, "is_fast", False) and bool(_call(tokenizer, piece, add_special_tokens=False)["input_ids"])
+
+
 @contextmanager
 def _unlimited(tokenizer: Any) -> Iterator[None]:
     """Put back the padding and truncation of a tokenizer.json, which any call without them takes away for good."""
@@ -176,7 +181,7 @@ def _tokens(
                 plain.append(i)
         covered = [spans[i] for i in positions if ids[i] in special]
         run = [ids[i] for i in plain], [names[i] for i in plain], [spans[i] for i in plain]
-        repaired = mend_offsets(partial(_decode, tokenizer), text, *run, covered)
+        repaired = mend_offsets(partial(_decode, tokenizer), text, *run, covered, partial(_makes_tokens, tokenizer))
         for i, span in zip(plain, repaired, strict=True):
             located[i] = span
     return _assemble(ids, names, [owner or 0 for owner in sentences], located, texts)

@@ -319,11 +319,15 @@ UNMAPPED = {
 
 # Why the weights of eager attention cannot be compared with what a layer puts out.
 UNPROVED = {
+    "axk2": "gates what its heads put out",
     "convbert": "joins its heads with those of a convolution",
-    "cpmant": "gives its heads in another order of axes",
+    "cpmant": "reads a prompt of its own before the text",
     "deberta": "adds a bias to the values outside of any module",
+    "dots3_note_text": "gates what its heads put out",
     "granite_swa": "multiplies what a head puts out by what its sink leaves",
     "granitemoe_swa": "as granite_swa",
+    "hy_v4": "gates what its heads put out",
+    "inkling2_text": "gates what its heads put out",
     "nystromformer": "adds a convolution of the values to what a head puts out",
     "xlnet": "makes its values outside of any module",
 }

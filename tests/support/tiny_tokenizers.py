@@ -145,6 +145,15 @@ def llama() -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>")
 
 
+def wordlevel(normalizer: Any, splitter: Any = None) -> Any:
+    """Whole words, all of them unknown but numbers and names of users, after some normaliser."""
+    vocabulary = {name: i for i, name in enumerate(["[UNK]", "0", "@USER", "URL", "!"])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = splitter or pre_tokenizers.WhitespaceSplit()
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]")
+
+
 @functools.cache
 def byt5() -> Any:
     """One token per byte, in Python."""

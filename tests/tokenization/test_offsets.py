@@ -1,8 +1,11 @@
 """Where in the text each token lies, where a tokenizer does not say so itself."""
 
+import unicodedata
+
 import pytest
 from support.texts import TEXTS, Scripted, texts_of
-from support.tiny_tokenizers import CORPUS, EVERY, FAST, WithoutOffsets, gpt2, roberta, unigram, wordpiece
+from support.tiny_tokenizers import CORPUS, EVERY, FAST, WithoutOffsets, gpt2, roberta, unigram, wordlevel, wordpiece
+from tokenizers import Regex, normalizers, pre_tokenizers
 
 from attnviz.tokenization.tokenizer import encode, from_ids
 
@@ -68,3 +71,47 @@ def test_a_decoder_that_depends_on_everything_before():
     scripted = Scripted('"', *"ab" * 60, '"', "c", join=join)
     tokens = from_ids(scripted, range(1, len(scripted.pieces) + 1))
     assert "".join(texts_of(tokens)) == "“" + "ab" * 60 + "”c"
+
+
+def replace(pattern, content):
+    return normalizers.Replace(Regex(pattern), content)
+
+
+NUMBERS = replace(r"\d+", "0")
+
+
+@pytest.mark.parametrize(
+    ("normalizer", "text", "expected"),
+    [
+        ([NUMBERS], "room 4567 runs", ["room", "4567", "runs"]),
+        ([NUMBERS], "4560 room 7", ["4560", "room", "7"]),
+        ([replace(r"@\w+", "@USER")], "ask @erika room", ["ask", "@erika", "room"]),
+        ([replace(r"https?://\S+", "URL"), NUMBERS], "see https://a.b/c?d=1 3", ["see", "https://a.b/c?d=1", "3"]),
+        ([replace(r"\d[\d ]*\d", "0")], "call 030 123 45 now", ["call", "030 123 45", "now"]),
+        ([replace("!+", "!"), replace("!", " !")], "stop!!!", ["stop", "!!!"]),
+        ([replace(r"\d+", " 0 ")], "room12b", ["room", "12", "b"]),
+        # What is dropped altogether is part of no neighbour.
+        ([replace("[☃~]+", ""), NUMBERS], "see ☃☃ 45", ["see", "45"]),
+    ],
+)
+def test_what_a_normaliser_replaces_is_shown_as_it_was_typed(normalizer, text, expected):
+    read = encode(wordlevel(normalizers.Sequence(normalizer)), text)
+    assert [token.text.strip() for token in read.tokens] == expected
+
+
+def test_all_pieces_of_what_a_normaliser_replaces_carry_what_was_typed():
+    tokenizer = wordlevel(replace(r"@\w+", "@USER"), pre_tokenizers.BertPreTokenizer())
+    assert texts_of(encode(tokenizer, "ask @erika now").tokens) == ["ask", "@erika", "@erika", "now"]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFKC"])
+@pytest.mark.parametrize(
+    "text",
+    ["한국어 물", "các món ăn", "Fuß schön", "ｶﾞｷﾞ ﾊﾟ", "हिन्दी की", "தமிழ் கோ", "ไทย ที่", "שָׁלוֹם עוֹלָם", "ཀྵ རྒྱ", "ﬁn ½"],
+)
+def test_composing_normalisers_take_no_part_of_a_character_away(form, text):
+    """In every script: what a reader sees as one character stays whole, however a computer stores it."""
+    for stored in ("NFD", "NFC"):
+        typed = unicodedata.normalize(stored, text)
+        tokens = encode(wordlevel(getattr(normalizers, form)()), typed).tokens
+        assert [token.text.strip() for token in tokens] == typed.split(), stored
