@@ -30,6 +30,7 @@ from attnviz.models.network import (
     unchanged_modules,
     vocabulary_size,
 )
+from attnviz.models.wrappers import input_device
 
 SOURCE_LENGTH, TARGET_LENGTH = 11, 7
 """Tokens of the trial: primes that differ, so that swapped axes are seen."""
@@ -158,7 +159,7 @@ def trial_ids(network: Network) -> tuple[Tensor, Tensor | None]:
     for name in ("pad", "bos", "eos", "sep", "cls", "mask"):
         found = getattr(config, f"{name}_token_id", None)
         special.update(found if isinstance(found, list) else [found] if isinstance(found, int) else [])
-    device = next(network.parameters()).device
+    device = input_device(network)
     generator = torch.Generator().manual_seed(0)
 
     def draw(length: int, size: int) -> Tensor:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from attnviz.errors import AttnvizError, EmptyError, InputError, NoTokenizerError, TooLongError
 from attnviz.models.network import is_encoder_decoder, max_positions, named_max_positions, vocabulary_size
+from attnviz.models.wrappers import input_device
 from attnviz.tokenization.token import Encoding
 from attnviz.tokenization.tokenizer import encode
 
@@ -150,8 +151,8 @@ class Inputs:
             raise self._too_long("The target" if of_decoder else "The text", count, min(named)) from error
 
     def tensor(self, ids: list[int]) -> Tensor:
-        """The ids as the network takes them: (1, sequence), where the network lies."""
-        return torch.tensor([ids], dtype=torch.long, device=next(self.network.parameters()).device)
+        """The ids as the network takes them, and where: (1, sequence)."""
+        return torch.tensor([ids], dtype=torch.long, device=input_device(self.network))
 
     def _too_long(self, what: str, count: int, limit: int) -> TooLongError:
         excess = "1 token" if count - limit == 1 else f"{count - limit:,} tokens"

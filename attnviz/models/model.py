@@ -16,6 +16,7 @@ from attnviz.models.inputs import Inputs, integers
 from attnviz.models.network import is_encoder_decoder, max_positions, run_encoder
 from attnviz.models.recorder import MAX_NEW_TOKENS, Recorder
 from attnviz.models.recording import Recording
+from attnviz.models.wrappers import input_device, transformers_network
 from attnviz.tokenization.tokenizer import from_ids
 
 
@@ -37,11 +38,16 @@ class Model:
         """Takes a transformers model that is already in memory.
 
         Args:
-            network: any text model of transformers; it is put into evaluation mode.
+            network: any text model of transformers, also compiled, offloaded or in DataParallel; it is put into
+                evaluation mode.
             tokenizer: its tokenizer; without one, `record_ids` still works.
             name: what it is called; the class of the network where it is None.
             revision: the commit that it was loaded from.
+
+        Raises:
+            InputError: it is no model of transformers, and which part of it is one.
         """
+        network = transformers_network(network)
         self.inputs = Inputs(network.eval(), tokenizer, name or type(network).__name__)
         self.recorder = Recorder(self.inputs)
         self.revision = revision
@@ -74,8 +80,8 @@ class Model:
 
     @property
     def device(self) -> torch.device:
-        """Where the network lies."""
-        return next(self.network.parameters()).device
+        """Where the network takes its input."""
+        return input_device(self.network)
 
     @property
     def dtype(self) -> torch.dtype:

@@ -27,6 +27,7 @@ from attnviz.models.network import (
     run_encoder,
 )
 from attnviz.models.recording import Part, Recording, Stored
+from attnviz.models.wrappers import input_device, uncompiled
 from attnviz.tokenization.token import Encoding, Token
 from attnviz.tokenization.tokenizer import from_ids
 
@@ -84,9 +85,10 @@ class Recorder:
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """One user of the network at a time, in evaluation mode; running out of memory becomes an error that says what
-        to do."""
-        with _lock(self.inputs.network), _evaluating(self.inputs.network):
+        """One user of the network at a time, in evaluation mode and not compiled; running out of memory becomes an
+        error that says what to do."""
+        network = self.inputs.network
+        with _lock(network), _evaluating(network), uncompiled(network):
             try:
                 yield
             except Exception as error:
@@ -267,7 +269,7 @@ class Recorder:
         return from_ids(self.inputs.tokenizer, longer), longer
 
     def _memory_short(self) -> MemoryShortError:
-        device = next(self.inputs.network.parameters()).device
+        device = input_device(self.inputs.network)
         return MemoryShortError(
             f"{self.inputs.name} does not fit into the memory of {device} with this input. Shorten the text, choose a "
             'smaller model, or load it with dtype="float16" or device="cpu".'

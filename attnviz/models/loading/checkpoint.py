@@ -64,12 +64,33 @@ def _configuration(folder: Path, name: str) -> dict[str, Any]:
     try:
         raw = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
+        if (folder / "adapter_config.json").is_file():
+            raise _adapter_error(name, (folder / "adapter_config.json").read_bytes()) from error
         raise NotFoundError(f"{folder} holds no config.json, so it is no model in Hugging Face format.") from error
     except (OSError, ValueError) as error:
         raise LoadError(f"The config.json of {name} cannot be read: {first_line(error)}") from error
     if not isinstance(raw, dict):
         raise LoadError(f"The config.json of {name} holds {type(raw).__name__}, not the settings of a model by name.")
     return raw
+
+
+def _adapter_error(name: str, settings: bytes) -> LoadError:
+    """The error for a folder that holds what a training changed and not the model that it changed.
+
+    Args:
+        name: of the folder or the Hub model.
+        settings: its adapter_config.json.
+    """
+    try:
+        base = json.loads(settings)["base_model_name_or_path"]
+    except (KeyError, TypeError, ValueError):
+        base = None
+    called = f"of {base}" if isinstance(base, str) and base else "of another model"
+    return LoadError(
+        f"{name} is an adapter {called} (from LoRA or the like), not a whole model. Merge the two with peft: "
+        "`AutoPeftModelForCausalLM.from_pretrained(adapter).merge_and_unload()`, and give that to `attnviz.Model`, or "
+        "save it with save_pretrained and give its folder."
+    )
 
 
 def _without_untrained_head(network: Any, missing: list[str], name: str) -> Any:

@@ -49,6 +49,21 @@ def test_a_folder_without_a_configuration(copied: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "called"),
+    [
+        ('{"base_model_name_or_path": "owner/base", "peft_type": "LORA"}', "of owner/base"),
+        ('{"base_model_name_or_path": null}', "of another model"),
+        ("[", "of another model"),
+    ],
+)
+def test_a_folder_of_an_adapter_is_told_from_a_model(copied: Path, settings: str, called: str) -> None:
+    (copied / "config.json").unlink()
+    (copied / "adapter_config.json").write_text(settings)
+    with pytest.raises(LoadError, match=rf"is an adapter {called} \(from LoRA or the like\).* Merge the two with peft"):
+        attnviz.load(str(copied))
+
+
+@pytest.mark.parametrize(
     "name", ["x" * 10_000, "nul\0byte", "/nul\0byte", "mein modell", "..", "a" * 300, "<img src=x>", "ü/b"]
 )
 def test_names_that_cannot_be(name: str) -> None:
