@@ -225,8 +225,9 @@ def draw(
     run: str,
 ) -> bool:
     """Draws the text, and the transformer beside it."""
+    from attnviz.ui.screens.translate.architecture import architecture
     from attnviz.ui.screens.translate.payload import Pieces
-    from attnviz.ui.screens.translate.text_player import architecture, text_player
+    from attnviz.ui.screens.translate.text_player import text_player
 
     ids = steps.written.ids
 

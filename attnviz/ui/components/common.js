@@ -88,6 +88,58 @@ function shorten(context, label, room) {
   return `${characters.join("")}…`;
 }
 
+/** The 2D context of a canvas of this height and width in CSS pixels, sharp on screens with `ratio` pixels for each. */
+function openCanvas(canvas, width, height, ratio) {
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  canvas.style.height = `${height}px`;
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return context;
+}
+
+/**
+ * A drawing in an element of the page. A component says in `build` what its elements are and returns their root, in
+ * `receive` what becomes of new data. It is drawn again when `this.sized`, the root unless `build` names another element,
+ * becomes wider or narrower than `draw` met it.
+ */
+class Figure {
+  constructor(parent) {
+    this.ending = new AbortController(); // ends what listens outside the root
+    this.drawnWidth = 0; // of `this.sized`, in CSS pixels
+    this.root = this.build();
+    this.sized ??= this.root;
+    parent.append(this.root);
+    this.watch = new ResizeObserver(() => this.resized());
+    this.watch.observe(this.sized);
+  }
+
+  destroy() {
+    this.watch.disconnect();
+    this.ending.abort();
+    this.root.remove();
+  }
+
+  update(data, trigger) {
+    if (!data) return;
+    const before = this.data;
+    const theme = readTheme(this.root);
+    const themeChanged = this.theme?.name !== theme.name;
+    Object.assign(this, { data, theme, trigger });
+    this.receive(before, before?.picture !== data.picture || themeChanged, themeChanged);
+    this.root.dataset.attnvizRun = data.run;
+  }
+
+  resized() {
+    if (this.data && Math.abs(this.sized.clientWidth - this.drawnWidth) > 1) this.draw();
+  }
+
+  /** Listens to the window or the document for as long as the figure is there. */
+  listenTo(target, event, call, capture = false) {
+    target.addEventListener(event, call, { capture, signal: this.ending.signal });
+  }
+}
+
 /** One drawing of a component per element that it lives in; Streamlit calls again whenever data or theme change. */
 function mounted(instances, create) {
   return (component) => {

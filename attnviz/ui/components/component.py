@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,27 +23,40 @@ if TYPE_CHECKING:
 _COMMON = Path(__file__).resolve().with_name("common")
 
 
-def define(module: str, name: str = "") -> ComponentRenderer:
-    """Registers the component whose program and style stand beside a module, under its name or another.
+def define(module: str, *, parts: Sequence[str] = ()) -> ComponentRenderer:
+    """Registers the component whose program and style stand beside a module, under its name.
 
     Args:
         module: the `__file__` of the module: `head_grid.py` stands beside `head_grid.js` and `head_grid.css`.
-        name: of the two files, where it is not the module's.
+        parts: what its program uses besides `common.js`, each the name of a file beside the module or, for what
+            several components share, beside this one: "heatmap" is `heatmap.js` and, if there is one, `heatmap.css`.
 
     Returns:
         What mounts the component.
+
+    Raises:
+        FileNotFoundError: a part has no program.
     """
-    beside = Path(module).resolve().with_name(name or Path(module).stem)
+    beside = Path(module).resolve().with_suffix("")
+    files = [_COMMON, *(_part(beside.parent, name) for name in parts), beside]
     scales = {theme: style.sequential_colours(theme) for theme in ("light", "dark")}
-    parts = [f"const SCALES = {json.dumps(scales)};", _read(_COMMON, "js"), _read(beside, "js")]
-    css = "\n".join([_read(_COMMON, "css"), _read(beside, "css")])
-    return st.components.v2.component(f"attnviz.{beside.name}", js="\n".join(parts), css=css, isolate_styles=False)
+    js = [f"const SCALES = {json.dumps(scales)};", *(_read(file, "js") for file in files)]
+    css = [_read(file, "css") for file in files if file.with_suffix(".css").exists()]
+    return st.components.v2.component(
+        f"attnviz.{beside.name}", js="\n".join(js), css="\n".join(css), isolate_styles=False
+    )
 
 
 def encode(weights: np.ndarray) -> str:
     """Numbers in [0, 1] as base64 of 16-bit steps: a sixth of JSON's size, and exact to five digits."""
     steps = np.rint(np.clip(weights, 0.0, 1.0) * 65535).astype("<u2")
     return base64.b64encode(steps.tobytes()).decode("ascii")
+
+
+def _part(folder: Path, name: str) -> Path:
+    """Where a part stands: beside the component that uses it, or among what components share."""
+    own = folder / name
+    return own if own.with_suffix(".js").exists() else _COMMON.with_name(name)
 
 
 def _read(path: Path, suffix: str) -> str:

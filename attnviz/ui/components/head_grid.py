@@ -14,7 +14,7 @@ from attnviz.ui.components.component import define, encode
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.shell.messages import _, decimal_sign
 
-_component = define(__file__)
+_component = define(__file__, parts=["tip", "heatmap"])
 
 COLUMNS = 4  # of cards on a wide screen, as in heads.css
 ABOVE = 330  # CSS pixels of a laptop's screen that the page needs for what stands above the grid

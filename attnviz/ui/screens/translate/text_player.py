@@ -1,8 +1,7 @@
-"""The components of the page "Translate": a text that grows, and the transformer as one drawing."""
+"""The component that shows a text as it grows, token by token."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,12 +11,9 @@ from attnviz.generation.steps import Steps
 from attnviz.tokenization.token import Token
 from attnviz.ui.components.component import define
 from attnviz.ui.components.ready import run_name
-from attnviz.ui.screens.translate.architecture_geometry import Words, draw_architecture
 from attnviz.ui.screens.translate.payload import AttentionView, Pieces, text_payload
-from attnviz.ui.shell.messages import _
 
-_player = define(__file__)
-_architecture = define(__file__, "architecture")
+_player = define(__file__, parts=["tip"])
 
 
 def text_player(
@@ -74,63 +70,3 @@ def text_player(
         on_reset_change=value_handler("reset", lambda _value: on_reset()),
         on_mask_change=value_handler("mask", lambda value: on_mask(int(value))),
     )
-
-
-def architecture(
-    kinds: Sequence[str],
-    layers: dict[str, int | None],
-    *,
-    kind: str,
-    run: str,
-    key: str,
-    on_kind: Callable[[str], None],
-) -> None:
-    """Draws the transformer with its places of attention.
-
-    Args:
-        kinds: those of the model.
-        layers: per stack how many.
-        kind: the place that is marked.
-        run: the name of what the page shows now.
-        key: of the component on its page.
-        on_kind: called with the place that was clicked.
-    """
-    words = Words(
-        encoder=(_("Encoder"), _("self-attention")),
-        decoder=(_("Masked"), _("self-attention")),
-        cross=(_("Cross-"), _("attention")),
-        feed_forward=_("Feed-forward"),
-        embedding=_("Embedding, position"),
-        head=_("Language head"),
-        source=_("source"),
-        written=_("written so far"),
-        text=_("text with a gap"),
-        next=_("next token"),
-        gap=_("word in the gap"),
-        layers=_("{0} layers"),
-    )
-    drawing = dataclasses.asdict(draw_architecture(kinds, layers, words=words))
-    notes = {
-        "encoder": _("Every token of the source looks at every other.")
-        if "cross" in kinds
-        else _("Every token looks at every other, to both sides of the gap."),
-        "decoder": _("Each token looks only at itself and what stands before it."),
-        "cross": _("What is being written looks at the source, as the last encoder layer left it."),
-    }
-    data = {
-        "run": run,
-        "drawing": drawing,
-        "kind": kind,
-        "note": notes[kind],
-        "text": _("The transformer and its places of attention: {0}. Choose one to see its weights.").format(
-            _(", ").join(kinds)
-        ),
-    }
-    data["picture"] = run_name(drawing)
-
-    def handle_kind() -> None:
-        chosen = st.session_state[key].get("kind")
-        if chosen in kinds:
-            on_kind(chosen)
-
-    _architecture(key=key, data=data, on_kind_change=handle_kind)

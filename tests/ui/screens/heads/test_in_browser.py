@@ -19,7 +19,8 @@ expect.set_options(timeout=60_000)  # as long as the page itself may take; a bus
 FIRST = "Der Hund sah den Ball."
 OPENING = opening_layer("bundled")  # the layer that has most to show, as it was measured
 OTHER = (OPENING + 1) % 4
-PICTURES = ".attnviz-head-picture"
+PICTURES = ".attnviz-heads .attnviz-heatmap"
+CANVASES = ".attnviz-heads .attnviz-heatmap-canvas"
 
 
 def enter(page: Page, sentence: str) -> None:
@@ -55,7 +56,7 @@ def pixels(page: Page, head: int) -> list[int]:
     """The colours along a line from the upper left to the lower right of a head's picture."""
     return page.evaluate(
         """(head) => {
-          const canvas = document.querySelectorAll('.attnviz-head-canvas')[head];
+          const canvas = document.querySelectorAll('.attnviz-heads .attnviz-heatmap-canvas')[head];
           const context = canvas.getContext('2d');
           const found = [];
           for (let step = 1; step < 60; step++) {
@@ -405,7 +406,7 @@ def test_an_opened_head_changes_its_colours_too(page: Page) -> None:
 
 def test_every_picture_has_a_text_beside_it(page: Page) -> None:
     opened(page, "/?head=1")
-    for label in page.locator(".attnviz-head-canvas").evaluate_all("all => all.map((one) => one.ariaLabel)"):
+    for label in page.locator(CANVASES).evaluate_all("all => all.map((one) => one.ariaLabel)"):
         assert re.match(r"(Decoder |Cross )?L\d H\d: .+ → .+ [01]\.\d\d", label)
     buttons = page.locator(".attnviz-head-button")
     assert "→" in (buttons.first.get_attribute("aria-label") or "")
