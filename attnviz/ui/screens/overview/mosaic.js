@@ -10,8 +10,8 @@ const ONE_LINE = 74; // width of a tile from which a note has one line instead o
 const MOST_SIDE = 16000; // pixels of a canvas that every browser draws
 const MOST_WORDS = 48; // characters of a group of tokens that the tip shows
 
-class Mosaic {
-  constructor(parent) {
+class Mosaic extends Figure {
+  build() {
     this.cells = [];
     this.at = null; // {place, query, key} under the pointer
     this.current = 0; // the tile that the Tab key reaches
@@ -29,16 +29,8 @@ class Mosaic {
     this.marks = make("canvas", "attnviz-mosaic-canvas attnviz-mosaic-marks", { "aria-hidden": "true" });
     this.grid = make("div", "attnviz-mosaic-grid", { role: "grid" });
     this.stage = make("div", "attnviz-mosaic-stage", {}, [this.canvas, this.marks, this.grid]);
-    this.scroller = make("div", "attnviz-mosaic-scroller", {}, [this.stage]);
-    this.tipName = make("div", "attnviz-mosaic-tip-name");
-    this.tipText = make("div", "");
-    this.tip = make("div", "attnviz-tip attnviz-mosaic-tip", { role: "status", hidden: true }, [this.tipName, this.tipText]);
-    this.root = make("div", "attnviz-mosaic attnviz-figure", {}, [
-      make("div", "attnviz-mosaic-bar", {}, [this.summary, legend]),
-      this.scroller,
-      this.tip,
-    ]);
-    parent.append(this.root);
+    this.scroller = this.sized = make("div", "attnviz-mosaic-scroller", {}, [this.stage]);
+    this.tip = new Tip({ left: 12 });
     this.grid.addEventListener("pointermove", (event) => {
       if (event.pointerType !== "touch") this.move(this.under(event), event);
     });
@@ -46,39 +38,25 @@ class Mosaic {
     this.grid.addEventListener("click", (event) => this.clicked(event));
     this.grid.addEventListener("keydown", (event) => this.pressed(event));
     this.grid.addEventListener("focusin", (event) => this.focused(event));
-    this.grid.addEventListener("focusout", () => this.hideTip());
-    this.watch = new ResizeObserver(() => this.resized());
-    this.watch.observe(this.root);
-    this.scrolled = () => (this.at ? this.move(null) : this.placeTip());
-    window.addEventListener("scroll", this.scrolled, true);
+    this.grid.addEventListener("focusout", () => this.tip.hide());
+    this.listenTo(window, "scroll", () => (this.at ? this.move(null) : this.placeTip()), true);
+    return make("div", "attnviz-mosaic attnviz-maps attnviz-figure", {}, [
+      make("div", "attnviz-mosaic-bar", {}, [this.summary, legend]),
+      this.scroller,
+      this.tip.root,
+    ]);
   }
 
-  destroy() {
-    this.watch.disconnect();
-    window.removeEventListener("scroll", this.scrolled, true);
-    this.root.remove();
-  }
-
-  update(data, trigger) {
-    if (!data) return;
-    this.trigger = trigger;
-    const theme = readTheme(this.root);
-    if (this.data?.picture !== data.picture || this.theme?.name !== theme.name) {
-      if (this.data?.weights !== data.weights) this.weights = data.fine ? decode(data.weights) : decodeRoughly(data.weights);
-      this.hidden = data.hidden ? decode(data.hidden) : null;
-      this.theme = theme;
-      this.data = data;
-      this.colours = lookup(theme.scale);
-      this.move(null);
-      this.write();
-      this.draw();
-    }
-    this.data = data;
-    this.root.dataset.attnvizRun = data.run;
-  }
-
-  resized() {
-    if (this.data && Math.abs(this.scroller.clientWidth - this.drawnWidth) > 1) this.draw();
+  receive(before, changed) {
+    const { data } = this;
+    if (!changed) return;
+    if (before?.weights !== data.weights) this.weights = data.fine ? decode(data.weights) : decodeRoughly(data.weights);
+    this.hidden = data.hidden ? decode(data.hidden) : null;
+    this.colours = lookup(this.theme.scale);
+    if (this.at) this.tip.hide(); // else it names the tile that has the focus
+    this.at = null;
+    this.write();
+    this.draw();
   }
 
   get layers() {
@@ -98,7 +76,7 @@ class Mosaic {
     this.canvas.setAttribute("aria-label", data.summary);
     this.grid.setAttribute("aria-label", data.summary);
     const shape = `${this.layers} ${data.heads}`;
-    if (this.grid.dataset.shape !== shape) this.build(shape);
+    if (this.grid.dataset.shape !== shape) this.buildTiles(shape);
     data.names.forEach((name, place) => {
       const { button } = this.cells[place];
       button.setAttribute("aria-label", `${data.said[place]}. ${texts.open}`);
@@ -108,7 +86,7 @@ class Mosaic {
   }
 
   /** A row of the grid for each layer, with a button for each head. */
-  build(shape) {
+  buildTiles(shape) {
     this.grid.dataset.shape = shape;
     this.cells = [];
     const { heads } = this.data;
@@ -178,7 +156,7 @@ class Mosaic {
     if (!at) {
       this.mark();
       this.notes();
-      this.hideTip();
+      this.tip.hide();
       return;
     }
     if (before?.place !== at.place || before.query !== at.query || before.key !== at.key) {
@@ -189,7 +167,7 @@ class Mosaic {
       let text = `${short(queries[at.query])} → ${short(keys[at.key])} ${fine ? weight : fill(texts.about, weight)}`;
       const share = this.hidden ? this.hidden[at.place * queries.length + at.query] : 0;
       if (share > 0) text += `\n${fill(texts.hidden, number(share))}`;
-      this.say(names[at.place], text);
+      this.tip.say(text, names[at.place]);
     }
     this.placeTip(event);
   }
@@ -200,7 +178,7 @@ class Mosaic {
   }
 
   pressed(event) {
-    if (event.key === "Escape") return this.hideTip();
+    if (event.key === "Escape") return this.tip.hide();
     const { heads } = this.data;
     const last = this.cells.length - 1;
     const row = Math.floor(this.current / heads) * heads;
@@ -232,30 +210,14 @@ class Mosaic {
     if (!event.target.matches(":focus-visible")) return; // the pointer's own tip is there
     this.move(null);
     const name = this.data.names[place];
-    this.say(name, this.data.said[place].slice(name.length + 2));
+    this.tip.say(this.data.said[place].slice(name.length + 2), name);
     this.placeTip();
-  }
-
-  say(name, text) {
-    if (this.tipName.textContent !== name) this.tipName.textContent = name;
-    if (this.tipText.textContent !== text) this.tipText.textContent = text;
-    this.tip.hidden = false;
-  }
-
-  hideTip() {
-    this.tip.hidden = true;
   }
 
   placeTip(event) {
     if (this.tip.hidden) return;
     const box = this.cells[this.at ? this.at.place : this.current].button.getBoundingClientRect();
-    const x = event ? event.clientX : box.right - 10;
-    const y = event ? event.clientY : box.top + 10;
-    const width = this.tip.offsetWidth;
-    const height = this.tip.offsetHeight;
-    const beside = x + 14 + width > document.documentElement.clientWidth ? x - 12 - width : x + 14;
-    const under = y + 16 + height > window.innerHeight ? y - 10 - height : y + 16;
-    this.tip.style.transform = `translate(${Math.max(4, beside)}px, ${Math.max(4, under)}px)`;
+    this.tip.moveTo(event ? event.clientX : box.right - 10, event ? event.clientY : box.top + 10);
   }
 
   // The picture -----------------------------------------------------------------------------------------------------
@@ -313,13 +275,8 @@ class Mosaic {
 
   context(canvas) {
     const { ratio, totalWidth, totalHeight } = this.shape;
-    canvas.width = Math.round(totalWidth * ratio);
-    canvas.height = Math.round(totalHeight * ratio);
     canvas.style.width = `${totalWidth}px`;
-    canvas.style.height = `${totalHeight}px`;
-    const context = canvas.getContext("2d");
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    return context;
+    return openCanvas(canvas, totalWidth, totalHeight, ratio);
   }
 
   corner(place) {
@@ -332,40 +289,19 @@ class Mosaic {
     const [columns, rows] = [data.keys.length, data.queries.length];
     const context = this.context(this.canvas);
     if (!columns || !rows) return;
-    const image = this.image();
-    context.imageSmoothingEnabled = Math.min(shape.cellWidth, shape.cellHeight) * shape.ratio < 2;
-    context.imageSmoothingQuality = "high";
-    context.strokeStyle = theme.line;
-    context.lineWidth = 1 / shape.ratio;
-    const half = context.lineWidth / 2;
+    // A pixel for each cell, the heads one under the other.
+    const factors = data.most.map((most) => 255 / (data.perHead ? most || 1 : 1));
+    const size = columns * rows;
+    const colourIndex = (weight, cell) => weight * factors[Math.floor(cell / size)];
+    const image = cellImage(rows * data.names.length, columns, this.weights, this.colours, colourIndex);
+    smoothCells(context, Math.min(shape.cellWidth, shape.cellHeight) * shape.ratio);
     data.names.forEach((_, place) => {
       const [left, top] = this.corner(place);
       context.globalAlpha = data.marked && !data.marked[place] ? 0.3 : 1;
       context.drawImage(image, 0, place * rows, columns, rows, left, top, shape.width, shape.height);
       context.globalAlpha = 1;
-      context.strokeRect(left - half, top - half, shape.width + 2 * half, shape.height + 2 * half);
+      frameMap(context, theme, { ...shape, left, top });
     });
-  }
-
-  /** A pixel for each cell, the heads one under the other. */
-  image() {
-    const { data, weights, colours } = this;
-    const [columns, rows] = [data.keys.length, data.queries.length];
-    const size = columns * rows;
-    const image = (this.scratch ??= make("canvas"));
-    image.width = columns;
-    image.height = rows * data.names.length;
-    const context = image.getContext("2d");
-    const pixels = context.createImageData(image.width, image.height);
-    const target = new Uint32Array(pixels.data.buffer);
-    for (let place = 0; place < data.names.length; place++) {
-      const factor = 255 / (data.perHead ? data.most[place] || 1 : 1);
-      for (let cell = place * size; cell < (place + 1) * size; cell++) {
-        target[cell] = colours[Math.min(255, Math.round(weights[cell] * factor))];
-      }
-    }
-    context.putImageData(pixels, 0, 0);
-    return image;
   }
 
   /** The cell under the pointer in every tile; in its own also its row and its column. */

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from attnviz.models.recording import Recording
 
 
-_component = define(__file__, parts=["tip"])
+_component = define(__file__, parts=["tip", "heatmap"])
 
 ABOVE = 400  # CSS pixels of a laptop's screen that the page needs for what stands above the tiles
 ACROSS = 1280  # CSS pixels that the tiles of a layer share on a laptop's screen

@@ -15,7 +15,7 @@ expect.set_options(timeout=60_000)  # as long as the page itself may take; a bus
 
 FIRST = "Der Hund sah den Ball."
 TILE = ".attnviz-mosaic-tile"
-TIP = ".attnviz-mosaic-tip"
+TIP = ".attnviz-mosaic .attnviz-tip"
 LAYERS, HEADS = 4, 8
 
 
