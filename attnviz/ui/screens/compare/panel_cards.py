@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from attnviz.measures.distances import Difference
     from attnviz.tokenization.token import Token
 
-_component = define(__file__, parts=["tip"])
+_component = define(__file__, parts=["tip", "heatmap", "panel_menu", "difference_card"])
 
 ABOVE = 540  # CSS pixels of a laptop's screen that the page needs beside the pictures of one row of panels
 _DIVERGING = {theme: [colour for _stop, colour in style.diverging(theme)] for theme in ("light", "dark")}

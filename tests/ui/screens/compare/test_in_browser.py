@@ -38,7 +38,7 @@ def panels(page: Page) -> list[str]:
 def pixels(page: Page) -> list[list[int]]:
     """The colours along a line from the upper left to the lower right of each picture."""
     return page.evaluate(
-        """() => [...document.querySelectorAll('.attnviz-panel-canvas')].map((canvas) => {
+        """() => [...document.querySelectorAll('.attnviz-panels .attnviz-heatmap-canvas')].map((canvas) => {
           const context = canvas.getContext('2d');
           const found = [];
           for (let step = 1; step < 60; step++) {
@@ -51,7 +51,7 @@ def pixels(page: Page) -> list[list[int]]:
 
 
 def point(page: Page, place: int, across: float, down: float) -> None:
-    box = settled_box(card(page, place).locator(".attnviz-panel-canvas"))
+    box = settled_box(card(page, place).locator(".attnviz-heatmap-canvas"))
     page.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
 
 
@@ -76,11 +76,11 @@ def test_the_first_screen_shows_two_heads_and_their_difference(page: Page, outsi
 def test_pointing_at_a_cell_marks_it_in_all_panels(page: Page) -> None:
     opened(page, "encoder.L0.H1 encoder.L2.H5 encoder.L1.H0")
     point(page, 0, 0.5, 0.6)
-    tip = page.locator(".attnviz-panels-tip")
+    tip = page.locator(".attnviz-panels .attnviz-tip")
     expect(tip).to_be_visible()
     found = re.fullmatch(r"(\S+) → (\S+) ([01]\.\d{2,3})", tip.inner_text())
     assert found
-    marks = page.locator(".attnviz-panel-mark-cell")
+    marks = page.locator(".attnviz-mark-cell")
     assert marks.count() == 4  # three panels and the difference
     values = page.locator(".attnviz-panel-value").all_text_contents()
     assert values[0] == found[3]
@@ -95,15 +95,15 @@ def test_pointing_at_a_word_marks_it_wherever_it_stands(page: Page) -> None:
     swapped = 'encoder.L2.H5 cross.L1.H1 encoder.L2.H5 sentence="Den Ball sah der Hund."'
     opened(page, swapped)
     point(page, 0, 0.04, 0.28)  # "Hund" at the left of the second row
-    labels = page.locator(".attnviz-panel-mark-label")
+    labels = page.locator(".attnviz-mark-label")
     expect(labels.first).to_be_attached()
-    rows = [card(page, place).locator(".attnviz-panel-mark-row") for place in range(3)]
-    columns = [card(page, place).locator(".attnviz-panel-mark-column") for place in range(3)]
+    rows = [card(page, place).locator(".attnviz-mark-row") for place in range(3)]
+    columns = [card(page, place).locator(".attnviz-mark-column") for place in range(3)]
     assert [one.count() for one in rows] == [1, 0, 1]
     assert [one.count() for one in columns] == [0, 1, 0]  # English words look at German ones
     upper, lower = (rows[place].bounding_box() for place in (0, 2))
     assert upper and lower
-    tops = [card(page, place).locator(".attnviz-panel-canvas").bounding_box() for place in (0, 2)]
+    tops = [card(page, place).locator(".attnviz-heatmap-canvas").bounding_box() for place in (0, 2)]
     assert lower["y"] - (tops[1] or {})["y"] > upper["y"] - (tops[0] or {})["y"]  # it stands further down there
     expect(card(page, 0).locator(".attnviz-panel-value")).to_have_text(re.compile(r"→ \S+ [01]\.\d\d"))
 
@@ -114,7 +114,7 @@ def test_a_click_keeps_the_marks_and_keys_move_them(page: Page) -> None:
     page.mouse.down()
     page.mouse.up()
     page.mouse.move(5, 5)
-    cells = page.locator(".attnviz-panel-mark-cell")
+    cells = page.locator(".attnviz-mark-cell")
     assert cells.count() == 3
     name = card(page, 0).locator(".attnviz-panel-name")
     name.focus()
@@ -122,7 +122,7 @@ def test_a_click_keeps_the_marks_and_keys_move_them(page: Page) -> None:
     assert cells.count() == 0
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
-    expect(page.locator(".attnviz-panels-tip")).to_contain_text("Der → Hund")
+    expect(page.locator(".attnviz-panels .attnviz-tip")).to_contain_text("Der → Hund")
     assert cells.count() == 3
 
 
@@ -327,7 +327,8 @@ def test_dark_and_light_follow_the_reader(page: Page) -> None:
 
 def test_every_picture_has_a_text(page: Page) -> None:
     opened(page, "encoder.L0.H1 encoder.L2.mean")
-    labels = page.locator(".attnviz-panel-canvas").evaluate_all("all => all.map((one) => one.ariaLabel)")
+    canvases = page.locator(".attnviz-panels .attnviz-heatmap-canvas")
+    labels = canvases.evaluate_all("all => all.map((one) => one.ariaLabel)")
     assert re.match(r"A: Encoder L0 H1: .+ → .+ [01]\.\d\d", labels[0])
     assert re.match(r"B: Encoder L2 mean: .+ → .+ [01]\.\d\d", labels[1])
     assert re.match(r"A − B, .+: .+ → .+ [+−]\d\.\d\d", labels[2])
