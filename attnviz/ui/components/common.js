@@ -15,6 +15,14 @@ function make(tag, className, props = {}, children = []) {
   return element;
 }
 
+/** Creates an element of an SVG drawing. */
+function svg(tag, attributes = {}, children = []) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
 /** Numbers in [0, 1] from base64 of little-endian 16-bit steps of 1/65535. */
 function decode(text) {
   const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
@@ -63,6 +71,15 @@ function toRgb(colour) {
   const hex = context.fillStyle;
   if (hex.startsWith("#")) return [1, 3, 5].map((start) => parseInt(hex.slice(start, start + 2), 16));
   return hex.match(/[\d.]+/g).slice(0, 3).map(Number);
+}
+
+/** How light a colour is, in [0, 1] (WCAG 2.2, "relative luminance"); its channels are in 0 … 255. */
+function luminance(rgb) {
+  const [red, green, blue] = rgb.map((channel) => {
+    const value = channel / 255;
+    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
 /** The scale as 256 pixels in the byte order of ImageData. */

@@ -153,8 +153,8 @@ function typed(text) {
 }
 
 /** The PNG of an SVG. */
-async function drawn(svg) {
-  const address = URL.createObjectURL(svg);
+async function drawn(picture) {
+  const address = URL.createObjectURL(picture);
   try {
     const image = new Image();
     image.src = address;
@@ -178,15 +178,8 @@ function icon(name) {
     link: "M6.5 9.5l3-3M7 4.6l1.3-1.3a3 3 0 0 1 4.3 4.3L11.3 9M9 11.4l-1.3 1.3a3 3 0 0 1-4.3-4.3L4.7 7",
     save: "M8 2.5v7.5M4.8 7L8 10.2 11.2 7M2.8 11.5v2h10.4v-2",
   };
-  const space = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(space, "svg");
-  const path = document.createElementNS(space, "path");
-  for (const [key, value] of Object.entries({ viewBox: "0 0 16 16", class: "attnviz-take-icon", "aria-hidden": "true" })) {
-    svg.setAttribute(key, value);
-  }
-  path.setAttribute("d", paths[name]);
-  svg.append(path);
-  return svg;
+  const drawing = { viewBox: "0 0 16 16", class: "attnviz-take-icon", "aria-hidden": "true" };
+  return svg("svg", drawing, [svg("path", { d: paths[name] })]);
 }
 
 export default mounted(new WeakMap(), (parent) => new Take(parent));

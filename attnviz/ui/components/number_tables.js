@@ -1,33 +1,23 @@
 // Tables of numbers beside each other, sums written out, and steps that lead from one number to the next. Python writes
 // every number; a cell that is a weight has its colour. Rows or cells can be picked, with the pointer or the keys.
 
-class Tables {
-  constructor(parent) {
-    this.root = make("div", "attnviz-tables attnviz-figure", { role: "group" });
+class Tables extends Figure {
+  build() {
     this.blocks = [];
-    parent.append(this.root);
-    // A part that is wider than the screen can be scrolled, so the keyboard has to reach it too.
-    this.watch = new ResizeObserver(() => this.blocks.forEach((block) => block.resized?.()));
-    this.watch.observe(this.root);
+    return make("div", "attnviz-tables attnviz-figure", { role: "group" });
   }
 
-  destroy() {
-    this.watch.disconnect();
-    this.root.remove();
+  receive(_, changed) {
+    if (!changed) return;
+    const { scale } = this.theme;
+    this.colours = scale.map(toRgb);
+    this.ramp = `linear-gradient(90deg, ${scale.join(", ")})`;
+    this.write(this.data);
   }
 
-  update(data, trigger) {
-    if (!data) return;
-    this.trigger = trigger;
-    const theme = readTheme(this.root);
-    if (this.picture !== data.picture || this.theme !== theme.name) {
-      this.picture = data.picture;
-      this.theme = theme.name;
-      this.colours = theme.scale.map(toRgb);
-      this.ramp = `linear-gradient(90deg, ${theme.scale.join(", ")})`;
-      this.write(data);
-    }
-    this.root.dataset.attnvizRun = data.run;
+  /** A part that is wider than the screen can be scrolled, so the keyboard has to reach it too. */
+  resized() {
+    this.blocks.forEach((block) => block.resized?.());
   }
 
   /** Blocks of the same shape stay and get other numbers, so that what has the focus keeps it. */
@@ -289,13 +279,9 @@ function between(stops, share) {
   return stops[low].map((channel, index) => Math.round(channel + (place - low) * (stops[low + 1][index] - channel)));
 }
 
-/** Black or white, whichever has the higher contrast (WCAG 2.2, "relative luminance"); it is 4.58 at least. */
+/** Black or white, whichever has the higher contrast (WCAG 2.2); it is 4.58 at least. */
 function onTop(colour) {
-  const [red, green, blue] = colour.map((channel) => {
-    const value = channel / 255;
-    return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-  });
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000000" : "#ffffff";
+  return luminance(colour) > 0.179 ? "#000000" : "#ffffff";
 }
 
 export default mounted(new WeakMap(), (parent) => new Tables(parent));

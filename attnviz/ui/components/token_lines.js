@@ -5,52 +5,42 @@ const ROWS = [26, 50]; // CSS pixels for each token, at least and at most
 const COMFORTABLE = 440; // pixels of height that a short sentence may fill
 const LEAST = 1 / 255; // a weaker line would not change one pixel
 
-class Lines {
-  constructor(parent) {
+class Lines extends Figure {
+  build() {
     this.hovered = null; // {side: 0 for queries or 1 for keys, index}
     this.pinned = null;
     this.heads = [make("div", "attnviz-lines-head"), make("div", "attnviz-lines-head")];
     this.lists = [0, 1].map((side) => this.list(side));
     this.canvas = make("canvas", "attnviz-lines-canvas", { "aria-hidden": "true" });
     this.middle = make("div", "attnviz-lines-middle", {}, [this.canvas]);
-    this.scroll = make("div", "attnviz-lines-scroll", {}, [
+    this.scroll = this.sized = make("div", "attnviz-lines-scroll", {}, [
       make("div", "attnviz-lines-columns", {}, [this.lists[0], this.middle, this.lists[1]]),
     ]);
+    this.scroll.addEventListener("scroll", () => this.draw());
     this.note = make("div", "attnviz-lines-note", { "aria-live": "polite" });
-    this.root = make("div", "attnviz-lines attnviz-figure", { role: "group" }, [
+    return make("div", "attnviz-lines attnviz-figure", { role: "group" }, [
       make("div", "attnviz-lines-bar", {}, this.heads),
       this.scroll,
       this.note,
     ]);
-    parent.append(this.root);
-    this.scroll.addEventListener("scroll", () => this.draw());
-    this.watch = new ResizeObserver(() => this.draw());
-    this.watch.observe(this.scroll);
   }
 
-  destroy() {
-    this.watch.disconnect();
-    this.root.remove();
-  }
-
-  update(data) {
-    if (!data) return;
-    const theme = readTheme(this.root);
-    const redraw = this.data?.picture !== data.picture || this.theme?.name !== theme.name;
-    const others = this.data?.tokens !== data.tokens;
-    this.data = data;
-    this.theme = theme;
-    if (redraw) {
-      this.weights = decode(data.weights);
-      this.hidden = data.hidden ? decode(data.hidden) : null;
-      if (others) {
-        this.hovered = this.pinned = null;
-        this.scroll.scrollTop = 0;
-      }
-      this.write();
-      this.show();
+  receive(before, changed) {
+    const { data } = this;
+    if (!changed) return;
+    this.weights = decode(data.weights);
+    this.hidden = data.hidden ? decode(data.hidden) : null;
+    if (before?.tokens !== data.tokens) {
+      this.hovered = this.pinned = null;
+      this.scroll.scrollTop = 0;
     }
-    this.root.dataset.attnvizRun = data.run;
+    this.write();
+    this.show();
+  }
+
+  /** Its height counts too. */
+  resized() {
+    this.draw();
   }
 
   // The words -------------------------------------------------------------------------------------------------------
@@ -187,11 +177,8 @@ class Lines {
     const width = this.middle.clientWidth;
     const height = this.scroll.clientHeight;
     if (!width || !height) return;
-    this.canvas.width = Math.round(width * ratio);
-    this.canvas.height = Math.round(height * ratio);
     this.canvas.style.width = `${width}px`;
-    this.canvas.style.height = `${height}px`;
-    const context = this.canvas.getContext("2d");
+    const context = openCanvas(this.canvas, width, height, ratio);
     // The canvas stays where the screen is; only what is seen of a long sentence is drawn.
     context.setTransform(ratio, 0, 0, ratio, 0, -this.scroll.scrollTop * ratio);
     context.strokeStyle = this.theme.accent;

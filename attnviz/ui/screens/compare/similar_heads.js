@@ -5,43 +5,32 @@ const MOST_LABELS = 48; // heads whose names all stand on the map; of more, thos
 const MARGIN = [64, 24]; // CSS pixels at the sides and above and below, for the dots' names
 const COLOURS = [0.38, 1]; // part of the scale that stands out from the background
 
-class Alike {
-  constructor(parent) {
+class Alike extends Figure {
+  build() {
     this.title = make("h3", "attnviz-alike-title");
     this.note = make("p", "attnviz-alike-note");
     this.lists = [0, 1].map(() => make("div", "attnviz-alike-list", { role: "list" }));
     this.heads = [0, 1].map(() => make("div", "attnviz-alike-head"));
-    this.plane = make("div", "attnviz-alike-plane", { role: "group" });
+    this.plane = this.sized = make("div", "attnviz-alike-plane", { role: "group" });
     this.legend = make("div", "attnviz-alike-legend");
     this.caption = make("p", "attnviz-alike-note");
-    this.root = make("div", "attnviz-alike attnviz-figure", {}, [
+    this.plane.addEventListener("keydown", (event) => this.key(event));
+    return make("div", "attnviz-alike attnviz-figure", {}, [
       make("div", "attnviz-alike-lists", {}, [
         this.title, this.note, this.heads[0], this.lists[0], this.heads[1], this.lists[1],
       ]),
       make("div", "attnviz-alike-map", {}, [this.plane, this.legend, this.caption]),
     ]);
-    parent.append(this.root);
-    this.watch = new ResizeObserver(() => this.data && this.label());
-    this.watch.observe(this.plane);
-    this.plane.addEventListener("keydown", (event) => this.key(event));
   }
 
-  destroy() {
-    this.watch.disconnect();
-    this.root.remove();
+  receive(before, changed, themeChanged) {
+    if (before?.places !== this.data.places || themeChanged) this.place();
+    if (changed) this.write();
   }
 
-  update(data, trigger) {
-    if (!data) return;
-    this.trigger = trigger;
-    const theme = readTheme(this.root);
-    const redraw = this.data?.picture !== data.picture || this.theme?.name !== theme.name;
-    const others = this.data?.places !== data.places || this.theme?.name !== theme.name;
-    this.data = data;
-    this.theme = theme;
-    if (others) this.place();
-    if (redraw) this.write();
-    this.root.dataset.attnvizRun = data.run;
+  /** Its height counts too. */
+  resized() {
+    if (this.data) this.label();
   }
 
   put(head) {

@@ -1,7 +1,6 @@
 // Words as points in three dimensions that a drag or the arrow keys turn. Drawn as SVG: it needs no WebGL, its labels are
 // text of the page, and a screen of any size and theme shows them sharp.
 
-const SVG = "http://www.w3.org/2000/svg";
 const START = { yaw: -0.55, pitch: 0.38 };
 const FLAT = { yaw: 0, pitch: 0 };
 const STEP = Math.PI / 18; // of an arrow key
@@ -9,44 +8,28 @@ const SPEED = 0.009; // radians for each pixel of a drag
 const HIT = 26; // pixels of a point's surroundings that take a click
 const CORNERS = [[-1, -1], [1, -1], [1, 1], [-1, 1]];
 
-class Space {
-  constructor(parent) {
+class Space extends Figure {
+  build() {
     this.view = { ...START };
     this.note = make("span", "attnviz-space-note");
     this.flat = make("button", "attnviz-space-button", { type: "button" });
     this.flat.addEventListener("click", () => this.turnTo(this.isFlat() ? START : FLAT));
     this.svg = svg("svg", { class: "attnviz-space-picture", role: "img", tabindex: "0" });
-    this.root = make("div", "attnviz-space attnviz-figure", {}, [
-      this.svg,
-      make("div", "attnviz-space-bar", {}, [this.note, this.flat]),
-    ]);
-    parent.append(this.root);
     this.svg.addEventListener("pointerdown", (event) => this.grab(event));
     this.svg.addEventListener("pointermove", (event) => this.drag(event));
     for (const name of ["pointerup", "pointercancel"]) this.svg.addEventListener(name, (event) => this.drop(event));
     this.svg.addEventListener("keydown", (event) => this.pressed(event));
-    this.watch = new ResizeObserver(() => this.draw());
-    this.watch.observe(this.root);
+    return make("div", "attnviz-space attnviz-figure", {}, [
+      this.svg,
+      make("div", "attnviz-space-bar", {}, [this.note, this.flat]),
+    ]);
   }
 
-  destroy() {
-    this.watch.disconnect();
-    this.root.remove();
-  }
-
-  update(data, trigger) {
-    if (!data) return;
-    this.trigger = trigger;
-    const theme = readTheme(this.root);
-    if (this.data?.picture !== data.picture || this.theme?.name !== theme.name) {
-      this.data = data;
-      this.theme = theme;
-      this.note.textContent = data.texts.turn;
-      this.svg.setAttribute("aria-label", data.text);
-      this.draw();
-    }
-    this.data = data;
-    this.root.dataset.attnvizRun = data.run;
+  receive(_, changed) {
+    if (!changed) return;
+    this.note.textContent = this.data.texts.turn;
+    this.svg.setAttribute("aria-label", this.data.text);
+    this.draw();
   }
 
   isFlat() {
@@ -115,8 +98,8 @@ class Space {
   }
 
   draw() {
-    const width = this.root.clientWidth;
-    if (!this.data || !width) return;
+    const width = (this.drawnWidth = this.root.clientWidth);
+    if (!width) return;
     const height = Math.round(Math.max(290, Math.min(450, width * 0.72)));
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.svg.style.height = `${height}px`;
@@ -229,12 +212,6 @@ function textWidth(text, bold) {
 
 function overlap(one, other) {
   return one[0] < other[2] && other[0] < one[2] && one[1] < other[3] && other[1] < one[3];
-}
-
-function svg(tag, attributes) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
 }
 
 export default mounted(new WeakMap(), (parent) => new Space(parent));

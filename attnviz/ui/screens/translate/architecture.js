@@ -1,39 +1,25 @@
 // The transformer as one drawing: its places of attention are buttons, and the one that is looked at is marked.
 
-const SVG = "http://www.w3.org/2000/svg";
 const DOT = 4; // CSS pixels of a cell in the little maps, and 1.5 between them
 
-function svg(tag, attributes = {}, children = []) {
-  const element = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
-class Architecture {
-  constructor(parent) {
+class Architecture extends Figure {
+  build() {
     this.drawing = svg("svg", { class: "attnviz-architecture-drawing", role: "group" });
     this.note = make("div", "attnviz-architecture-note");
-    this.root = make("div", "attnviz-architecture attnviz-figure", {}, [this.drawing, this.note]);
-    parent.append(this.root);
+    return make("div", "attnviz-architecture attnviz-figure", {}, [this.drawing, this.note]);
   }
 
-  destroy() {
-    this.root.remove();
-  }
-
-  update(data, trigger) {
-    if (!data) return;
-    this.trigger = trigger;
-    if (this.data?.picture !== data.picture) this.draw(data);
-    this.data = data;
+  receive(before) {
+    const { data } = this;
+    if (before?.picture !== data.picture) this.draw(data);
     this.note.textContent = data.note;
     this.places.forEach((group, kind) => {
       group.classList.toggle("attnviz-architecture-here", kind === data.kind);
       group.setAttribute("aria-pressed", kind === data.kind);
     });
-    this.root.dataset.attnvizRun = data.run;
   }
+
+  resized() {} // the browser scales the drawing
 
   draw(data) {
     const focused = [...(this.places ?? [])].find(([, group]) => group === document.activeElement)?.[0];

@@ -13,7 +13,7 @@ from attnviz.ui.components.component import define
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.screens.translate.payload import AttentionView, Pieces, text_payload
 
-_player = define(__file__, parts=["tip"])
+_player = define(__file__, parts=["tip", "heatmap", "step_map", "beam_tree"])
 
 
 def text_player(
