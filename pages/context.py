@@ -8,10 +8,10 @@ import streamlit as st
 
 from attnviz.ui.components.export_menu import copy_link
 from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.controls import display_options, inputs, url_state
+from attnviz.ui.controls import display_options, inputs, page_header, url_state
 from attnviz.ui.screens.context import contrasts, controls
 from attnviz.ui.screens.context.words import sentence_words, shorten_word
-from attnviz.ui.shell import errors, model_names, models
+from attnviz.ui.shell import errors, models
 from attnviz.ui.shell.messages import _, kind_name, language
 from attnviz.ui.shell.router import require_router
 
@@ -27,16 +27,12 @@ def main() -> None:
     with st.container(horizontal=True, key="boxes"):
         sentences = (inputs.sentence_box(), controls.second_sentence_box())
     controls.pair_examples()
-    control_row = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
-    with control_row:
-        name = inputs.model_picker()
-    say = errors.Remarks(st.empty())
-    progress = st.empty()
+    row = page_header.model_row()
+    control_row, name, say = row.controls, row.name, row.say
     figures = st.container(key="figures")
     url_state.keep_values("target", *display_options.SWITCH_KEYS)
 
-    model, revision = model_names.model_and_revision(name)
-    loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
+    loaded = row.load(figures)
     if loaded is None:
         url_state.keep_values("kind", "layer", "head", *controls.WORD_KEYS)
         return

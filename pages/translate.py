@@ -12,7 +12,7 @@ from attnviz.errors import InputError
 from attnviz.measures.findings import opening_layer
 from attnviz.tokenization.language import guess_language
 from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.controls import inputs, url_state
+from attnviz.ui.controls import inputs, page_header, url_state
 from attnviz.ui.screens.heads.findings import language_name
 from attnviz.ui.screens.translate import controls
 from attnviz.ui.screens.translate.controls import Choices, join_ids, set_choices
@@ -54,16 +54,12 @@ def main() -> None:
         controls.set_opening_value("sentence", FIRST, inputs.first_sentence())
     sentence = inputs.sentence_box()
     examples = st.container()
-    control_row = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
-    with control_row:
-        name = inputs.model_picker()
-    say = errors.Remarks(st.empty())
-    progress = st.empty()
+    row = page_header.model_row()
+    control_row, name, say = row.controls, row.name, row.say
     figures = st.container(key="figures")
     url_state.keep_values(*OTHERS)
 
-    model, revision = model_names.model_and_revision(name)
-    loaded = errors.attempt(figures, lambda: models.load(model, progress, revision=revision))
+    loaded = row.load(figures)
     task = errors.attempt(figures, lambda: model_task(loaded)) if loaded else None
     if loaded is None or task is None:
         with examples:
@@ -87,7 +83,9 @@ def main() -> None:
             figures.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
         url_state.keep_values(*OWN)
         return
-    has_target = task == "translate" and model == model_names.BUNDLED and method_name == "greedy" and sentence in GIVEN
+    has_target = (
+        task == "translate" and row.model == model_names.BUNDLED and method_name == "greedy" and sentence in GIVEN
+    )
     choices = controls.Choices((name, sentence), say, partial(given_ids, loaded, sentence) if has_target else tuple)
     found = errors.attempt(figures, lambda: generate_steps(loaded, task, sentence, method, limit, choices, say))
     if found is None:
@@ -95,7 +93,7 @@ def main() -> None:
         return
     steps, words = found
     if arrives:
-        controls.set_opening_value("layer", steps.recording.size(kinds[0])[0] - 1, opening_layer(model))
+        controls.set_opening_value("layer", steps.recording.size(kinds[0])[0] - 1, opening_layer(row.model))
     with figures:
         left, right = st.columns([72, 28], gap="medium")
     if has_target and choices.prefix == given_ids(loaded, sentence):
@@ -110,7 +108,7 @@ def main() -> None:
         figures_ready(run, sentence, figures=2)
         with figures:
             if task == "translate":
-                draw_translation(sentence, steps, model)
+                draw_translation(sentence, steps, row.model)
             draw_numbers(steps, view, name, sentence)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from attnviz.figures import style
-from attnviz.figures.heads import MOST_LABELS, MOST_SQUARE, Scale
+from attnviz.figures.heads import MOST_SQUARE, Scale, label_ticks
 
 if TYPE_CHECKING:
     from attnviz.measures.distances import Difference
@@ -101,8 +100,8 @@ def draw_difference(
     return figure.update_layout(
         **style.layout(theme, width=round(cell * len(keys)) + 220, height=round(cell * len(queries)) + 120),
         title={"text": title, "x": 0, "xref": "paper", "font": {"size": style.FONT_SIZE + 2}} if title else None,
-        xaxis=style.axis(names.key, theme, side="top", **_ticks(keys), range=[-0.5, len(keys) - 0.5]),
-        yaxis=style.axis(names.query, theme, **_ticks(queries), range=[len(queries) - 0.5, -0.5]),
+        xaxis=style.axis(names.key, theme, side="top", **label_ticks(keys), range=[-0.5, len(keys) - 0.5]),
+        yaxis=style.axis(names.query, theme, **label_ticks(queries), range=[len(queries) - 0.5, -0.5]),
     )
 
 
@@ -169,10 +168,3 @@ def draw_heads_map(
         yaxis={**hidden, "scaleanchor": "x"},
         legend={"orientation": "h", "y": 0, "yanchor": "top"},
     )
-
-
-def _ticks(labels: Sequence[str]) -> dict[str, Any]:
-    """Labels at their positions; every second, third … where all would not fit."""
-    every = max(1, math.ceil(len(labels) / MOST_LABELS))
-    places = list(range(0, len(labels), every))
-    return {"tickmode": "array", "tickvals": places, "ticktext": [labels[place] for place in places]}

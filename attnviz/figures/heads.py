@@ -107,13 +107,13 @@ def draw_head(
     figure.update_layout(
         **style.layout(theme, **_figure_size(queries, keys, title)),
         title={"text": title, "x": 0, "xref": "paper", "font": {"size": style.FONT_SIZE + 2}} if title else None,
-        xaxis=style.axis(names.key, theme, side="top", **_ticks(key_labels), range=[-0.5, right]),
-        yaxis=style.axis(names.query, theme, **_ticks(query_labels), range=[queries - 0.5, -0.5]),
+        xaxis=style.axis(names.key, theme, side="top", **label_ticks(key_labels), range=[-0.5, right]),
+        yaxis=style.axis(names.query, theme, **label_ticks(query_labels), range=[queries - 0.5, -0.5]),
     )
     if has_hidden:
         # The frame is around the map alone; the bars stand outside it.
         figure.update_xaxes(showline=False).update_yaxes(showline=False)
-        figure.add_shape(_frame(-0.5, -0.5, keys, queries, palette.line))
+        figure.add_shape(frame(-0.5, -0.5, keys, queries, palette.line))
     return figure
 
 
@@ -171,27 +171,40 @@ def draw_heads(
             x=left - 0.5, y=top - 0.5, yshift=2, xanchor="left", yanchor="bottom", showarrow=False,
             text=label if scale == "shared" else f"{label} · max {largest:.2f}",
         )  # fmt: skip
-        figure.add_shape(_frame(left - 0.5, top - 0.5, keys, queries, palette.line))
-    hover: dict[str, Any] = {"text": text, "hovertemplate": "%{text}<extra></extra>"} if text is not None else {}
-    weight = names.weight if scale == "shared" else f"{names.weight} / max"
-    figure.add_heatmap(
-        z=canvas,
-        zmin=0.0,
-        zmax=1.0,
-        colorscale=style.sequential(theme),
-        colorbar=style.colour_bar(weight, theme),
-        hoverongaps=False,
-        **hover,
-    )
+        figure.add_shape(frame(left - 0.5, top - 0.5, keys, queries, palette.line))
+    figure.add_trace(tiles(canvas, text, theme, scale, names))
     figure.update_layout(
         **style.layout(theme, height=round(60 + 260 * rows)),
         title={"text": title, "x": 0, "xref": "paper", "font": {"size": style.FONT_SIZE + 2}} if title else None,
         xaxis=style.axis(names.key, theme, showline=False, range=[-0.5, canvas.shape[1] - 0.5],
-                         **_ticks(key_labels, repeats=columns, step=step_x)),
+                         **label_ticks(key_labels, repeats=columns, step=step_x)),
         yaxis=style.axis(names.query, theme, showline=False, range=[canvas.shape[0] - 0.5, -0.5 - gap_y],
-                         **_ticks(query_labels, repeats=rows, step=step_y)),
+                         **label_ticks(query_labels, repeats=rows, step=step_y)),
     )  # fmt: skip
     return figure
+
+
+def tiles(
+    canvas: np.ndarray, text: np.ndarray | None, theme: style.Theme, scale: Scale, names: style.Names
+) -> go.Heatmap:
+    """The one trace of several heads that share a canvas, each at its place.
+
+    Args:
+        canvas: (row, column) weights in [0, 1], divided by what `top_of_scale` gives; NaN between the heads.
+        text: (row, column) what pointing at a cell says; None for the number alone.
+        theme, scale, names: as in `draw_heads`.
+    """
+    says = "%{z:.2f}" if text is None else "%{text}"
+    return go.Heatmap(
+        z=canvas,
+        zmin=0.0,
+        zmax=1.0,
+        colorscale=style.sequential(theme),
+        colorbar=style.colour_bar(names.weight if scale == "shared" else f"{names.weight} / max", theme),
+        hoverongaps=False,
+        text=text,
+        hovertemplate=f"{says}<extra></extra>",
+    )
 
 
 def top_of_scale(maps: Sequence[AttentionMap], scale: Scale) -> float:
@@ -217,7 +230,7 @@ def _hover(
     return {"hovertemplate": f"{names.query} %{{y}} → {names.key} %{{x}} %{{z:.2f}}<extra></extra>"}
 
 
-def _ticks(labels: Sequence[str], repeats: int = 1, step: int = 0) -> dict[str, Any]:
+def label_ticks(labels: Sequence[str], repeats: int = 1, step: int = 0) -> dict[str, Any]:
     """Labels at their positions, once for each repeat; every second, third … where all would not fit."""
     every = max(1, math.ceil(len(labels) * repeats / MOST_LABELS))
     places = range(0, len(labels), every)
@@ -228,7 +241,8 @@ def _ticks(labels: Sequence[str], repeats: int = 1, step: int = 0) -> dict[str, 
     }
 
 
-def _frame(left: float, top: float, keys: int, queries: int, colour: str) -> dict[str, Any]:
+def frame(left: float, top: float, keys: int, queries: int, colour: str) -> dict[str, Any]:
+    """The shape around a map whose first cell begins at (left, top), in cells."""
     return {
         "type": "rect", "x0": left, "x1": left + keys, "y0": top, "y1": top + queries,
         "line": {"color": colour, "width": 1}, "layer": "above",

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from attnviz.figures import style
-from attnviz.figures.heads import MOST_HOVER, Scale, top_of_scale
+from attnviz.figures.heads import MOST_HOVER, Scale, frame, tiles, top_of_scale
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
@@ -72,22 +72,8 @@ def draw_overview(
         canvas[here] = map.weights / top_of_scale([map], scale)
         if text is not None:
             text[here] = _texts(map, query_labels, key_labels)
-        frames.append(_frame(left - 0.5, top - 0.5, keys, queries, style.PALETTES[theme].line))
-    weight = names.weight if scale == "shared" else f"{names.weight} / max"
-    hover: dict[str, Any] = {"hovertemplate": "%{z:.2f}<extra></extra>"}
-    if text is not None:
-        hover = {"text": text, "hovertemplate": "%{text}<extra></extra>"}
-    figure = go.Figure(
-        go.Heatmap(
-            z=canvas,
-            zmin=0.0,
-            zmax=1.0,
-            colorscale=style.sequential(theme),
-            colorbar=style.colour_bar(weight, theme),
-            hoverongaps=False,
-            **hover,
-        )
-    )
+        frames.append(frame(left - 0.5, top - 0.5, keys, queries, style.PALETTES[theme].line))
+    figure = go.Figure(tiles(canvas, text, theme, scale, names))
     tile = min(MOST_TILE, max(LEAST_TILE, WIDTH // len(heads)))
     height = tile * min(1.5, max(0.3, queries / max(1, keys)))
     figure.update_layout(
@@ -137,10 +123,3 @@ def _ticks(labels: Sequence[str], step: int, size: int) -> dict[str, Any]:
         "tickvals": [place * step + (size - 1) / 2 for place in range(len(labels))],
         "ticktext": list(labels),
     }
-
-
-def _frame(left: float, top: float, keys: int, queries: int, colour: str) -> dict[str, Any]:
-    return {
-        "type": "rect", "x0": left, "x1": left + keys, "y0": top, "y1": top + queries,
-        "line": {"color": colour, "width": 1}, "layer": "above",
-    }  # fmt: skip

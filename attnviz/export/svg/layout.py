@@ -166,24 +166,12 @@ def _heatmap(picture: Picture, panel: AttentionMap | Difference, columns: int, f
     hidden = hidden_mass(panel) is not None
     numbers = hidden and cell_height >= 12.0
     right = max(overhang, 8.0 + BAR + (30.0 if numbers else 0.0) if hidden else 0.0, 1.0)
-    lines = _heading(picture, panel, map_width + right)
-    return Shape(
-        cell_width,
-        cell_height,
-        map_width,
-        map_height,
-        size,
-        shown_queries,
-        shown_keys,
-        lines,
-        hidden,
-        numbers,
-        slanted=slanted,
-        left=0.0 if follows else max(_widest(shown_queries, size), width("key", QUIET_SIZE)) + 8.0 + 1.6 * QUIET_SIZE,
-        above=5.0 + label_height + 5.0 + len(lines) * HEADING_SIZE * LINE,
-        right=max(right, _widest(tuple(enumerate(lines)), HEADING_SIZE) - map_width),
-        below=1.5 * QUIET_SIZE if hidden else 1.0,
-    )
+    left = 0.0 if follows else max(_widest(shown_queries, size), width("key", QUIET_SIZE)) + 8.0 + 1.6 * QUIET_SIZE
+    shape = Shape(
+        cell_width, cell_height, map_width, map_height, size, shown_queries, shown_keys, (), hidden, numbers,
+        slanted=slanted, left=left, above=5.0 + label_height + 5.0, right=right,
+    )  # fmt: skip
+    return _under_heading(shape, picture, panel, map_width)
 
 
 def _lines(picture: Picture, panel: AttentionMap | Difference, columns: int, follows: bool) -> Shape:
@@ -200,20 +188,26 @@ def _lines(picture: Picture, panel: AttentionMap | Difference, columns: int, fol
     numbers = hidden and pitch >= 12.0
     left = _widest(shown_queries, size) + 10.0 + (14.0 + BAR + (30.0 if numbers else 0.0) if hidden else 0.0)
     right = max(_widest(shown_keys, size) + 10.0, width("key", QUIET_SIZE) + 10.0)
-    lines = _heading(picture, panel, left + space + right)
-    return Shape(
-        space,
-        pitch,
-        space,
-        pitch * longest,
-        size,
-        shown_queries,
-        shown_keys,
-        lines,
-        hidden,
-        numbers,
-        left=max(left, width("query", QUIET_SIZE) + 10.0),
-        above=QUIET_SIZE + 14.0 + len(lines) * HEADING_SIZE * LINE,
-        right=max(right, _widest(tuple(enumerate(lines)), HEADING_SIZE) - left - space),
-        below=1.5 * QUIET_SIZE if hidden else 1.0,
+    shape = Shape(
+        space, pitch, space, pitch * longest, size, shown_queries, shown_keys, (), hidden, numbers,
+        left=max(left, width("query", QUIET_SIZE) + 10.0), above=QUIET_SIZE + 14.0, right=right,
+    )  # fmt: skip
+    return _under_heading(shape, picture, panel, left + space)
+
+
+def _under_heading(shape: Shape, picture: Picture, panel: AttentionMap | Difference, inner: float) -> Shape:
+    """The shape with the lines above it, and the room that they and the hidden shares need.
+
+    Args:
+        shape: of the map, its labels and what is at its right.
+        picture, panel: what the lines are about.
+        inner: how wide the lines may be, apart from the room at the right.
+    """
+    lines = _heading(picture, panel, inner + shape.right)
+    return replace(
+        shape,
+        heading=lines,
+        above=shape.above + len(lines) * HEADING_SIZE * LINE,
+        right=max(shape.right, _widest(tuple(enumerate(lines)), HEADING_SIZE) - inner),
+        below=1.5 * QUIET_SIZE if shape.hidden else 1.0,
     )

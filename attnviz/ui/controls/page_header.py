@@ -22,20 +22,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PageHeader:
-    """What was asked for at the top of a page, and where more of it goes.
+class ModelRow:
+    """The model that was asked for, and where a page's own controls and remarks go.
 
     Attributes:
-        sentence: as it was typed.
         name: of the model, as it was typed, perhaps with "@" and a revision.
-        boxes, controls: rows that a page adds its own boxes and controls to.
+        controls: the row that a page adds its own controls to.
         progress: a place for how far a model's loading is.
         say: tells the reader of what was asked for and is not there.
     """
 
-    sentence: str
     name: str
-    boxes: DeltaGenerator
     controls: DeltaGenerator
     progress: DeltaGenerator
     say: errors.Remarks
@@ -49,6 +46,19 @@ class PageHeader:
         """The model; None where the reader was told in `place` why not."""
         model, revision = model_names.model_and_revision(self.name)
         return errors.attempt(place, lambda: models.load(model, self.progress, revision=revision))
+
+
+@dataclass(frozen=True)
+class PageHeader(ModelRow):
+    """What was asked for at the top of a page, and where more of it goes.
+
+    Attributes:
+        sentence: as it was typed.
+        boxes: the row that a page adds its own boxes to.
+    """
+
+    sentence: str
+    boxes: DeltaGenerator
 
     def record(self, place: DeltaGenerator, loaded: Loaded, kind: str) -> tuple[Recording | None, str | None]:
         """The recording, None where the reader was told in `place` why not, and the target that was asked for.
@@ -77,11 +87,16 @@ def page_header() -> PageHeader:
     with boxes:
         sentence = inputs.sentence_box()
     inputs.example_sentences()
+    return PageHeader(**vars(model_row()), sentence=sentence, boxes=boxes)
+
+
+def model_row() -> ModelRow:
+    """Draws the row of controls with the choice of a model, and the places under it."""
     controls = st.container(horizontal=True, vertical_alignment="bottom", key="controls")
     with controls:
         name = inputs.model_picker()
     say = errors.Remarks(st.empty())
-    return PageHeader(sentence, name, boxes, controls, st.empty(), say)
+    return ModelRow(name, controls, st.empty(), say)
 
 
 def record(place: DeltaGenerator, loaded: Loaded, sentence: str, target: str | None, kind: str) -> Recording | None:
