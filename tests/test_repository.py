@@ -146,6 +146,18 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         visit(name, ())
 
 
+# Size ---------------------------------------------------------------------------------------------------------------
+
+
+def test_no_module_or_component_is_longer_than_400_lines() -> None:
+    """What grows beyond that has two subjects; `parts` of `define` joins the files of one component."""
+    folders = ["attnviz", "pages", "training"]
+    files = [ROOT / "app.py", *(path for folder in folders for path in (ROOT / folder).rglob("*.[pj][ys]"))]
+    assert {".py", ".js"} == {path.suffix for path in files} and len(files) > 150
+    lines = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8").count("\n") for path in files}
+    assert not {path: count for path, count in lines.items() if count > 400}
+
+
 # Requirements -------------------------------------------------------------------------------------------------------
 
 
