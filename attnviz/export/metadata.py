@@ -142,7 +142,7 @@ def _panel(panel: AttentionMap | Difference, axes: list[tuple[Token, ...]], weig
 
 def _token(token: Token) -> tuple[Any, ...]:
     values = dataclasses.astuple(token)
-    return values if token.count > 1 else values[:-1]
+    return values if token.generated else values[:-1] if token.count > 1 else values[:-2]
 
 
 def _is_axis(name: str) -> bool:

@@ -74,7 +74,7 @@ def fill(model: Model, ids: Sequence[int], given: Sequence[int] = (), method: Me
         raise InputError(f"{len(given)} tokens are given for {len(gaps)} gaps. Leave out those behind the last gap.")
     recordings, chosen = [], list(given)
     for gap, position in enumerate(gaps):
-        recording = model.recorder.record(tokenizer.from_ids(model.tokenizer, filled), list(filled), None, None, None)
+        recording = model.recorder.record(tokenizer.from_ids(model.tokenizer, filled), list(filled), {}, None, None)
         assert recording.logits is not None
         recordings.append(recording)
         if gap == len(chosen):

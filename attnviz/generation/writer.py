@@ -178,7 +178,7 @@ class Writer:
         model = self.model
         source = self.source if self.pair else tuple(read)
         shown = tokenizer.from_ids(model.tokenizer, source)
-        return model.recorder.record(shown, list(source), None, read if self.pair else None, None)
+        return model.recorder.record(shown, list(source), {}, read if self.pair else None, None)
 
     @property
     def first_row(self) -> int:

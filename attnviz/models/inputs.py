@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import reprlib
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from attnviz.errors import AttnvizError, EmptyError, InputError, NoTokenizerError, TooLongError
-from attnviz.models.network import is_encoder_decoder, max_positions, named_max_positions, vocabulary_size
+from attnviz.models.network import accepts, is_encoder_decoder, max_positions, named_max_positions, vocabulary_size
 from attnviz.models.wrappers import input_device
 from attnviz.tokenization.token import Encoding
 from attnviz.tokenization.tokenizer import encode
@@ -44,8 +45,12 @@ class Inputs:
             return self.network
         return self.network.get_decoder() if of_decoder else self.network.get_encoder()
 
-    def encode(self, text: str, pair: str | None = None) -> Encoding:
+    def encode(self, text: str, pair: str | None = None, *, add_special_tokens: bool = True) -> Encoding:
         """The tokens of a text, or of a text and a second one, as the model reads them.
+
+        Args:
+            text, pair: what to read.
+            add_special_tokens: whether the tokenizer puts its own around it.
 
         Raises:
             NoTokenizerError, EmptyError, InputError: there is no tokenizer, no text, or an id outside the vocabulary.
@@ -57,10 +62,18 @@ class Inputs:
             )
         if not text.strip() or (pair is not None and not pair.strip()):
             raise EmptyError("There is no sentence yet. Type one: a few words are enough.")
-        encoding = encode(self.tokenizer, text, pair)
+        encoding = encode(self.tokenizer, text, pair, add_special_tokens=add_special_tokens)
         if not encoding.ids:
             raise EmptyError("The tokenizer makes no tokens of this text. Type a sentence with letters in it.")
         self.check_ids(list(encoding.ids), "text")
+        begin = getattr(self.tokenizer, "bos_token_id", None)
+        if begin is not None and encoding.ids[:2] == (begin, begin) and text.startswith(encoding.tokens[0].text):
+            called = encoding.tokens[0].text
+            warnings.warn(
+                f"The text begins with {called}, as chat templates make it, and the tokenizer puts another {called} "
+                "before it; the model reads both. Pass add_special_tokens=False to have the text read as it is.",
+                stacklevel=3,
+            )
         return encoding
 
     def encode_target(self, target: str | None) -> Encoding | None:
@@ -120,18 +133,49 @@ class Inputs:
     def without_padding(self, ids: list[int], name: str, *, of_decoder: bool = False) -> list[int]:
         """Without padding at either end, where the model has an id that stands for nothing else; a decoder's first
         token stays, for many start with the padding."""
-        config = self.network.config
-        pad = getattr(config, "pad_token_id", None)
-        names = ("bos_token_id", "eos_token_id", "sep_token_id", "cls_token_id", "unk_token_id")
-        others = [getattr(config, item, None) for item in names]
-        if pad is None or any(pad == other or (isinstance(other, list) and pad in other) for other in others):
+        pads = self._padding()
+        if not pads:
             return ids
-        real = [place for place, index in enumerate(ids) if index != pad]
+        real = [place for place, index in enumerate(ids) if index not in pads]
         if of_decoder:
             return ids[: real[-1] + 1] if real else ids[:1]
         if ids and not real:
-            raise EmptyError(f"`{name}` holds nothing but padding ({pad}). Pass at least one other vocabulary id.")
+            raise EmptyError(f"`{name}` holds nothing but padding ({ids[0]}). Pass at least one other vocabulary id.")
         return ids[real[0] : real[-1] + 1] if real else ids
+
+    def check_positions(self, positions: Sequence[int] | Tensor, given: list[int], read: list[int]) -> list[int]:
+        """The positions of the ids that are read.
+
+        Args:
+            positions: integers, shape (sequence,).
+            given: the ids that they belong to.
+            read: those of them without padding.
+
+        Raises:
+            InputError: the network takes none, or they are no positions of these ids.
+        """
+        if is_encoder_decoder(self.network) or not accepts(self.network, "position_ids"):
+            raise InputError(f"{self.name} takes no `position_ids`. Leave them out.")
+        numbers = integers(positions, "position_ids")
+        if len(numbers) != len(given) or min(numbers) < 0:
+            raise InputError(
+                f"`position_ids` holds a position, 0 or more, for each of the {len(given):,} ids; there are "
+                f"{len(numbers):,}, from {min(numbers, default=0)} on."
+            )
+        pads = self._padding()
+        begin = next((place for place, index in enumerate(given) if index not in pads), 0)
+        return numbers[begin : begin + len(read)]
+
+    def _padding(self) -> set[int]:
+        """The ids that stand for padding and nothing else, by the configuration or by the tokenizer; many models name
+        it in one of the two only."""
+        found = set()
+        for holder in (self.network.config, self.tokenizer):
+            pad = getattr(holder, "pad_token_id", None)
+            others = [getattr(holder, f"{role}_token_id", None) for role in _ROLES if role not in ("pad", "mask")]
+            if pad is not None and not any(pad == it or (isinstance(it, list) and pad in it) for it in others):
+                found.add(pad)
+        return found
 
     def check_length(self, count: int, what: str, *, of_decoder: bool = False) -> None:
         """Raises TooLongError where the model has not so many positions."""

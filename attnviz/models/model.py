@@ -102,7 +102,13 @@ class Model:
         return max_positions(self.inputs.stack(of_decoder=False))
 
     def record(
-        self, text: str, target: str | None = None, *, pair: str | None = None, generate: int | None = None
+        self,
+        text: str,
+        target: str | None = None,
+        *,
+        pair: str | None = None,
+        generate: int | None = None,
+        add_special_tokens: bool = True,
     ) -> Recording:
         """Runs the model on a text and keeps what its attention needs to be shown.
 
@@ -112,6 +118,8 @@ class Model:
             pair: a second sentence, for models that take two.
             generate: for a decoder, so many tokens are generated first and recorded with the text; for an
                 encoder–decoder without `target`, the most that its output may have.
+            add_special_tokens: whether the tokenizer puts its own around the text; False for a text that has them, as
+                a chat template makes it.
 
         Returns:
             The recording; the decoder of an encoder–decoder runs when it is first looked at.
@@ -123,9 +131,10 @@ class Model:
         >>> attnviz.load("bundled").record("Der Hund sah den Ball.").kinds
         ('encoder', 'decoder', 'cross')
         """
-        encoding = self.inputs.encode(text, pair)
+        encoding = self.inputs.encode(text, pair, add_special_tokens=add_special_tokens)
         chosen = self.inputs.encode_target(target)
-        return self.recorder.record(encoding.tokens, list(encoding.ids), encoding.token_type_ids, chosen, generate)
+        beside = {"token_type_ids": encoding.token_type_ids}
+        return self.recorder.record(encoding.tokens, list(encoding.ids), beside, chosen, generate)
 
     def record_ids(
         self,
@@ -133,6 +142,7 @@ class Model:
         target_ids: Sequence[int] | Tensor | None = None,
         *,
         generate: int | None = None,
+        position_ids: Sequence[int] | Tensor | None = None,
     ) -> Recording:
         """As `record`, from vocabulary ids.
 
@@ -140,15 +150,20 @@ class Model:
             ids: integers, shape (sequence,); padding at either end is left off.
             target_ids: for an encoder–decoder the decoder's input, beginning with its start token; padding behind it
                 is left off.
+            position_ids: for a single stack, where each id stands in its text: integers, shape (sequence,). Where they
+                begin again, as in texts packed into one sequence, decoders of transformers see each text alone.
         """
-        numbers = self.inputs.check_ids(self.inputs.without_padding(integers(ids, "ids"), "ids"), "ids")
+        given_ids = integers(ids, "ids")
+        numbers = self.inputs.check_ids(self.inputs.without_padding(given_ids, "ids"), "ids")
+        places = None if position_ids is None else self.inputs.check_positions(position_ids, given_ids, numbers)
         given = None
         if target_ids is not None:
             if not is_encoder_decoder(self.network):
                 raise InputError(f"{self.name} has no decoder beside an encoder, so it takes no target.")
             given = self.inputs.without_padding(integers(target_ids, "target_ids"), "target_ids", of_decoder=True)
             given = self.inputs.check_ids(given, "target_ids", of_decoder=True)
-        return self.recorder.record(from_ids(self.tokenizer, numbers), numbers, None, given, generate)
+        beside = {"position_ids": places}
+        return self.recorder.record(from_ids(self.tokenizer, numbers), numbers, beside, given, generate)
 
     def translate(self, text: str, *, max_new_tokens: int = MAX_NEW_TOKENS) -> str:
         """The greedy output of an encoder–decoder for a text.

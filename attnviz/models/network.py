@@ -48,6 +48,16 @@ def is_encoder_decoder(network: Network) -> bool:
     return bool(getattr(network.config, "is_encoder_decoder", False))
 
 
+def accepts(network: Network, name: str) -> bool:
+    """Whether a forward pass takes an argument of this name."""
+    return name in inspect.signature(network.forward).parameters
+
+
+def attention_mask(ids: Tensor, arguments: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The mask that hides no token; none beside positions, by which transformers knows texts packed into one."""
+    return {} if "position_ids" in arguments else {"attention_mask": torch.ones_like(ids)}
+
+
 def forward(network: Network, ids: Tensor | None, **arguments: Any) -> Any:
     """One forward pass without gradients and without a cache; `ids` is (1, sequence)."""
     accepted = inspect.signature(network.forward).parameters
@@ -100,7 +110,7 @@ def eager_attention(
     """
     if target_ids is not None:
         arguments["decoder_input_ids"] = target_ids
-    arguments["attention_mask"] = torch.ones_like(ids)
+    arguments |= attention_mask(ids, arguments)
     for settle in (False, True):
         with unchanged_modules(network), capture.implementation(network, "eager"):
             if settle:
@@ -178,6 +188,12 @@ def _whole(maps: Any, queries: int, keys: int, kind: str, network: Network) -> t
         )
     slack = dot_product.rounding(first.dtype)
     for item in maps:
+        if item.dtype == torch.float16 and not bool(item.isfinite().all()):
+            raise NoAttentionError(
+                f"The attention scores of {name} are larger than float16 can hold (65,504), so its {which} weights are "
+                "not finite. Its numbers fit into bfloat16 and float32: load it with "
+                'dtype="bfloat16" or "float32", or hand over `network.bfloat16()` or `network.float()`.'
+            )
         # The comparisons are false for what is not a number, too.
         if not (bool((item >= -slack).all()) and bool((item.sum(dim=-1) <= 1 + slack).all())):
             raise NoAttentionError(

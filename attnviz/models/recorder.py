@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from attnviz.models import capture, capture_plan, proof
 from attnviz.models.generation_settings import followed_by_generate
 from attnviz.models.inputs import Inputs
 from attnviz.models.network import (
+    attention_mask,
     eager_attention,
     forward,
     is_encoder_decoder,
@@ -28,7 +29,7 @@ from attnviz.models.network import (
 )
 from attnviz.models.recording import Part, Recording, Stored
 from attnviz.models.wrappers import input_device, uncompiled
-from attnviz.tokenization.token import Encoding, Token
+from attnviz.tokenization.token import Encoding, Token, continued
 from attnviz.tokenization.tokenizer import from_ids
 
 MAX_NEW_TOKENS = 128
@@ -107,7 +108,7 @@ class Recorder:
         self,
         source: tuple[Token, ...],
         ids: list[int],
-        token_type_ids: Sequence[int] | None,
+        beside: Mapping[str, Sequence[int] | None],
         target: Encoding | list[int] | None,
         generate: int | None,
     ) -> Recording:
@@ -116,7 +117,8 @@ class Recorder:
         Args:
             source: the tokens that are shown, one for each id.
             ids: what the network reads.
-            token_type_ids: of the segments, for models that take two sentences.
+            beside: what the network reads beside its ids, by its name there: `token_type_ids` of the segments, for
+                models that take two sentences; `position_ids`.
             target: for an encoder–decoder the encoded target or the decoder's input; None for its own output.
             generate: for a decoder, so many tokens are generated first; for an encoder–decoder the most of its output.
         """
@@ -124,8 +126,8 @@ class Recorder:
         if generate is not None and (not isinstance(generate, int) or generate < 0):
             raise InputError(f"`generate` is a number of tokens, 0 or more, not {generate!r}.")
         if generate and not is_encoder_decoder(self.inputs.network):
-            source, ids = self._continued(ids, generate)
-            token_type_ids = None
+            source, ids = self._continued(source, ids, generate)
+            beside = {}
         self.inputs.check_length(len(ids), "The text")
         if target is not None:
             self.inputs.check_length(
@@ -133,7 +135,7 @@ class Recorder:
             )
         tensor = self.inputs.tensor(ids)
         if not is_encoder_decoder(self.inputs.network):
-            types = {} if token_type_ids is None else {"token_type_ids": self.inputs.tensor(list(token_type_ids))}
+            types = {name: self.inputs.tensor(list(row)) for name, row in beside.items() if row is not None}
             return Recording(planned.kinds, self._single(planned, tensor, source, types), model=self.inputs.name)
         if not planned.captures:
             first, eager = self._eager_pair(planned, tensor, source, target, generate)
@@ -165,7 +167,7 @@ class Recorder:
         with self.inputs.explaining_length(ids.shape[1]), self.exclusive():
             if planned.captures:
                 with capture.capturing(self.inputs.network) as found:
-                    output = forward(self.inputs.network, ids, attention_mask=torch.ones_like(ids), **types)
+                    output = forward(self.inputs.network, ids, **attention_mask(ids, types), **types)
                 sizes = dict.fromkeys(planned.kinds, (ids.shape[1], ids.shape[1]))
                 return Part(planned.sort(found, slice(None), self.inputs.name, sizes), source, _logits(output))
             output, maps = self._eager(planned, ids, None, **types)
@@ -250,7 +252,10 @@ class Recorder:
             )
         return output[0].tolist()
 
-    def _continued(self, ids: list[int], generate: int) -> tuple[tuple[Token, ...], list[int]]:
+    def _continued(
+        self, source: tuple[Token, ...], ids: list[int], generate: int
+    ) -> tuple[tuple[Token, ...], list[int]]:
+        """The tokens and ids of a text with what the model writes after it."""
         if not self.can_write or self.plan.kinds != ("decoder",):
             raise InputError(
                 f"{self.inputs.name} does not generate text. Leave out `generate`, or choose a decoder such as GPT-2."
@@ -266,7 +271,7 @@ class Recorder:
                 tensor, attention_mask=torch.ones_like(tensor), max_new_tokens=generate, tokenizer=self.inputs.tokenizer
             )
         longer = output[0].tolist()
-        return from_ids(self.inputs.tokenizer, longer), longer
+        return continued(source, from_ids(self.inputs.tokenizer, longer)), longer
 
     def _memory_short(self) -> MemoryShortError:
         device = input_device(self.inputs.network)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from attnviz.tokenization.segmentation import Span, cluster_kind, visible
 
@@ -42,6 +42,7 @@ class Token:
     start: int | None  # character offsets into the text; None for special tokens
     end: int | None
     count: int = 1  # how many neighbouring positions of a long text it stands for; more than 1 in a pooled map only
+    generated: bool = False  # whether the model wrote it, after a text that somebody typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,46 @@ class Encoding:
     token_type_ids: tuple[int, ...] | None  # which sentence each position belongs to, for models that ask for it
     text: str
     pair: str | None
+
+
+def continued(typed: Sequence[Token], read_back: Sequence[Token]) -> tuple[Token, ...]:
+    """A text's tokens as they were typed, and behind them those that a model generated.
+
+    Args:
+        typed: the text's tokens; what they say is what somebody typed.
+        read_back: all tokens as they are decoded from their ids, by which an unknown word is lost; those behind the
+            text count words and characters from there on.
+
+    Returns:
+        The first ones as they are, the others marked as generated, with words and offsets that go on where the text
+        ends.
+
+    >>> typed = [Token(0, "zebra", False, 0, 0, 5)]
+    >>> back = [Token(0, "[UNK]", True, None, None, None), Token(7, " runs", False, 0, 0, 5)]
+    >>> continued(typed, back)[1]
+    Token(id=7, text=' runs', special=False, word=1, start=5, end=10, count=1, generated=True)
+    """
+    before = read_back[: len(typed)]
+    words = _last(typed, "word", -1) - _last(before, "word", -1)
+    characters = _last(typed, "end", 0) - _last(before, "end", 0)
+    return (
+        *typed,
+        *(
+            replace(
+                token,
+                word=None if token.word is None else token.word + words,
+                start=None if token.start is None else token.start + characters,
+                end=None if token.end is None else token.end + characters,
+                generated=True,
+            )
+            for token in read_back[len(typed) :]
+        ),
+    )
+
+
+def _last(tokens: Sequence[Token], name: str, nothing: int) -> int:
+    """The highest word or offset of some tokens."""
+    return max((value for token in tokens if (value := getattr(token, name)) is not None), default=nothing)
 
 
 def labels(tokens: Sequence[Token]) -> tuple[str, ...]:
@@ -118,8 +159,10 @@ def _joined(tokens: Sequence[Token]) -> Token:
     spans = [
         (token.start, token.end, token.text) for token in tokens if token.start is not None and token.end is not None
     ]
+    generated = all(token.generated for token in tokens)
     if not spans:
-        return Token(-1, "".join(token.text for token in tokens), False, tokens[0].word, None, None)
+        text = "".join(token.text for token in tokens)
+        return Token(-1, text, False, tokens[0].word, None, None, generated=generated)
     spans.sort(key=lambda span: span[:2])
     seen = [i for i, (_, _, part) in enumerate(spans) if cluster_kind(part) != "blank"]
     if seen:
@@ -132,7 +175,7 @@ def _joined(tokens: Sequence[Token]) -> Token:
         end = max(end, last)
     if text.strip():
         start, end = start + len(text) - len(text.lstrip()), end - len(text) + len(text.rstrip())
-    return Token(-1, text.strip() or text, False, tokens[0].word, start, end)
+    return Token(-1, text.strip() or text, False, tokens[0].word, start, end, generated=generated)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

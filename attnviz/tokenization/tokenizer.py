@@ -25,7 +25,9 @@ from attnviz.tokenization.token import Encoding, Token
 _LOCK = threading.RLock()
 
 
-def encode(tokenizer: Any, text: str, pair: str | None = None, *, target: bool = False) -> Encoding:
+def encode(
+    tokenizer: Any, text: str, pair: str | None = None, *, target: bool = False, add_special_tokens: bool = True
+) -> Encoding:
     """Tokenize a text with the special tokens that the model expects, never padded and never cut off.
 
     Args:
@@ -34,6 +36,8 @@ def encode(tokenizer: Any, text: str, pair: str | None = None, *, target: bool =
         pair: a second sentence, for models that take pairs. Its offsets count from its own beginning, its words go on
             counting where the first sentence's stop.
         target: tokenize as the target side of a translation model does.
+        add_special_tokens: whether the tokenizer puts its own around the text; not where the text has them already,
+            as a chat template's has.
 
     Returns:
         The ids and one `Token` for each.
@@ -44,7 +48,7 @@ def encode(tokenizer: Any, text: str, pair: str | None = None, *, target: bool =
     """
     texts = tuple(_without_surrogates(part) for part in (text, pair) if part is not None)
     with _LOCK, _unlimited(tokenizer):
-        batch = _call(tokenizer, *texts, target=target)
+        batch = _call(tokenizer, *texts, target=target, add_special_tokens=add_special_tokens)
         ids = [int(index) for index in batch["input_ids"]]
         if getattr(tokenizer, "is_fast", False):
             sentences, spans = batch.sequence_ids(0), [tuple(span) for span in batch["offset_mapping"]]
