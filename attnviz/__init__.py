@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from attnviz.models.recording import Recording
     from attnviz.tokenization.token import Token
 
-display.renderer = ("attnviz.export.notebook", "show")
+display.renderer = "attnviz.export.notebook"
 
 __version__ = "0.1.0"
 __all__ = ["AttentionMap", "AttnvizError", "Model", "Recording", "Token", "load"]

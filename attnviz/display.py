@@ -9,13 +9,19 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-renderer: tuple[str, str] | None = None
-"""Module and function that make HTML of a value, or None while nobody draws."""
+renderer: str | None = None
+"""The module with the functions `show` (HTML of a value) and `show_png`, or None while nobody draws."""
 
 
 def notebook_html(value: Any) -> str | None:
     """HTML for a notebook; None, for which it takes the repr, where nobody draws."""
-    if renderer is None:
-        return None
-    module, function = renderer
-    return getattr(importlib.import_module(module), function)(value)
+    return _call("show", value)
+
+
+def notebook_png(value: Any) -> bytes | None:
+    """PNG for what cannot take HTML, such as a notebook that becomes a PDF; None where nobody draws."""
+    return _call("show_png", value)
+
+
+def _call(function: str, value: Any) -> Any:
+    return None if renderer is None else getattr(importlib.import_module(renderer), function)(value)

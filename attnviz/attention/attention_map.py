@@ -94,8 +94,15 @@ class AttentionMap:
         """Readable, unique labels of the columns."""
         return labels(self.key_tokens)
 
+    def __repr__(self) -> str:
+        origin = ", ".join(part for part in (self.name, self.kind, self.model) if part)
+        return f"AttentionMap({origin}: {len(self.query_tokens)} queries × {len(self.key_tokens)} keys)"
+
     def _repr_html_(self) -> str | None:
         return display.notebook_html(self)
+
+    def _repr_png_(self) -> bytes | None:
+        return display.notebook_png(self)
 
     def by_word(self) -> AttentionMap:
         """Words instead of tokens: the sum over a word's key pieces, the mean over its query pieces.

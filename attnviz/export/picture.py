@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Style = Literal["heatmap", "lines"]
 
+_NAMED = 4  # of the panels in a repr
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
@@ -69,8 +71,16 @@ class Picture:
         if self.columns is not None and self.columns < 1:
             raise InputError(f"A picture has at least 1 column, not {self.columns}.")
 
+    def __repr__(self) -> str:
+        count = len(self.panels)
+        more = f" … and {count - _NAMED} more" if count > _NAMED else ""
+        return f"Picture({', '.join(panel.name for panel in self.panels[:_NAMED])}{more})"
+
     def _repr_html_(self) -> str | None:
         return display.notebook_html(self)
+
+    def _repr_png_(self) -> bytes | None:
+        return display.notebook_png(self)
 
 
 def is_difference(panel: AttentionMap | Difference) -> bool:

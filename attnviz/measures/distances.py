@@ -45,6 +45,9 @@ class Difference:
     a: AttentionMap
     b: AttentionMap
 
+    def __repr__(self) -> str:
+        return f"Difference({self.name}: {len(self.query_tokens)} queries × {len(self.key_tokens)} keys)"
+
     @property
     def query_labels(self) -> tuple[str, ...]:
         """Readable, unique labels of the rows."""

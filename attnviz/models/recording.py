@@ -84,6 +84,9 @@ class Recording:
     def _repr_html_(self) -> str | None:
         return display.notebook_html(self)
 
+    def _repr_png_(self) -> bytes | None:
+        return display.notebook_png(self)
+
     def _part(self, kind: str) -> Part:
         if kind not in self.kinds:
             raise InputError(
