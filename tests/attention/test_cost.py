@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from support.bundled import bundled_model
 
 import attnviz
 from attnviz.attention.cost import BYTES, cost, readable
 
 
 def test_the_weights_are_as_many_as_a_recording_has() -> None:
-    recording = attnviz.load("bundled").record("Der Hund sah den Ball.")
+    recording = bundled_model().record("Der Hund sah den Ball.")
     layers, heads, queries, keys = recording.size("encoder")
     vectors = recording.vector_size("encoder")
     assert vectors is not None

@@ -8,6 +8,7 @@ import weakref
 import pytest
 import torch
 from support import tiny_models
+from support.bundled import bundled_model
 
 import attnviz
 from attnviz.attention import dot_product
@@ -108,7 +109,7 @@ def test_the_embeddings_are_rows_of_the_models_table() -> None:
 
 
 def test_an_embedding_factor_is_found() -> None:
-    model = attnviz.load("bundled")
+    model = bundled_model()
     computation = follow(model, model.record("Der Hund sah den Ball."), "encoder", layer=0)
     assert computation.added[0].scale == pytest.approx(16, rel=1e-3)  # √256, Vaswani et al. 2017, section 3.4
     torch.testing.assert_close(computation.stages[0].vectors, computation.entering)

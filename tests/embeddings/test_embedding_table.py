@@ -10,6 +10,7 @@ import pytest
 import torch
 from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
+from support.bundled import bundled_model
 
 import attnviz
 from attnviz.embeddings import embedding_table as module
@@ -20,7 +21,7 @@ from attnviz.errors import EmptyError, InputError, NoTokenizerError
 
 @pytest.fixture(scope="module")
 def bundled() -> attnviz.Model:
-    return attnviz.load("bundled")
+    return bundled_model()
 
 
 def small(name: str = "gpt2", tokenizer: str = "gpt2", **changes: object) -> attnviz.Model:

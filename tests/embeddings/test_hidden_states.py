@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from support import tiny_models
+from support.bundled import bundled_model
 from torch import Tensor
 
 import attnviz
@@ -146,7 +147,7 @@ def test_similarity_is_the_cosine() -> None:
 
 
 def test_the_same_token_is_exactly_alike_before_the_context_comes_in() -> None:
-    model = attnviz.load("bundled")
+    model = bundled_model()
     first, second = (model.record(text) for text in ("Swing the bat!", "The bat flew at night."))
     found = similarity(hidden_states(model, first, "encoder"), [3], hidden_states(model, second, "encoder"), [1])
     assert found.static == 1.0
@@ -166,7 +167,7 @@ def test_different_words_are_compared_in_pairs() -> None:
 
 
 def test_static_vectors_do_not_know_the_order() -> None:
-    model = attnviz.load("bundled")
+    model = bundled_model()
     one, other = (
         hidden_states(model, model.record(text), "encoder") for text in ("The dog saw the cat.", "The cat saw the dog.")
     )
@@ -211,7 +212,7 @@ def test_what_moves_a_word_is_what_its_attention_gave(name: str, kind: str | Non
 
 
 def test_words_are_taken_together() -> None:
-    model = attnviz.load("bundled")
+    model = bundled_model()
     recording = model.record("Die Fledermaus flog nachts.")
     positions = [1, 2, 3, 4]  # Fl eder m aus
     map = recording.map("encoder", layer=2, head=5).by_word()

@@ -9,6 +9,7 @@ import pytest
 import torch
 import transformers
 from support import tiny_models
+from support.bundled import bundled_model
 
 import attnviz
 from attnviz.computation.layer import follow
@@ -81,7 +82,7 @@ def test_tables_beside_the_layers_and_more_positions_than_tokens(
 
 
 def test_sines_are_recognised_and_are_those_of_the_paper() -> None:
-    found = read(attnviz.load("bundled"), "encoder")
+    found = read(bundled_model(), "encoder")
     assert found.where == "added" and found.computed and found.room == 512
     assert found.rows is not None and found.rows.shape == (128, 256)
     angles = np.arange(128)[:, None] / 10000 ** (2 * np.arange(128) / 256)
@@ -89,7 +90,7 @@ def test_sines_are_recognised_and_are_those_of_the_paper() -> None:
 
 
 def test_similarity_of_sines_depends_on_the_distance_alone() -> None:
-    similarity = read(attnviz.load("bundled"), "decoder").similarity
+    similarity = read(bundled_model(), "decoder").similarity
     assert similarity is not None
     frequencies = 10000.0 ** (-2 * np.arange(128) / 256)
     for distance in (0, 1, 16, 64):

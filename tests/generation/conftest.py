@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
+from support.bundled import bundled_model
 
-import attnviz
 from attnviz.models.model import Model
 
 
 @pytest.fixture(scope="module")
 def bundled() -> Model:
-    return attnviz.load("bundled", device="cpu")
+    return bundled_model()
 
 
 # Gaps -----------------------------------------------------------------------------------------------------------------

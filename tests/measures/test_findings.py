@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from support.bundled import bundled_model
 from support.training import BUNDLED
 
-import attnviz
 from attnviz.measures import findings
 from attnviz.measures.findings import Finding
 from attnviz.ui.screens.heads.findings import finding_text
@@ -22,7 +22,7 @@ def test_the_bundled_heads_file_belongs_to_the_bundled_weights() -> None:
 
 def test_what_is_said_of_bundled_heads_is_of_heads_that_are_there() -> None:
     found = findings.findings("bundled")
-    recording = attnviz.load("bundled", device="cpu").record("Der Hund sah den Ball.")
+    recording = bundled_model().record("Der Hund sah den Ball.")
     assert found.heads
     for item in found.heads:
         layers, heads, _, _ = recording.size(item.kind)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from support.bundled import bundled_model
 
-import attnviz
 from attnviz.models.model import Model
 
 
 @pytest.fixture(scope="session")
 def bundled() -> Model:
-    return attnviz.load("bundled", device="cpu")
+    return bundled_model()

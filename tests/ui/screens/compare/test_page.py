@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
+from support.bundled import bundled_model
 from support.hostile import HOSTILE
 from support.pages import components, open_page
 
@@ -170,7 +171,7 @@ def test_two_tokenizers_are_compared_by_words(other_tokenizer: str) -> None:
     sentence = "Der Hund sah den Ball."
     text = Panels((Panel("encoder", 2, 5), Panel("encoder", 1, 2, model=other_tokenizer))).text
     data = shown(opened(panels=text, sentence=sentence))
-    one = attnviz.load("bundled").record(sentence).map("encoder", layer=2, head=5)
+    one = bundled_model().record(sentence).map("encoder", layer=2, head=5)
     other = attnviz.load(other_tokenizer).record(sentence).map("encoder", layer=1, head=2)
     assert one.key_labels != other.key_labels
     np.testing.assert_allclose(difference(data), distances.difference(one, other).weights, atol=1e-4)
@@ -219,7 +220,7 @@ def test_panels_stay_when_the_sentence_changes() -> None:
     app = opened()
     before = shown(app)["state"]["panels"]
     text = app.session_state["panels"]
-    model = attnviz.load("bundled")
+    model = bundled_model()
     for sentence in HOME_EXAMPLES[1:4]:
         app.text_input(key="sentence").set_value(sentence).run()
         assert shown(app)["state"]["panels"] == before
@@ -344,7 +345,7 @@ def test_a_model_that_is_not_there_is_said() -> None:
 
 def test_words_are_numbered_where_they_occur_again(recording: Recording) -> None:
     axes = Axes()
-    tokens = attnviz.load("bundled").record("der Hund Der Hund").key_tokens("encoder")
+    tokens = bundled_model().record("der Hund Der Hund").key_tokens("encoder")
     place = axes.index(tokens)
     assert [word for word in axes.entries[place]["words"] if word.startswith("hund")] == ["hund 1", "hund 2"]
     assert {"der 1", "der 2"} <= set(axes.entries[place]["words"])

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 from support import tiny_tokenizers as tokenizers_for_tests
+from support.bundled import bundled_model
 from support.pages import components, open_page, save_checkpoint
 
-import attnviz
 from attnviz.computation import contributions
 from attnviz.embeddings import hidden_states, similarity
 from attnviz.figures.context import draw_similarity, draw_sources, strongest
@@ -60,7 +60,7 @@ def contrast_tables(app: AppTest) -> list[str]:
 
 
 def vectors(sentence: str, kind: str = "encoder") -> tuple[Any, Any, hidden_states.States]:
-    model = attnviz.load("bundled")
+    model = bundled_model()
     recording = model.record(sentence)
     return model, recording, hidden_states.hidden_states(model, recording, kind)
 
@@ -141,7 +141,7 @@ def test_a_link_says_the_words_and_what_it_has_wrong_is_said() -> None:
 
 
 def test_words_are_no_signs() -> None:
-    tokens = attnviz.load("bundled").record("Swing the bat! The bat.").query_tokens("encoder")
+    tokens = bundled_model().record("Swing the bat! The bat.").query_tokens("encoder")
     words = sentence_words(tokens)
     assert [word.label for word in words] == ["Swing", "the", "bat", "The", "bat₂"]
     assert [(one.label, other.label) for one, other in shared_words(words[:3], words[3:])] == [

@@ -13,9 +13,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
+from support.bundled import bundled_model
 from support.pages import open_page
 
-import attnviz
 from attnviz.embeddings.embedding_table import Vocabulary
 from attnviz.embeddings.vectors import components, plane
 from attnviz.figures.embeddings import draw_angle, draw_cosines, draw_curves, draw_field, draw_neighbours
@@ -59,7 +59,7 @@ def test_the_first_screen_has_points_an_angle_and_neighbours() -> None:
     data = given(app, "point_cloud")
     assert [word["label"] for word in data["words"]][:6] == ["Der", "Hund", "sah", "den", "Ball", "."]
     assert {word["label"]: word["kind"] for word in data["words"]}["dog"] == "more"
-    words = Vocabulary(attnviz.load("bundled")).words(SENTENCE, [w["label"] for w in data["words"][6:]])
+    words = Vocabulary(bundled_model()).words(SENTENCE, [w["label"] for w in data["words"][6:]])
     vectors = np.stack([word.vector / np.linalg.norm(word.vector) for word in words])
     alike = dict(zip((word["label"] for word in data["words"]), vectors @ vectors[1], strict=True))
     likest = max(set(alike) - {"Hund"}, key=alike.__getitem__)
@@ -71,7 +71,7 @@ def test_the_first_screen_has_points_an_angle_and_neighbours() -> None:
 
 def test_points_and_shares_are_those_of_the_engine() -> None:
     app = opened(more_words="dog")
-    words = Vocabulary(attnviz.load("bundled")).words(SENTENCE, ["dog"])
+    words = Vocabulary(bundled_model()).words(SENTENCE, ["dog"])
     expected = components(np.stack([word.vector for word in words]))
     points = np.array([word["at"] for word in given(app, "point_cloud")["words"]])
     scale = np.ptp(expected.points, axis=0).max() / 2
@@ -82,7 +82,7 @@ def test_points_and_shares_are_those_of_the_engine() -> None:
 
 def test_angle_and_formula_have_the_numbers_of_the_whole_vectors() -> None:
     app = opened(word_one="Hund", word_two="Ball")
-    words = {word.label: word.vector for word in Vocabulary(attnviz.load("bundled")).words(SENTENCE)}
+    words = {word.label: word.vector for word in Vocabulary(bundled_model()).words(SENTENCE)}
     pair = plane(words["Hund"], words["Ball"])
     (formula,) = [item.value for item in app.latex]
     for number in (pair.product, *pair.lengths, pair.cosine):
@@ -92,7 +92,7 @@ def test_angle_and_formula_have_the_numbers_of_the_whole_vectors() -> None:
 
 
 def test_neighbours_follow_the_word() -> None:
-    found = Vocabulary(attnviz.load("bundled"))
+    found = Vocabulary(bundled_model())
 
     def nearest(name: str) -> str:
         (word,) = found.words(name)

@@ -16,6 +16,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
+from support.bundled import bundled_model
 from support.pages import components, open_page, save_checkpoint
 
 from attnviz.examples import HOME_EXAMPLES
@@ -75,10 +76,9 @@ def test_it_opens_with_a_sentence_and_all_heads_of_a_layer() -> None:
 
 
 def test_the_heads_are_those_of_the_engine() -> None:
-    import attnviz
 
     app = opened(layer="2")
-    expected = attnviz.load("bundled").record(HOME_EXAMPLES[0]).weights("encoder", layer=2).numpy()
+    expected = bundled_model().record(HOME_EXAMPLES[0]).weights("encoder", layer=2).numpy()
     np.testing.assert_allclose(weights(grid(app)), expected, atol=1e-4)
 
 

@@ -13,6 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
+from support.bundled import bundled_model
 from support.pages import components, open_page
 
 import attnviz
@@ -45,7 +46,7 @@ def weights(data: dict[str, Any]) -> np.ndarray:
 
 
 def recorded(sentence: str = HOME_EXAMPLES[0], target: str | None = None) -> Any:
-    return attnviz.load("bundled").record(sentence, target)
+    return bundled_model().record(sentence, target)
 
 
 @pytest.fixture(scope="session")

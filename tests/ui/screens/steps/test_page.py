@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
+from support.bundled import bundled_model
 from support.pages import open_page
 
 import attnviz
@@ -45,7 +46,7 @@ def ready(app: AppTest) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def bundled() -> attnviz.Model:
-    return attnviz.load("bundled")
+    return bundled_model()
 
 
 @pytest.mark.parametrize("step", range(1, 8))
@@ -173,7 +174,7 @@ def test_the_same_text_in_another_models_tokens(tmp_path: Path) -> None:
     tokenizer.save_pretrained(tmp_path)
     app = opened(model=str(tmp_path), sentence="The dog saw the ball.", step="1")
     app.segmented_control(key="beside").set_value("Bundled translation model").run()
-    own = attnviz.load("bundled").record("The dog saw the ball.").query_tokens("encoder")
+    own = bundled_model().record("The dog saw the ball.").query_tokens("encoder")
     chips = "".join(element.proto.body for element in app.get("html"))
     assert all(f"<small>{token.id}</small>" in chips for token in own)
     assert not app.exception and not app.error

@@ -13,9 +13,9 @@ import transformers
 from streamlit.testing.v1 import AppTest
 from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
+from support.bundled import bundled_model
 from support.pages import components, open_page
 
-import attnviz
 from attnviz.generation.decode import decode
 from attnviz.generation.sampling import Method
 from attnviz.generation.writer import Writer
@@ -46,7 +46,7 @@ def words(data: dict[str, Any]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def bundled() -> Model:
-    return attnviz.load("bundled", device="cpu")
+    return bundled_model()
 
 
 def test_texts_do_not_drive_out_the_recordings_of_other_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
