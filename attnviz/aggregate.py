@@ -37,7 +37,7 @@ def each_head(recording: Recording, kind: str, layer: int) -> Iterator[Attention
     if heads * queries * keys <= WHOLE_LAYER:
         yield from recording.maps(kind, layer=layer)
     else:
-        for head in range(heads):
+        for head in range(recording.heads(kind, layer)):
             yield recording.map(kind, layer=layer, head=head)
 
 
@@ -102,7 +102,7 @@ def over_heads(recording: Recording, kind: str, layer: int, how: str = "mean") -
 
 
 def over_layers(recording: Recording, kind: str, head: int, how: str = "mean") -> AttentionMap:
-    """One head of each layer, all layers as one map; heads of the same number have nothing in common but that.
+    """One head of each layer that has so many, as one map; heads of one number have nothing in common but that.
 
     Args, raises: as in `over_heads`.
 
@@ -112,7 +112,8 @@ def over_layers(recording: Recording, kind: str, head: int, how: str = "mean") -
     """
     _check(how)
     layers = range(recording.size(kind)[0])
-    return _combined((recording.map(kind, layer=layer, head=head) for layer in layers), how)
+    having = [layer for layer in layers if head < recording.heads(kind, layer)] or layers
+    return _combined((recording.map(kind, layer=layer, head=head) for layer in having), how)
 
 
 def rollout(recording: Recording, kind: str, layer: int) -> AttentionMap:
@@ -160,6 +161,7 @@ def rollout(recording: Recording, kind: str, layer: int) -> AttentionMap:
         layer=layer,
         head=None,
         model=recording.model,
+        number=recording.layer_number(kind, layer),
         aggregate="rollout",
     )
 
@@ -189,7 +191,7 @@ def _combined(maps: Iterable[AttentionMap], how: str) -> AttentionMap:
             step = np.add if how == "mean" else np.maximum
             step(weights, shown, out=weights)
             step(mass, hidden, out=mass)
-        layers.append(map.layer)
+        layers.append(map.layer_number)
         heads.append(map.head)
         aggregates.append(map.aggregate)
     if first is None:
@@ -199,7 +201,8 @@ def _combined(maps: Iterable[AttentionMap], how: str) -> AttentionMap:
         mass /= len(layers)
     origin = dataclasses.replace(
         first,
-        layer=_shared(layers),
+        layer=None if _shared(layers) is None else first.layer,
+        number=None if _shared(layers) is None else first.number,
         head=_shared(heads),
         aggregate=_way(how, layers, aggregates),
     )

@@ -31,6 +31,8 @@ class AttentionMap:
         renormalised: whether the rows were divided by what is left of them.
         aggregate: how several heads were put together, "" for the map of one head: "mean", "max" or "rollout", with
             the layers in front where those are several: "L0–3 mean".
+        number: what the model itself calls the layer, where other layers stand between those with attention; else
+            None.
     """
 
     weights: np.ndarray
@@ -43,6 +45,7 @@ class AttentionMap:
     model: str = ""
     renormalised: bool = False
     aggregate: str = ""
+    number: int | None = None
 
     @classmethod
     def of(
@@ -79,10 +82,15 @@ class AttentionMap:
         >>> AttentionMap.of([[1.0]], pieces, pieces, layer=None, head=5, aggregate="L0–3 mean").name
         'L0–3 mean H5'
         """
-        layer = "" if self.layer is None else f"L{self.layer}"
+        layer = "" if self.layer is None else f"L{self.layer_number}"
         head = "" if self.head is None else f"H{self.head}"
         parts = (self.aggregate, layer, head) if self.aggregate == "rollout" else (layer, self.aggregate, head)
         return " ".join(part for part in parts if part)
+
+    @property
+    def layer_number(self) -> int | None:
+        """What the model itself calls the layer; None where several were put together."""
+        return self.layer if self.layer is None or self.number is None else self.number
 
     @property
     def query_labels(self) -> tuple[str, ...]:

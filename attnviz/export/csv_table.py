@@ -84,7 +84,7 @@ def to_csv(picture: Picture) -> str:
 def _write(writer: Any, index: int, panel: AttentionMap | Difference) -> None:
     place = [
         index,
-        *(_cell(getattr(panel, name, "")) for name in ("name", "model", "kind", "layer", "head", "aggregate")),
+        *(_cell(getattr(panel, name, "")) for name in ("name", "model", "kind", "layer_number", "head", "aggregate")),
     ]
     queries, keys = ([_cell(label) for label in labels] for labels in (query_labels(panel), key_labels(panel)))
     hidden = hidden_mass(panel)

@@ -125,6 +125,8 @@ def _panel(panel: AttentionMap | Difference, axes: list[tuple[Token, ...]], weig
     plain: dict[str, Any] = {"type": "map" if isinstance(panel, AttentionMap) else "difference"}
     for field in dataclasses.fields(panel):
         value = getattr(panel, field.name)
+        if field.name == "number" and value is None:
+            continue  # as in all files before layers had a number of their own
         if isinstance(value, np.ndarray):
             plain[field.name] = {"shape": value.shape}
             if weights or field.name != "weights":

@@ -143,7 +143,8 @@ def divergences(recording: Recording, kind: str, prepare: Prepare | None = None)
         kind, prepare: as in `measure_all`; `prepare` has to leave the same tokens in all maps.
 
     Returns:
-        float64 (head, head) in [0, 1], of all layers: head h of layer l is at l * heads + h. Symmetric, 0 on the
+        float64 (head, head) in [0, 1], of all layers: head h of layer l is at l * heads + h where all layers have
+        as many heads, and else behind those of the layers before. Symmetric, 0 on the
         diagonal. Where not all rows can be compared, it is the mean over some that are evenly spaced; where not all
         keys can, neighbours are taken together, which can make heads only more alike than they are.
 
@@ -156,7 +157,7 @@ def divergences(recording: Recording, kind: str, prepare: Prepare | None = None)
     """
     layers, heads, _queries, _keys = recording.size(kind)
     rows: np.ndarray | None = None
-    count = layers * heads
+    count = sum(recording.heads(kind, layer) for layer in range(layers))
     index = 0
     for maps in iterate_maps(recording, kind, prepare):
         for map in maps:

@@ -9,8 +9,9 @@ there are no weights of the right shape for every layer, the model is refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -66,6 +67,7 @@ class Plan:
         modules: which module makes each call.
         encoder_calls: how many of them the encoder makes when it runs alone; 0 for a single stack.
         sources: where weights from eager attention can be compared with what the layers put out.
+        numbers: by kind, what the model itself calls the layers, where it counts others between them.
     """
 
     kinds: tuple[str, ...]
@@ -73,6 +75,7 @@ class Plan:
     modules: tuple[int, ...] = ()
     encoder_calls: int = 0
     sources: tuple[proof.Source, ...] = ()
+    numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def captures(self) -> bool:
@@ -149,7 +152,33 @@ def _try_plan(network: Network) -> Plan:
             raise
         # Whatever goes wrong on the fast way only means that the model is not for it; eager attention has just worked.
         planned = None
-    return planned or Plan(kinds, sources=proof.find_sources(passing, reference))
+    planned = planned or Plan(kinds, sources=proof.find_sources(passing, reference))
+    return replace(planned, numbers=_layer_numbers(network, planned, reference))
+
+
+def _layer_numbers(
+    network: Network, planned: Plan, reference: Mapping[str, Sequence[Tensor]]
+) -> dict[str, tuple[int, ...]]:
+    """What the model itself calls its layers, by the paths of the modules that attend: "model.layers.2.self_attn".
+
+    In a hybrid other layers stand between those that attend. Kinds whose layers are numbered from 0 without a gap, or
+    by no number that rises, are left out.
+    """
+    paths: dict[str, dict[int, str]] = {kind: {} for kind in reference}
+    names = {id(module): path for path, module in network.named_modules()}
+    for place, module in zip(planned.calls, planned.modules, strict=True):
+        if place is not None:
+            paths[place[0]][place[1]] = names.get(module, "")
+    for source in planned.sources:
+        paths[source.kind][source.layer] = source.output[0]
+    numbers = {}
+    for kind, maps in reference.items():
+        found = [re.search(r"\.(\d+)\.", paths[kind].get(layer, "")) for layer in range(len(maps))]
+        own = tuple(int(match[1]) for match in found if match is not None)
+        rising = len(own) == len(maps) and own == tuple(sorted(set(own)))
+        if rising and own != tuple(range(len(own))):
+            numbers[kind] = own
+    return numbers
 
 
 def trial_ids(network: Network) -> tuple[Tensor, Tensor | None]:

@@ -173,20 +173,18 @@ def _whole(maps: Any, queries: int, keys: int, kind: str, network: Network) -> t
             "Choose a transformer with softmax attention."
         )
     shapes = {tuple(item.shape) if isinstance(item, Tensor) else type(item).__name__ for item in maps}
-    first = maps[0]
-    if len(shapes) == 1 and isinstance(first, Tensor) and first.ndim == 4:
-        maps = [_without_filling(item, queries, keys) for item in maps]
-        first = maps[0]
-    if len(shapes) != 1 or not isinstance(first, Tensor) or first.ndim != 4 or first.shape[0] != 1:
+    if not all(isinstance(item, Tensor) and item.ndim == 4 and item.shape[0] == 1 for item in maps):
         raise NoAttentionError(
-            f"{name} gives its {which} in the form {_listing(shapes)}, which is no map of every layer."
+            f"{name} gives its {which} in the form {_listing(shapes)}, which is no map of every layer. Choose a model "
+            "whose layers all have softmax attention over tokens."
         )
-    if first.shape[2:] != (queries, keys):
+    maps = [_without_filling(item, queries, keys) for item in maps]
+    if any(item.shape[2:] != (queries, keys) for item in maps):
         raise NoAttentionError(
             f"{name} gives its {which} in the form {_listing(shapes)}, not as weights between all tokens "
             f"({queries} queries, {keys} keys). A part of it would be shown as if it were the whole."
         )
-    slack = dot_product.rounding(first.dtype)
+    slack = dot_product.rounding(maps[0].dtype)
     for item in maps:
         if item.dtype == torch.float16 and not bool(item.isfinite().all()):
             raise NoAttentionError(

@@ -134,12 +134,13 @@ class Recorder:
                 len(target if isinstance(target, list) else target.ids), "The target", of_decoder=True
             )
         tensor = self.inputs.tensor(ids)
+        about: dict[str, Any] = {"model": self.inputs.name, "numbers": planned.numbers}
         if not is_encoder_decoder(self.inputs.network):
             types = {name: self.inputs.tensor(list(row)) for name, row in beside.items() if row is not None}
-            return Recording(planned.kinds, self._single(planned, tensor, source, types), model=self.inputs.name)
+            return Recording(planned.kinds, self._single(planned, tensor, source, types), **about)
         if not planned.captures:
             first, eager = self._eager_pair(planned, tensor, source, target, generate)
-            return Recording(planned.kinds, first, lambda: eager, model=self.inputs.name)
+            return Recording(planned.kinds, first, lambda: eager, **about)
         part = slice(0, planned.encoder_calls)
         with self.inputs.explaining_length(len(ids)), self.exclusive(), capture.capturing(self.inputs.network) as found:
             states = run_encoder(self.inputs.network, tensor)
@@ -159,7 +160,7 @@ class Recorder:
             layers = planned.sort(later, slice(planned.encoder_calls, None), name, sizes)
             return Part(layers, shown, _logits(output))
 
-        return Recording(planned.kinds, first, second, model=self.inputs.name)
+        return Recording(planned.kinds, first, second, **about)
 
     def _single(
         self, planned: capture_plan.Plan, ids: Tensor, source: tuple[Token, ...], types: dict[str, Tensor]

@@ -19,6 +19,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,7 +61,13 @@ class Recording:
     """
 
     def __init__(
-        self, kinds: tuple[str, ...], first: Part, second: Callable[[], Part] | None = None, *, model: str = ""
+        self,
+        kinds: tuple[str, ...],
+        first: Part,
+        second: Callable[[], Part] | None = None,
+        *,
+        model: str = "",
+        numbers: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:
         """For `Model.record`.
 
@@ -69,9 +76,11 @@ class Recording:
             first: the encoder, or the only stack.
             second: gives the decoder of an encoder–decoder, when it is needed.
             model: the model's name.
+            numbers: by kind, what the model itself calls the layers; from 0 where a kind is not in it.
         """
         self.kinds = kinds
         self.model = model
+        self._numbers = dict(numbers or {})
         self._first = first
         self._make_second = second
         self._second: Part | None = None
@@ -106,14 +115,33 @@ class Recording:
             return self._second
 
     def size(self, kind: str) -> tuple[int, int, int, int]:
-        """(layers, heads, queries, keys) of one kind.
+        """(layers, heads, queries, keys) of one kind; where layers differ in their heads, the most of any layer.
 
         >>> attnviz.load("bundled").record("Der Hund sah den Ball.").size("encoder")
         (4, 8, 7, 7)
         """
-        layers = self._part(kind).layers[kind]
-        heads = layers[0].shape[0] if isinstance(layers[0], Tensor) else layers[0].query.shape[0]
-        return len(layers), heads, len(self.query_tokens(kind)), len(self.key_tokens(kind))
+        layers = len(self._part(kind).layers[kind])
+        heads = max(self.heads(kind, layer) for layer in range(layers))
+        return layers, heads, len(self.query_tokens(kind)), len(self.key_tokens(kind))
+
+    def heads(self, kind: str, layer: int) -> int:
+        """How many heads a layer has; in some models layers differ, as where heads were pruned.
+
+        Raises:
+            InputError: there is no such kind or layer.
+        """
+        stored = self._layer(kind, layer)
+        return stored.shape[0] if isinstance(stored, Tensor) else stored.query.shape[0]
+
+    def layer_number(self, kind: str, layer: int) -> int:
+        """What the model itself calls a layer, which names of maps and exports say.
+
+        Layers with attention are counted from 0 here; a hybrid has others between them, and its own count has both.
+
+        >>> attnviz.Model(jamba).record_ids([11, 12, 13]).layer_number("decoder", 0)
+        2
+        """
+        return self._numbers.get(kind, range(layer + 1))[layer]
 
     def vector_size(self, kind: str) -> tuple[int, int] | None:
         """(key heads, head_dim); key heads are fewer where queries share keys. None where only weights are known.
@@ -154,12 +182,20 @@ class Recording:
 
     def stored_layer(self, kind: str, layer: int, head: int | None) -> Stored:
         """One layer as it was captured; raises InputError where there is no such kind, layer or head."""
-        layers, heads, _, _ = self.size(kind)
-        if not 0 <= layer < layers:
-            raise InputError(f"The {kind} has layers 0 to {layers - 1}, not {layer}.")
+        stored = self._layer(kind, layer)
+        heads = self.heads(kind, layer)
         if head is not None and not 0 <= head < heads:
-            raise InputError(f"A layer of the {kind} has heads 0 to {heads - 1}, not {head}.")
-        return self._part(kind).layers[kind][layer]
+            which = "A layer" if heads == self.size(kind)[1] else f"Layer {layer}"
+            raise InputError(f"{which} of the {kind} has heads 0 to {heads - 1}, not {head}.")
+        return stored
+
+    def _layer(self, kind: str, layer: int) -> Stored:
+        layers = self._part(kind).layers[kind]
+        if not 0 <= layer < len(layers):
+            own = ", ".join(map(str, self._numbers.get(kind, ())))
+            counted = f" (the model's layers {own}: only those with attention are counted)" if own else ""
+            raise InputError(f"The {kind} has layers 0 to {len(layers) - 1}{counted}, not {layer}.")
+        return layers[layer]
 
     def weights(self, kind: str, *, layer: int, head: int | None = None) -> Tensor:
         """What share of its attention each query gives to each key.
@@ -275,7 +311,7 @@ class Recording:
         if max(self.size(kind)[2:]) <= size:
             return self.maps(kind, layer=layer)
         tokens = self._pooled_tokens(kind, size)
-        return tuple(self._pooled_map(kind, layer, head, size, *tokens) for head in range(self.size(kind)[1]))
+        return tuple(self._pooled_map(kind, layer, head, size, *tokens) for head in range(self.heads(kind, layer)))
 
     def _pooled_tokens(self, kind: str, size: int) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
         """Those of the rows and of the columns."""
@@ -308,10 +344,7 @@ class Recording:
             query_tokens,
             key_tokens,
             hidden_mass=pool_rows(torch.cat(hidden).numpy(), size),
-            kind=kind,
-            layer=layer,
-            head=head,
-            model=self.model,
+            **self._origin(kind, layer, head),
         )
 
     def _rows(self, kind: str, layer: int, head: int) -> tuple[Callable[[slice], Tensor], int, int]:
@@ -324,6 +357,11 @@ class Recording:
         query, key = stored.query[one], _keys(stored, stored.key, head)
         return lambda rows: stored.rule.weights(query[:, rows], key, rows, one)[0], query.shape[1], key.shape[1]
 
+    def _origin(self, kind: str, layer: int, head: int) -> dict[str, Any]:
+        """Where a map comes from, for `AttentionMap`."""
+        number = self.layer_number(kind, layer) if kind in self._numbers else None
+        return {"kind": kind, "layer": layer, "head": head, "model": self.model, "number": number}
+
     def _rounding(self, kind: str, layer: int) -> float:
         """What a row of this layer's weights may lack of 1 by rounding; see `attention.hidden_share`."""
         stored = self.stored_layer(kind, layer, None)
@@ -335,9 +373,8 @@ class Recording:
 
     def maps(self, kind: str, *, layer: int) -> tuple[AttentionMap, ...]:
         """The maps of all heads of a layer, computed at once."""
-        return tuple(
-            self._map(kind, layer, head, weights) for head, weights in enumerate(self.weights(kind, layer=layer))
-        )
+        every = self.weights(kind, layer=layer)
+        return tuple(self._map(kind, layer, head, weights) for head, weights in enumerate(every))
 
     def _map(self, kind: str, layer: int, head: int, weights: Tensor) -> AttentionMap:
         hidden = dot_product.hidden_share(weights, self._rounding(kind, layer))
@@ -346,10 +383,7 @@ class Recording:
             self.query_tokens(kind),
             self.key_tokens(kind),
             hidden_mass=hidden.numpy(),
-            kind=kind,
-            layer=layer,
-            head=head,
-            model=self.model,
+            **self._origin(kind, layer, head),
         )
 
 

@@ -56,7 +56,7 @@ def head_grid(
     heads = [
         {
             "head": map.head,
-            "name": f"{before}L{map.layer} H{map.head}",
+            "name": f"{before}L{map.layer_number} H{map.head}",
             "text": before + describe_with(map, queries, keys, decimal=decimal_sign()),
             "max": round(float(map.weights.max(initial=0.0)), 4),
             "note": note,

@@ -31,7 +31,7 @@ def weights_table(maps: Sequence[AttentionMap]) -> None:
     with opened:
         st.dataframe(
             {
-                _("Layer"): [maps[place].layer for place in places],
+                _("Layer"): [maps[place].layer_number for place in places],
                 _("Head"): [maps[place].head for place in places],
                 _("query"): [query_labels[query] for query in queries],
                 _("key"): [key_labels[key] for key in keys],

@@ -57,10 +57,10 @@ def head_distances(recording: Recording, kind: str, switches: Switches | None = 
     Args:
         switches: what is done to each map before; None for nothing.
     """
-    layers, heads, _queries, _keys = recording.size(kind)
+    layers = range(recording.size(kind)[0])
     apart = divergences(recording, kind, switches.apply if switches else None)
     return HeadDistances(
-        tuple((layer, head) for layer in range(layers) for head in range(heads)),
+        tuple((layer, head) for layer in layers for head in range(recording.heads(kind, layer))),
         apart,
         scaling.multidimensional_scaling(apart),
     )

@@ -46,7 +46,7 @@ def opened_head(
     """
     with st.container(key="opened", border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"##### L{map.layer} H{map.head} · {map.kind.capitalize()}")
+            st.markdown(f"##### L{map.layer_number} H{map.head} · {map.kind.capitalize()}")
             with st.container(horizontal=True, vertical_alignment="center", width="content", key="opened_tools"):
                 take()
                 st.button(_("Close"), key="close_head", icon=":material/close:", type="tertiary", on_click=on_close)

@@ -75,7 +75,7 @@ class Mosaic extends Figure {
     this.ramp.style.background = `linear-gradient(90deg, ${theme.scale.join(", ")})`;
     this.canvas.setAttribute("aria-label", data.summary);
     this.grid.setAttribute("aria-label", data.summary);
-    const shape = `${this.layers} ${data.heads}`;
+    const shape = `${data.rows} ${data.heads}`;
     if (this.grid.dataset.shape !== shape) this.buildTiles(shape);
     data.names.forEach((name, place) => {
       const { button } = this.cells[place];
@@ -97,7 +97,7 @@ class Mosaic extends Figure {
     const rows = [heading];
     for (let layer = 0; layer < this.layers; layer++) {
       const row = make("div", "attnviz-mosaic-row", { role: "row" }, [
-        make("div", "attnviz-mosaic-layer", { role: "rowheader", textContent: `L${layer}` }),
+        make("div", "attnviz-mosaic-layer", { role: "rowheader", textContent: this.data.rows[layer] }),
       ]);
       for (let head = 0; head < heads; head++) {
         const text = make("span", "attnviz-mosaic-note");

@@ -128,14 +128,22 @@ def heads_mosaic(
     """
     first = maps[0]
     queries, keys = first.query_labels, first.key_labels
+    heads = 1 + max(map.head or 0 for map in maps)
+    # Of a model whose layers differ in their heads, some places of the grid stay empty.
+    found = {(map.layer, map.head): index for index, map in enumerate(maps)}
+    rows = {map.layer: f"L{map.layer_number}" for map in maps}
+    places = [found.get((layer, head)) for layer in rows for head in range(heads)]
+    blank = AttentionMap.of(np.zeros_like(first.weights), first.query_tokens, first.key_tokens)
+    maps = [blank if index is None else maps[index] for index in places]
+    notes = [Note() if index is None else notes[index] for index in places]
     stacked = np.stack([map.weights for map in maps])
     fine = stacked.size <= MOST_FINE
     weights = encode(stacked) if fine else _encode_roughly(stacked)
     masses = np.stack([map.hidden_mass for map in maps])
     hidden = encode(masses) if (masses > 0).any() else None
-    heads = 1 + max(map.head or 0 for map in maps)
     shown = {
         "summary": summary,
+        "rows": list(rows.values()),
         "queries": queries,
         "keys": keys,
         "heads": heads,
@@ -144,8 +152,11 @@ def heads_mosaic(
         "hidden": hidden,
         "perHead": scale == "head",
         "above": ABOVE,
-        "names": [map.name for map in maps],
-        "said": [_tile_text(map, note, queries, keys) for map, note in zip(maps, notes, strict=True)],
+        "names": [map.name if map is not blank else "" for map in maps],
+        "said": [
+            _tile_text(map, note, queries, keys) if map is not blank else ""
+            for map, note in zip(maps, notes, strict=True)
+        ],
         "most": [round(float(map.weights.max(initial=0.0)), 4) for map in maps],
         "notes": [note.text for note in notes],
         "bars": [note.bar if note.bar is None else round(note.bar, 3) for note in notes],
@@ -166,7 +177,8 @@ def heads_mosaic(
         at = st.session_state[key].get("open")
         if isinstance(at, dict) and isinstance(at.get("place"), int) and 0 <= at["place"] < len(maps):
             map = maps[at["place"]]
-            on_open(map.layer or 0, map.head or 0)
+            if map is not blank:
+                on_open(map.layer or 0, map.head or 0)
 
     _component(key=key, data=data, on_open_change=handle_open)
 

@@ -309,7 +309,7 @@ def _map(steps: Steps, view: AttentionView, map: AttentionMap) -> dict[str, Any]
     }
     name = map.name
     if view.head is None:
-        name = _("L{0}, mean of {1} heads").format(map.layer, steps.recording.size(view.kind)[1])
+        name = _("L{0}, mean of {1} heads").format(map.layer_number, steps.recording.size(view.kind)[1])
     if not stepwise:
         note = _("Rows look at columns, before anything is written: the same for every step.")
     elif steps.task == "fill":
