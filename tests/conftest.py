@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from support import browser as chromium
+from support.browsing import PAGE_MILLISECONDS, new_context
 from support.server import serving
 
 BROWSER_FIXTURES = {"app_url", "browser", "page"}
 
-PAGE_MILLISECONDS = 60_000  # how long Playwright waits for anything before the test fails
+expect.set_options(timeout=PAGE_MILLISECONDS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,8 +52,7 @@ def outside_requests() -> list[str]:
 @pytest.fixture
 def page(browser: Browser, app_url: str, outside_requests: list[str]) -> Iterator[Page]:
     """A fresh page at the size of a laptop's screen; relative addresses in `page.goto("/")` are the app's."""
-    context = browser.new_context(base_url=app_url, viewport={"width": 1366, "height": 900}, locale="en-GB")
-    context.set_default_timeout(PAGE_MILLISECONDS)
+    context = new_context(browser, base_url=app_url, viewport={"width": 1366, "height": 900}, locale="en-GB")
 
     def outside(url: str) -> bool:
         parts = urlsplit(url)

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Browser, BrowserContext, Locator, Page
+
+# How long Playwright waits for anything before the test fails. The first page of a server comes when torch and all the
+# others are loaded, on a busy machine after more than a minute; a test that passes waits no longer for a large number.
+PAGE_MILLISECONDS = 150_000
+
+
+def new_context(browser: Browser, **options: Any) -> BrowserContext:
+    """A profile of its own in the browser, which waits as long as a busy machine needs."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(PAGE_MILLISECONDS)
+    return context
 
 
 def wait_until_drawn(page: Page, sentence: str, before: str = "") -> str:

@@ -82,7 +82,7 @@ def shows(page: Page, view: list[str]) -> None:
     """Waits until the same is seen again."""
     same = f"(view) => JSON.stringify([location.href, {SHOWN}, {WORDS}]) === JSON.stringify(view)"
     try:
-        page.wait_for_function(same, arg=view, timeout=20_000)
+        page.wait_for_function(same, arg=view)
     except TimeoutError:
         assert seen(page) == view
 

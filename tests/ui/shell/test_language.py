@@ -8,6 +8,7 @@ from string import Formatter
 import pytest
 from babel.messages.pofile import read_po
 from playwright.sync_api import Browser, Page
+from support.browsing import new_context
 from support.pages import APP, components, open_page
 
 from attnviz.ui.shell import messages
@@ -44,10 +45,10 @@ def test_what_browsers_and_addresses_mean(asked: str | None, language: str | Non
     ("locale", "language"), [("de-AT", "de"), ("nl", "nl"), ("zh-CN", "zh_Hans"), ("zh-TW", "zh_Hant"), ("fr", "en")]
 )
 def test_the_browser_decides_where_nobody_else_does(browser: Browser, app_url: str, locale: str, language: str) -> None:
-    context = browser.new_context(base_url=app_url, locale=locale)
+    context = new_context(browser, base_url=app_url, locale=locale)
     page = context.new_page()
     page.goto("/")
-    page.get_by_role("link", name=HEADS[language], exact=True).wait_for(timeout=60_000)
+    page.get_by_role("link", name=HEADS[language], exact=True).wait_for()
     ready(page)
     assert (lang(page), page.title()) == (language.replace("_", "-"), f"{HEADS[language]} · attnviz")
     assert "lang=" not in page.url
@@ -123,18 +124,18 @@ def test_numbers_and_lists_follow_the_language(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_first_sentence_is_in_the_readers_language(browser: Browser, app_url: str) -> None:
-    context = browser.new_context(base_url=app_url, locale="nl")
+    context = new_context(browser, base_url=app_url, locale="nl")
     page = context.new_page()
     page.goto("/")
     box = page.get_by_role("textbox", name="Zin", exact=True)
-    box.wait_for(timeout=60_000)
+    box.wait_for()
     ready(page)
     assert box.input_value() == "De kat zit op de mat."
     # Components write numbers as the page does.
     tip = page.locator(".attnviz-head-button").first.get_attribute("aria-label") or ""
     assert re.search(r"\d,\d\d", tip), tip
     page.goto("/?sentence=Der+Hund.")
-    page.locator('.attnviz-ready[data-sentence="Der Hund."]').wait_for(state="attached", timeout=60_000)
+    page.locator('.attnviz-ready[data-sentence="Der Hund."]').wait_for(state="attached")
     context.close()
 
 

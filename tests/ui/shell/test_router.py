@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
+from support.browsing import new_context
 from support.server import serving
 
 PAGES = sorted(path.stem for path in (Path(__file__).resolve().parents[3] / "pages").glob("*.py"))
@@ -13,10 +14,10 @@ PAGES = sorted(path.stem for path in (Path(__file__).resolve().parents[3] / "pag
 
 def test_a_link_may_be_the_first_visit(browser: Browser, tmp_path: Path) -> None:
     with serving(tmp_path) as url:
-        context = browser.new_context(base_url=url)
+        context = new_context(browser, base_url=url)
         page = context.new_page()
         page.goto("/simple_attention?word=step")
-        page.locator(".attnviz-ready").wait_for(state="attached", timeout=60_000)
+        page.locator(".attnviz-ready").wait_for(state="attached")
         # The names of the pages stand over them; the older kind of app has a sidebar.
         assert page.get_by_role("link", name="Step by step").count() == 1
         assert page.get_by_test_id("stSidebar").count() == 0

@@ -9,8 +9,6 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from support.browsing import settled_box, wait_until_drawn
 
-expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
-
 FIRST = "Der Hund sah den Ball."
 HOSTILE = 'Über "Größe" & # % = 学生 😀 \\?'
 

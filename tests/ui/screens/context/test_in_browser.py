@@ -7,9 +7,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, quote, urlsplit
 
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import wait_until_drawn
-
-expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
+from support.browsing import new_context, wait_until_drawn
 
 FIRST, SECOND = "Swing the bat!", "The bat flew at night."
 HOSTILE = 'bat <b>&amp; "Größe" & # % = 学生 😀 \\?'
@@ -88,7 +86,7 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
     changes(page, page.locator(".st-key-layer button", has_text=re.compile("^0$")).click)
     seen = headline(page), numbers(page, "context_0"), numbers(page, "context_1")
     assert seen[0].startswith("“Schläger” and “nachts”")
-    other = browser.new_context(viewport={"width": 1366, "height": 900}).new_page()
+    other = new_context(browser, viewport={"width": 1366, "height": 900}).new_page()
     other.goto(page.url)
     wait_until_drawn(other, "Schwing den Schläger!")
     assert (headline(other), numbers(other, "context_0"), numbers(other, "context_1")) == seen
@@ -116,8 +114,8 @@ def test_hostile_text_is_only_text(page: Page) -> None:
 
 
 def test_it_fits_a_telephone_in_the_dark(browser: Browser, app_url: str) -> None:
-    context = browser.new_context(
-        base_url=app_url, viewport={"width": 390, "height": 844}, color_scheme="dark", locale="en-GB"
+    context = new_context(
+        browser, base_url=app_url, viewport={"width": 390, "height": 844}, color_scheme="dark", locale="en-GB"
     )
     page = opened(context.new_page())
     assert page.evaluate("document.documentElement.scrollWidth") == 390

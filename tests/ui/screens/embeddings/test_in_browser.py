@@ -6,9 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import settled_box, wait_until_drawn
-
-expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
+from support.browsing import new_context, settled_box, wait_until_drawn
 
 FIRST = "Der Hund sah den Ball."
 DOT = ".attnviz-space-dot"
@@ -93,9 +91,8 @@ def test_a_narrow_screen_needs_no_scrolling_sideways(page: Page, width: int) -> 
 
 
 def test_dark_theme_keeps_labels_readable(browser: Browser, app_url: str) -> None:
-    context = browser.new_context(base_url=app_url, color_scheme="dark", locale="en-GB")
+    context = new_context(browser, base_url=app_url, color_scheme="dark", locale="en-GB")
     page = context.new_page()
-    page.set_default_timeout(60_000)
     opened(page)
     fill = page.locator(".attnviz-space-label").first.evaluate("label => getComputedStyle(label).fill")
     assert fill == "rgb(232, 234, 237)"

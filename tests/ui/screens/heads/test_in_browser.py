@@ -9,12 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import address_parameters, settled_box, wait_until_drawn
+from support.browsing import address_parameters, new_context, settled_box, wait_until_drawn
 
 from attnviz import export
 from attnviz.measures.findings import opening_layer
-
-expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
 
 FIRST = "Der Hund sah den Ball."
 OPENING = opening_layer("bundled")  # the layer that has most to show, as it was measured
@@ -136,7 +134,7 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
     expect(page.locator(".attnviz-take-status")).to_have_text("Copied")
     link = page.evaluate("navigator.clipboard.readText()")
     assert link == page.url
-    other = browser.new_context(base_url=app_url, viewport={"width": 1366, "height": 900}).new_page()
+    other = new_context(browser, base_url=app_url, viewport={"width": 1366, "height": 900}).new_page()
     other.goto(link)
     wait_until_drawn(other, sentence)
     expect(other.locator(".attnviz-heads-summary")).to_have_text(summary.inner_text())
@@ -288,7 +286,7 @@ def test_lines_follow_a_word_and_stay_when_it_is_clicked(page: Page) -> None:
 
 
 def test_a_finger_reads_a_number_first_and_opens_with_a_second_tap(browser: Browser, app_url: str) -> None:
-    context = browser.new_context(base_url=app_url, viewport={"width": 390, "height": 844}, has_touch=True)
+    context = new_context(browser, base_url=app_url, viewport={"width": 390, "height": 844}, has_touch=True)
     page = opened(context.new_page())
     picture = page.locator(PICTURES).nth(1)
     picture.scroll_into_view_if_needed()

@@ -11,8 +11,6 @@ from support.browsing import address_parameters, settled_box, wait_until_drawn
 
 from attnviz.measures.findings import opening_layer
 
-expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
-
 FIRST = "Der Hund sah den Ball."
 TILE = ".attnviz-mosaic-tile"
 TIP = ".attnviz-mosaic .attnviz-tip"

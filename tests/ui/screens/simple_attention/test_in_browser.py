@@ -8,8 +8,6 @@ import pytest
 from playwright.sync_api import Page, expect
 from support.browsing import address_parameters, settled_box, wait_until_drawn
 
-expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
-
 SENTENCE = "Your journey starts with one step"
 PAGE = "/simple_attention"
 SCORES = ["0.9544", "1.4950", "1.4754", "0.8434", "0.7070", "1.0865"]

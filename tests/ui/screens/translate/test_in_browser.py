@@ -8,8 +8,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.browsing import address_parameters, wait_until_drawn
 
-expect.set_options(timeout=60_000)  # as long as the page itself may take; a busy machine is no failure
-
 FIRST = "De kat zit op de mat."
 CHIPS, BARS, ROWS = ".attnviz-growing-chip", "button.attnviz-growing-bar", ".attnviz-growing-row"
 
