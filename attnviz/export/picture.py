@@ -95,7 +95,7 @@ def hidden_mass(panel: AttentionMap | Difference) -> np.ndarray | None:
 
 
 def top_of_panel(panel: AttentionMap | Difference, scale: Scale) -> float:
-    """The weight, or the size of a difference, that has the strongest colour: 1, or the largest of this panel."""
+    """The weight, or the size of a difference, that has the strongest colour in this panel (see `top_of_scale`)."""
     largest = top_of_scale([panel], scale) if isinstance(panel, AttentionMap) else top_of_difference(panel, scale)
     return largest if np.isfinite(largest) else 1.0
 

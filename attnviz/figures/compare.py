@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from attnviz.figures import style
-from attnviz.figures.heads import MOST_SQUARE, Scale, label_ticks
+from attnviz.figures.heads import MOST_SQUARE, Scale, label_ticks, shared_top
 
 if TYPE_CHECKING:
     from attnviz.measures.distances import Difference
@@ -44,9 +44,9 @@ def format_signed(number: float) -> str:
 
 
 def top_of_difference(difference: Difference, scale: Scale) -> float:
-    """The difference that gets the strongest colours: 1, or the largest of this one; never 0, which has no scale."""
+    """The difference that gets the strongest colours, in (0, 1]; as `top_of_scale` has it for weights."""
     if scale == "shared":
-        return 1.0
+        return shared_top(difference.weights.shape[1])
     return float(np.abs(difference.weights).max(initial=0.0)) or 1.0
 
 

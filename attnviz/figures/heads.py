@@ -6,6 +6,7 @@ own scale, and then the colour bar says so.
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,6 +24,9 @@ Scale = Literal["shared", "head"]
 MOST_LABELS = 48  # on one axis; more would run into each other
 MOST_SQUARE = 64  # positions on an axis up to which single cells are looked at, so their shape matters
 MOST_NUMBERED = 14  # positions on an axis up to which a number fits into each cell
+MOST_CHARACTERS = 24  # of a label; a longer one, of a group of tokens, would leave no room for the map
+MOST_ON_FULL_SCALE = 60  # keys up to which the colours that heads share end at 1
+EVEN_SHARES = 16  # beyond that they end at so many times the weight that each key gets where all get the same
 MOST_HOVER = 256 * 256  # cells that carry their own hover text
 HIDDEN_WIDTH = 0.12  # of the width of the map: a full bar of the share that is not shown
 
@@ -40,7 +44,8 @@ def draw_head(
     Args:
         map: weights (query, key) in [0, 1].
         theme: which background the colours are for.
-        scale: "shared" has the colour range 0 to 1; "head" ends it at the largest weight of this head.
+        scale: "shared" has the colour range 0 to 1, of a long text less (see `top_of_scale`); "head" ends it at the
+            largest weight of this head.
         title: over the figure; None for none.
         names: what axes and colour bar are called.
 
@@ -162,7 +167,7 @@ def draw_heads(
     for place, map in enumerate(maps):
         top, left = (place // columns) * step_y, (place % columns) * step_x
         here = np.s_[top : top + queries, left : left + keys]
-        largest = top_of_scale([map], scale)
+        largest = top_of_scale([map], "head") if scale == "head" else 1.0
         canvas[here] = map.weights / largest
         if text is not None:
             text[here] = _texts(map.weights, query_labels, key_labels)
@@ -172,7 +177,7 @@ def draw_heads(
             text=label if scale == "shared" else f"{label} · max {largest:.2f}",
         )  # fmt: skip
         figure.add_shape(frame(left - 0.5, top - 0.5, keys, queries, palette.line))
-    figure.add_trace(tiles(canvas, text, theme, scale, names))
+    figure.add_trace(tiles(canvas, text, theme, scale, names, top_of_scale(maps, "shared")))
     figure.update_layout(
         **style.layout(theme, height=round(60 + 260 * rows)),
         title={"text": title, "x": 0, "xref": "paper", "font": {"size": style.FONT_SIZE + 2}} if title else None,
@@ -184,21 +189,32 @@ def draw_heads(
     return figure
 
 
+def shared_top(keys: int) -> float:
+    """Where the colours that heads share end, of maps with so many keys: in (0, 1].
+
+    >>> shared_top(7), round(shared_top(145), 2)
+    (1.0, 0.11)
+    """
+    return 1.0 if keys <= MOST_ON_FULL_SCALE else EVEN_SHARES / keys
+
+
 def tiles(
-    canvas: np.ndarray, text: np.ndarray | None, theme: style.Theme, scale: Scale, names: style.Names
+    canvas: np.ndarray, text: np.ndarray | None, theme: style.Theme, scale: Scale, names: style.Names, top: float
 ) -> go.Heatmap:
     """The one trace of several heads that share a canvas, each at its place.
 
     Args:
-        canvas: (row, column) weights in [0, 1], divided by what `top_of_scale` gives; NaN between the heads.
+        canvas: (row, column) weights in [0, 1]; with the scale "head", each head's divided by its largest. NaN between
+            the heads.
         text: (row, column) what pointing at a cell says; None for the number alone.
         theme, scale, names: as in `draw_heads`.
+        top: with the scale "shared", the weight that has the strongest colour.
     """
     says = "%{z:.2f}" if text is None else "%{text}"
     return go.Heatmap(
         z=canvas,
         zmin=0.0,
-        zmax=1.0,
+        zmax=top if scale == "shared" else 1.0,
         colorscale=style.sequential(theme),
         colorbar=style.colour_bar(names.weight if scale == "shared" else f"{names.weight} / max", theme),
         hoverongaps=False,
@@ -208,9 +224,20 @@ def tiles(
 
 
 def top_of_scale(maps: Sequence[AttentionMap], scale: Scale) -> float:
-    """The weight that gets the strongest colour: 1, or the largest of these maps; never 0, which has no scale."""
+    """The weight from which on a cell has the strongest colour, in (0, 1]; never 0, which has no scale.
+
+    Args:
+        maps: that are shown with the same colours.
+        scale: "head" for their largest weight. "shared" for 1 or, where a map has more than `MOST_ON_FULL_SCALE` keys,
+            `EVEN_SHARES` times the even share 1 / keys: a row's weights sum to 1 however many they are, so on a scale
+            up to 1 the map of a long text is white. It depends on nothing but the number of keys, so that the heads of
+            a text, and texts of one length, can be compared.
+
+    >>> round(top_of_scale(recording.maps("encoder", layer=2), "shared"), 2)
+    1.0
+    """
     if scale == "shared":
-        return 1.0
+        return max((shared_top(map.weights.shape[1]) for map in maps), default=1.0)
     return max((float(map.weights.max()) for map in maps if map.weights.size), default=1.0) or 1.0
 
 
@@ -237,8 +264,14 @@ def label_ticks(labels: Sequence[str], repeats: int = 1, step: int = 0) -> dict[
     return {
         "tickmode": "array",
         "tickvals": [place + repeat * step for repeat in range(repeats) for place in places],
-        "ticktext": [labels[place] for _ in range(repeats) for place in places],
+        "ticktext": [_shortened(labels[place]) for _ in range(repeats) for place in places],
     }
+
+
+def _shortened(escaped: str) -> str:
+    """The label, or its beginning with an ellipsis."""
+    label = html.unescape(escaped)
+    return escaped if len(label) <= MOST_CHARACTERS else style.escape_markup(f"{label[: MOST_CHARACTERS - 1]}…")
 
 
 def frame(left: float, top: float, keys: int, queries: int, colour: str) -> dict[str, Any]:

@@ -69,11 +69,11 @@ def draw_overview(
     for (layer, head), map in zip(places, maps, strict=True):
         top, left = layers.index(layer) * step_y, heads.index(head) * step_x
         here = np.s_[top : top + queries, left : left + keys]
-        canvas[here] = map.weights / top_of_scale([map], scale)
+        canvas[here] = map.weights / (top_of_scale([map], "head") if scale == "head" else 1.0)
         if text is not None:
             text[here] = _texts(map, query_labels, key_labels)
         frames.append(frame(left - 0.5, top - 0.5, keys, queries, style.PALETTES[theme].line))
-    figure = go.Figure(tiles(canvas, text, theme, scale, names))
+    figure = go.Figure(tiles(canvas, text, theme, scale, names, top_of_scale(maps, "shared")))
     tile = min(MOST_TILE, max(LEAST_TILE, WIDTH // len(heads)))
     height = tile * min(1.5, max(0.3, queries / max(1, keys)))
     figure.update_layout(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from attnviz.attention.attention_map import AttentionMap
-from attnviz.figures import describe, draw_head, draw_heads, style
+from attnviz.figures import describe, draw_head, draw_heads, draw_overview, style
 from attnviz.tokenization.token import Token
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,6 +105,24 @@ def test_a_heads_own_scale_ends_at_its_largest_weight() -> None:
     map = example()
     heatmap = draw_head(map, scale="head").data[0]
     assert (heatmap.zmin, heatmap.zmax) == (0.0, pytest.approx(map.weights.max()))
+
+
+@pytest.mark.parametrize("count", [61, 145, 447])
+def test_the_colours_of_a_long_text_end_at_a_multiple_of_the_even_share(count: int) -> None:
+    words = tokens(*(f"w{place}" for place in range(count)))
+    maps = [AttentionMap.of(np.full((count, count), 1 / count), words, words, layer=0, head=head) for head in (0, 1)]
+    assert draw_head(maps[0]).data[0].zmax == draw_heads(maps).data[0].zmax == pytest.approx(16 / count)
+    np.testing.assert_allclose(draw_overview(maps).data[0].z[0][0] / draw_overview(maps).data[0].zmax, 1 / 16, rtol=1e-5)
+    assert draw_head(maps[0], scale="head").data[0].zmax == pytest.approx(1 / count)
+    short = AttentionMap.of(np.full((60, 60), 1 / 60), words[:60], words[:60], layer=0, head=0)
+    assert draw_head(short).data[0].zmax == 1.0
+
+
+def test_a_long_label_leaves_room_for_the_map() -> None:
+    words = tokens("a & b " * 20, "dog")
+    figure = draw_head(AttentionMap.of(np.eye(2), words, words))
+    assert figure.layout.yaxis.ticktext[0] == "a &amp; b a &amp; b a &amp; b a &amp; b…"
+    assert words[0].text.strip() in figure.data[0].text[0][0].replace("&amp;", "&")
 
 
 def test_hover_reads_as_a_sentence() -> None:

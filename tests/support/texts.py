@@ -1,6 +1,7 @@
 """Texts that are hard to read right, and a tokenizer whose pieces are written down."""
 
 import random
+import re
 
 from attnviz.tokenization.token import words
 from attnviz.tokenization.tokenizer import encode
@@ -62,3 +63,11 @@ class Scripted:
 
     def decode(self, ids, **_):
         return self.join(self.convert_ids_to_tokens(ids))
+
+
+def long_text(tokens: int) -> str:
+    """A text that the bundled model reads as so many tokens, one of them its end."""
+    words = "We want a picture of the old dog that saw the ball in the garden, and a very long sentence about it."
+    pieces = re.findall(r"\w+|[.,]", words)
+    text = " ".join(pieces[place % len(pieces)] for place in range(tokens - 1))
+    return re.sub(r" ([.,])", r"\1", text)

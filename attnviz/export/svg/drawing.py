@@ -95,6 +95,10 @@ class Drawing:
         cells = sum(panel.weights.size for panel in picture.panels)
         self.as_images = cells > MOST_VECTOR_CELLS
         self.with_numbers = cells <= MOST_NUMBERS
+        self.shared_tops = {False: 1.0, True: 1.0}  # of weights and of differences
+        for signed in (False, True):
+            tops = [top_of_panel(panel, "shared") for panel in picture.panels if is_difference(panel) == signed]
+            self.shared_tops[signed] = max(tops, default=1.0)
         self.left_out = 0  # lines that are not drawn
 
     def render(self, data: str) -> str:
@@ -181,12 +185,18 @@ class Drawing:
                              more=f' transform="rotate(-90 {_n(x)} {_n(y)})"')  # fmt: skip
         yield from self._hidden(panel, shape, shape.x + shape.width + 8.0)
 
+    def _top(self, panel: AttentionMap | Difference) -> float:
+        """The weight, or the size of a difference, that has the strongest colour: of this panel, or of all like it."""
+        if self.picture.scale == "head":
+            return top_of_panel(panel, "head")
+        return self.shared_tops[is_difference(panel)]
+
     def _cells(self, panel: AttentionMap | Difference, shape: Shape) -> Iterator[str]:
         queries, keys = panel.weights.shape
         if not panel.weights.size:
             return
         signed = is_difference(panel)
-        steps = colours.colour_steps(panel.weights, top_of_panel(panel, self.picture.scale), signed)
+        steps = colours.colour_steps(panel.weights, self._top(panel), signed)
         table = colours.ramp(self.picture.theme, signed)
         if self.as_images:
             yield (
@@ -255,7 +265,7 @@ class Drawing:
         yield self._text(shape.x - 6.0, above, "query", QUIET_SIZE, quiet=True, anchor="end")
         yield self._text(right + 6.0, above, "key", QUIET_SIZE, quiet=True)
         signed = is_difference(panel)
-        shares = np.nan_to_num(panel.weights / top_of_panel(panel, self.picture.scale), nan=0.0)
+        shares = np.nan_to_num(panel.weights / self._top(panel), nan=0.0)
         strength = np.minimum(np.abs(shares), 1.0)
         drawn = np.flatnonzero(strength.ravel() >= LEAST_LINE)
         if drawn.size > MOST_LINES:
@@ -302,12 +312,14 @@ class Drawing:
         parts: list[str] = []
         x = MARGIN
         for signed in (False, True):
-            tops = [top_of_panel(panel, self.picture.scale) for panel in panels if is_difference(panel) == signed]
+            tops = [self._top(panel) for panel in panels if is_difference(panel) == signed]
             if not tops:
                 continue
             one = len(set(tops)) == 1
             end = number(tops[0]) if one and tops[0] != 1.0 else "1" if one else "max"
-            ticks = [f"−{end}", "0", end] if signed else ["0", end]
+            # Of a long text, the scale ends before its largest weights.
+            low, high = (f"≤ −{end}", f"≥ {end}") if self.picture.scale == "shared" and end != "1" else (f"−{end}", end)
+            ticks = [low, "0", high] if signed else ["0", high]
             if one and tops[0] == 1.0 and not signed:
                 ticks = ["0", "0.25", "0.5", "0.75", "1"]
             quantity = "difference of attention weights" if signed else "attention weight"

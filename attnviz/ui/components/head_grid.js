@@ -37,12 +37,12 @@ class Heads extends Figure {
 
   /** A map for each head; all have the same tokens. */
   decode() {
-    const { queries, keys, heads, perHead } = this.data;
+    const { queries, keys, heads, perHead, top } = this.data;
     const weights = decode(this.data.weights);
     const hidden = this.data.hidden ? decode(this.data.hidden) : null;
     const part = (numbers, index, size) => numbers.subarray(index * size, (index + 1) * size);
     return heads.map((head, index) => {
-      const factor = 255 / (perHead ? head.max || 1 : 1);
+      const factor = 255 / (perHead ? head.max || 1 : top);
       return {
         queries,
         keys,

@@ -9,10 +9,10 @@ import streamlit as st
 
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.figures.describe import describe_with
-from attnviz.figures.heads import Scale
+from attnviz.figures.heads import Scale, top_of_scale
 from attnviz.ui.components.component import define, encode
 from attnviz.ui.components.ready import run_name
-from attnviz.ui.shell.messages import _, decimal_sign
+from attnviz.ui.shell.messages import _, decimal_sign, local_number
 
 _component = define(__file__, parts=["tip", "heatmap"])
 
@@ -42,7 +42,8 @@ def head_grid(
         summary: what is shown, in a line above the cards, with the colours' legend; "" for neither.
         title: stands before layer and head in the name of each card.
         height: of each map in CSS pixels; None for what lets two rows of cards fit on a laptop's screen.
-        scale: "shared" has the colour range 0 to 1; "head" ends each head's at its own largest weight.
+        scale: "shared" has the colour range 0 to 1, of a long text less (see `top_of_scale`); "head" ends each head's
+            at its own largest weight.
         opened: the head that is marked as open.
         notes: for each head what stands under its map; "" for nothing.
         on_open: called with the head that was handle_open, before the page runs again.
@@ -52,6 +53,7 @@ def head_grid(
     weights = encode(np.stack([map.weights for map in maps]))
     masses = np.stack([map.hidden_mass for map in maps])
     hidden = encode(masses) if (masses > 0).any() else None
+    top = top_of_scale(maps, "shared")
     before = f"{title} " if title else ""
     heads = [
         {
@@ -76,12 +78,13 @@ def head_grid(
         "heads": heads,
         "open": opened,
         "perHead": scale == "head",
+        "top": top,
         "above": ABOVE,
         "height": height,
         "texts": {
             "weight": _("attention weight"),
             "none": _("0, none"),
-            "all": _("1, all of it"),
+            "all": _("1, all of it") if top == 1.0 else _("{0} and more").format(local_number(f"{top:.2f}")),
             "max": _("max"),
             "rows": _("looks ↓"),
             "columns": _("looked at →"),

@@ -15,6 +15,7 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.export import Picture, read, to_svg
 from attnviz.export.svg import colours, drawing, text
 from attnviz.figures import style
+from attnviz.figures.heads import shared_top
 from attnviz.measures.distances import Difference, difference
 
 
@@ -185,9 +186,10 @@ def test_a_large_map_is_an_image_with_a_pixel_for_each_weight_and_its_labels_sta
     encoded = image.get("{http://www.w3.org/1999/xlink}href", "")
     pixels = Image.open(io.BytesIO(base64.b64decode(encoded.removeprefix("data:image/png;base64,")))).convert("RGB")
     assert pixels.size == (211, 211)
-    expected = colours.ramp("light")[colours.colour_steps(map.weights, 1.0)]
+    expected = colours.ramp("light")[colours.colour_steps(map.weights, shared_top(211))]
     assert np.array_equal(np.asarray(pixels), expected)
     said = texts(root)
+    assert "≥ 0.08" in said  # where the colours end
     assert len([one for one in said if one.startswith("Wort")]) >= 2 * 48
     assert_same(read(to_svg(picture).encode()).panels[0], map)
 

@@ -50,7 +50,7 @@ class Panels extends Figure {
   }
 
   decode() {
-    const { cards, difference, perHead, axes } = this.data;
+    const { cards, difference, perHead, top, axes } = this.data;
     this.axes = axes;
     const figure = (one, weights, colourIndex) => ({
       queryAxis: one.queries, keyAxis: one.keys,
@@ -60,8 +60,8 @@ class Panels extends Figure {
     });
     this.figures = cards.map((card) => {
       if (card.error) return null;
-      const top = perHead ? card.max || 1 : 1;
-      return figure(card, decode(card.weights), (weight) => (255 * weight) / top);
+      const end = perHead ? card.max || 1 : top;
+      return figure(card, decode(card.weights), (weight) => (255 * weight) / end);
     });
     if (difference && !difference.error) {
       // -1 … 1 comes as 0 … 1.
@@ -165,7 +165,7 @@ class Panels extends Figure {
     const { texts } = data;
     this.summary.textContent = data.summary;
     this.quantity.textContent = texts.weight;
-    this.high.textContent = data.perHead ? texts.ownMax : "1";
+    this.high.textContent = data.perHead ? texts.ownMax : texts.all;
     this.ramp.style.background = `linear-gradient(90deg, ${theme.scale.join(", ")})`;
     this.more.textContent = `+ ${texts.add}`;
     this.models.replaceChildren(...data.models.map((value) => make("option", "", { value })));

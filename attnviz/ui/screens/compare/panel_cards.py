@@ -11,7 +11,7 @@ import streamlit as st
 from attnviz.attention import pooled_maps
 from attnviz.figures import describe, style
 from attnviz.figures.compare import describe_difference, top_of_difference
-from attnviz.figures.heads import Scale
+from attnviz.figures.heads import Scale, top_of_scale
 from attnviz.tokenization import token
 from attnviz.ui.components.component import define, encode
 from attnviz.ui.components.ready import run_name
@@ -98,6 +98,7 @@ def panel_cards(
         on_edit: called with what the browser says that the panels shall be, before the page runs again.
     """
     axes = Axes()
+    top = top_of_scale([card.map for card in cards if card.map], "shared")
     data: dict[str, Any] = {
         "run": run,
         "edit": edit,
@@ -118,9 +119,10 @@ def panel_cards(
         "page": page,
         "models": list(models),
         "diverging": _DIVERGING,
-        "texts": _texts(),
+        "top": top,
+        "texts": _texts(top),
     }
-    shown = ("cards", "difference", "axes", "summary", "perHead", "page", "models", "texts")
+    shown = ("cards", "difference", "axes", "summary", "perHead", "top", "page", "models", "texts")
     data["picture"] = run_name(*(data[name] for name in shown))
 
     def handle_edit() -> None:
@@ -194,7 +196,7 @@ def _difference_data(panels: Panels, compared: Comparison, scale: Scale, axes: A
     if difference is None:
         return {"name": name, "text": f"{name}: {compared.error}", "error": compared.error, "said": ""}
     top = top_of_difference(difference, scale)
-    shown = local_number(f"{top:.2f}") if scale == "head" else "1"
+    shown = local_number(f"{top:.2f}") if scale == "head" or top != 1.0 else "1"
     said = divergence_text(difference.divergence, compared.by_words)
     return {
         "name": name,
@@ -229,9 +231,10 @@ def divergence_text(divergence: float, by_words: bool = False) -> str:
     return f"{said.format(local_number(f'{divergence:.2f}'))} {what}"
 
 
-def _texts() -> dict[str, Any]:
+def _texts(top: float) -> dict[str, Any]:
     return {
         "weight": _("attention weight"),
+        "all": "1" if top == 1.0 else _("{0} and more").format(local_number(f"{top:.2f}")),
         "ownMax": _("each panel's largest"),
         "max": _("max {0}"),
         "hidden": _("hidden {0}"),

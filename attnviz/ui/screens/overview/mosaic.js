@@ -71,7 +71,7 @@ class Mosaic extends Figure {
     this.summary.textContent = data.summary;
     this.axes.textContent = `${texts.query} ↓  ${texts.key} →`;
     this.quantity.textContent = texts.weight;
-    this.high.textContent = data.perHead ? texts.max : "1";
+    this.high.textContent = data.perHead ? texts.max : texts.all;
     this.ramp.style.background = `linear-gradient(90deg, ${theme.scale.join(", ")})`;
     this.canvas.setAttribute("aria-label", data.summary);
     this.grid.setAttribute("aria-label", data.summary);
@@ -290,7 +290,7 @@ class Mosaic extends Figure {
     const context = this.context(this.canvas);
     if (!columns || !rows) return;
     // A pixel for each cell, the heads one under the other.
-    const factors = data.most.map((most) => 255 / (data.perHead ? most || 1 : 1));
+    const factors = data.most.map((most) => 255 / (data.perHead ? most || 1 : data.top));
     const size = columns * rows;
     const colourIndex = (weight, cell) => weight * factors[Math.floor(cell / size)];
     const image = cellImage(rows * data.names.length, columns, this.weights, this.colours, colourIndex);

@@ -21,11 +21,11 @@ import streamlit as st
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.attention.pooled_maps import is_long, pool
 from attnviz.figures.describe import describe_with
-from attnviz.figures.heads import Scale
+from attnviz.figures.heads import Scale, top_of_scale
 from attnviz.ui.components.component import define, encode
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.controls.display_options import Switches
-from attnviz.ui.shell.messages import _, decimal_sign
+from attnviz.ui.shell.messages import _, decimal_sign, local_number
 
 if TYPE_CHECKING:
     from attnviz.models.recording import Recording
@@ -141,6 +141,7 @@ def heads_mosaic(
     weights = encode(stacked) if fine else _encode_roughly(stacked)
     masses = np.stack([map.hidden_mass for map in maps])
     hidden = encode(masses) if (masses > 0).any() else None
+    top = top_of_scale(maps, "shared")
     shown = {
         "summary": summary,
         "rows": list(rows.values()),
@@ -151,6 +152,7 @@ def heads_mosaic(
         "fine": fine,
         "hidden": hidden,
         "perHead": scale == "head",
+        "top": top,
         "above": ABOVE,
         "names": [map.name if map is not blank else "" for map in maps],
         "said": [
@@ -164,6 +166,7 @@ def heads_mosaic(
         "texts": {
             "weight": _("attention weight"),
             "max": _("max"),
+            "all": "1" if top == 1.0 else _("{0} and more").format(local_number(f"{top:.2f}")),
             "hidden": _("hidden {0}"),
             "open": _("Open this head"),
             "query": _("query"),

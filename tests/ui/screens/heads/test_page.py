@@ -18,6 +18,7 @@ from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
 from support.bundled import bundled_model
 from support.pages import components, open_page, save_checkpoint
+from support.texts import long_text
 
 from attnviz.examples import HOME_EXAMPLES
 from attnviz.measures.findings import head_findings, opening_layer
@@ -447,6 +448,18 @@ def test_a_long_text_is_shown_at_the_size_of_a_card(gpt_folder: str) -> None:
     assert "neighbours taken together" in data["summary"]
     assert [toggle.key for toggle in app.toggle] == ["scale_per_head"] and not app.multiselect
     assert "texts of up to 256 tokens" in app.caption[0].value
+
+
+@pytest.mark.parametrize(("tokens", "top"), [(145, 16 / 145), (447, 16 / 256)])
+def test_the_colours_of_a_long_text_follow_its_length_and_the_legend_says_so(tokens: int, top: float) -> None:
+    app = opened(sentence=long_text(tokens))
+    data = grid(app)
+    assert f"{tokens} tokens" in data["summary"]
+    assert data["top"] == pytest.approx(top)
+    assert data["texts"]["all"] == f"{top:.2f} and more"
+    # On a scale up to 1 nearly nothing has a colour that can be told from the background.
+    assert np.mean(weights(data) > 0.05) < 0.03
+    assert np.mean(weights(data) / data["top"] > 0.05) > 0.3
 
 
 def test_the_controls_do_not_wait_for_the_libraries() -> None:
