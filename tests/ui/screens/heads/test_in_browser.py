@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.browsing import address_parameters, new_context, settled_box, wait_until_drawn
+from support.texts import long_text
 
 from attnviz import export
 from attnviz.measures.findings import opening_layer
@@ -410,6 +412,24 @@ def test_every_picture_has_a_text_beside_it(page: Page) -> None:
     assert "→" in (buttons.first.get_attribute("aria-label") or "")
     expect(buttons.nth(1)).to_have_attribute("aria-pressed", "true")
     assert "→" in (page.locator(".attnviz-lines").get_attribute("aria-label") or "")
+
+
+@pytest.mark.parametrize("tokens", [145, 447])
+def test_a_long_text_is_not_white(page: Page, tokens: int) -> None:
+    sentence = long_text(tokens)
+    opened(page, f"/?sentence={quote(sentence)}", sentence)
+    expect(page.locator(".attnviz-heads-legend")).to_contain_text(re.compile(r"0\.\d\d and more"))
+    # Of each picture's lower right three quarters, where no label is: the share that can be told from the background.
+    shares = page.locator(CANVASES).evaluate_all(
+        """(all) => all.map((canvas) => {
+          const [left, top] = [canvas.width, canvas.height].map((size) => Math.floor(size / 4));
+          const { data } = canvas.getContext('2d').getImageData(left, top, canvas.width - left, canvas.height - top);
+          let seen = 0;
+          for (let at = 0; at < data.length; at += 4) seen += Math.min(data[at], data[at + 1], data[at + 2]) < 240;
+          return (4 * seen) / data.length;
+        })"""
+    )
+    assert min(shares) > 0.15 and sorted(shares)[len(shares) // 2] > 0.4
 
 
 def test_a_newcomer_is_told_what_rows_columns_and_colours_are_until_one_click(page: Page) -> None:
