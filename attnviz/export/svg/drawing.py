@@ -186,9 +186,14 @@ class Drawing:
         yield from self._hidden(panel, shape, shape.x + shape.width + 8.0)
 
     def _top(self, panel: AttentionMap | Difference) -> float:
-        """The weight, or the size of a difference, that has the strongest colour: of this panel, or of all like it."""
+        """The weight, or the size of a difference, that has the strongest colour: of this panel, or of all like it.
+
+        Many faint lines add up where they cross, so those of a long text end at 1 as well.
+        """
         if self.picture.scale == "head":
             return top_of_panel(panel, "head")
+        if self.picture.style == "lines":
+            return 1.0
         return self.shared_tops[is_difference(panel)]
 
     def _cells(self, panel: AttentionMap | Difference, shape: Shape) -> Iterator[str]:

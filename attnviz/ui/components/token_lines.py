@@ -24,7 +24,8 @@ def head_lines(map: AttentionMap, *, run: str, key: str, scale: Scale = "shared"
     queries, keys = list(map.query_labels), list(map.key_labels)
     weights = encode(map.weights)
     hidden = encode(map.hidden_mass) if (map.hidden_mass > 0).any() else None
-    top = top_of_scale([map], scale)
+    # Many faint lines add up where they cross, so those of a long text end at 1 as well.
+    top = top_of_scale([map], scale) if scale == "head" else 1.0
     tokens = run_name(queries, keys)
     data = {
         "run": run,
