@@ -100,6 +100,18 @@ def top_of_panel(panel: AttentionMap | Difference, scale: Scale) -> float:
     return largest if np.isfinite(largest) else 1.0
 
 
+def shared_tops(picture: Picture) -> dict[bool, float]:
+    """On the scale "shared" the weight, and with True the size of a difference, that has the strongest colour.
+
+    Many faint lines add up where they cross, so those of a long text end at 1 as well.
+    """
+    tops = {False: 1.0, True: 1.0}
+    for signed in tops if picture.style == "heatmap" else ():
+        panels = [panel for panel in picture.panels if is_difference(panel) == signed]
+        tops[signed] = max((top_of_panel(panel, "shared") for panel in panels), default=1.0)
+    return tops
+
+
 def title(picture: Picture) -> str:
     """What stands over the picture: its title, or the sentence that its settings name."""
     return " ".join((picture.title.strip() or picture.settings.get("sentence", "")).split())

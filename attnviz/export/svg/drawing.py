@@ -27,6 +27,7 @@ from attnviz.export.picture import (
     name,
     number,
     query_labels,
+    shared_tops,
     top_of_panel,
 )
 from attnviz.export.svg import colours
@@ -95,10 +96,7 @@ class Drawing:
         cells = sum(panel.weights.size for panel in picture.panels)
         self.as_images = cells > MOST_VECTOR_CELLS
         self.with_numbers = cells <= MOST_NUMBERS
-        self.shared_tops = {False: 1.0, True: 1.0}  # of weights and of differences
-        for signed in (False, True):
-            tops = [top_of_panel(panel, "shared") for panel in picture.panels if is_difference(panel) == signed]
-            self.shared_tops[signed] = max(tops, default=1.0)
+        self.shared_tops = shared_tops(picture)
         self.left_out = 0  # lines that are not drawn
 
     def render(self, data: str) -> str:
@@ -186,15 +184,8 @@ class Drawing:
         yield from self._hidden(panel, shape, shape.x + shape.width + 8.0)
 
     def _top(self, panel: AttentionMap | Difference) -> float:
-        """The weight, or the size of a difference, that has the strongest colour: of this panel, or of all like it.
-
-        Many faint lines add up where they cross, so those of a long text end at 1 as well.
-        """
-        if self.picture.scale == "head":
-            return top_of_panel(panel, "head")
-        if self.picture.style == "lines":
-            return 1.0
-        return self.shared_tops[is_difference(panel)]
+        """The weight, or the size of a difference, that has the strongest colour: of this panel, or of all like it."""
+        return self.shared_tops[is_difference(panel)] if self.picture.scale == "shared" else top_of_panel(panel, "head")
 
     def _cells(self, panel: AttentionMap | Difference, shape: Shape) -> Iterator[str]:
         queries, keys = panel.weights.shape
