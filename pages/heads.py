@@ -63,7 +63,7 @@ def main() -> None:
         return
     with top.controls:
         layer = inputs.layer_control(size[0], top.name, top.say, opening_layer(top.model))
-        head = inputs.head_control(size[1], top.say)
+        head = inputs.head_control(recording.heads(kind, layer) if recording else size[1], top.say)
         tokens = (recording.query_tokens(kind), recording.key_tokens(kind)) if recording else ((), ())
         seen = HeadSelection(kind, layer, head, display_options.switch_controls(*tokens, top.say))
     if recording:
@@ -83,7 +83,8 @@ def draw(place: DeltaGenerator, recording: Recording, seen: HeadSelection, run: 
 
     shown = maps if seen.head is None else [maps[seen.head]]
     made = partial(picture, shown, switches, {**settings, **switches.settings()}, theme())
-    origin = f"attnviz-L{seen.layer}" if seen.head is None else f"attnviz-L{seen.layer}-H{seen.head}"
+    number = recording.layer_number(seen.kind, seen.layer)
+    origin = f"attnviz-L{number}" if seen.head is None else f"attnviz-L{number}-H{seen.head}"
     take = partial(
         export_menu, made, name=f"{origin}-{seen.kind}", lines=None if seen.head is None else partial(made, "lines")
     )
@@ -144,8 +145,9 @@ def same_head_elsewhere(recording: Recording, seen: HeadSelection) -> list[Atten
     """The same layer and head of the other kinds, where there is one."""
     found = []
     for kind in recording.kinds:
-        layers, heads, _queries, _keys = recording.size(kind)
-        if kind != seen.kind and seen.layer < layers and seen.head is not None and seen.head < heads:
+        if kind == seen.kind or seen.head is None or seen.layer >= recording.size(kind)[0]:
+            continue
+        if seen.head < recording.heads(kind, seen.layer):
             map = seen.switches.apply(recording.pooled_map(kind, layer=seen.layer, head=seen.head))
             if map.weights.size:
                 found.append(map)
@@ -154,12 +156,16 @@ def same_head_elsewhere(recording: Recording, seen: HeadSelection) -> list[Atten
 
 def summary(recording: Recording, maps: list[AttentionMap], seen: HeadSelection) -> str:
     """What is shown, in a line."""
-    layers, heads, _queries, all_keys = recording.size(seen.kind)
+    layers, _heads, _queries, all_keys = recording.size(seen.kind)
     queries, keys = maps[0].weights.shape
+    number = recording.layer_number(seen.kind, seen.layer)
+    counted = _("layer {0} of 0–{1}").format(number, layers - 1)
+    if number != seen.layer:
+        counted = _("layer {0}, one of {1} with attention").format(number, layers)
     parts = [
         seen.kind.capitalize(),
-        _("layer {0} of 0–{1}").format(seen.layer, layers - 1),
-        ngettext("{0} head", "{0} heads", heads).format(heads),
+        counted,
+        ngettext("{0} head", "{0} heads", len(maps)).format(len(maps)),
     ]
     if pooled_maps.is_long(recording, seen.kind):
         parts.append(ngettext("{0} token", "{0} tokens", all_keys).format(all_keys))

@@ -235,7 +235,10 @@ def summary(recording: Recording, seen: MeasuredHeads, maps: Sequence[AttentionM
     if max(all_queries, all_keys) <= pooled_maps.MOST:
         said += seen.switches.remarks(recording.map(seen.kind, layer=0, head=0), maps)
     if seen.trait:
-        named = _(", ").join(f"L{one.layer} H{one.head} {seen.trait.number(one)}" for one in best)
+        numbers = [recording.layer_number(seen.kind, one.layer or 0) for one in best]
+        named = _(", ").join(
+            f"L{number} H{one.head} {seen.trait.number(one)}" for number, one in zip(numbers, best, strict=True)
+        )
         found = _("Looking most {0}: {1}").format(seen.trait.asks, named)
         if not best:
             least = f"{traits.LEAST_SHARE:.2f}"

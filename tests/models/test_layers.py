@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
-import transformers
 from support import tiny_models as tiny
+from support import uncommon_layers
 
 from attnviz import Model, Recording, aggregate
 from attnviz.errors import InputError
@@ -17,27 +15,10 @@ from attnviz.export import Picture, read, to_csv, to_svg
 from attnviz.measures.distances import divergences
 from attnviz.measures.head_measures import measure_all
 
-SIZE = {
-    "vocab_size": 97, "hidden_size": 32, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 48,
-}  # fmt: skip
-
-
-def built(model_type: str, **settings: Any) -> Any:
-    torch.manual_seed(0)
-    config = transformers.CONFIG_MAPPING[model_type](**SIZE | settings)
-    network = transformers.AutoModelForCausalLM.from_config(config)
-    tiny.draw(network)
-    return network.eval()
-
 
 @functools.cache
 def hybrid() -> Recording:
-    """Jamba, whose layers 2 and 6 of 0 to 7 are those with attention."""
-    network = built(
-        "jamba", num_hidden_layers=8, attn_layer_period=4, attn_layer_offset=2, num_experts=1, num_experts_per_tok=1,
-        mamba_d_state=4, mamba_expand=1, mamba_dt_rank=4,
-    )  # fmt: skip
-    return Model(network, name="hybrid").record_ids([11, 12, 13])
+    return Model(uncommon_layers.hybrid(), name="hybrid").record_ids([11, 12, 13])
 
 
 def test_maps_of_a_hybrid_are_called_by_the_models_own_layers() -> None:
@@ -79,13 +60,7 @@ def test_models_whose_layers_all_attend_count_from_0(name: str) -> None:
 
 @functools.cache
 def uneven() -> Recording:
-    """Laguna with 4, 6 and 4 heads."""
-    network = built(
-        "laguna", head_dim=8, num_hidden_layers=3, num_attention_heads_per_layer=[4, 6, 4], num_experts=4,
-        num_experts_per_tok=2, layer_types=["full_attention"] * 3, mlp_layer_types=["dense"] * 3,
-        moe_intermediate_size=24,
-    )  # fmt: skip
-    return Model(network).record_ids([11, 12, 13, 14])
+    return Model(uncommon_layers.uneven()).record_ids([11, 12, 13, 14])
 
 
 def test_every_head_of_every_layer_is_shown() -> None:

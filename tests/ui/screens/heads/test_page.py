@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
-from support import tiny_models
+from support import tiny_models, uncommon_layers
 from support import tiny_tokenizers as tokenizers_for_tests
 from support.bundled import bundled_model
 from support.pages import components, open_page, save_checkpoint
@@ -468,3 +468,39 @@ def test_the_controls_do_not_wait_for_the_libraries() -> None:
     program = f"import sys, {modules}; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], cwd=Path(APP).parent, capture_output=True, text=True)
     assert result.stdout.strip() == "False", result.stderr
+
+
+# Layers that are not all alike ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def uncommon(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Folders of a hybrid and of a model with 4, 6 and 4 heads."""
+    tokenizer = tokenizers_for_tests.gpt2()
+    folders = {}
+    for name in ("hybrid", "uneven"):
+        folder = tmp_path_factory.mktemp(name)
+        getattr(uncommon_layers, name)(len(tokenizer)).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        folders[name] = str(folder)
+    return folders
+
+
+def test_a_hybrid_is_shown_with_its_own_numbers_of_layers(uncommon: dict[str, str]) -> None:
+    app = opened(model=uncommon["hybrid"], layer="1", head="3", sentence="Der Hund")
+    data = grid(app)
+    assert [head["name"] for head in data["heads"]] == ["L6 H0", "L6 H1", "L6 H2", "L6 H3"]
+    assert "layer 6, one of 2 with attention, 4 heads" in data["summary"]
+    tiles = components(open_page("overview", model=uncommon["hybrid"], sentence="Der Hund"), "mosaic")[0]
+    assert tiles["rows"] == ["L2", "L6"] and tiles["names"][0] == "L2 H0" and len(tiles["names"]) == 8
+
+
+def test_a_model_with_more_heads_in_some_layers_shows_all_of_them(uncommon: dict[str, str]) -> None:
+    app = opened(model=uncommon["uneven"], layer="1", head="5", sentence="Der Hund")
+    assert [head["name"] for head in grid(app)["heads"]] == [f"L1 H{head}" for head in range(6)]
+    app = opened(model=uncommon["uneven"], layer="2", head="5", sentence="Der Hund")
+    assert len(grid(app)["heads"]) == 4, "the chosen head is let go, the layer is drawn"
+    tiles = components(open_page("overview", model=uncommon["uneven"], sentence="Der Hund"), "mosaic")[0]
+    assert tiles["heads"] == 6 and [bool(name) for name in tiles["names"]] == [
+        head < heads for heads in (4, 6, 4) for head in range(6)
+    ]
