@@ -76,3 +76,30 @@ def settled_box(locator: Locator) -> dict[str, float]:
 def address_parameters(page: Page) -> dict[str, list[str]]:
     """What the address holds behind its question mark."""
     return parse_qs(urlsplit(page.url).query)
+
+
+def diagonal_colours(page: Page, canvases: str) -> list[list[int]]:
+    """Of each canvas the colours along a line from its upper left to its lower right corner, four numbers a pixel."""
+    colours: list[list[int]] = page.locator(canvases).evaluate_all(
+        """(all) => all.map((canvas) => {
+          const context = canvas.getContext('2d');
+          const found = [];
+          for (let step = 1; step < 60; step++) {
+            const [x, y] = [canvas.width, canvas.height].map((size) => Math.floor((size * step) / 60));
+            found.push(...context.getImageData(x, y, 1, 1).data);
+          }
+          return found;
+        })"""
+    )
+    return colours
+
+
+def wider_than_the_screen(page: Page, inner: str = ".st-key-figures") -> list[str]:
+    """What can be scrolled sideways: the page, its main part, or what the selector finds in it."""
+    wider: list[str] = page.evaluate(
+        """(inner) => [document.documentElement, ...document.querySelectorAll(`[data-testid=stMain], ${inner}`)]
+          .filter((element) => element.scrollWidth > element.clientWidth + 1)
+          .map((element) => `${element.tagName} ${element.className}`)""",
+        inner,
+    )
+    return wider

@@ -7,9 +7,10 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-from support.browsing import settled_box, wait_until_drawn
+from support.browsing import diagonal_colours, settled_box, wait_until_drawn, wider_than_the_screen
 
 FIRST = "Der Hund sah den Ball."
+CANVASES = ".attnviz-panels .attnviz-heatmap-canvas"
 HOSTILE = 'Über "Größe" & # % = 学生 😀 \\?'
 
 
@@ -35,17 +36,7 @@ def panels(page: Page) -> list[str]:
 
 def pixels(page: Page) -> list[list[int]]:
     """The colours along a line from the upper left to the lower right of each picture."""
-    return page.evaluate(
-        """() => [...document.querySelectorAll('.attnviz-panels .attnviz-heatmap-canvas')].map((canvas) => {
-          const context = canvas.getContext('2d');
-          const found = [];
-          for (let step = 1; step < 60; step++) {
-            const [x, y] = [canvas.width, canvas.height].map((size) => Math.floor((size * step) / 60));
-            found.push(...context.getImageData(x, y, 1, 1).data);
-          }
-          return found;
-        })"""
-    )
+    return diagonal_colours(page, CANVASES)
 
 
 def point(page: Page, place: int, across: float, down: float) -> None:
@@ -303,11 +294,7 @@ def test_a_narrow_screen_has_one_panel_in_a_row_and_nothing_beside_it(page: Page
     boxes = [card(page, place).bounding_box() or {} for place in range(4)]
     assert len({box["x"] for box in boxes}) == 1
     assert all(upper["y"] + upper["height"] <= lower["y"] for upper, lower in zip(boxes, boxes[1:], strict=False))
-    wider = page.evaluate(
-        """() => [document.documentElement, ...document.querySelectorAll('[data-testid=stMain], .st-key-figures')]
-          .filter((element) => element.scrollWidth > element.clientWidth + 1).length"""
-    )
-    assert wider == 0
+    assert wider_than_the_screen(page) == []
 
 
 def test_dark_and_light_follow_the_reader(page: Page) -> None:
@@ -325,8 +312,7 @@ def test_dark_and_light_follow_the_reader(page: Page) -> None:
 
 def test_every_picture_has_a_text(page: Page) -> None:
     opened(page, "encoder.L0.H1 encoder.L2.mean")
-    canvases = page.locator(".attnviz-panels .attnviz-heatmap-canvas")
-    labels = canvases.evaluate_all("all => all.map((one) => one.ariaLabel)")
+    labels = page.locator(CANVASES).evaluate_all("all => all.map((one) => one.ariaLabel)")
     assert re.match(r"A: Encoder L0 H1: .+ → .+ [01]\.\d\d", labels[0])
     assert re.match(r"B: Encoder L2 mean: .+ → .+ [01]\.\d\d", labels[1])
     assert re.match(r"A − B, .+: .+ → .+ [+−]\d\.\d\d", labels[2])

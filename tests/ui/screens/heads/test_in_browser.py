@@ -10,7 +10,14 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import address_parameters, new_context, settled_box, wait_until_drawn
+from support.browsing import (
+    address_parameters,
+    diagonal_colours,
+    new_context,
+    settled_box,
+    wait_until_drawn,
+    wider_than_the_screen,
+)
 from support.texts import long_text
 
 from attnviz import export
@@ -54,19 +61,7 @@ def opened(page: Page, address: str = "/", sentence: str = FIRST) -> Page:
 
 def pixels(page: Page, head: int) -> list[int]:
     """The colours along a line from the upper left to the lower right of a head's picture."""
-    return page.evaluate(
-        """(head) => {
-          const canvas = document.querySelectorAll('.attnviz-heads .attnviz-heatmap-canvas')[head];
-          const context = canvas.getContext('2d');
-          const found = [];
-          for (let step = 1; step < 60; step++) {
-            const [x, y] = [canvas.width, canvas.height].map((size) => Math.floor((size * step) / 60));
-            found.push(...context.getImageData(x, y, 1, 1).data);
-          }
-          return found;
-        }""",
-        head,
-    )
+    return diagonal_colours(page, CANVASES)[head]
 
 
 # Seeing -------------------------------------------------------------------------------------------------------------
@@ -373,11 +368,7 @@ def test_a_narrow_screen_has_two_columns_and_nothing_beside_it(page: Page) -> No
     assert all(boxes)
     left, right, below = (box or {} for box in boxes)
     assert left["y"] == right["y"] and right["x"] > left["x"] and below["y"] > left["y"]
-    wider = page.evaluate(
-        """() => [document.documentElement, ...document.querySelectorAll('[data-testid=stMain], .st-key-figures')]
-          .filter((element) => element.scrollWidth > element.clientWidth + 1).length"""
-    )
-    assert wider == 0
+    assert wider_than_the_screen(page) == []
 
 
 def test_dark_and_light_follow_the_reader(page: Page) -> None:

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import address_parameters, settled_box, wait_until_drawn
+from support.browsing import address_parameters, settled_box, wait_until_drawn, wider_than_the_screen
 
 from attnviz.measures.findings import opening_layer
 
@@ -230,11 +230,7 @@ def test_markup_is_never_run(page: Page, outside_requests: list[str]) -> None:
 def test_a_narrow_screen_scrolls_the_tiles_and_not_the_page(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 844})
     opened(page, "/overview?find=own")
-    wider = page.evaluate(
-        """() => [document.documentElement, ...document.querySelectorAll('[data-testid=stMain], .st-key-figures')]
-          .filter((element) => element.scrollWidth > element.clientWidth + 1).length"""
-    )
-    assert wider == 0
+    assert wider_than_the_screen(page) == []
     last = page.locator(f"{TILE}[data-head='L3 H7']")
     last.scroll_into_view_if_needed()
     box = last.bounding_box()

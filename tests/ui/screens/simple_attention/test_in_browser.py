@@ -6,7 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.browsing import address_parameters, settled_box, wait_until_drawn
+from support.browsing import address_parameters, settled_box, wait_until_drawn, wider_than_the_screen
 
 SENTENCE = "Your journey starts with one step"
 PAGE = "/simple_attention"
@@ -188,11 +188,7 @@ def test_an_edit_is_drawn_soon(page: Page) -> None:
 def test_a_narrow_screen_has_nothing_beside_it(page: Page, address: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     opened(page, address)
-    wider = page.evaluate(
-        """() => [document.documentElement, ...document.querySelectorAll('[data-testid=stMain], .attnviz-tables')]
-          .filter((element) => element.scrollWidth > element.clientWidth + 1).length"""
-    )
-    assert wider == 0
+    assert wider_than_the_screen(page, ".attnviz-tables") == []
     if not address:
         weights = page.locator(".st-key-hand_all .attnviz-tables-scroll").nth(1)
         assert weights.evaluate("(place) => place.scrollWidth <= place.clientWidth")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import address_parameters, wait_until_drawn
+from support.browsing import address_parameters, wait_until_drawn, wider_than_the_screen
 
 FIRST = "De kat zit op de mat."
 CHIPS, BARS, ROWS = ".attnviz-growing-chip", "button.attnviz-growing-bar", ".attnviz-growing-row"
@@ -240,11 +240,7 @@ def test_a_narrow_screen_has_everything_below_each_other(page: Page) -> None:
     parts = ("growing-looks", "growing-choices", "growing-all", "growing-beam", "architecture")
     boxes = [page.locator(f".attnviz-{part}").first.bounding_box() or {} for part in parts]
     assert all(above["y"] + above["height"] <= below["y"] for above, below in zip(boxes, boxes[1:], strict=False))
-    wider = page.evaluate(
-        """() => [document.documentElement, ...document.querySelectorAll('[data-testid=stMain], .st-key-figures')]
-          .filter((element) => element.scrollWidth > element.clientWidth + 1).length"""
-    )
-    assert wider == 0
+    assert wider_than_the_screen(page) == []
     drawing = page.locator(".attnviz-architecture-drawing").bounding_box() or {}
     assert drawing["width"] >= 320  # its words keep their size
 
