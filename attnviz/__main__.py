@@ -136,7 +136,7 @@ def _apply_options(map: AttentionMap, options: argparse.Namespace) -> AttentionM
     missing = [name for name in options.hide if name not in {label for _, label in labels}]
     if missing:
         there = ", ".join(dict.fromkeys(label for _, label in labels))
-        raise InputError(f"There is no {missing[0]!r} to hide. The labels here are: {there}")
+        raise InputError("There is no {0!r} to hide. The labels here are: {1}", missing[0], there)
     # By identity: two special tokens of a kind are equal, and have labels of their own all the same.
     hidden = {id(token) for token, label in labels if label in options.hide or (options.hide_special and token.special)}
     return map.hide(lambda token: id(token) in hidden, renormalise=options.renormalise) if hidden else map

@@ -168,7 +168,7 @@ def rollout(recording: Recording, kind: str, layer: int) -> AttentionMap:
 
 def _check(how: str) -> None:
     if how not in HOWS:
-        raise InputError(f'Heads can be put together by "mean" or "max", not {how!r}.')
+        raise InputError('Heads can be put together by "mean" or "max", not {0!r}.', how)
 
 
 def _residual(map: AttentionMap) -> np.ndarray:
@@ -213,18 +213,28 @@ def _fit(first: AttentionMap, other: AttentionMap) -> None:
     """Raises InputError where two maps cannot be put together."""
     if (first.query_tokens, first.key_tokens) != (other.query_tokens, other.key_tokens):
         raise InputError(
-            f"{other.name} has other tokens than {first.name}. Only maps of the same text, kind and model can be put "
-            "together, with the same tokens hidden."
+            "{0} has other tokens than {1}. Only maps of the same text, kind and model can be put together, with the "
+            "same tokens hidden.",
+            other.name,
+            first.name,
         )
     if (first.kind, first.model) != (other.kind, other.model):
         raise InputError(
-            f"{first.name} is {first.kind} attention of {first.model or 'a model'}, {other.name} is {other.kind} "
-            f"attention of {other.model or 'a model'}. Only maps of one kind and model can be put together."
+            "{0} is {1} attention of {2}, {3} is {4} attention of {5}. Only maps of one kind and model can be put "
+            "together.",
+            first.name,
+            first.kind,
+            first.model or "a model",
+            other.name,
+            other.kind,
+            other.model or "a model",
         )
     if first.renormalised != other.renormalised:
         raise InputError(
-            f"The rows of {(first if first.renormalised else other).name} were divided by what is left of them, those "
-            f"of {(other if first.renormalised else first).name} were not. Renormalise all of them or none."
+            "The rows of {0} were divided by what is left of them, those of {1} were not. Renormalise all of them or "
+            "none.",
+            (first if first.renormalised else other).name,
+            (other if first.renormalised else first).name,
         )
 
 

@@ -8,19 +8,54 @@
     ├── InputError           what was typed or passed cannot be used
     │   ├── EmptyError       nothing to look at
     │   ├── TooLongError     more tokens than the model has positions
-    │   └── NoTokenizerError text for a model that has no tokenizer
+    │   ├── NoTokenizerError text for a model that has no tokenizer
+    │   └── DamagedError     a file that is no picture, or not the whole of one
     ├── NoAttentionError     the model has no attention weights that could be shown whole
     ├── FontError            the machine has no font for a character that is to be drawn
     └── MemoryShortError     the machine or the accelerator ran out of memory
 
-Each message says what is needed, what was received and what to do next.
+Each message says what is needed, what was received and what to do next. Python shows it in English. It also holds the
+template and the values that it was made from, so that the app can say it in the reader's language.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
+
+class Message(str):
+    """A text for a person, in English, that knows the template and the values that it was made from.
+
+    A value may be a message itself, where a sentence has a part that can be one of several.
+
+    >>> message = Message("The text has {0:,} tokens.", 1200)
+    >>> message, message.template, message.values
+    ('The text has 1,200 tokens.', 'The text has {0:,} tokens.', (1200,))
+    """
+
+    template: str
+    values: tuple[Any, ...]
+
+    def __new__(cls, template: str, *values: Any) -> Message:
+        """A message from a template with `{0}`, `{1}` … where the values go; without values it stands as it is."""
+        if isinstance(template, Message) and not values:
+            return template
+        message = super().__new__(cls, template.format(*values) if values else template)
+        message.template, message.values = str(template), values
+        return message
+
 
 class AttnvizError(Exception):
-    """The root of every error that attnviz raises on purpose; its text is written for the person at the screen."""
+    """The root of every error that attnviz raises on purpose; its text is written for the person at the screen.
+
+    Attributes:
+        message: what `str` gives, with its template and values.
+    """
+
+    def __init__(self, template: str, *values: Any) -> None:
+        """Takes what `Message` takes."""
+        self.message = Message(template, *values)
+        super().__init__(self.message)
 
 
 class LoadError(AttnvizError):
@@ -53,6 +88,10 @@ class TooLongError(InputError):
 
 class NoTokenizerError(InputError):
     """Text was given, but the model has no tokenizer."""
+
+
+class DamagedError(InputError):
+    """What was read is no picture, or not the whole of one."""
 
 
 class NoAttentionError(AttnvizError):

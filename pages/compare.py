@@ -32,7 +32,7 @@ from attnviz.ui.screens.compare.sources import (
     switch_tokens,
 )
 from attnviz.ui.shell import errors, model_names
-from attnviz.ui.shell.messages import _, language, ngettext
+from attnviz.ui.shell.messages import _, head_name, kind_name, language, ngettext, translate
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def compare_panels(shown: Panels, cards: list[Card]) -> Comparison:
     try:
         found = distances.difference(first, second)
     except AttnvizError as error:
-        return Comparison(error=str(error))
+        return Comparison(error=translate(error.message))
     return Comparison(found, by_words=found.a is not first)
 
 
@@ -212,7 +212,7 @@ def numbers_table(shown: Panels, cards: list[Card], difference: Comparison) -> N
     with expander:
         for letter, card in zip(LETTERS, cards, strict=False):
             if card.map:
-                st.caption(errors.as_markdown(f"{letter}: {card.panel.kind} {card.map.name}"))
+                st.caption(errors.as_markdown(f"{letter}: {kind_name(card.panel.kind)} {head_name(card.map.name)}"))
                 head_table(card.map)
         if difference.difference:
             first, second = (LETTERS[place] for place in shown.compared)

@@ -15,7 +15,7 @@ from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.embeddings import controls
 from attnviz.ui.shell import errors, models
-from attnviz.ui.shell.messages import _, language
+from attnviz.ui.shell.messages import _, language, translate
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def main() -> None:
             encoding, several = positional_encoding(loaded, kind), False
             if isinstance(encoding, str):
                 st.markdown("#### " + _("Positions"))
-                st.info(errors.as_markdown(encoding), icon=":material/info:")
+                st.info(errors.as_markdown(translate(encoding)), icon=":material/info:")
             else:
                 several = len(encoding.rotations) > 1
                 drawn += positions.draw_positions(encoding, run, top.say)
@@ -183,7 +183,7 @@ def positional_encoding(loaded: models.Loaded, kind: str) -> PositionalEncoding 
         try:
             return read(loaded.model, kind)
         except NoAttentionError as error:
-            return str(error)
+            return error.message
 
     return loaded.cache.get(("positions", kind), make)
 

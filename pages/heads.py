@@ -21,7 +21,7 @@ from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.heads.findings import applying, finding_text
 from attnviz.ui.screens.heads.opened_head import opened_head
 from attnviz.ui.shell import errors
-from attnviz.ui.shell.messages import _, language, ngettext
+from attnviz.ui.shell.messages import _, kind_title, language, ngettext
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def summary(recording: Recording, maps: list[AttentionMap], seen: HeadSelection)
     if number != seen.layer:
         counted = _("layer {0}, one of {1} with attention").format(number, layers)
     parts = [
-        seen.kind.capitalize(),
+        kind_title(seen.kind),
         counted,
         ngettext("{0} head", "{0} heads", len(maps)).format(len(maps)),
     ]

@@ -20,7 +20,7 @@ from attnviz.ui.screens.overview import traits
 from attnviz.ui.screens.overview.measures_table import measures_table
 from attnviz.ui.screens.overview.mosaic import heads_mosaic, positions_per_cell, tiles
 from attnviz.ui.shell import errors, models
-from attnviz.ui.shell.messages import _, language, ngettext
+from attnviz.ui.shell.messages import _, kind_name, kind_title, language, local_number, ngettext
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def find_control(known: tuple[Trait, ...], kind: str, say: url_state.Say) -> Tra
     if asked and asked not in by_name:
         say(
             _("Heads of the {0} attention cannot be found by {1}; none stands out.").format(
-                kind, url_state.shorten(asked)
+                kind_name(kind), url_state.shorten(asked)
             )
         )
     st.session_state["found"] = asked if asked in by_name else None
@@ -217,7 +217,7 @@ def summary(recording: Recording, seen: MeasuredHeads, maps: Sequence[AttentionM
     together = positions_per_cell(recording, seen.kind)
     keys = maps[0].weights.shape[1]
     parts = [
-        seen.kind.capitalize(),
+        kind_title(seen.kind),
         _("{0} × {1}").format(
             ngettext("{0} layer", "{0} layers", layers).format(layers),
             ngettext("{0} head", "{0} heads", heads).format(heads),
@@ -241,7 +241,7 @@ def summary(recording: Recording, seen: MeasuredHeads, maps: Sequence[AttentionM
         )
         found = _("Looking most {0}: {1}").format(seen.trait.asks, named)
         if not best:
-            least = f"{traits.LEAST_SHARE:.2f}"
+            least = local_number(f"{traits.LEAST_SHARE:.2f}")
             found = _("Looking {0}: none does, with {1} or more of its attention").format(seen.trait.asks, least)
         said.insert(0, found)
     return _("; ").join(said)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from attnviz import display
-from attnviz.errors import InputError
+from attnviz.errors import InputError, Message
 from attnviz.tokenization.token import Token, labels, word_groups, words
 
 
@@ -61,12 +61,18 @@ class AttentionMap:
         weights = np.asarray(weights, dtype=np.float32)
         if weights.shape != (len(query_tokens), len(key_tokens)):
             raise InputError(
-                f"Weights of shape {weights.shape} do not fit {len(query_tokens)} query tokens "
-                f"and {len(key_tokens)} key tokens."
+                "Weights of shape {0} do not fit {1} query tokens and {2} key tokens.",
+                weights.shape,
+                len(query_tokens),
+                len(key_tokens),
             )
         hidden = np.asarray(np.zeros(len(query_tokens)) if hidden_mass is None else hidden_mass, dtype=np.float32)
         if hidden.shape != (len(query_tokens),):
-            raise InputError(f"A hidden mass of shape {hidden.shape} does not fit {len(query_tokens)} query tokens.")
+            raise InputError(
+                "A hidden mass of shape {0} does not fit {1} query tokens.",
+                hidden.shape,
+                len(query_tokens),
+            )
         return cls(weights, query_tokens, key_tokens, hidden, **origin)
 
     @property
@@ -157,9 +163,9 @@ class AttentionMap:
         chosen = sorted(set(positions))
         wrong = [str(position) for position in chosen if not 0 <= position < count]
         if not chosen or wrong:
-            there = f"This map has the rows 0 to {count - 1}" if count else "This map has no rows"
-            asked = f"not {', '.join(wrong)}" if wrong else "and none was chosen"
-            raise InputError(f"{there}, {asked}. Choose one or more of its rows to average.")
+            there = Message("This map has the rows 0 to {0}", count - 1) if count else Message("This map has no rows")
+            asked = Message("not {0}", ", ".join(wrong)) if wrong else Message("and none was chosen")
+            raise InputError("{0}, {1}. Choose one or more of its rows to average.", there, asked)
         weights, hidden = self.amounts()
         return self.with_amounts(
             weights[chosen].mean(axis=0, keepdims=True),

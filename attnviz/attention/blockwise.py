@@ -159,9 +159,9 @@ def pooled(weights_of: Callable[[slice], Tensor], queries: int, keys: int, size:
         (min(queries, size), min(keys, size)) float32 on the CPU.
     """
     if reduce not in ("mean", "max"):
-        raise InputError(f'`reduce` has to be "mean" or "max", not {reduce!r}.')
+        raise InputError('`reduce` has to be "mean" or "max", not {0!r}.', reduce)
     if size < 1:
-        raise InputError(f"`size` has to be 1 or more, not {size}.")
+        raise InputError("`size` has to be 1 or more, not {0}.", size)
     height, width = min(queries, size), min(keys, size)
     picture = None
     for rows in blocks(queries, keys):

@@ -47,7 +47,7 @@ def cost(queries: int, keys: int, *, layers: int, heads: int, key_heads: int | N
     given = {"queries": queries, "keys": keys, "layers": layers, "heads": heads, "head_dim": head_dim}
     for name, count in given.items():
         if count < 1:
-            raise InputError(f"`{name}` has to be 1 or more, not {count}.")
+            raise InputError("`{0}` has to be 1 or more, not {1}.", name, count)
     weights = queries * keys * heads * layers
     kept = (queries * heads + keys * (key_heads or heads)) * head_dim * layers * BYTES
     return Cost(queries, keys, weights, weights * BYTES, kept)

@@ -198,16 +198,19 @@ def follow(model: Model, recording: Recording, kind: str, *, layer: int) -> Comp
     stored = recording.stored_layer(kind, layer, None)
     if not isinstance(stored, capture.Layer):
         raise NoAttentionError(
-            f"{model.name} computes its attention inside its own code, so its queries, keys and values are not known "
-            "and its steps cannot be followed. Choose a model that uses transformers' attention interface, such as "
-            "BERT, GPT-2, Llama or T5."
+            "{0} computes its attention inside its own code, so its queries, keys and values are not known and its "
+            "steps cannot be followed. Choose a model that uses transformers' attention interface, such as BERT, "
+            "GPT-2, Llama or T5.",
+            model.name,
         )
     source = recording.key_tokens("cross") if "cross" in recording.kinds else recording.query_tokens(recording.kinds[0])
     target = recording.query_tokens("cross") if "cross" in recording.kinds else None
     longest = max(len(source), len(target or ()))
     if longest > MOST_TOKENS:
         raise InputError(
-            f"The text has {longest:,} tokens; a computation can be followed for {MOST_TOKENS:,}. Shorten the text."
+            "The text has {0:,} tokens; a computation can be followed for {1:,}. Shorten the text.",
+            longest,
+            MOST_TOKENS,
         )
     ids = torch.tensor([[token.id for token in source]], device=model.device)
     arguments: dict[str, Tensor] = {"attention_mask": torch.ones_like(ids)}

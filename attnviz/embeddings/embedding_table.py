@@ -96,7 +96,8 @@ class Vocabulary:
             self._table: Tensor = self._module.weight.detach()
         except (AttributeError, NotImplementedError) as error:
             raise InputError(
-                f"{model.name} has no table of embeddings with a row for each token. Choose a model that reads tokens."
+                "{0} has no table of embeddings with a row for each token. Choose a model that reads tokens.",
+                model.name,
             ) from error
 
     @property

@@ -100,8 +100,9 @@ def hidden_states(model: Model, recording: Recording, kind: str) -> States:
     longest = max(len(tokens), len(source))
     if longest > MOST_TOKENS:
         raise InputError(
-            f"The text has {longest:,} tokens; the vectors of all layers are kept for {MOST_TOKENS:,}. "
-            "Shorten the text."
+            "The text has {0:,} tokens; the vectors of all layers are kept for {1:,}. Shorten the text.",
+            longest,
+            MOST_TOKENS,
         )
     network = model.network
     ids = ids_tensor(model, tokens)
@@ -131,8 +132,10 @@ def hidden_states(model: Model, recording: Recording, kind: str) -> States:
     shapes = {tuple(item.shape[:2]) for item in given}
     if len(given) != layers + 1 or shapes != {(1, len(tokens))}:
         raise NoAttentionError(
-            f"{model.name} does not give the vectors of all its tokens between all its {layers} layers, so they "
-            "cannot be followed from layer to layer. Choose a model such as BERT, GPT-2, Llama or T5."
+            "{0} does not give the vectors of all its tokens between all its {1} layers, so they cannot be followed "
+            "from layer to layer. Choose a model such as BERT, GPT-2, Llama or T5.",
+            model.name,
+            layers,
         )
     static = rows_of(found[0]) if found and found[0].shape[:2] == ids.shape else None
     return States(

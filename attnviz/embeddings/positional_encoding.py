@@ -129,8 +129,9 @@ def read(model: Model, kind: str, *, count: int = POSITIONS) -> PositionalEncodi
         computation = follow(model, recording, kind, layer=0)
     except NoAttentionError as error:
         raise NoAttentionError(
-            f"{model.name} computes its attention inside its own code, so what it does with positions cannot be read "
-            "there. Choose a model that uses transformers' attention interface, such as BERT, GPT-2, Llama or T5."
+            "{0} computes its attention inside its own code, so what it does with positions cannot be read there. "
+            "Choose a model that uses transformers' attention interface, such as BERT, GPT-2, Llama or T5.",
+            model.name,
         ) from error
     common: dict[str, Any] = {"room": room, "named": named}
     if computation.positions == "added":

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.errors import InputError
-from attnviz.export.metadata import DamagedError, as_json, from_json, shapes
+from attnviz.errors import DamagedError, InputError
+from attnviz.export.metadata import as_json, from_json, shapes
 from attnviz.export.picture import Picture, hidden_mass, key_labels, query_labels, title
 from attnviz.export.svg.text import legal_text
 
@@ -61,8 +61,10 @@ def to_csv(picture: Picture) -> str:
     count = sum(panel.weights.size for panel in picture.panels)
     if count > MOST_ROWS:
         raise InputError(
-            f"A table of this picture would have {count:,} rows, and spreadsheets open {MOST_ROWS:,}. "
-            "Take .npz, which numpy reads, or show fewer heads or tokens."
+            "A table of this picture would have {0:,} rows, and spreadsheets open {1:,}. Take .npz, which numpy "
+            "reads, or show fewer heads or tokens.",
+            count,
+            MOST_ROWS,
         )
     stream = io.StringIO()
     stream.write("\ufeff# attnviz: attention weights; rows are queries, columns are keys\n")
@@ -133,7 +135,7 @@ def from_csv(text: str) -> Picture:
     try:
         data = zlib.decompress(base64.b64decode(packed, validate=True)).decode()
     except (ValueError, zlib.error) as error:
-        raise DamagedError(f'The lines that begin with "# data:" are damaged ({error}).') from error
+        raise DamagedError('The lines that begin with "# data:" are damaged ({0}).', error) from error
     weights = [np.full(shape, np.nan, np.float32) for shape in shapes(data)]
     seen = [np.zeros(array.shape, dtype=bool) for array in weights]
     rows = csv.DictReader(line for line in lines if not line.lstrip('"').startswith("#"))
@@ -145,8 +147,8 @@ def from_csv(text: str) -> Picture:
             weights[panel][query, key] = float(row["weight"])
             seen[panel][query, key] = True
     except (LookupError, TypeError, ValueError) as error:
-        raise DamagedError(f"A row of the table is damaged ({type(error).__name__}: {error}).") from error
+        raise DamagedError("A row of the table is damaged ({0}: {1}).", type(error).__name__, error) from error
     missing = sum(int((~array).sum()) for array in seen)
     if missing:
-        raise DamagedError(f"The table is not whole: rows of {missing:,} weights are missing.")
+        raise DamagedError("The table is not whole: rows of {0:,} weights are missing.", missing)
     return from_json(data, dict(enumerate(weights)))

@@ -7,10 +7,10 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from attnviz.errors import InputError
+from attnviz.errors import DamagedError, InputError, Message
 from attnviz.export.csv_table import from_csv, to_csv
 from attnviz.export.html import to_html
-from attnviz.export.metadata import DamagedError, from_json
+from attnviz.export.metadata import from_json
 from attnviz.export.npz import from_npz, to_npz
 from attnviz.export.picture import Picture
 from attnviz.export.png import to_png
@@ -54,7 +54,9 @@ def save(picture: Picture, path: Path | str) -> None:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(
-            f"{str(path)!r} cannot be written: {reason}. Name a file in a folder that you may write to."
+            "{0!r} cannot be written: {1}. Name a file in a folder that you may write to.",
+            str(path),
+            reason,
         ) from error
 
 
@@ -62,8 +64,8 @@ def check_suffix(path: Path) -> str:
     """The format that a file's name asks for; raises InputError where there is no such format."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        ending = f"ends with {path.suffix!r}" if path.suffix else "has no ending"
-        raise InputError(f"{path.name!r} {ending}. A picture can be written as {', '.join(SUFFIXES)}.")
+        ending = Message("ends with {0!r}", path.suffix) if path.suffix else Message("has no ending")
+        raise InputError("{0!r} {1}. A picture can be written as {2}.", path.name, ending, ", ".join(SUFFIXES))
     return suffix
 
 
@@ -86,7 +88,11 @@ def read(data: bytes | Path | str) -> Picture:
             data = path.read_bytes()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise InputError(f"{str(path)!r} cannot be read: {reason}. Name a file that attnviz exported.") from error
+            raise InputError(
+                "{0!r} cannot be read: {1}. Name a file that attnviz exported.",
+                str(path),
+                reason,
+            ) from error
     if data.startswith(b"PK\x03\x04"):
         return from_npz(data)
     if data.startswith(b"\x89PNG"):

@@ -24,7 +24,7 @@ function decode(text) {
 function number(weight) {
   const rounded = weight.toFixed(2);
   const shown = Number(rounded) === 0 && Math.abs(weight) >= 0.0005 ? weight.toFixed(3) : rounded;
-  return Number(shown) === 0 ? "0.00" : shown.replace("-", "−");
+  return (Number(shown) === 0 ? "0.00" : shown.replace("-", "−")).replace(".", texts.decimal);
 }
 
 function weight(panel, query, key) {

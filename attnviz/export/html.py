@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attnviz.export.metadata import as_json
 from attnviz.export.picture import Picture, describe_panel, heading, key_labels, name, query_labels
@@ -13,10 +14,12 @@ from attnviz.export.svg.layout import Layout, arrange
 from attnviz.export.svg.text import escape_text
 from attnviz.figures import style
 
+if TYPE_CHECKING:
+    from attnviz.attention.attention_map import AttentionMap
+    from attnviz.measures.distances import Difference
+
 # The file may be opened anywhere and sent to anybody: it can neither load nor send a thing.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
-
-_TEXTS = {"hidden": "hidden", "caption": "Rows are queries, columns are keys."}
 
 
 def to_html(picture: Picture) -> str:
@@ -35,15 +38,15 @@ def to_html(picture: Picture) -> str:
     """
     layout = arrange(picture, CAPTION_WIDTH)
     title = name(picture)
-    details = "\n".join(
-        f"<details><summary>{escape_text(f'{heading(picture, panel)}: numbers as a table')}</summary>"
-        f'<div class="table" tabindex="0" role="region" aria-label="{escape_text(describe_panel(panel))}"></div>'
-        "</details>"
-        for panel in picture.panels
-    )
-    go = "arrow keys" if len(picture.panels) == 1 else "arrow keys, page up and page down"
+    details = "\n".join(_table_place(picture, panel) for panel in picture.panels)
+    if len(picture.panels) == 1:
+        help = picture.say("Point at the picture, or go through it with the arrow keys, to read its numbers.")
+    else:
+        help = picture.say(
+            "Point at the picture, or go through it with the arrow keys, page up and page down, to read its numbers."
+        )
     return f"""<!doctype html>
-<html lang="en">
+<html lang="{escape_text(picture.language)}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{_POLICY}">
@@ -57,7 +60,7 @@ def to_html(picture: Picture) -> str:
 <div id="picture" tabindex="0" role="group" aria-label="{escape_text(title)}" aria-describedby="help">
 {drawing(picture, layout)}
 </div>
-<p id="help">Point at the picture, or go through it with the {go}, to read its numbers.</p>
+<p id="help">{escape_text(help)}</p>
 <div id="tip" role="status" hidden></div>
 {details}
 </main>
@@ -68,6 +71,16 @@ def to_html(picture: Picture) -> str:
 </body>
 </html>
 """
+
+
+def _table_place(picture: Picture, panel: AttentionMap | Difference) -> str:
+    """Where the page puts a panel's numbers when somebody opens them."""
+    summary = picture.say("{0}: numbers as a table", heading(picture, panel))
+    return (
+        f"<details><summary>{escape_text(summary)}</summary>"
+        f'<div class="table" tabindex="0" role="region" aria-label="{escape_text(describe_panel(picture, panel))}">'
+        "</div></details>"
+    )
 
 
 def _shapes(picture: Picture, layout: Layout) -> str:
@@ -86,7 +99,12 @@ def _shapes(picture: Picture, layout: Layout) -> str:
         }
         for panel, shape in zip(picture.panels, layout.shapes, strict=True)
     ]
-    text = json.dumps({"panels": panels, "texts": _TEXTS}, separators=(",", ":"))
+    texts = {
+        "hidden": picture.say("hidden"),
+        "caption": picture.say("Rows are queries, columns are keys."),
+        "decimal": picture.decimal,
+    }
+    text = json.dumps({"panels": panels, "texts": texts}, separators=(",", ":"))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.attention.attention_map import AttentionMap
-from attnviz.errors import InputError
+from attnviz.errors import DamagedError, InputError
 from attnviz.export.picture import Picture
 from attnviz.tokenization.token import Token
 
@@ -37,10 +37,6 @@ _OPTIONS = ("style", "columns", "scale", "theme", "title")
 
 # What reading plain data that are not as they should be ends in.
 _WRONG = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RecursionError)
-
-
-class DamagedError(InputError):
-    """What was read is no picture, or not the whole of one."""
 
 
 def as_json(picture: Picture, *, weights: bool = True) -> str:
@@ -94,7 +90,7 @@ def shapes(text: str) -> list[tuple[int, int]]:
     except _WRONG as error:
         raise _damage_error(error) from error
     if any(min(shape) < 0 for shape in found) or sum(rows * columns for rows, columns in found) > MOST_WEIGHTS:
-        raise DamagedError(f"The data of the picture are damaged (weights of the shapes {found}).")
+        raise DamagedError("The data of the picture are damaged (weights of the shapes {0}).", found)
     return found
 
 
@@ -105,11 +101,13 @@ def _parse_checked(text: str) -> dict[str, Any]:
     except _WRONG as error:
         raise _damage_error(error) from error
     if name != FORMAT:
-        raise DamagedError(f"This is JSON of the format {name!r}, not {FORMAT!r}.")
+        raise DamagedError("This is JSON of the format {0!r}, not {1!r}.", name, FORMAT)
     if version != VERSION:
         raise InputError(
-            f"This picture is of version {version} of its format, and this attnviz reads version {VERSION}. "
-            "Read it with the attnviz that wrote it, or a newer one."
+            "This picture is of version {0} of its format, and this attnviz reads version {1}. Read it with the "
+            "attnviz that wrote it, or a newer one.",
+            version,
+            VERSION,
         )
     return plain
 
@@ -117,7 +115,7 @@ def _parse_checked(text: str) -> dict[str, Any]:
 def _damage_error(error: Exception) -> InputError:
     if isinstance(error, InputError):
         return error
-    return DamagedError(f"The data of the picture are damaged ({type(error).__name__}: {error}).")
+    return DamagedError("The data of the picture are damaged ({0}: {1}).", type(error).__name__, error)
 
 
 def _panel(panel: AttentionMap | Difference, axes: list[tuple[Token, ...]], weights: bool) -> dict[str, Any]:
@@ -172,12 +170,12 @@ def _restore_panel(
             shape = tuple(value["shape"])
             array = _decode_array(value["base64"], shape) if "base64" in value else weights
             if array is None or array.shape != shape:
-                raise DamagedError(f"The picture lacks numbers of a panel: its {name}, of the shape {shape}.")
+                raise DamagedError("The picture lacks numbers of a panel: its {0}, of the shape {1}.", name, shape)
             values[name] = np.asarray(array, dtype=np.float32)
         else:
             values[name] = value
     if values["weights"].shape != (len(values["query_tokens"]), len(values["key_tokens"])):
-        raise DamagedError(f"Weights of the shape {values['weights'].shape} do not fit the tokens of their panel.")
+        raise DamagedError("Weights of the shape {0} do not fit the tokens of their panel.", values["weights"].shape)
     return make(**values)
 
 

@@ -8,8 +8,8 @@ import zlib
 
 import numpy as np
 
-from attnviz.errors import InputError
-from attnviz.export.metadata import DamagedError, as_json, from_json, shapes
+from attnviz.errors import DamagedError, InputError
+from attnviz.export.metadata import as_json, from_json, shapes
 from attnviz.export.picture import Picture, key_labels, query_labels
 from attnviz.export.svg.text import legal_text
 
@@ -52,6 +52,8 @@ def from_npz(data: bytes) -> Picture:
         if isinstance(error, InputError):
             raise
         raise DamagedError(
-            f"The file is damaged, or not written by attnviz ({type(error).__name__}: {error})."
+            "The file is damaged, or not written by attnviz ({0}: {1}).",
+            type(error).__name__,
+            error,
         ) from error
     return from_json(text, weights)

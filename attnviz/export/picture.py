@@ -42,6 +42,9 @@ class Picture:
         title: over the picture; where it is "", the setting "sentence", if there is one.
         settings: what was switched on, as a name and a value each, such as {"by_word": "true"}; every export carries
             them, and the picture says those that are neither "", nor "false", nor "[]".
+        language: of the words in it, as web pages write it: "en", "zh-Hant". It is not stored, nor what follows.
+        decimal: the decimal sign of the numbers that it writes.
+        texts: what it writes in place of `attnviz.export.texts.TEXTS`, and of the names of models.
 
     Raises:
         InputError: there is no panel, or an option has no such value.
@@ -57,6 +60,9 @@ class Picture:
     theme: Theme = "light"
     title: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
+    language: str = "en"
+    decimal: str = "."
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.panels:
@@ -67,14 +73,22 @@ class Picture:
             ("theme", self.theme, get_args(Theme)),
         ):
             if value not in known:
-                raise InputError(f"The {name} of a picture is {' or '.join(map(repr, known))}, not {value!r}.")
+                raise InputError("The {0} of a picture is {1}, not {2!r}.", name, " or ".join(map(repr, known)), value)
         if self.columns is not None and self.columns < 1:
-            raise InputError(f"A picture has at least 1 column, not {self.columns}.")
+            raise InputError("A picture has at least 1 column, not {0}.", self.columns)
 
     def __repr__(self) -> str:
         count = len(self.panels)
         more = f" … and {count - _NAMED} more" if count > _NAMED else ""
         return f"Picture({', '.join(panel.name for panel in self.panels[:_NAMED])}{more})"
+
+    def say(self, text: str, *values: object) -> str:
+        """One of `TEXTS` in the picture's language, with its values."""
+        return self.texts.get(text, text).format(*values)
+
+    def name_of(self, panel: AttentionMap | Difference) -> str:
+        """What a panel is called: "L2 H5", "L2 mean"; its words in the picture's language."""
+        return " ".join(self.texts.get(word, word) for word in panel.name.split(" "))
 
     def _repr_html_(self) -> str | None:
         return display.notebook_html(self)
@@ -119,14 +133,15 @@ def title(picture: Picture) -> str:
 
 def name(picture: Picture) -> str:
     """What the file is called where a title is needed."""
-    return title(picture) or ", ".join(panel.name for panel in picture.panels)
+    return title(picture) or ", ".join(picture.name_of(panel) for panel in picture.panels)
 
 
-def describe_panel(panel: AttentionMap | Difference) -> str:
+def describe_panel(picture: Picture, panel: AttentionMap | Difference) -> str:
     """What a panel shows, in words: "L2 H5: sah → Hund 0.42, …"."""
+    decimal, name = picture.decimal, picture.name_of(panel)
     if isinstance(panel, AttentionMap):
-        return describe_with(panel, query_labels(panel), key_labels(panel))
-    return describe_difference(panel)
+        return describe_with(panel, query_labels(panel), key_labels(panel), decimal=decimal, name=name)
+    return describe_difference(panel, decimal=decimal, name=name)
 
 
 def query_labels(panel: AttentionMap | Difference) -> tuple[str, ...]:
@@ -151,15 +166,17 @@ def heading(picture: Picture, panel: AttentionMap | Difference) -> str:
     >>> heading(Picture((encoder_map, cross_map)), cross_map)
     'L2 H5 · cross'
     """
-    parts = [panel.name]
+    parts = [picture.name_of(panel)]
     if isinstance(panel, AttentionMap):
         parts += [
-            value for name in ("kind", "model") if _common(picture, name) is None and (value := getattr(panel, name))
+            picture.texts.get(value, value)
+            for name in ("kind", "model")
+            if _common(picture, name) is None and (value := getattr(panel, name))
         ]
     else:
-        parts.append(f"JS divergence {panel.divergence:.2f}")
+        parts.append(picture.say("JS divergence {0}", number(panel.divergence, picture.decimal)))
     if picture.scale == "head" and len(picture.panels) > 1:
-        parts.append(f"max {number(top_of_panel(panel, 'head'))}")
+        parts.append(picture.say("max {0}", number(top_of_panel(panel, "head"), picture.decimal)))
     return " · ".join(parts)
 
 
@@ -171,22 +188,24 @@ def facts(picture: Picture) -> list[str]:
     """
     said = []
     if model := _common(picture, "model"):
-        said.append(f"model {model}")
+        said.append(picture.say("model {0}", picture.texts.get(model, model)))
     if kind := _common(picture, "kind"):
-        said.append(f"{kind} attention")
-    said += [part for name, value in picture.settings.items() if (part := _setting(name, value))]
+        said.append(picture.say("{0} attention", picture.texts.get(kind, kind)))
+    said += [part for name, value in picture.settings.items() if (part := _setting(picture, name, value))]
     if any(isinstance(panel, AttentionMap) and panel.renormalised for panel in picture.panels):
-        said.append("rows renormalised")
+        said.append(picture.say("rows renormalised"))
     if len(picture.panels) > 1:
-        said.append("one scale for all panels" if picture.scale == "shared" else "each panel on its own scale")
+        shared = picture.scale == "shared"
+        said.append(picture.say("one scale for all panels" if shared else "each panel on its own scale"))
     return said
 
 
-def number(weight: float) -> str:
+def number(weight: float, decimal: str = ".") -> str:
     """ "0.42"; three digits where two would say 0.00 about something that is not nothing."""
     rounded = f"{weight:.2f}"
     shown = f"{weight:.3f}" if rounded in ("0.00", "-0.00") and abs(weight) >= 0.0005 else rounded
-    return shown.replace("-0.00", "0.00") if float(shown) == 0 else shown.replace("-", "−")
+    shown = shown.replace("-0.00", "0.00") if float(shown) == 0 else shown.replace("-", "−")
+    return shown.replace(".", decimal)
 
 
 # The app's switches by their names in the address; what headings, title and caption say anyway is not said again.
@@ -194,25 +213,26 @@ _SWITCHES = {
     **dict.fromkeys(("sentence", "model", "kind", "layer", "head", "panels", "renormalise", "scale_per_head"), ""),
     "by_word": "by words",
     "hide_special": "special tokens hidden",
-    "hide": "hidden",
-    "rows": "rows averaged",
+    "hide": "hidden: {0}",
+    "rows": "rows averaged: {0}",
 }
 
 
-def _setting(name: str, value: str) -> str:
+def _setting(picture: Picture, name: str, value: str) -> str:
     """A switch in words; "" where it is off."""
-    name = _SWITCHES.get(name, name.replace("_", " "))
-    if not name:
+    template = _SWITCHES.get(name, name.replace("_", " ").replace("{", "{{").replace("}", "}}"))
+    if not template:
         return ""
     try:
         chosen = json.loads(value)
     except ValueError:
         chosen = value
+    said = ", ".join(map(str, chosen)) if isinstance(chosen, list) else value
     if chosen is True:
-        return name
-    if isinstance(chosen, list):
-        return f"{name}: {', '.join(map(str, chosen))}" if chosen else ""
-    return f"{name}: {value}" if value and chosen is not False else ""
+        return picture.say(template.removesuffix(": {0}"))
+    if not said or chosen is False:
+        return ""
+    return picture.say(template if "{0}" in template else f"{template}: {{0}}", said)
 
 
 def _common(picture: Picture, name: str) -> str | None:

@@ -40,15 +40,19 @@ def to_png(picture: Picture, pixels_per_unit: float = 2) -> bytes:
         b'\\x89PNG\\r\\n\\x1a\\n'
     """
     if not 0 < pixels_per_unit < math.inf:
-        raise InputError(f"pixels_per_unit is a number above 0, such as 2, not {pixels_per_unit!r}.")
+        raise InputError("pixels_per_unit is a number above 0, such as 2, not {0!r}.", pixels_per_unit)
     svg = to_svg(picture)
     size = re.search(r'width="(\d+)" height="(\d+)"', svg)
     assert size is not None
     wide, high = (round(int(length) * pixels_per_unit) for length in size.groups())
     if not 1 <= wide * high <= MOST_PIXELS:
         raise InputError(
-            f"With {pixels_per_unit:g} pixels for each unit the image would have {wide:,} × {high:,} pixels; from 1 to "
-            f"{MOST_PIXELS:,} in all can be made. Choose another number, or take .svg, which has no pixels."
+            "With {0:g} pixels for each unit the image would have {1:,} × {2:,} pixels; from 1 to {3:,} in all can "
+            "be made. Choose another number, or take .svg, which has no pixels.",
+            pixels_per_unit,
+            wide,
+            high,
+            MOST_PIXELS,
         )
     _check_fonts("".join(text for element in _texts(svg) for text in element.itertext()))
     return bytes(resvg_py.svg_to_bytes(svg_string=svg, zoom=pixels_per_unit))
@@ -76,9 +80,11 @@ def _check_fonts(text: str) -> None:
     _drawable.update(set(characters) - set(missing))
     if missing:
         raise FontError(
-            f"This machine has no font for {' '.join(missing[:12])}{' …' if len(missing) > 12 else ''} and would leave "
-            "that out of a PNG. Take .svg or .html, which are drawn where they are opened, or install a font that has "
-            "it (on Debian: fonts-dejavu-core, fonts-noto-cjk, fonts-noto-color-emoji) and start attnviz again."
+            "This machine has no font for {0}{1} and would leave that out of a PNG. Take .svg or .html, which are "
+            "drawn where they are opened, or install a font that has it (on Debian: fonts-dejavu-core, "
+            "fonts-noto-cjk, fonts-noto-color-emoji) and start attnviz again.",
+            " ".join(missing[:12]),
+            " …" if len(missing) > 12 else "",
         )
 
 

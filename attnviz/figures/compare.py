@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 MOST_NAMED = 48  # heads whose names stand beside their dots; of more only on hover
 
 
-def describe_difference(difference: Difference, most: int = 3) -> str:
+def describe_difference(difference: Difference, most: int = 3, decimal: str = ".", name: str = "") -> str:
     """Names the largest differences, the largest first; the text alternative of the picture.
 
     Args:
         difference: weights (query, key) in [-1, 1].
         most: how many to name.
+        decimal: the decimal sign.
+        name: what the difference is called; its own name where it is "".
 
     Returns:
         One line, such as "L2 H5 − L0 H3: sah → Hund +0.42, den → Ball −0.31".
@@ -32,9 +34,11 @@ def describe_difference(difference: Difference, most: int = 3) -> str:
     # Equal ones in reading order.
     places = sorted(range(flat.size), key=lambda place: (-abs(flat[place]), place))[:most]
     named = [
-        f"{queries[place // len(keys)]} → {keys[place % len(keys)]} {format_signed(flat[place])}" for place in places
+        f"{queries[place // len(keys)]} → {keys[place % len(keys)]} {format_signed(flat[place]).replace('.', decimal)}"
+        for place in places
     ]
-    return f"{difference.name}: {', '.join(named)}" if named else difference.name
+    name = name or difference.name
+    return f"{name}: {', '.join(named)}" if named else name
 
 
 def format_signed(number: float) -> str:

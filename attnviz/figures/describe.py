@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
 
 
-def describe(map: AttentionMap, most: int = 3, decimal: str = ".") -> str:
+def describe(map: AttentionMap, most: int = 3, decimal: str = ".", name: str = "") -> str:
     """Names the strongest weights of a head, the strongest first.
 
     Args:
         map: weights (query, key) in [0, 1]; of one head, or of several that were put together.
         most: how many to name.
         decimal: the decimal sign; a comma in many languages.
+        name: what the map is called; its own name where it is "".
 
     Returns:
         One line, such as "L2 H5: sah → Hund 0.42, sah → Ball 0.31, Der → Hund 0.28".
@@ -28,7 +29,7 @@ def describe(map: AttentionMap, most: int = 3, decimal: str = ".") -> str:
         >>> describe(AttentionMap.of([[0.25, 0.75], [0.9, 0.1]], pieces, pieces, layer=2, head=5), most=2)
         'L2 H5: Hund → Der 0.90, Der → Hund 0.75'
     """
-    return describe_with(map, map.query_labels, map.key_labels, most, decimal)
+    return describe_with(map, map.query_labels, map.key_labels, most, decimal, name)
 
 
 def describe_with(
@@ -37,9 +38,10 @@ def describe_with(
     key_labels: tuple[str, ...],
     most: int = 3,
     decimal: str = ".",
+    name: str = "",
 ) -> str:
     """As `describe`, with labels that are known already: all heads of a layer have the same ones."""
-    name = map.name
+    name = name or map.name
     weights = map.weights
     if not weights.size:
         return name

@@ -61,7 +61,8 @@ def draw_angle(
             y=[end[1]],
             mode="markers",
             marker={"color": colour, "size": 5},
-            hovertemplate=f"{style.escape_markup(label)}: {math.hypot(*end):.4f}<extra></extra>",
+            customdata=[math.hypot(*end)],
+            hovertemplate=f"{style.escape_markup(label)}: %{{customdata:.4f}}<extra></extra>",
         )
         for label, end, colour in zip(labels, ends, colours, strict=True)
     ]

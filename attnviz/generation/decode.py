@@ -47,7 +47,7 @@ def decode(writer: Writer, prefix: Sequence[int] = (), method: Method = GREEDY, 
     ids = writer.check_prefix(prefix)
     limit = writer.most if limit is None else max(min(limit, writer.most), len(ids))
     if limit < 1:
-        raise TooLongError(f"The text fills all positions of {writer.model.name}. Shorten it by a token or more.")
+        raise TooLongError("The text fills all positions of {0}. Shorten it by a token or more.", writer.model.name)
     if method.name == "beam":
         return search(writer, ids, method, limit)
     written = list(ids)

@@ -59,19 +59,23 @@ def fill(model: Model, ids: Sequence[int], given: Sequence[int] = (), method: Me
         InputError: the model fills no gaps, there is none or too many, or a given id is not in the vocabulary.
     """
     if task(model) != "fill":
-        raise InputError(f"{model.name} fills no gaps: it writes. Use `Writer`.")
+        raise InputError("{0} fills no gaps: it writes. Use `Writer`.", model.name)
     if method.name == "beam":
         raise InputError("Gaps are filled one after the other; choose greedy or sampling.")
     filled = [int(index) for index in ids]
     gaps = tuple(place for place, index in enumerate(filled) if index == model.tokenizer.mask_token_id)
     if not gaps:
-        raise InputError(f"There is no gap. Put {model.tokenizer.mask_token} where a word is to be predicted.")
+        raise InputError("There is no gap. Put {0} where a word is to be predicted.", model.tokenizer.mask_token)
     if len(gaps) > MOST_GAPS:
-        raise InputError(f"There are {len(gaps)} gaps, and up to {MOST_GAPS} are filled. Mask fewer words.")
+        raise InputError("There are {0} gaps, and up to {1} are filled. Mask fewer words.", len(gaps), MOST_GAPS)
     if given:
         model.inputs.check_ids(list(given), "given")
     if len(given) > len(gaps):
-        raise InputError(f"{len(given)} tokens are given for {len(gaps)} gaps. Leave out those behind the last gap.")
+        raise InputError(
+            "{0} tokens are given for {1} gaps. Leave out those behind the last gap.",
+            len(given),
+            len(gaps),
+        )
     recordings, chosen = [], list(given)
     for gap, position in enumerate(gaps):
         recording = model.recorder.record(tokenizer.from_ids(model.tokenizer, filled), list(filled), {}, None, None)

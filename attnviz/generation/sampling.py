@@ -62,11 +62,11 @@ class Shaped:
 
 def _check_shape(temperature: float, top_k: int, top_p: float) -> None:
     if not (temperature > 0 and math.isfinite(temperature)):
-        raise InputError(f"A temperature is a number over 0, not {temperature}. For the likeliest token take greedy.")
+        raise InputError("A temperature is a number over 0, not {0}. For the likeliest token take greedy.", temperature)
     if top_k < 0:
-        raise InputError(f"top_k is a number of tokens, or 0 for all, not {top_k}.")
+        raise InputError("top_k is a number of tokens, or 0 for all, not {0}.", top_k)
     if not 0 < top_p <= 1:
-        raise InputError(f"top_p is a probability over 0 and up to 1, not {top_p}.")
+        raise InputError("top_p is a probability over 0 and up to 1, not {0}.", top_p)
 
 
 def shape(distribution: Distribution, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> Shaped:
@@ -128,9 +128,9 @@ class Method:
 
     def __post_init__(self) -> None:
         if self.name not in get_args(Name):
-            raise InputError(f"A method is {', '.join(map(repr, get_args(Name)))}, not {self.name!r}.")
+            raise InputError("A method is {0}, not {1!r}.", ", ".join(map(repr, get_args(Name))), self.name)
         if not 1 <= self.width <= MOST_BEAMS:
-            raise InputError(f"A beam is 1 to {MOST_BEAMS} texts wide, not {self.width}.")
+            raise InputError("A beam is 1 to {0} texts wide, not {1}.", MOST_BEAMS, self.width)
         _check_shape(self.temperature, self.top_k, self.top_p)
 
     def shape(self, distribution: Distribution) -> Shaped:

@@ -146,7 +146,7 @@ class Steps:
             A row for each step, labelled "read → predicted"; so rows are never joined to words or hidden, only keys.
         """
         if kind not in self.kinds:
-            raise InputError(f"{self.recording.model} has {' and '.join(self.kinds)} attention, not {kind!r}.")
+            raise InputError("{0} has {1} attention, not {2!r}.", self.recording.model, " and ".join(self.kinds), kind)
         recording = self.recording
         if self.task == "translate" and kind == "encoder":
             weights, hidden = self._amounts(recording, kind, layer, head)

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from attnviz.errors import EmptyError, InputError, TooLongError
+from attnviz.errors import EmptyError, InputError, Message, TooLongError
 from attnviz.generation.result import EndReason
 from attnviz.generation.sampling import Distribution
 from attnviz.models import network
@@ -42,21 +42,24 @@ def task(model: Model) -> Task:
     if network.is_encoder_decoder(model.network):
         if not model.recorder.can_write:
             raise InputError(
-                f"{model.name} has an encoder and a decoder but no language head, so it predicts no words. Choose a "
-                "checkpoint for translation or summaries, such as the bundled model."
+                "{0} has an encoder and a decoder but no language head, so it predicts no words. Choose a checkpoint "
+                "for translation or summaries, such as the bundled model.",
+                model.name,
             )
         return "translate"
     if not _has_head(model):
         raise InputError(
-            f"{model.name} has no language head: it turns text into vectors and predicts no words. Choose a model that "
-            "was saved with one: for translation, as a GPT, or as a BERT for masked words."
+            "{0} has no language head: it turns text into vectors and predicts no words. Choose a model that was "
+            "saved with one: for translation, as a GPT, or as a BERT for masked words.",
+            model.name,
         )
     if model.kinds == ("decoder",):
         return "continue"
     if getattr(model.tokenizer, "mask_token_id", None) is None:
         raise InputError(
-            f"{model.name} reads in both directions, and its tokenizer has no mask token to mark a gap with. Choose a "
-            "model with one, such as a BERT, or one that writes."
+            "{0} reads in both directions, and its tokenizer has no mask token to mark a gap with. Choose a model "
+            "with one, such as a BERT, or one that writes.",
+            model.name,
         )
     return "fill"
 
@@ -92,12 +95,12 @@ class Writer:
         self.pair = task(model) == "translate"
         if task(model) == "fill":
             raise InputError(
-                f"{model.name} writes nothing after a text: it fills gaps in it. Use "
-                "`attnviz.generation.fill_mask.fill`."
+                "{0} writes nothing after a text: it fills gaps in it. Use `attnviz.generation.fill_mask.fill`.",
+                model.name,
             )
         if not self.source:
             raise EmptyError("There is no token to begin from. Pass at least one vocabulary id.")
-        model.inputs.check_length(len(self.source), "The text")
+        model.inputs.check_length(len(self.source), Message("The text"))
         self.start = (model.inputs.start_token(),) if self.pair else ()
         config = generation_settings(model.network, model.name, model.tokenizer, next(iter(self.start), None))
         self._ending = Ending(model.network, config, model.tokenizer)
@@ -157,7 +160,12 @@ class Writer:
         if any(self.is_finished(ids[:count]) for count in range(1, len(ids))):
             raise InputError("The prefix goes on after its end token. Leave out what follows it.")
         if len(ids) > self.most:
-            raise TooLongError(f"The prefix has {len(ids):,} tokens; {self.model.name} can write {self.most:,} here.")
+            raise TooLongError(
+                "The prefix has {0:,} tokens; {1} can write {2:,} here.",
+                len(ids),
+                self.model.name,
+                self.most,
+            )
         return ids
 
     def end_reason(self, ids: Sequence[int]) -> EndReason:

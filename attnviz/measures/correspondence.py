@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from attnviz.attention.attention_map import AttentionMap
-from attnviz.errors import InputError
+from attnviz.errors import InputError, Message
 from attnviz.tokenization.token import Token
 
 
@@ -45,7 +45,7 @@ def aligned(a: AttentionMap, b: AttentionMap) -> tuple[AttentionMap, AttentionMa
         one, other = (_without_specials(map, kept) for map in words)
         if _folded(one) == _folded(other):
             return one, other
-    raise InputError(_why_not(one, other))
+    raise _error(one, other)
 
 
 def _without_specials(map: AttentionMap, kept: frozenset[str]) -> AttentionMap:
@@ -76,37 +76,56 @@ def _shared_specials(a: AttentionMap, b: AttentionMap) -> frozenset[str]:
     return frozenset(name for name in names if all(x[name] == y[name] for x, y in zip(one, other, strict=True)))
 
 
-def _why_not(a: AttentionMap, b: AttentionMap) -> str:
+def _error(a: AttentionMap, b: AttentionMap) -> InputError:
     """Why the words of two maps, special tokens left out, do not correspond; and what to do."""
     if (a.kind == "cross") != (b.kind == "cross"):
         cross, other = (a, b) if a.kind == "cross" else (b, a)
-        return (
-            f"{cross.name} shows cross-attention, from the words of one text to those of another, {other.name} shows "
-            f"{other.kind} attention, within one text. Choose the same kind for both to see their difference."
+        return InputError(
+            "{0} shows cross-attention, from the words of one text to those of another, {1} shows {2} attention, "
+            "within one text. Choose the same kind for both to see their difference.",
+            cross.name,
+            other.name,
+            other.kind,
         )
     first, second = a.query_tokens, b.query_tokens
     if _folded(a)[1] != _folded(b)[1]:
         first, second = a.key_tokens, b.key_tokens
-        what, remedy = "sentences", "Give both the same sentence"
+        shown = Message("The two show different sentences")
+        remedy = Message("Give both the same sentence to see their difference.")
     elif a.kind == "cross":
-        what, remedy = "targets", "Give both the same target"
+        shown = Message("The two show different targets")
+        remedy = Message("Give both the same target to see their difference.")
     else:
-        what, remedy = "rows", "Choose the same query words for both"
+        shown = Message("The two show different rows")
+        remedy = Message("Choose the same query words for both to see their difference.")
     if _letters(first) == _letters(second):
-        return (
-            f"The two tokenizers do not find the same words in {_excerpt(first)}: {_counted(first)} and "
-            f"{_counted(second)}, so nothing says which belong together. Compare two heads of one model instead."
+        return InputError(
+            "The two tokenizers do not find the same words in {0}: {1} and {2}, so nothing says which belong "
+            "together. Compare two heads of one model instead.",
+            _excerpt(first),
+            _counted(first),
+            _counted(second),
         )
     if len(first) != len(second):
-        return (
-            f"The two show different {what}: {_excerpt(first)} has {_counted(first)}, {_excerpt(second)} has "
-            f"{_counted(second)}. {remedy} to see their difference."
+        return InputError(
+            "{0}: {1} has {2}, {3} has {4}. {5}",
+            shown,
+            _excerpt(first),
+            _counted(first),
+            _excerpt(second),
+            _counted(second),
+            remedy,
         )
     pairs = zip(first, second, strict=True)
     one, two = next((one, two) for one, two in pairs if _fold(one.text) != _fold(two.text))
-    return (
-        f"The two show different {what}: {_excerpt(first)} and {_excerpt(second)}, where “{one.text.strip()}” stands "
-        f"against “{two.text.strip()}”. {remedy} to see their difference."
+    return InputError(
+        "{0}: {1} and {2}, where “{3}” stands against “{4}”. {5}",
+        shown,
+        _excerpt(first),
+        _excerpt(second),
+        one.text.strip(),
+        two.text.strip(),
+        remedy,
     )
 
 
@@ -115,8 +134,8 @@ def _letters(words: Sequence[Token]) -> str:
     return _fold("".join("".join(word.text.split()) for word in words))
 
 
-def _counted(words: Sequence[Token]) -> str:
-    return f"{len(words)} {'word' if len(words) == 1 else 'words'}"
+def _counted(words: Sequence[Token]) -> Message:
+    return Message("1 word") if len(words) == 1 else Message("{0} words", len(words))
 
 
 def _excerpt(words: Sequence[Token], most: int = 40) -> str:

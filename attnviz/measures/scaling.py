@@ -37,7 +37,8 @@ def multidimensional_scaling(distances: np.ndarray) -> np.ndarray:
     count = len(squares)
     if squares.shape != (count, count) or not np.isfinite(squares).all() or not np.allclose(squares, squares.T):
         raise InputError(
-            f"Distances between heads have to be a symmetric square of numbers, not of the shape {squares.shape}."
+            "Distances between heads have to be a symmetric square of numbers, not of the shape {0}.",
+            squares.shape,
         )
     points = np.zeros((count, 2))
     if not count:

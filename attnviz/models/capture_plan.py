@@ -133,13 +133,18 @@ def _try_plan(network: Network) -> Plan:
     except Exception as error:
         if isinstance(error, AttnvizError) or out_of_memory(error):
             raise
-        raise NoAttentionError(f"{name} cannot be asked for its attention weights on plain text ({error}).") from error
+        raise NoAttentionError(
+            "{0} cannot be asked for its attention weights on plain text ({1}).",
+            name,
+            error,
+        ) from error
     dtype = next(parameter.dtype for parameter in network.parameters() if parameter.is_floating_point())
     rounding = FULL if torch.finfo(dtype).bits >= 32 else HALF
     if not _agree(plain, _main_output(output), rounding):
         raise NoAttentionError(
-            f"{name} computes something else when it is asked for its attention weights than when it is not, so these "
-            "are not the weights that it uses."
+            "{0} computes something else when it is asked for its attention weights than when it is not, so these "
+            "are not the weights that it uses.",
+            name,
         )
     if target_ids is None:
         kind = "decoder" if _is_causal(reference[""]) else "encoder"

@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from attnviz.errors import InputError
+from attnviz.errors import InputError, Message
 
 OVERRIDES: dict[str, Any] = {
     # The method: greedy, unless the caller has its own way to choose from the scores.
@@ -56,13 +56,13 @@ OVERRIDES: dict[str, Any] = {
 }
 """Settings that attnviz decides itself, with their values."""
 
-REFUSED: dict[str, str] = {
-    "guidance_scale": "runs the network twice for each token",
-    "watermarking_config": "hides a pattern in the text by favouring tokens at random",
-    "token_healing": "replaces the last token of the text",
-    "dola_layers": "subtracts what earlier layers would write",
-    "constraints": "forces words into the text",
-    "force_words_ids": "forces words into the text",
+REFUSED: dict[str, Message] = {
+    "guidance_scale": Message("runs the network twice for each token"),
+    "watermarking_config": Message("hides a pattern in the text by favouring tokens at random"),
+    "token_healing": Message("replaces the last token of the text"),
+    "dola_layers": Message("subtracts what earlier layers would write"),
+    "constraints": Message("forces words into the text"),
+    "force_words_ids": Message("forces words into the text"),
 }
 """Settings that cannot be followed, and what each does."""
 
@@ -95,27 +95,35 @@ def generation_settings(network: Any, name: str, tokenizer: Any = None, start: i
         value = getattr(own, setting, None)
         if value not in _OFF.get(setting, (None,)):
             raise InputError(
-                f"The generation settings of {name} ask for {setting}={value!r}, which {effect}. attnviz shows the "
-                f"model's own choice of each token and cannot follow that. Set "
-                f"`model.network.generation_config.{setting} = None` to see what it writes without."
+                "The generation settings of {0} ask for {1}={2!r}, which {3}. attnviz shows the model's own choice "
+                "of each token and cannot follow that. Set `model.network.generation_config.{1} = None` to see what "
+                "it writes without.",
+                name,
+                setting,
+                value,
+                effect,
             )
     misplaced = network.config._get_generation_parameters()
     if misplaced:
         raise InputError(
-            f"The configuration of {name} holds generation settings ({', '.join(sorted(misplaced))}), which "
-            "transformers reads only from `generation_config`. Move them from `model.network.config` to "
-            "`model.network.generation_config`, or delete them."
+            "The configuration of {0} holds generation settings ({1}), which transformers reads only from "
+            "`generation_config`. Move them from `model.network.config` to `model.network.generation_config`, or "
+            "delete them.",
+            name,
+            ", ".join(sorted(misplaced)),
         )
     if own.stop_strings and tokenizer is None:
         raise InputError(
-            f"The generation settings of {name} end a text at stop_strings={own.stop_strings!r}, and the model has no "
-            "tokenizer to find them with. Pass one to `Model`, or set "
-            "`model.network.generation_config.stop_strings = None`."
+            "The generation settings of {0} end a text at stop_strings={1!r}, and the model has no tokenizer to find "
+            "them with. Pass one to `Model`, or set `model.network.generation_config.stop_strings = None`.",
+            name,
+            own.stop_strings,
         )
     if own.exponential_decay_length_penalty is not None and own.eos_token_id is None:
         raise InputError(
-            f"The generation settings of {name} reward an end token (exponential_decay_length_penalty) and name none. "
-            "Set `model.network.generation_config.eos_token_id`, or exponential_decay_length_penalty to None."
+            "The generation settings of {0} reward an end token (exponential_decay_length_penalty) and name none. "
+            "Set `model.network.generation_config.eos_token_id`, or exponential_decay_length_penalty to None.",
+            name,
         )
     config = copy.deepcopy(own)
     for setting, value in OVERRIDES.items():
@@ -185,8 +193,10 @@ def logits_processors(network: Any, name: str, config: Any, source: Sequence[int
         )
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"transformers cannot use the generation settings of {name}: {error} Correct them in "
-            "`model.network.generation_config`."
+            "transformers cannot use the generation settings of {0}: {1} Correct them in "
+            "`model.network.generation_config`.",
+            name,
+            error,
         ) from error
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attnviz.errors import AttnvizError, EmptyError, InputError, NoTokenizerError, TooLongError
+from attnviz.errors import AttnvizError, EmptyError, InputError, Message, NoTokenizerError, TooLongError
 from attnviz.models.network import accepts, is_encoder_decoder, max_positions, named_max_positions, vocabulary_size
 from attnviz.models.wrappers import input_device
 from attnviz.tokenization.token import Encoding
@@ -57,8 +57,9 @@ class Inputs:
         """
         if self.tokenizer is None:
             raise NoTokenizerError(
-                f"{self.name} has no tokenizer, so it cannot read text. Load one into the same folder, or use "
-                "record_ids with vocabulary ids."
+                "{0} has no tokenizer, so it cannot read text. Load one into the same folder, or use record_ids with "
+                "vocabulary ids.",
+                self.name,
             )
         if not text.strip() or (pair is not None and not pair.strip()):
             raise EmptyError("There is no sentence yet. Type one: a few words are enough.")
@@ -81,13 +82,14 @@ class Inputs:
         if target is None or not target.strip():
             return None
         if not is_encoder_decoder(self.network):
-            raise InputError(f"{self.name} has no decoder beside an encoder, so it takes no target sentence.")
+            raise InputError("{0} has no decoder beside an encoder, so it takes no target sentence.", self.name)
         try:
             encoding = encode(self.tokenizer, target, target=True)
         except LookupError as error:
             raise InputError(
-                f"{self.name} writes many languages, and its tokenizer has to be told which one a target is in. Set "
-                "`model.tokenizer.tgt_lang`, or leave the target out to see the model's own output."
+                "{0} writes many languages, and its tokenizer has to be told which one a target is in. Set "
+                "`model.tokenizer.tgt_lang`, or leave the target out to see the model's own output.",
+                self.name,
             ) from error
         if encoding.ids and encoding.ids[-1] == self.tokenizer.eos_token_id:
             # The end is predicted by the last word and predicts nothing itself.
@@ -103,7 +105,7 @@ class Inputs:
                 found = getattr(holder, name, None)
                 if isinstance(found, int):
                     return found
-        raise InputError(f"{self.name} does not say which token its decoder starts with. Pass target_ids.")
+        raise InputError("{0} does not say which token its decoder starts with. Pass target_ids.", self.name)
 
     def language_tokens(self) -> set[int]:
         """The special tokens that have no common role, among which are those that name a language."""
@@ -123,11 +125,17 @@ class Inputs:
             EmptyError, InputError: there are none, or one is outside; `name` says which argument it was.
         """
         if not ids:
-            raise EmptyError(f"`{name}` holds no token. Pass at least one vocabulary id.")
+            raise EmptyError("`{0}` holds no token. Pass at least one vocabulary id.", name)
         size = vocabulary_size(self.network, of_decoder=of_decoder)
         wrong = next((index for index in ids if not 0 <= index < size), None)
         if wrong is not None:
-            raise InputError(f"`{name}` holds {wrong}; the vocabulary of {self.name} has ids from 0 to {size - 1}.")
+            raise InputError(
+                "`{0}` holds {1}; the vocabulary of {2} has ids from 0 to {3}.",
+                name,
+                wrong,
+                self.name,
+                size - 1,
+            )
         return ids
 
     def without_padding(self, ids: list[int], name: str, *, of_decoder: bool = False) -> list[int]:
@@ -140,7 +148,11 @@ class Inputs:
         if of_decoder:
             return ids[: real[-1] + 1] if real else ids[:1]
         if ids and not real:
-            raise EmptyError(f"`{name}` holds nothing but padding ({ids[0]}). Pass at least one other vocabulary id.")
+            raise EmptyError(
+                "`{0}` holds nothing but padding ({1}). Pass at least one other vocabulary id.",
+                name,
+                ids[0],
+            )
         return ids[real[0] : real[-1] + 1] if real else ids
 
     def check_positions(self, positions: Sequence[int] | Tensor, given: list[int], read: list[int]) -> list[int]:
@@ -155,12 +167,14 @@ class Inputs:
             InputError: the network takes none, or they are no positions of these ids.
         """
         if is_encoder_decoder(self.network) or not accepts(self.network, "position_ids"):
-            raise InputError(f"{self.name} takes no `position_ids`. Leave them out.")
+            raise InputError("{0} takes no `position_ids`. Leave them out.", self.name)
         numbers = integers(positions, "position_ids")
         if len(numbers) != len(given) or min(numbers) < 0:
             raise InputError(
-                f"`position_ids` holds a position, 0 or more, for each of the {len(given):,} ids; there are "
-                f"{len(numbers):,}, from {min(numbers, default=0)} on."
+                "`position_ids` holds a position, 0 or more, for each of the {0:,} ids; there are {1:,}, from {2} on.",
+                len(given),
+                len(numbers),
+                min(numbers, default=0),
             )
         pads = self._padding()
         begin = next((place for place, index in enumerate(given) if index not in pads), 0)
@@ -192,17 +206,24 @@ class Inputs:
             named = named_max_positions(self.stack(of_decoder))
             if isinstance(error, AttnvizError) or not named or count <= min(named):
                 raise
-            raise self._too_long("The target" if of_decoder else "The text", count, min(named)) from error
+            raise self._too_long(
+                Message("The target") if of_decoder else Message("The text"), count, min(named)
+            ) from error
 
     def tensor(self, ids: list[int]) -> Tensor:
         """The ids as the network takes them, and where: (1, sequence)."""
         return torch.tensor([ids], dtype=torch.long, device=input_device(self.network))
 
     def _too_long(self, what: str, count: int, limit: int) -> TooLongError:
-        excess = "1 token" if count - limit == 1 else f"{count - limit:,} tokens"
+        excess = Message("1 token") if count - limit == 1 else Message("{0:,} tokens", count - limit)
         return TooLongError(
-            f"{what} has {count:,} tokens, and {self.name} has positions for {limit:,}. Shorten it by {excess}, or "
-            "choose a model for longer texts."
+            "{0} has {1:,} tokens, and {2} has positions for {3:,}. Shorten it by {4}, or choose a model for longer "
+            "texts.",
+            what,
+            count,
+            self.name,
+            limit,
+            excess,
         )
 
 
@@ -219,11 +240,14 @@ def integers(ids: Sequence[int] | Tensor, name: str) -> list[int]:
     try:
         tensor = torch.as_tensor(ids)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"`{name}` has to be integers of shape (sequence,), not {reprlib.repr(ids)}.") from error
+        raise InputError("`{0}` has to be integers of shape (sequence,), not {1}.", name, reprlib.repr(ids)) from error
     if tensor.ndim == 1 and tensor.numel() == 0:
         return []
     if tensor.ndim != 1 or tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
         raise InputError(
-            f"`{name}` has to be integers of shape (sequence,), not {tensor.dtype} of shape {tuple(tensor.shape)}."
+            "`{0}` has to be integers of shape (sequence,), not {1} of shape {2}.",
+            name,
+            tensor.dtype,
+            tuple(tensor.shape),
         )
     return tensor.tolist()

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from attnviz.errors import InputError
+from attnviz.errors import InputError, Message
 from attnviz.models.inputs import Inputs, integers
 from attnviz.models.network import is_encoder_decoder, max_positions, run_encoder
 from attnviz.models.recorder import MAX_NEW_TOKENS, Recorder
@@ -159,7 +159,7 @@ class Model:
         given = None
         if target_ids is not None:
             if not is_encoder_decoder(self.network):
-                raise InputError(f"{self.name} has no decoder beside an encoder, so it takes no target.")
+                raise InputError("{0} has no decoder beside an encoder, so it takes no target.", self.name)
             given = self.inputs.without_padding(integers(target_ids, "target_ids"), "target_ids", of_decoder=True)
             given = self.inputs.check_ids(given, "target_ids", of_decoder=True)
         beside = {"position_ids": places}
@@ -172,9 +172,9 @@ class Model:
         'The dog saw the ball.'
         """
         if not is_encoder_decoder(self.network):
-            raise InputError(f"{self.name} has no encoder and decoder, so it does not translate.")
+            raise InputError("{0} has no encoder and decoder, so it does not translate.", self.name)
         numbers = list(self.inputs.encode(text).ids)
-        self.inputs.check_length(len(numbers), "The text")
+        self.inputs.check_length(len(numbers), Message("The text"))
         ids = self.inputs.tensor(numbers)
         with self.recorder.exclusive():
             output = self.recorder.greedy(ids, run_encoder(self.network, ids), max_new_tokens)

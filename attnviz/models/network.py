@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from attnviz.attention import dot_product
-from attnviz.errors import NoAttentionError
+from attnviz.errors import Message, NoAttentionError
 from attnviz.models import capture
 from attnviz.models.proof import Passing, watching
 
@@ -39,7 +39,7 @@ def vocabulary_size(network: Network, *, of_decoder: bool = False) -> int:
         return int(stack.get_input_embeddings().weight.shape[0])
     size = getattr(text_config(network), "vocab_size", None)
     if not isinstance(size, int):
-        raise NoAttentionError(f"{type(network).__name__} has no vocabulary, so it cannot be given text.")
+        raise NoAttentionError("{0} has no vocabulary, so it cannot be given text.", type(network).__name__)
     return size
 
 
@@ -166,37 +166,50 @@ def _count_repeats(weights: Tensor, block: int, times: int) -> Tensor:
 
 def _whole(maps: Any, queries: int, keys: int, kind: str, network: Network) -> tuple[Tensor, ...]:
     name = type(network).__name__
-    which = f"{kind} attention" if kind else "attention"
+    which = Message("{0} attention", kind) if kind else Message("attention")
     if not maps:
         raise NoAttentionError(
-            f"{name} gives no {which} weights, so there is nothing to show. "
-            "Choose a transformer with softmax attention."
+            "{0} gives no {1} weights, so there is nothing to show. Choose a transformer with softmax attention.",
+            name,
+            which,
         )
     shapes = {tuple(item.shape) if isinstance(item, Tensor) else type(item).__name__ for item in maps}
     if not all(isinstance(item, Tensor) and item.ndim == 4 and item.shape[0] == 1 for item in maps):
         raise NoAttentionError(
-            f"{name} gives its {which} in the form {_listing(shapes)}, which is no map of every layer. Choose a model "
-            "whose layers all have softmax attention over tokens."
+            "{0} gives its {1} in the form {2}, which is no map of every layer. Choose a model whose layers all have "
+            "softmax attention over tokens.",
+            name,
+            which,
+            _listing(shapes),
         )
     maps = [_without_filling(item, queries, keys) for item in maps]
     if any(item.shape[2:] != (queries, keys) for item in maps):
         raise NoAttentionError(
-            f"{name} gives its {which} in the form {_listing(shapes)}, not as weights between all tokens "
-            f"({queries} queries, {keys} keys). A part of it would be shown as if it were the whole."
+            "{0} gives its {1} in the form {2}, not as weights between all tokens ({3} queries, {4} keys). A part of "
+            "it would be shown as if it were the whole.",
+            name,
+            which,
+            _listing(shapes),
+            queries,
+            keys,
         )
     slack = dot_product.rounding(maps[0].dtype)
     for item in maps:
         if item.dtype == torch.float16 and not bool(item.isfinite().all()):
             raise NoAttentionError(
-                f"The attention scores of {name} are larger than float16 can hold (65,504), so its {which} weights are "
-                "not finite. Its numbers fit into bfloat16 and float32: load it with "
-                'dtype="bfloat16" or "float32", or hand over `network.bfloat16()` or `network.float()`.'
+                "The attention scores of {0} are larger than float16 can hold (65,504), so its {1} weights are not "
+                'finite. Its numbers fit into bfloat16 and float32: load it with dtype="bfloat16" or "float32", or '
+                "hand over `network.bfloat16()` or `network.float()`.",
+                name,
+                which,
             )
         # The comparisons are false for what is not a number, too.
         if not (bool((item >= -slack).all()) and bool((item.sum(dim=-1) <= 1 + slack).all())):
             raise NoAttentionError(
-                f"What {name} gives as its {which} are no weights: a row has negative or not finite numbers, or sums "
-                "to more than 1. Shown as weights they would mislead."
+                "What {0} gives as its {1} are no weights: a row has negative or not finite numbers, or sums to more "
+                "than 1. Shown as weights they would mislead.",
+                name,
+                which,
             )
     return tuple(item[0] for item in maps)
 

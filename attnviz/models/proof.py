@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from attnviz.attention import dot_product
 from attnviz.attention.blockwise import Rule
-from attnviz.errors import NoAttentionError
+from attnviz.errors import Message, NoAttentionError
 
 QUERIES = 4
 """How many queries of a head are compared."""
@@ -220,9 +220,13 @@ def check(
 
 def unproved(name: str, tokens: int, kind: str, layer: int) -> NoAttentionError:
     """The error for weights that do not give the output of their layer."""
-    which = kind if kind == "attention" else f"{kind} attention"
+    which = Message("attention") if kind == "attention" else Message("{0} attention", kind)
     return NoAttentionError(
-        f"At {tokens:,} tokens, the {which} weights of layer {layer} of {name} times its values are not what the layer "
-        "puts out, so they would show something else than the model computes. Shorten the text, or choose another "
-        "model for texts of this length."
+        "At {0:,} tokens, the {1} weights of layer {2} of {3} times its values are not what the layer puts out, so "
+        "they would show something else than the model computes. Shorten the text, or choose another model for texts "
+        "of this length.",
+        tokens,
+        which,
+        layer,
+        name,
     )

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from attnviz.errors import InputError, MemoryShortError, out_of_memory
+from attnviz.errors import InputError, MemoryShortError, Message, out_of_memory
 from attnviz.models import capture, capture_plan, proof
 from attnviz.models.generation_settings import followed_by_generate
 from attnviz.models.inputs import Inputs
@@ -124,14 +124,14 @@ class Recorder:
         """
         planned = self.plan
         if generate is not None and (not isinstance(generate, int) or generate < 0):
-            raise InputError(f"`generate` is a number of tokens, 0 or more, not {generate!r}.")
+            raise InputError("`generate` is a number of tokens, 0 or more, not {0!r}.", generate)
         if generate and not is_encoder_decoder(self.inputs.network):
             source, ids = self._continued(source, ids, generate)
             beside = {}
-        self.inputs.check_length(len(ids), "The text")
+        self.inputs.check_length(len(ids), Message("The text"))
         if target is not None:
             self.inputs.check_length(
-                len(target if isinstance(target, list) else target.ids), "The target", of_decoder=True
+                len(target if isinstance(target, list) else target.ids), Message("The target"), of_decoder=True
             )
         tensor = self.inputs.tensor(ids)
         about: dict[str, Any] = {"model": self.inputs.name, "numbers": planned.numbers}
@@ -214,7 +214,7 @@ class Recorder:
         else:
             chosen = self.greedy(ids, states, limit or MAX_NEW_TOKENS)[:-1] if target is None else target
             shown = from_ids(self.inputs.tokenizer, chosen)
-        self.inputs.check_length(len(chosen), "The target", of_decoder=True)
+        self.inputs.check_length(len(chosen), Message("The target"), of_decoder=True)
         return chosen, shown
 
     def _before_target(self, ids: Tensor, states: Any, target: Encoding) -> list[int]:
@@ -236,7 +236,10 @@ class Recorder:
             limit: the most tokens that are written.
         """
         if not self.can_write:
-            raise InputError(f"{self.inputs.name} has no language head, so it has no output of its own. Pass a target.")
+            raise InputError(
+                "{0} has no language head, so it has no output of its own. Pass a target.",
+                self.inputs.name,
+            )
         room = max_positions(self.inputs.stack(of_decoder=True))
         options = {"tokenizer": self.inputs.tokenizer, "start": self.inputs.start_token()}
         encoded = {} if states is None else {"encoder_outputs": states}
@@ -259,9 +262,10 @@ class Recorder:
         """The tokens and ids of a text with what the model writes after it."""
         if not self.can_write or self.plan.kinds != ("decoder",):
             raise InputError(
-                f"{self.inputs.name} does not generate text. Leave out `generate`, or choose a decoder such as GPT-2."
+                "{0} does not generate text. Leave out `generate`, or choose a decoder such as GPT-2.",
+                self.inputs.name,
             )
-        self.inputs.check_length(len(ids) + generate, "The text with what is generated")
+        self.inputs.check_length(len(ids) + generate, Message("The text with what is generated"))
         tensor, options = self.inputs.tensor(ids), {"tokenizer": self.inputs.tokenizer}
         with (
             self.exclusive(),
@@ -277,8 +281,10 @@ class Recorder:
     def _memory_short(self) -> MemoryShortError:
         device = input_device(self.inputs.network)
         return MemoryShortError(
-            f"{self.inputs.name} does not fit into the memory of {device} with this input. Shorten the text, choose a "
-            'smaller model, or load it with dtype="float16" or device="cpu".'
+            "{0} does not fit into the memory of {1} with this input. Shorten the text, choose a smaller model, or "
+            'load it with dtype="float16" or device="cpu".',
+            self.inputs.name,
+            device,
         )
 
 

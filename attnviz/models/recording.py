@@ -29,13 +29,22 @@ from attnviz import display
 from attnviz.attention import blockwise, dot_product
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.attention.pooled_maps import MOST, groups, pool_rows, pool_tokens
-from attnviz.errors import InputError, MemoryShortError, NoAttentionError, out_of_memory
+from attnviz.errors import InputError, MemoryShortError, Message, NoAttentionError, out_of_memory
 from attnviz.models.capture import Layer
 from attnviz.tokenization.token import Token
 
 KINDS = ("encoder", "decoder", "cross")
 Stored = Layer | Tensor
 """A layer as captured, or its (heads, queries, keys) weights where the model could only be asked for those."""
+
+
+# What errors call the vectors and the amounts of a recording.
+_VECTORS = {
+    "query": Message("query vectors"),
+    "key": Message("key vectors"),
+    "value": Message("value vectors"),
+}
+_AMOUNTS = {"scores": Message("scores"), "weights": Message("weights")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,10 @@ class Recording:
     def _part(self, kind: str) -> Part:
         if kind not in self.kinds:
             raise InputError(
-                f"This recording has {' and '.join(self.kinds)} attention, not {kind!r}. Choose one of {self.kinds}."
+                "This recording has {0} attention, not {1!r}. Choose one of {2}.",
+                " and ".join(self.kinds),
+                kind,
+                self.kinds,
             )
         if kind in self._first.layers:
             return self._first
@@ -185,16 +197,25 @@ class Recording:
         stored = self._layer(kind, layer)
         heads = self.heads(kind, layer)
         if head is not None and not 0 <= head < heads:
-            which = "A layer" if heads == self.size(kind)[1] else f"Layer {layer}"
-            raise InputError(f"{which} of the {kind} has heads 0 to {heads - 1}, not {head}.")
+            if heads == self.size(kind)[1]:
+                raise InputError("A layer of the {0} has heads 0 to {1}, not {2}.", kind, heads - 1, head)
+            raise InputError("Layer {0} of the {1} has heads 0 to {2}, not {3}.", layer, kind, heads - 1, head)
         return stored
 
     def _layer(self, kind: str, layer: int) -> Stored:
         layers = self._part(kind).layers[kind]
         if not 0 <= layer < len(layers):
             own = ", ".join(map(str, self._numbers.get(kind, ())))
-            counted = f" (the model's layers {own}: only those with attention are counted)" if own else ""
-            raise InputError(f"The {kind} has layers 0 to {len(layers) - 1}{counted}, not {layer}.")
+            if own:
+                raise InputError(
+                    "The {0} has layers 0 to {1} (the model's layers {2}: only those with attention are counted), not "
+                    "{3}.",
+                    kind,
+                    len(layers) - 1,
+                    own,
+                    layer,
+                )
+            raise InputError("The {0} has layers 0 to {1}, not {2}.", kind, len(layers) - 1, layer)
         return layers[layer]
 
     def weights(self, kind: str, *, layer: int, head: int | None = None) -> Tensor:
@@ -221,7 +242,7 @@ class Recording:
         stored = self.stored_layer(kind, layer, head)
         if isinstance(stored, Tensor):
             if what == "scores":
-                raise self._no_vectors("scores")
+                raise self._no_vectors(Message("scores"))
             return _own(stored if head is None else stored[head])
         heads = slice(None) if head is None else slice(head, head + 1)
         query, key = stored.query[heads], _keys(stored, stored.key, head)
@@ -235,9 +256,13 @@ class Recording:
             if not out_of_memory(error):
                 raise
             raise MemoryShortError(
-                f"The {what} of {count:,} heads for {queries:,} queries and {keys:,} keys need "
-                f"{count * queries * keys * 4 / 1e9:,.1f} GB, more than is free. Ask for one head, or for a picture "
-                "of it with `pooled`, which needs next to nothing."
+                "The {0} of {1:,} heads for {2:,} queries and {3:,} keys need {4:,.1f} GB, more than is free. Ask "
+                "for one head, or for a picture of it with `pooled`, which needs next to nothing.",
+                _AMOUNTS[what],
+                count,
+                queries,
+                keys,
+                count * queries * keys * 4 / 1000000000.0,
             ) from error
         return result if head is None else result[0]
 
@@ -256,7 +281,7 @@ class Recording:
     def _vectors(self, kind: str, layer: int, head: int | None, name: str) -> Tensor:
         stored = self.stored_layer(kind, layer, head)
         if isinstance(stored, Tensor):
-            raise self._no_vectors(f"{name} vectors")
+            raise self._no_vectors(_VECTORS[name])
         tensor = getattr(stored, name)
         if name == "query":
             return _own(tensor if head is None else tensor[head])
@@ -265,8 +290,10 @@ class Recording:
 
     def _no_vectors(self, what: str) -> NoAttentionError:
         return NoAttentionError(
-            f"{self.model or 'This model'} computes its attention inside its own code, so only the weights are known, "
-            f"not the {what}. Choose a model that uses transformers' attention interface to see them."
+            "{0} computes its attention inside its own code, so only the weights are known, not the {1}. Choose a "
+            "model that uses transformers' attention interface to see them.",
+            self.model or Message("This model"),
+            what,
         )
 
     def pooled(self, kind: str, *, layer: int, head: int, size: int = 512, reduce: str = "mean") -> Tensor:
@@ -316,7 +343,7 @@ class Recording:
     def _pooled_tokens(self, kind: str, size: int) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
         """Those of the rows and of the columns."""
         if size < 1:
-            raise InputError(f"`size` has to be 1 or more, not {size}.")
+            raise InputError("`size` has to be 1 or more, not {0}.", size)
         return pool_tokens(self.query_tokens(kind), size), pool_tokens(self.key_tokens(kind), size)
 
     def _pooled_map(

@@ -42,10 +42,14 @@ def transformers_network(network: Any) -> Any:
     if not isinstance(network, nn.Module):
         held = getattr(network, "model", None)
         if isinstance(held, nn.Module):
-            raise InputError(f"{called} is no network, but it holds one. Hand that over: `attnviz.Model(it.model, …)`.")
+            raise InputError(
+                "{0} is no network, but it holds one. Hand that over: `attnviz.Model(it.model, …)`.",
+                called,
+            )
         raise InputError(
-            f"`network` has to be a model of transformers, not {called}. To load one by its name or folder, use "
-            "`attnviz.load(name)`."
+            "`network` has to be a model of transformers, not {0}. To load one by its name or folder, use "
+            "`attnviz.load(name)`.",
+            called,
         )
     inside = _models_inside(network)
     # A wrapper without layers of its own, as those of peft, passes everything on, its configuration too.
@@ -54,13 +58,16 @@ def transformers_network(network: Any) -> Any:
         return network
     if not inside:
         raise InputError(
-            f"{called} is no model of transformers and holds none, so it has no attention to show. Hand over a model "
-            "of transformers, or load one with `attnviz.load(name)`."
+            "{0} is no model of transformers and holds none, so it has no attention to show. Hand over a model of "
+            "transformers, or load one with `attnviz.load(name)`.",
+            called,
         )
     named = " or ".join(f"`network.{path}`" for path in inside[:_SHOWN])
     raise InputError(
-        f"{called} is no model of transformers but holds one. Hand over {named}: "
-        f"`attnviz.Model(network.{inside[0]}, tokenizer)`."
+        "{0} is no model of transformers but holds one. Hand over {1}: `attnviz.Model(network.{2}, tokenizer)`.",
+        called,
+        named,
+        inside[0],
     )
 
 
@@ -98,8 +105,9 @@ def input_device(network: Any) -> torch.device:
         if device is not None:
             return device
     raise InputError(
-        f"The parameters of {type(network).__name__} have shapes but no numbers yet (device meta). Load its weights "
-        "with from_pretrained, or use `attnviz.load(name)`."
+        "The parameters of {0} have shapes but no numbers yet (device meta). Load its weights with from_pretrained, "
+        "or use `attnviz.load(name)`.",
+        type(network).__name__,
     )
 
 

@@ -17,8 +17,14 @@ def opened(page: Page, address: str) -> None:
 
 def go_to(page: Page, name: str, path: str) -> None:
     """A click in the menu, until the page that it leads to has drawn everything."""
+    before = page.evaluate("document.querySelector('.attnviz-ready')?.dataset.run")
     page.get_by_role("link", name=name, exact=True).first.click()
-    page.wait_for_function(f"path => location.pathname === path && {SHOWN}", arg=path)
+    # The mark of the old page stays until the new one begins to draw.
+    page.wait_for_function(
+        f"""([path, before]) => location.pathname === path && {SHOWN}
+          && document.querySelector('.attnviz-ready').dataset.run !== before""",
+        arg=[path, before],
+    )
     page.wait_for_timeout(300)
 
 

@@ -161,14 +161,14 @@ def from_text(text: str) -> WordVectors:
             continue
         word, *numbers = part.strip().rsplit(None, DIM)
         if len(numbers) < DIM:
-            raise InputError(f"A row is a word and {DIM} numbers; “{_short(part.strip())}” is not.")
+            raise InputError("A row is a word and {0} numbers; “{1}” is not.", DIM, _short(part.strip()))
         rows.append([unquote(word), *numbers])
     table, problems = read(rows)
     if problems:
         first = problems[0]
         if first.kind == "rows":
-            raise InputError(f"{first.text} rows are more than the {MOST_WORDS} that there is room for.")
-        raise InputError(f"Row {first.row} cannot be used: “{_short(' '.join(rows[first.row - 1]))}”.")
+            raise InputError("{0} rows are more than the {1} that there is room for.", first.text, MOST_WORDS)
+        raise InputError("Row {0} cannot be used: “{1}”.", first.row, _short(" ".join(rows[first.row - 1])))
     if not table.words:
         raise InputError("There is no row in it.")
     return table

@@ -56,11 +56,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         if self.matrices and not 1 <= self.d_out <= MOST_OUT:
-            raise InputError(f"The weight matrices have 1 to {MOST_OUT} columns, not {self.d_out}.")
+            raise InputError("The weight matrices have 1 to {0} columns, not {1}.", MOST_OUT, self.d_out)
         if self.matrices and (self.heads < 1 or self.d_out % self.heads):
-            raise InputError(f"{self.d_out} columns cannot be shared evenly by {self.heads} heads.")
+            raise InputError("{0} columns cannot be shared evenly by {1} heads.", self.d_out, self.heads)
         if not 0.0 <= self.dropout < 1.0:
-            raise InputError(f"Dropout is a share from 0 to below 1, not {self.dropout}.")
+            raise InputError("Dropout is a share from 0 to below 1, not {0}.", self.dropout)
 
     @property
     def d_k(self) -> int:
@@ -135,7 +135,7 @@ def edited(drawn: Mapping[str, Tensor], edits: Edits) -> dict[str, Tensor]:
     for (letter, row, column), number in edits.items():
         rows, columns = result[letter].shape if letter in result else (0, 0)
         if not (0 <= row < rows and 0 <= column < columns):
-            raise InputError(f"W_{letter} has no entry in row {row}, column {column}.")
+            raise InputError("W_{0} has no entry in row {1}, column {2}.", letter, row, column)
         result[letter][row, column] = number
     return result
 

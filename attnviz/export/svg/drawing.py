@@ -43,7 +43,7 @@ from attnviz.export.svg.layout import (
     Shape,
     arrange,
 )
-from attnviz.export.svg.text import FONT, escape_text, fonts, width, wrap
+from attnviz.export.svg.text import FONT, escape_text, fonts, fonts_of_language, width, wrap
 from attnviz.figures import style
 from attnviz.figures.compare import format_signed as signed_number
 
@@ -91,7 +91,7 @@ class Drawing:
         self.layout = layout
         self.palette = style.PALETTES[picture.theme]
         # Several pictures may stand in one page, and names of its elements must not meet.
-        said = repr((picture.theme, name(picture), [describe_panel(panel) for panel in picture.panels]))
+        said = repr((picture.theme, name(picture), [describe_panel(picture, panel) for panel in picture.panels]))
         self.id = f"a{zlib.crc32(said.encode('utf-8', 'backslashreplace')):08x}"
         cells = sum(panel.weights.size for panel in picture.panels)
         self.as_images = cells > MOST_VECTOR_CELLS
@@ -111,12 +111,13 @@ class Drawing:
         legend, below = self._legend(below)
         caption, below = self._caption(below)
         wide, high = math.ceil(self.layout.width + 2 * MARGIN), math.ceil(below + MARGIN - 4.0)
-        description = "; ".join(describe_panel(panel) for panel in picture.panels)
-        return "\n".join(
+        description = "; ".join(describe_panel(picture, panel) for panel in picture.panels)
+        lang = "" if picture.language == "en" else f' xml:lang="{escape_text(picture.language)}"'
+        drawn = "\n".join(
             [
                 f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{wide}" '
                 f'height="{high}" viewBox="0 0 {wide} {high}" role="img" '
-                f'aria-labelledby="{self.id}-title {self.id}-text" font-family="{FONT}">',
+                f'aria-labelledby="{self.id}-title {self.id}-text" font-family="{FONT}"{lang}>',
                 f'<title id="{self.id}-title">{escape_text(name(picture))}</title>',
                 f'<desc id="{self.id}-text">{escape_text(description)}</desc>',
                 *([f'<metadata id="attnviz-data">{data}</metadata>'] if data else []),
@@ -127,6 +128,7 @@ class Drawing:
                 "</svg>",
             ]
         )
+        return fonts_of_language(drawn, picture.language)
 
     def _text(
         self, x: float, y: float, text: str, size: float, *, quiet: bool = False, anchor: str = "", more: str = ""
@@ -177,9 +179,10 @@ class Drawing:
             y = shape.y + (place + 0.5) * shape.cell_height + 0.35 * size
             yield self._label(shape.x - 6.0, y, label, queries[place], size, "end")
         if shape.queries:
-            yield self._text(shape.x - 8.0, shape.y - 6.0, "key", QUIET_SIZE, quiet=True, anchor="end")
+            word = self.picture.say("key")
+            yield self._text(shape.x - 8.0, shape.y - 6.0, word, QUIET_SIZE, quiet=True, anchor="end")
             x, y = shape.x - shape.left + 0.85 * QUIET_SIZE, shape.y + shape.height / 2
-            yield self._text(x, y, "query", QUIET_SIZE, quiet=True, anchor="middle",
+            yield self._text(x, y, self.picture.say("query"), QUIET_SIZE, quiet=True, anchor="middle",
                              more=f' transform="rotate(-90 {_n(x)} {_n(y)})"')  # fmt: skip
         yield from self._hidden(panel, shape, shape.x + shape.width + 8.0)
 
@@ -230,7 +233,7 @@ class Drawing:
         for (query, key), weight in np.ndenumerate(panel.weights):
             if abs(weight) >= 0.005 or np.isnan(weight):
                 x, y = shape.x + (key + 0.5) * shape.cell_width, shape.y + (query + 0.5) * shape.cell_height
-                text = signed_number(weight) if signed else f"{weight:.2f}"
+                text = (signed_number(weight) if signed else f"{weight:.2f}").replace(".", self.picture.decimal)
                 yield f'<text x="{_n(x)}" y="{_n(y + 0.35 * size)}" fill="{ink[steps[query, key]]}">{text}</text>'
         yield "</g>"
 
@@ -248,18 +251,20 @@ class Drawing:
                 full.append(f"M{_n(left)} {_n(y)}h{_n(BAR * share)}v{_n(thick)}h-{_n(BAR * share)}z")
             if shape.numbers:
                 size = min(10.5, shape.label_size)
-                yield self._text(left + BAR + 4.0, y + thick / 2 + 0.35 * size, f"{share:.2f}", size, quiet=True)
+                said = f"{share:.2f}".replace(".", self.picture.decimal)
+                yield self._text(left + BAR + 4.0, y + thick / 2 + 0.35 * size, said, size, quiet=True)
         for opacity, path in ((0.14, track), (0.6, full)):
             yield f'<path fill="{self.palette.text}" fill-opacity="{opacity}" d="{"".join(path)}"/>'
-        yield self._text(left, shape.y + shape.height + 1.2 * QUIET_SIZE, "hidden", QUIET_SIZE, quiet=True)
+        word = self.picture.say("hidden")
+        yield self._text(left, shape.y + shape.height + 1.2 * QUIET_SIZE, word, QUIET_SIZE, quiet=True)
 
     def _lines(self, panel: AttentionMap | Difference, shape: Shape) -> Iterator[str]:
         yield from self._heading(shape, shape.x - shape.left)
         size = shape.label_size
         right = shape.x + shape.width
         above = shape.y - 6.0
-        yield self._text(shape.x - 6.0, above, "query", QUIET_SIZE, quiet=True, anchor="end")
-        yield self._text(right + 6.0, above, "key", QUIET_SIZE, quiet=True)
+        yield self._text(shape.x - 6.0, above, self.picture.say("query"), QUIET_SIZE, quiet=True, anchor="end")
+        yield self._text(right + 6.0, above, self.picture.say("key"), QUIET_SIZE, quiet=True)
         signed = is_difference(panel)
         shares = np.nan_to_num(panel.weights / self._top(panel), nan=0.0)
         strength = np.minimum(np.abs(shares), 1.0)
@@ -294,6 +299,13 @@ class Drawing:
                     yield self._label(right + 6.0, y, label, whole[place], size, "", more)
         yield from self._hidden(panel, shape, shape.x - shape.left)
 
+    def _number(self, weight: float) -> str:
+        return number(weight, self.picture.decimal)
+
+    def _whole(self, count: int) -> str:
+        """A count, in thousands with the sign that is not the decimal sign."""
+        return f"{count:,}" if self.picture.decimal == "." else f"{count:,}".replace(",", ".")
+
     def _stroke(self, sign: float, signed: bool) -> str:
         """The colour of a line at full strength."""
         if not signed:
@@ -312,15 +324,14 @@ class Drawing:
             if not tops:
                 continue
             one = len(set(tops)) == 1
-            end = number(tops[0]) if one and tops[0] != 1.0 else "1" if one else "max"
+            end = self._number(tops[0]) if one and tops[0] != 1.0 else "1" if one else self.picture.say("max")
             # Of a long text, the scale ends before its largest weights.
             low, high = (f"≤ −{end}", f"≥ {end}") if self.picture.scale == "shared" and end != "1" else (f"−{end}", end)
             ticks = [low, "0", high] if signed else ["0", high]
             if one and tops[0] == 1.0 and not signed:
-                ticks = ["0", "0.25", "0.5", "0.75", "1"]
+                ticks = [tick.replace(".", self.picture.decimal) for tick in ("0", "0.25", "0.5", "0.75", "1")]
             quantity = "difference of attention weights" if signed else "attention weight"
-            if not one:
-                quantity += ", of each panel's largest"
+            quantity = self.picture.say(quantity if one else f"{quantity}, of each panel's largest")
             parts += self._bar(x, y, quantity, ticks, signed)
             x += max(LEGEND_WIDTH, width(quantity, QUIET_SIZE)) + 36.0
         return parts, y + 46.0
@@ -352,7 +363,7 @@ class Drawing:
         """What model, kind and switches this is, in as many lines as it takes."""
         said = facts(self.picture)
         if self.left_out:
-            said.append(f"without the weakest {self.left_out:,} lines")
+            said.append(self.picture.say("without the weakest {0} lines", self._whole(self.left_out)))
         lines = wrap(said, QUIET_SIZE, self.layout.width)
         first = y + 6.0 + QUIET_SIZE
         parts = [

@@ -165,8 +165,10 @@ def _heatmap(picture: Picture, panel: AttentionMap | Difference, columns: int, f
     shown_queries = () if follows else _spaced_labels(query_labels(panel), size, cell_height)
     hidden = hidden_mass(panel) is not None
     numbers = hidden and cell_height >= 12.0
-    right = max(overhang, 8.0 + BAR + (30.0 if numbers else 0.0) if hidden else 0.0, 1.0)
-    left = 0.0 if follows else max(_widest(shown_queries, size), width("key", QUIET_SIZE)) + 8.0 + 1.6 * QUIET_SIZE
+    bars = max(BAR + (30.0 if numbers else 0.0), width(picture.say("hidden"), QUIET_SIZE)) if hidden else 0.0
+    right = max(overhang, 8.0 + bars if hidden else 0.0, 1.0)
+    key_title = width(picture.say("key"), QUIET_SIZE)
+    left = 0.0 if follows else max(_widest(shown_queries, size), key_title) + 8.0 + 1.6 * QUIET_SIZE
     shape = Shape(
         cell_width, cell_height, map_width, map_height, size, shown_queries, shown_keys, (), hidden, numbers,
         slanted=slanted, left=left, above=5.0 + label_height + 5.0, right=right,
@@ -187,10 +189,10 @@ def _lines(picture: Picture, panel: AttentionMap | Difference, columns: int, fol
     hidden = hidden_mass(panel) is not None
     numbers = hidden and pitch >= 12.0
     left = _widest(shown_queries, size) + 10.0 + (14.0 + BAR + (30.0 if numbers else 0.0) if hidden else 0.0)
-    right = max(_widest(shown_keys, size) + 10.0, width("key", QUIET_SIZE) + 10.0)
+    right = max(_widest(shown_keys, size) + 10.0, width(picture.say("key"), QUIET_SIZE) + 10.0)
     shape = Shape(
         space, pitch, space, pitch * longest, size, shown_queries, shown_keys, (), hidden, numbers,
-        left=max(left, width("query", QUIET_SIZE) + 10.0), above=QUIET_SIZE + 14.0, right=right,
+        left=max(left, width(picture.say("query"), QUIET_SIZE) + 10.0), above=QUIET_SIZE + 14.0, right=right,
     )  # fmt: skip
     return _under_heading(shape, picture, panel, left + space)
 

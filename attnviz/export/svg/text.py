@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 # Widely installed and nearly equally wide; then what has Chinese, Japanese, Korean and emoji.
 _LATIN = "Helvetica Neue, Helvetica, Arial, Liberation Sans, Noto Sans, DejaVu Sans"
 _WIDE = "Noto Sans CJK SC, PingFang SC, Microsoft YaHei, Hiragino Sans, Malgun Gothic"
+_TRADITIONAL = "Noto Sans CJK TC, PingFang TC, Microsoft JhengHei, Hiragino Sans, Malgun Gothic"
 _EMOJI = "Noto Color Emoji, Apple Color Emoji, Segoe UI Emoji"
 FONT = f"{_LATIN}, {_WIDE}, {_EMOJI}, sans-serif"
 # A program that lacks one character in the first font it has may take another font for the whole text, and any at that.
@@ -35,6 +36,11 @@ _WIDTHS = {
 }
 _GENEROUS = 1.08  # DejaVu Sans, which many machines without the others have, is wider
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def fonts_of_language(svg: str, language: str) -> str:
+    """A drawing with the fonts that write a language's own forms of Chinese characters."""
+    return svg.replace(_WIDE, _TRADITIONAL) if language == "zh-Hant" else svg
 
 
 def legal_text(text: str) -> str:

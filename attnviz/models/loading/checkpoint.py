@@ -50,10 +50,11 @@ def load_folder(
         except Exception as error:
             if out_of_memory(error):
                 raise MemoryShortError(
-                    f"{name} does not fit into the memory of {place}. Choose a smaller model, "
-                    'dtype="float16" or device="cpu".'
+                    '{0} does not fit into the memory of {1}. Choose a smaller model, dtype="float16" or device="cpu".',
+                    name,
+                    place,
                 ) from error
-            raise LoadError(f"{name} could not be loaded: {first_line(error)}") from error
+            raise LoadError("{0} could not be loaded: {1}", name, first_line(error)) from error
         network = _without_untrained_head(network, sorted(report["missing_keys"]), name)
         tokenizer = _tokenizer(folder)
     return Model(network, tokenizer, name=name, revision=commit)
@@ -66,11 +67,15 @@ def _configuration(folder: Path, name: str) -> dict[str, Any]:
     except FileNotFoundError as error:
         if (folder / "adapter_config.json").is_file():
             raise _adapter_error(name, (folder / "adapter_config.json").read_bytes()) from error
-        raise NotFoundError(f"{folder} holds no config.json, so it is no model in Hugging Face format.") from error
+        raise NotFoundError("{0} holds no config.json, so it is no model in Hugging Face format.", folder) from error
     except (OSError, ValueError) as error:
-        raise LoadError(f"The config.json of {name} cannot be read: {first_line(error)}") from error
+        raise LoadError("The config.json of {0} cannot be read: {1}", name, first_line(error)) from error
     if not isinstance(raw, dict):
-        raise LoadError(f"The config.json of {name} holds {type(raw).__name__}, not the settings of a model by name.")
+        raise LoadError(
+            "The config.json of {0} holds {1}, not the settings of a model by name.",
+            name,
+            type(raw).__name__,
+        )
     return raw
 
 
@@ -87,9 +92,11 @@ def _adapter_error(name: str, settings: bytes) -> LoadError:
         base = None
     called = f"of {base}" if isinstance(base, str) and base else "of another model"
     return LoadError(
-        f"{name} is an adapter {called} (from LoRA or the like), not a whole model. Merge the two with peft: "
-        "`AutoPeftModelForCausalLM.from_pretrained(adapter).merge_and_unload()`, and give that to `attnviz.Model`, or "
-        "save it with save_pretrained and give its folder."
+        "{0} is an adapter {1} (from LoRA or the like), not a whole model. Merge the two with peft: "
+        "`AutoPeftModelForCausalLM.from_pretrained(adapter).merge_and_unload()`, and give that to `attnviz.Model`, "
+        "or save it with save_pretrained and give its folder.",
+        name,
+        called,
     )
 
 
@@ -105,8 +112,10 @@ def _without_untrained_head(network: Any, missing: list[str], name: str) -> Any:
     if lost:
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         raise LoadError(
-            f"{name} lacks weights ({lost[0]}{more}), so what it would show was never learned. Choose a complete "
-            "checkpoint."
+            "{0} lacks weights ({1}{2}), so what it would show was never learned. Choose a complete checkpoint.",
+            name,
+            lost[0],
+            more,
         )
     return network if all(key.startswith(prefix) for key in missing) else base
 
@@ -120,12 +129,16 @@ def _network_class(folder: Path, name: str, raw: dict[str, Any]) -> tuple[Any, A
     except Exception as error:
         if raw.get("auto_map"):
             raise UnsafeError(
-                f"{name} needs code of its own to run, and attnviz runs no code from a model's repository. Choose a "
-                "model of a type that transformers knows."
+                "{0} needs code of its own to run, and attnviz runs no code from a model's repository. Choose a "
+                "model of a type that transformers knows.",
+                name,
             ) from error
         raise LoadError(
-            f"{name} is of type {raw.get('model_type')!r}, which the installed transformers {transformers.__version__} "
-            f"cannot build: {first_line(error)}"
+            "{0} is of type {1!r}, which the installed transformers {2} cannot build: {3}",
+            name,
+            raw.get("model_type"),
+            transformers.__version__,
+            first_line(error),
         ) from error
     named = raw.get("architectures")
     architectures = [item for item in named if isinstance(item, str)] if isinstance(named, list) else []
@@ -135,7 +148,9 @@ def _network_class(folder: Path, name: str, raw: dict[str, Any]) -> tuple[Any, A
             return config, found
     if raw.get("auto_map") and architectures:
         raise UnsafeError(
-            f"{name} needs code of its own ({architectures[0]}), and attnviz runs no code from a model's repository."
+            "{0} needs code of its own ({1}), and attnviz runs no code from a model's repository.",
+            name,
+            architectures[0],
         )
     # Types with both heads (BERT) look both ways unless their configuration says that they are decoders.
     heads = ("CausalLM", "MaskedLM") if getattr(config, "is_decoder", False) else ("MaskedLM", "CausalLM")
@@ -160,8 +175,10 @@ def _tokenizer(folder: Path) -> Any:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
         raise LoadError(
-            f"The tokenizer in {folder} could not be loaded: {first_line(error)}. Save it again with save_pretrained, "
-            "or choose another model."
+            "The tokenizer in {0} could not be loaded: {1}. Save it again with save_pretrained, or choose another "
+            "model.",
+            folder,
+            first_line(error),
         ) from error
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from attnviz.errors import (
+    Message,
     NetworkError,
     NotFoundError,
     UnsafeError,
@@ -33,18 +34,19 @@ def download_model(name: str, revision: str | None, tell: Progress) -> tuple[Pat
     """The local copy of a Hub model and its commit."""
     from huggingface_hub import HfApi, errors
 
-    tell(None, f"Looking for {display_name(name)} on the Hub")
-    which = f"{name} at revision {revision}" if revision else name
+    tell(None, Message("Looking for {0} on the Hub", display_name(name)))
+    which = Message("{0} at revision {1}", name, revision) if revision else name
     try:
         info = HfApi().model_info(name, revision=revision, timeout=15, files_metadata=True)
     except errors.GatedRepoError as error:
         raise _gated_error(which) from error
     except errors.RevisionNotFoundError as error:
-        raise NotFoundError(f"{name} has no revision {revision!r}. Leave it empty for the newest.") from error
+        raise NotFoundError("{0} has no revision {1!r}. Leave it empty for the newest.", name, revision) from error
     except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
         raise NotFoundError(
-            f"There is no model {display_name(name)!r} on the Hub, and no folder of that name here. Check the "
-            "spelling: a Hub id looks like bert-base-uncased or owner/name."
+            "There is no model {0!r} on the Hub, and no folder of that name here. Check the spelling: a Hub id looks "
+            "like bert-base-uncased or owner/name.",
+            display_name(name),
         ) from error
     except Exception as error:  # no network shows itself in many ways, from name look-up to proxies
         return _cached_snapshot(name, revision, error)
@@ -61,15 +63,18 @@ def download_model(name: str, revision: str | None, tell: Progress) -> tuple[Pat
         raise _gated_error(which) from error
     except Exception as error:
         raise NetworkError(
-            f"The download of {which} stopped ({first_line(error)}). What is there is kept; try again."
+            "The download of {0} stopped ({1}). What is there is kept; try again.",
+            which,
+            first_line(error),
         ) from error
     return folder, folder.name
 
 
 def _gated_error(which: str) -> NotFoundError:
     return NotFoundError(
-        f"{which} is gated: its owner gives access on request. Ask for it on its Hub page and log in, or choose "
-        "another model."
+        "{0} is gated: its owner gives access on request. Ask for it on its Hub page and log in, or choose another "
+        "model.",
+        which,
     )
 
 
@@ -87,7 +92,15 @@ def _fetch(name: str, revision: str | None, files: list[str], size: int, tell: P
         ended = concurrent.futures.wait([running], timeout=0.1).done
         if counter.most > told:
             told, total = counter.most, max(size, counter.most, 1)
-            tell(told / total, f"Downloading {name}: {told / 1e6:,.0f} of {total / 1e6:,.0f} MB")
+            tell(
+                told / total,
+                Message(
+                    "Downloading {0}: {1:,.0f} of {2:,.0f} MB",
+                    name,
+                    told / 1000000.0,
+                    total / 1000000.0,
+                ),
+            )
         if ended:
             return Path(running.result())
 
@@ -101,8 +114,10 @@ def _cached_snapshot(name: str, revision: str | None, reason: Exception) -> tupl
         folder = Path(found).parent
         return folder, folder.name
     raise NetworkError(
-        f"{name} is not on this machine, and the Hub could not be reached ({first_line(reason)}). Check the network, "
-        'give a local folder, or use the bundled model, which needs no network ("bundled").'
+        "{0} is not on this machine, and the Hub could not be reached ({1}). Check the network, give a local folder, "
+        'or use the bundled model, which needs no network ("bundled").',
+        name,
+        first_line(reason),
     ) from reason
 
 
@@ -140,7 +155,9 @@ def check_weights(present: list[str], which: str) -> None:
         return
     if pickles := sorted(item for item in present if item.endswith(_PICKLES)):
         raise UnsafeError(
-            f"{which} has its weights only as {pickles[0]}, a format that can run code when it is opened, so attnviz "
-            "does not open it. Choose a model with *.safetensors, or convert this one with save_pretrained."
+            "{0} has its weights only as {1}, a format that can run code when it is opened, so attnviz does not open "
+            "it. Choose a model with *.safetensors, or convert this one with save_pretrained.",
+            which,
+            pickles[0],
         )
-    raise NotFoundError(f"{which} has no *.safetensors file, so there are no weights to load.")
+    raise NotFoundError("{0} has no *.safetensors file, so there are no weights to load.", which)

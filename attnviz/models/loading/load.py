@@ -11,6 +11,7 @@ import torch
 import attnviz
 from attnviz.errors import (
     InputError,
+    Message,
     NotFoundError,
 )
 from attnviz.models.loading.checkpoint import load_folder
@@ -57,20 +58,22 @@ def load(
     if not name:
         raise InputError('Name a model: "bundled", a folder, or a Hub id such as "bert-base-uncased".')
     if revision and (name == BUNDLED or _looks_like_path(name)):
-        raise InputError(f"{display_name(name)} has no revisions; only models on the Hub have. Leave `revision` out.")
+        raise InputError("{0} has no revisions; only models on the Hub have. Leave `revision` out.", display_name(name))
     if name == BUNDLED:
         folder, commit = Path(attnviz.__file__).parent / BUNDLED, None
     elif _exists(name, Path.is_dir):
         folder, commit = Path(name).expanduser(), None
     elif _looks_like_path(name):
-        what = "is a file, not a folder" if _exists(name, Path.exists) else "does not exist"
+        what = Message("is a file, not a folder") if _exists(name, Path.exists) else Message("does not exist")
         raise NotFoundError(
-            f"The folder {display_name(name)} {what}. Give a folder that holds config.json, *.safetensors and a "
-            "tokenizer, or a Hub id such as bert-base-uncased."
+            "The folder {0} {1}. Give a folder that holds config.json, *.safetensors and a tokenizer, or a Hub id "
+            "such as bert-base-uncased.",
+            display_name(name),
+            what,
         )
     else:
         folder, commit = download_model(name, revision or None, tell)
-    tell(None, f"Loading {name}")
+    tell(None, Message("Loading {0}", name))
     return load_folder(folder, name, commit, place, precision)
 
 
@@ -102,7 +105,7 @@ def _device(device: str) -> torch.device:
 
 def _no_device(device: str) -> InputError:
     cuda = f' or "cuda:0" to "cuda:{torch.cuda.device_count() - 1}"' if torch.cuda.is_available() else ""
-    return InputError(f'There is no device {device!r} on this machine. Use "auto", "cpu"{cuda}.')
+    return InputError('There is no device {0!r} on this machine. Use "auto", "cpu"{1}.', device, cuda)
 
 
 def _dtype(dtype: str | torch.dtype) -> torch.dtype | None:
@@ -111,5 +114,5 @@ def _dtype(dtype: str | torch.dtype) -> torch.dtype | None:
     if name == "auto":
         return None
     if name not in _DTYPES:
-        raise InputError(f"There is no dtype {dtype!r} here. Use one of auto, {', '.join(_DTYPES)}.")
+        raise InputError("There is no dtype {0!r} here. Use one of auto, {1}.", dtype, ", ".join(_DTYPES))
     return getattr(torch, name)

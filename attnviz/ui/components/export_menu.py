@@ -11,13 +11,14 @@ import logging
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from attnviz.errors import AttnvizError
 from attnviz.ui.components.component import define
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import BUNDLED, _, decimal_sign, language, model_label, translate, web_name
 
 if TYPE_CHECKING:
     from attnviz.export import Picture
@@ -96,6 +97,14 @@ def _texts() -> dict[str, str]:
     }
 
 
+def in_language(picture: Picture) -> Picture:
+    """The picture with its words and numbers in the reader's language; tables for programs keep their own."""
+    from attnviz.export.texts import TEXTS
+
+    texts = {text: translate(text) for text in TEXTS} | {BUNDLED: model_label(BUNDLED)}
+    return replace(picture, language=web_name(language()), decimal=decimal_sign(), texts=texts)
+
+
 def _file_response(
     request: dict[str, Any], kinds: dict[str, tuple[str, Callable[[], Picture]]], name: str
 ) -> dict[str, Any] | None:
@@ -105,9 +114,9 @@ def _file_response(
         return None
     answer = {"call": request.get("call"), "format": suffix}
     try:
-        content = file_content(kinds[style][1](), suffix)
+        content = file_content(in_language(kinds[style][1]()), suffix)
     except AttnvizError as error:
-        return {**answer, "error": str(error)}
+        return {**answer, "error": translate(error.message)}
     except Exception:
         # A mistake of ours: the details are for the terminal.
         _logger.exception("a picture could not be exported")

@@ -15,6 +15,7 @@ import streamlit as st
 
 from attnviz.ui.components.component import define
 from attnviz.ui.components.ready import run_name
+from attnviz.ui.shell.messages import local_number
 
 _component = define(__file__)
 
@@ -131,6 +132,6 @@ def format_number(number: float) -> str:
     if number == 0:
         return "0"
     if 5e-5 <= abs(number) < 1e5:
-        return f"{number:.4f}".replace("-", "−")
+        return local_number(f"{number:.4f}".replace("-", "−"))
     mantissa, exponent = f"{number:.3e}".split("e")
-    return f"{mantissa}·10{str(int(exponent)).translate(_RAISED)}".replace("-", "−")
+    return local_number(f"{mantissa}·10{str(int(exponent)).translate(_RAISED)}".replace("-", "−"))

@@ -4,6 +4,12 @@
 
 const NARROW = 768; // up to this width Streamlit lays its menu over the page
 const LARGE = "attnviz-large-type"; // a class of the whole document, and where the choice is stored
+const SPOKEN = ["aria-label", "title", "placeholder", "alt"]; // attributes that are read to somebody
+// Where nothing is Streamlit's; and where its texts are ours or a reader's words, though their attributes may be its own.
+const OWN = '[data-testid="stBidiComponentRegular"], .js-plotly-plot, .katex, code, [role=gridcell]';
+const OWN_TEXT = '[data-testid="stMarkdownContainer"], [data-testid="stMultiSelect"], [role=option]';
+const TIP = '[data-testid="stTooltipContent"]'; // has both, in the same element
+const LONGEST = 200; // characters of what Streamlit says
 const MENU_LINK = '[data-testid="stSidebarNavLink"]';
 const CLOSE_MENU = '[data-testid="stSidebarCollapseButton"] button';
 
@@ -104,8 +110,82 @@ class LargeType {
   }
 }
 
+/** Streamlit's own English words, in the reader's language: wherever one of them comes onto the page, it is exchanged. */
+class Words {
+  constructor() {
+    this.language = "en";
+    this.exact = new Map();
+    this.patterns = [];
+    this.english = new WeakMap(); // of each element or text that was exchanged: what Streamlit wrote there
+    this.observer = new MutationObserver((changes) => this.changed(changes));
+  }
+
+  speak({ language, words }) {
+    if (language === this.language) return;
+    this.language = language;
+    this.exact = new Map(Object.entries(words).filter(([english]) => !english.includes("{0}")));
+    this.patterns = Object.entries(words).filter(([english]) => english.includes("{0}"))
+      .map(([english, own]) => [english.split("{0}"), own]);
+    this.observer.observe(document.body, {
+      childList: true, subtree: true, characterData: true, attributes: true, attributeFilter: SPOKEN,
+    });
+    this.exchangeAll(document.body);
+  }
+
+  changed(changes) {
+    for (const { type, target, attributeName, addedNodes } of changes) {
+      if (type === "attributes") this.exchange(target, attributeName);
+      else if (type === "characterData") this.exchange(target, "data");
+      else addedNodes.forEach((node) => this.exchangeAll(node));
+    }
+  }
+
+  exchangeAll(root) {
+    if (root.nodeType === Node.TEXT_NODE) this.exchange(root, "data");
+    if (root.nodeType !== Node.ELEMENT_NODE) return;
+    const walker = document.createTreeWalker(root, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT, (node) =>
+      node.matches?.(OWN) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT);
+    for (let node = root; node; node = walker.nextNode()) {
+      if (node.nodeType === Node.TEXT_NODE) this.exchange(node, "data");
+      else for (const name of SPOKEN) if (node.hasAttribute(name)) this.exchange(node, name);
+    }
+  }
+
+  /** One attribute of an element, or the text of a text node. */
+  exchange(node, name) {
+    const element = name === "data" ? node.parentElement : node;
+    const now = name === "data" ? node.data : node.getAttribute(name);
+    if (!element || !now || now.length > LONGEST || element.closest(OWN)) return;
+    // A word of the sentence may be one of Streamlit's, such as "Open"; nobody's sentence has "Add: Open".
+    const text = name === "data" && element.closest(OWN_TEXT) && !element.closest(TIP);
+    if (text && !this.patterns.some(([[start]]) => now.startsWith(start))) return;
+    const before = this.english.get(node)?.[name];
+    const english = before && before.own === now ? before.english : now;
+    const own = this.inLanguage(english);
+    if (own === now) return;
+    this.english.set(node, { ...this.english.get(node), [name]: { english, own } });
+    if (name === "data") node.data = own;
+    else node.setAttribute(name, own);
+  }
+
+  inLanguage(english) {
+    const own = this.exact.get(english);
+    if (own) return own;
+    // "Search: …" is a button of the table whose name follows.
+    const [name, ...rest] = english.split(": ");
+    if (rest.length && this.exact.has(name)) return [this.exact.get(name), ...rest].join(": ");
+    for (const [[start, end], template] of this.patterns) {
+      if (english.startsWith(start) && english.endsWith(end) && english.length > start.length + end.length) {
+        return template.replace("{0}", english.slice(start.length, english.length - end.length));
+      }
+    }
+    return english;
+  }
+}
+
 class Shell {
   constructor() {
+    this.words = new Words();
     this.ways = new Ways();
     this.menu = new Menu();
     this.largeType = new LargeType();
@@ -113,8 +193,9 @@ class Shell {
 }
 
 export default mounted(new WeakMap(), () => ({
-  update() {
+  update(data) {
     window.attnvizShell ??= new Shell();
+    if (data) window.attnvizShell.words.speak(data);
   },
   destroy() {},
 }));

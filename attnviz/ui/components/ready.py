@@ -8,13 +8,16 @@ something else is asked for. A page that shows an error instead does not call it
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from typing import Any, Literal
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
 from attnviz.ui.components.component import define
+from attnviz.ui.shell.messages import decimal_sign, local_number
 
 _component = define(__file__)
 
@@ -26,8 +29,32 @@ def run_name(*parts: Any) -> str:
 
 
 def mark_run(figure: go.Figure, run: str) -> go.Figure:
-    """Writes the run into a plotly figure, where the page looks for it."""
-    return figure.update_layout(meta={"run": run})
+    """Writes the run into a plotly figure, where the page looks for it; its numbers get the reader's decimal sign."""
+    figure.update_layout(meta={"run": run}, separators=local_number(".,"))
+    if decimal_sign() != ".":
+        figure.for_each_trace(_localise_trace)
+        for note in figure.layout.annotations:
+            note.text = _localise(note.text)
+    return figure
+
+
+_DECIMALS = re.compile(r"(?<=\d)\.(?=\d+°?$)")  # of the number that a text is or ends with
+
+
+def _localise_trace(trace: Any) -> None:
+    """Gives the numbers that a trace has as texts the decimal sign of the reader's language."""
+    if "text" in trace and trace.text is not None:
+        trace.text = _localise(trace.text)
+    if "customdata" in trace and trace.customdata is not None and isinstance(trace.customdata[0], (list, tuple)):
+        trace.customdata = [[*row[:-1], _localise(row[-1])] for row in trace.customdata]
+    if "colorbar" in trace and trace.colorbar.ticktext is not None:
+        trace.colorbar.ticktext = _localise(trace.colorbar.ticktext)
+
+
+def _localise(value: Any) -> Any:
+    if isinstance(value, str):
+        return _DECIMALS.sub(decimal_sign(), value)
+    return [_localise(item) for item in value] if isinstance(value, (list, tuple, np.ndarray)) else value
 
 
 def figures_ready(run: str, sentence: str, *, figures: int) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import streamlit as st
 
 from attnviz.attention.attention_map import AttentionMap
-from attnviz.ui.shell.messages import _
+from attnviz.ui.components.numbers_table import numbers_table
+from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
@@ -29,7 +30,7 @@ def weights_table(maps: Sequence[AttentionMap]) -> None:
     places, queries, keys = (axis.tolist() for axis in np.unravel_index(largest, weights.shape))
     query_labels, key_labels = maps[0].query_labels, maps[0].key_labels
     with opened:
-        st.dataframe(
+        numbers_table(
             {
                 _("Layer"): [maps[place].layer_number for place in places],
                 _("Head"): [maps[place].head for place in places],
@@ -37,11 +38,12 @@ def weights_table(maps: Sequence[AttentionMap]) -> None:
                 _("key"): [key_labels[key] for key in keys],
                 _("attention weight"): weights.ravel()[largest].tolist(),
             },
-            hide_index=True,
-            column_config={_("attention weight"): st.column_config.NumberColumn(format="%.3f")},
+            {_("attention weight"): 3},
         )
         if count < weights.size:
-            st.caption(_("The {0} largest of {1} weights; an export as CSV holds all.").format(count, weights.size))
+            st.caption(_("The {0} largest of {1} weights; an export as CSV holds all.").format(
+                local_number(f"{count:,}"), local_number(f"{weights.size:,}")
+            ))
 
 
 def head_table(map: AttentionMap) -> None:
@@ -54,5 +56,4 @@ def head_table(map: AttentionMap) -> None:
         table[name] = map.weights[:, column].tolist()
     if (map.hidden_mass > 0).any():
         table[last] = map.hidden_mass.tolist()
-    columns = {name: st.column_config.NumberColumn(format="%.3f") for name in list(table)[1:]}
-    st.dataframe(table, hide_index=True, column_config={first: st.column_config.TextColumn(pinned=True), **columns})
+    numbers_table(table, dict.fromkeys(list(table)[1:], 3), {first: st.column_config.TextColumn(pinned=True)})

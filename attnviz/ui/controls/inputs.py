@@ -14,7 +14,7 @@ import streamlit as st
 from attnviz.examples import FIRST_EXAMPLES, HOME_EXAMPLES
 from attnviz.figures.style import Theme
 from attnviz.ui.components.ready import theme
-from attnviz.ui.controls.url_state import Say, note_opening, replace_missing
+from attnviz.ui.controls.url_state import Say, named_choice, note_opening, replace_missing
 from attnviz.ui.shell.messages import _, kind_name, language
 from attnviz.ui.shell.model_names import BUNDLED, model_label
 
@@ -110,8 +110,6 @@ def used_models() -> tuple[str, ...]:
 def kind_control(kinds: Sequence[str], model: str, say: Say) -> str:
     """Which attention, of those that the model has.
 
-    The options are the API's words in every language, for they stand in the address.
-
     Args:
         kinds: as `Model.kinds`.
         model: its name, for what is said.
@@ -124,10 +122,7 @@ def kind_control(kinds: Sequence[str], model: str, say: Say) -> str:
         )
 
     replace_missing("kind", kinds, say, remark)
-    value = st.segmented_control(
-        _("Attention"), kinds, default=kinds[0], key="kind", required=True, bind="query-params"
-    )
-    return value
+    return named_choice(_("Attention"), kinds, kind_name, key="kind", default=kinds[0])
 
 
 def layer_control(layers: int, model: str, say: Say, opening: int = 0) -> int:

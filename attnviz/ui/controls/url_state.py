@@ -155,6 +155,31 @@ def replace_missing(
         st.session_state[key] = instead
 
 
+def named_choice(
+    label: str, options: Sequence[str], names: Callable[[str], str], *, key: str, default: str | None = None
+) -> str:
+    """A row of options of which one is chosen; the reader sees their names, the address holds the options themselves.
+
+    Streamlit would write the names into the address, where a link could be read in one language only.
+
+    Args:
+        label: of the control.
+        options: what the link and the page's code call them.
+        names: what the reader calls an option.
+        key: of the control, and its name in the address.
+        default: the option that need not stand in the address; None: each does.
+    """
+    value = st.session_state.get(key, st.query_params.get(key))
+    # Written down in each run: Streamlit forgets it where the names have changed with the language.
+    st.session_state[key] = value if value in options else default or options[0]
+    chosen = st.segmented_control(label, options, key=key, required=True, format_func=names) or options[0]
+    if chosen == default:
+        st.query_params.pop(key, None)
+    elif st.query_params.get(key) != chosen:
+        st.query_params[key] = chosen
+    return chosen
+
+
 def shorten(text: str) -> str:
     """The beginning of a text that somebody else wrote, as a remark quotes it: 40 characters at most."""
     return text if len(text) <= 40 else f"{text[:40]}…"

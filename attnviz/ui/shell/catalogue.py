@@ -3,7 +3,8 @@
     python -m attnviz.ui.shell.catalogue              # after changing a text or a translation
     python -m attnviz.ui.shell.catalogue de zh_Hans   # the same, and begins the languages that have no catalogue yet
 
-The command collects every text inside `_()` and `ngettext()` into the template `locale/attnviz.pot`. It then brings
+The command collects every text inside `_()` and `ngettext()`, and the templates of the engine's errors and messages,
+into the template `locale/attnviz.pot`. It then brings
 each `locale/<language>/LC_MESSAGES/attnviz.po` in line with the template: translations stay, new texts are added
 without one, texts that the code no longer has go. English is filled with the texts themselves. Last, each `.po` is
 compiled to the `.mo` that the app reads; a text without a translation is left out there and appears in English.
@@ -28,6 +29,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 import attnviz
+from attnviz import errors
+from attnviz.errors import AttnvizError, Message
 from attnviz.ui.shell.messages import DOMAIN, LOCALE
 
 ROOT = Path(attnviz.__file__).resolve().parents[1]
@@ -35,6 +38,12 @@ SOURCE_LANGUAGE = "en"
 
 # The functions that translate, and which of their arguments are texts; None is Babel's word for the first one alone.
 _KEYWORDS: dict[str, tuple[int, ...] | None] = {"_": None, "ngettext": (1, 2)}
+
+# What the engine makes its texts with; the app translates them (`messages.translate`). Where the argument is no plain
+# string, it is a text that a page has translated already.
+MESSAGES = frozenset(
+    name for name, item in vars(errors).items() if isinstance(item, type) and issubclass(item, (Message, AttnvizError))
+)
 
 
 class _StableCatalog(Catalog):
@@ -81,9 +90,10 @@ def collect_template(root: Path = ROOT) -> Catalog:
     """
     template = _StableCatalog(header_comment="# What attnviz says on the screen.", fuzzy=False)
     method: Any = _translatable_calls  # Babel also takes a function here, which its annotations do not say
-    texts = [entry[1] for entry in extract_from_file(method, root / "app.py", _KEYWORDS)]
+    keywords = {**_KEYWORDS, **dict.fromkeys(MESSAGES)}
+    texts = [entry[1] for entry in extract_from_file(method, root / "app.py", keywords)]
     for folder in ("pages", "attnviz"):
-        entries = extract_from_dir(root / folder, [("**.py", method)], None, _KEYWORDS, directory_filter=_holds_code)
+        entries = extract_from_dir(root / folder, [("**.py", method)], None, keywords, directory_filter=_holds_code)
         texts += [entry[2] for entry in entries]
     for text in texts:
         template.add(text)
@@ -176,7 +186,9 @@ def _translatable_calls(
 ) -> Iterator[tuple[int, str, list[str | None], list[str]]]:
     """Finds texts for Babel, in the form that it asks of an extraction method."""
     for line, name, texts in translating_calls(file.read(), keywords):
-        needed = _KEYWORDS[name] or (1,)
+        needed = _KEYWORDS.get(name) or (1,)
+        if name in MESSAGES and (not texts or not texts[0]):
+            continue
         if len(texts) < len(needed) or not all(texts[: len(needed)]):
             raise ValueError(
                 f"{file.name}, line {line}: {name}() needs its text as a plain string, not an expression, an f-string "

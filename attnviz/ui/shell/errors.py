@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from attnviz.errors import AttnvizError
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, translate
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -32,7 +32,7 @@ def attempt(place: DeltaGenerator, make: Callable[[], T]) -> T | None:
     try:
         return make()
     except AttnvizError as error:
-        place.error(as_markdown(str(error)), icon=":material/error:")
+        place.error(as_markdown(translate(error.message)), icon=":material/error:")
     except Exception as error:
         # A mistake of ours: the details are for the terminal.
         _logger.exception("a page could not be drawn")

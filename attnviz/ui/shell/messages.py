@@ -10,16 +10,23 @@ from __future__ import annotations
 
 import functools
 import gettext
+import re
+import string
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from babel.numbers import get_decimal_symbol, get_group_symbol
+
+from attnviz.errors import Message
 
 LOCALE = Path(__file__).resolve().parents[1] / "locale"
 DOMAIN = "attnviz"
 
 # What each language calls itself; a reader finds it without knowing the language that the page is in.
 LANGUAGES = {"de": "Deutsch", "nl": "Nederlands", "zh_Hans": "简体中文", "zh_Hant": "繁體中文", "en": "English"}
+
+BUNDLED = "bundled"  # what the engine calls the model that ships
 
 _ADDRESS = "lang"
 _CHOSEN = "attnviz_language"
@@ -34,6 +41,29 @@ def _(message: str) -> str:
 def ngettext(one: str, several: str, count: int) -> str:
     """The form that fits the count: languages have one to six of them."""
     return _catalogue(language()).ngettext(one, several, count)
+
+
+def translate(message: str) -> str:
+    """What the engine says, in the reader's language; a text that is no `Message` stays as it is."""
+    if not isinstance(message, Message):
+        return message
+    template = _catalogue(language()).gettext(message.template)
+    return _LocalFormatter().format(template, *map(_local_value, message.values)) if message.values else template
+
+
+class _LocalFormatter(string.Formatter):
+    """Writes numbers with the reader's signs."""
+
+    def format_field(self, value: Any, spec: str) -> str:
+        text = super().format_field(value, spec)
+        return local_number(text) if isinstance(value, (int, float)) and not isinstance(value, bool) else text
+
+
+def _local_value(value: Any) -> Any:
+    """A value of a message, where it is a word of the engine: a part of the message, a kind of attention, a model."""
+    if isinstance(value, Message):
+        return translate(value)
+    return model_label(kind_name(value)) if isinstance(value, str) else value
 
 
 def language() -> str:
@@ -51,6 +81,12 @@ def decimal_sign() -> str:
     return get_decimal_symbol(language())
 
 
+def local_formula(formula: str) -> str:
+    """A formula in LaTeX with the reader's decimal sign; in braces, or LaTeX would leave room behind a comma."""
+    sign = decimal_sign()
+    return formula if sign == "." else re.sub(r"(?<=\d)\.(?=\d)", f"{{{sign}}}", formula)
+
+
 def local_percent(text: str) -> str:
     """A number as Python writes it, with the percent sign as the reader's language sets it."""
     return _("{0} %").format(local_number(text))
@@ -60,6 +96,23 @@ def kind_name(kind: str) -> str:
     """A kind of attention, as it stands in a sentence; the address and the API have their own word for it."""
     names = {"encoder": _("encoder"), "decoder": _("decoder"), "cross": _("cross")}
     return names.get(kind, kind)
+
+
+def kind_title(kind: str) -> str:
+    """A kind of attention, as it stands alone or begins a line: "Encoder", "Cross"."""
+    name = kind_name(kind)
+    return name[:1].upper() + name[1:]
+
+
+def model_label(name: str) -> str:
+    """What a model is called on the screen."""
+    return _("Bundled translation model") if name == BUNDLED else name
+
+
+def head_name(name: str) -> str:
+    """The name of a map or of a difference, "L2 mean" or "L2 H5 − L0 max", with its words in the reader's language."""
+    words = {"mean": _("mean"), "max": _("max"), "rollout": _("rollout")}
+    return " ".join(words.get(word) or model_label(kind_name(word)) for word in name.split(" "))
 
 
 @functools.lru_cache(maxsize=64)

@@ -5,14 +5,9 @@ from __future__ import annotations
 import os
 import re
 
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import BUNDLED, model_label
 
-BUNDLED = "bundled"
-
-
-def model_label(name: str) -> str:
-    """What a model is called on the screen."""
-    return _("Bundled translation model") if name == BUNDLED else name
+__all__ = ["BUNDLED", "model_and_revision", "model_label"]
 
 
 def model_and_revision(name: str) -> tuple[str, str | None]:

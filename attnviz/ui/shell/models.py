@@ -20,7 +20,7 @@ import streamlit as st
 import attnviz
 from attnviz.ui.shell.cache import Cache
 from attnviz.ui.shell.errors import as_markdown
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, translate
 from attnviz.ui.shell.model_names import model_label
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def load(name: str, place: DeltaGenerator, *, revision: str | None = None) -> Lo
     key = (name, revision, device, dtype, _newest_change(name))
 
     def progress(fraction: float | None, doing: str) -> None:
-        place.progress(fraction or 0.0, as_markdown(doing))
+        place.progress(fraction or 0.0, as_markdown(translate(doing)))
 
     def make() -> Loaded:
         progress(None, _("Loading {0}").format(model_label(name)))

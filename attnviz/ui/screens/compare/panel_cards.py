@@ -16,7 +16,7 @@ from attnviz.tokenization import token
 from attnviz.ui.components.component import define, encode
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.screens.compare.panels import LEAST, LETTERS, MOST, ROLLOUT, Panel, Panels
-from attnviz.ui.shell.messages import _, decimal_sign, local_number
+from attnviz.ui.shell.messages import _, decimal_sign, head_name, kind_title, local_number
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
@@ -163,16 +163,18 @@ def _card_data(card: Card, axes: Axes) -> dict[str, Any]:
     panel, map = card.panel, card.map
     layers, heads = card.size or (None, None)
     data: dict[str, Any] = {
-        "name": map.name if map else _name(panel),
+        "name": head_name(map.name if map else _name(panel)),
         "kinds": list(card.kinds),
         "layers": layers,
         "heads": heads,
         "note": card.note,
         "error": card.error,
         "hasTarget": card.has_target,
-        "text": f"{panel.kind.capitalize()} {describe(map, decimal=decimal_sign())}" if map else card.error,
+        "text": card.error,
     }
     if map:
+        said = describe(map, decimal=decimal_sign(), name=head_name(map.name))
+        data["text"] = f"{kind_title(panel.kind)} {said}"
         data |= {
             "queries": axes.index(map.query_tokens),
             "keys": axes.index(map.key_tokens),
@@ -198,9 +200,10 @@ def _difference_data(panels: Panels, compared: Comparison, scale: Scale, axes: A
     top = top_of_difference(difference, scale)
     shown = local_number(f"{top:.2f}") if scale == "head" or top != 1.0 else "1"
     said = divergence_text(difference.divergence, compared.by_words)
+    described = describe_difference(difference, decimal=decimal_sign(), name=head_name(difference.name))
     return {
         "name": name,
-        "text": f"{name}, {describe_difference(difference)}. {said}",
+        "text": f"{name}, {described}. {said}",
         "error": "",
         "said": said,
         "queries": axes.index(difference.query_tokens),
@@ -245,6 +248,7 @@ def _texts(top: float) -> dict[str, Any]:
         "other": _("Other sentence or model"),
         "close": _("Drop panel"),
         "kind": _("Attention"),
+        "kinds": {kind: kind_title(kind) for kind in ("encoder", "decoder", "cross")},
         "layer": _("Layer"),
         "head": _("Head"),
         "layers": {

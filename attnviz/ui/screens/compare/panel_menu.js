@@ -96,7 +96,7 @@ class PanelMenu {
     this.close.disabled = needed;
     const rollout = panel.head === "rollout";
     const never = panel.kind === "cross" || typeof panel.layer === "string" ? ["rollout"] : [];
-    setOptions(this.kind, one.kinds.map((kind) => [kind, kind[0].toUpperCase() + kind.slice(1)]), panel.kind);
+    setOptions(this.kind, one.kinds.map((kind) => [kind, texts.kinds[kind]]), panel.kind);
     setOptions(this.layer, counted(one.layers, panel.layer, texts.layers, rollout ? ["mean", "max"] : []), panel.layer);
     setOptions(this.head, counted(one.heads, panel.head, texts.heads, never), panel.head);
   }

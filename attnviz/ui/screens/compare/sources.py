@@ -12,7 +12,7 @@ from attnviz.ui.screens.compare import panels, similar_heads
 from attnviz.ui.screens.compare.panel_cards import Card
 from attnviz.ui.screens.compare.panels import LETTERS, Panel, Panels
 from attnviz.ui.shell import model_names, models
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, translate
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -116,7 +116,7 @@ def resolve_panels(
                 said.setdefault(remark, []).append(letter)
             whole = panels.panel_map(here.recording, panel)
         except AttnvizError as problem:
-            error = str(problem)
+            error = translate(problem.message)
         found.append(panel)
         sources.append(here)
         wholes.append(whole)

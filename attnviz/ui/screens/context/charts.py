@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from attnviz.ui.components import number_tables
+from attnviz.ui.components.numbers_table import numbers_table
 from attnviz.ui.components.ready import mark_run, theme
 from attnviz.ui.screens.context.analysis import Side, WordComparison, WordSelection
 from attnviz.ui.screens.context.wording import format_cosine, strongest_words, word_title
@@ -182,11 +183,9 @@ def numbers_tables(sides: tuple[Side, Side], found: WordComparison) -> None:
     """Everything that is drawn, as tables."""
     places, cosines, rivals = _line_points(sides, found)
     alike, different = _("cosine similarity"), _("different words")
-    four = st.column_config.NumberColumn(format="%.4f")
-    st.dataframe(
+    numbers_table(
         {_("vector after layer"): places, alike: cosines, different: rivals or [None] * len(places)},
-        hide_index=True,
-        column_config={alike: four, different: four},
+        {alike: 4, different: 4},
     )
     names = (_("Sentence"), _("Layer"), _("word"), _("attention weight"), _("length ‖Σ α f(x)‖"),
              _("share of the change"))  # fmt: skip
@@ -205,4 +204,4 @@ def numbers_tables(sides: tuple[Side, Side], found: WordComparison) -> None:
             )
             for values, more in zip(columns.values(), rows, strict=True):
                 values.extend(more)
-    st.dataframe(columns, hide_index=True, column_config=dict.fromkeys(names[3:], four))
+    numbers_table(columns, dict.fromkeys(names[3:], 4))

@@ -6,7 +6,7 @@ from attnviz.ui.controls.page_header import decoder_text
 from attnviz.ui.screens.context import words
 from attnviz.ui.screens.context.analysis import Side, Sources, WordComparison, WordSelection
 from attnviz.ui.screens.context.words import Word, shorten_word
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, local_number
 
 MOST_MOVERS = 2  # words that a line names
 LONGEST_SENTENCE = 32  # characters of a sentence in a title
@@ -89,7 +89,7 @@ def _decoder_remarks(sides: tuple[Side, Side], selection: WordSelection) -> list
 
 def format_cosine(number: float) -> str:
     """A cosine with two decimals and a real minus: "−0.25"."""
-    return f"{number:.2f}".replace("-", "−")
+    return local_number(f"{number:.2f}".replace("-", "−"))
 
 
 def word_title(side: Side, selection: WordSelection, word: Word) -> str:
@@ -108,7 +108,8 @@ def strongest_words(sources: Sources, selection: WordSelection) -> str:
     order = [
         place for place in (-parts).argsort(kind="stable").tolist() if place != sources.own and parts[place] >= 0.005
     ]
-    named = _(", ").join(f"{shorten_word(sources.labels[place])} {parts[place]:.2f}" for place in order[:MOST_MOVERS])
+    movers = order[:MOST_MOVERS]
+    named = _(", ").join(f"{shorten_word(sources.labels[place])} {format_cosine(parts[place])}" for place in movers)
     where = f"L{selection.layer}" if selection.head is None else f"L{selection.layer} H{selection.head}"
     if not named:
         return _("{0}: only by itself").format(where)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from attnviz.ui.controls import url_state
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, kind_name
 
 KEYS = ("word_one", "word_two", "rotation")
 """Keys of the controls that are not always there, for `url_state.keep_values`."""
@@ -32,17 +32,16 @@ def part_control(kinds: Sequence[str], say: url_state.Say) -> str:
                 _(
                     "Cross-attention has no embeddings of its own: it reads what encoder and decoder make. "
                     "Those of the {0} are shown."
-                ).format(parts[0])
+                ).format(kind_name(parts[0]))
             )
         elif asked:
             say(
                 _("There is no {0} in this model; the embeddings of its {1} are shown.").format(
-                    url_state.shorten(asked), parts[0]
+                    url_state.shorten(asked), kind_name(parts[0])
                 )
             )
         st.session_state["kind"] = parts[0]
-    part = st.segmented_control(_("Embeddings of the"), parts, key="kind", required=True, bind="query-params")
-    return part or parts[0]
+    return url_state.named_choice(_("Embeddings of the"), parts, kind_name, key="kind")
 
 
 def more_words() -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from attnviz.ui.components.component import define
 from attnviz.ui.components.ready import run_name
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, local_number, local_percent
 
 if TYPE_CHECKING:
     from attnviz.embeddings.embedding_table import Word
@@ -47,11 +47,14 @@ def point_cloud(
             "at": [round(value, 4) for value in ((point - middle) / half).tolist()],
             "kind": "more" if word.added else "word",
             "on": place in chosen,
-            "said": f"{word.label} ({', '.join(f'{value:.2f}' for value in point.tolist())})",
+            "said": f"{word.label} ({_('; ').join(local_number(f'{value:.2f}') for value in point.tolist())})",
         }
         for place, (word, point) in enumerate(zip(words, found.points, strict=True))
     ]
-    axes = [_("axis {0} · {1}").format(place, f"{share:.0%}") for place, share in enumerate(found.shares.tolist(), 1)]
+    axes = [
+        _("axis {0} · {1}").format(place, local_percent(f"{100 * share:.0f}"))
+        for place, share in enumerate(found.shares.tolist(), 1)
+    ]
     texts = {
         "turn": _("Drag or use the arrow keys to turn it; click a point to choose the word."),
         "flat": _("Two axes"),

@@ -92,7 +92,8 @@ def draw_added_vectors(encoding: PositionalEncoding, run: str, _say: Say) -> int
         distances = list(range(count))
         numbers_table({_("distance"): distances, _("mean cosine"): by_distance})
         st.caption(_("The rows, a line for each position:"))
-        st.dataframe(rows[:, :MOST_DIMENSIONS])
+        shown = rows[:, :MOST_DIMENSIONS].T.tolist()
+        numbers_table({_("position"): list(range(len(rows))), **{str(place): line for place, line in enumerate(shown)}})
     return drawn
 
 

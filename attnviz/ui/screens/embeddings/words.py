@@ -16,10 +16,11 @@ import streamlit as st
 from attnviz.embeddings.vectors import components, cosines, plane
 from attnviz.figures.embeddings import draw_angle, draw_cosines, draw_neighbours
 from attnviz.tokenization import token
+from attnviz.ui.components.numbers_table import numbers_table as draw_table
 from attnviz.ui.components.ready import mark_run, theme
 from attnviz.ui.screens.embeddings.point_cloud import point_cloud
 from attnviz.ui.shell.errors import as_markdown
-from attnviz.ui.shell.messages import _, local_number, ngettext
+from attnviz.ui.shell.messages import _, local_formula, local_number, local_percent, ngettext
 
 if TYPE_CHECKING:
     from attnviz.embeddings.embedding_table import Neighbour, Word
@@ -86,13 +87,13 @@ def format_number(value: float, digits: int = 2) -> str:
 def draw_words(context: EmbeddingsContext, on_pick: Callable[[int], None]) -> int:
     """The words as points."""
     found = components(context.vectors)
-    kept = float(found.shares.sum())
+    shares = [local_percent(f"{100 * float(part.sum()):.0f}") for part in (found.shares, found.shares[:2])]
     st.markdown("###### " + _("Words as points"))
     st.caption(
         _(
             "Each word is a row of **{0} numbers** in the model's table. Of all directions, the axes 1, 2 and 3 are "
             "those along which the words differ most: the three keep **{1}** of the variance, the first two **{2}**."
-        ).format(context.width, f"{kept:.0%}", f"{float(found.shares[:2].sum()):.0%}")
+        ).format(context.width, *shares)
     )
     ends = [
         _("axis {0} from {1} to {2}").format(
@@ -101,7 +102,7 @@ def draw_words(context: EmbeddingsContext, on_pick: Callable[[int], None]) -> in
         for place, column in enumerate(found.points.T)
     ]
     text = _("{0} words as points along three axes that keep {1} of the variance; {2}").format(
-        len(context.words), f"{kept:.0%}", _("; ").join(ends)
+        len(context.words), shares[0], _("; ").join(ends)
     )
     point_cloud(
         context.words,
@@ -154,10 +155,11 @@ def draw_word_angle(context: EmbeddingsContext) -> int:
     )
     drawn = draw_figure(draw_angle((one, two), pair.ends, pair.degrees, theme=theme()), context.run, "angle", alt)
     lengths = rf"{pair.lengths[0]:.4f} \times {pair.lengths[1]:.4f}"
-    st.latex(
+    formula = (
         r"\begin{aligned}\cos\theta &= \frac{a \cdot b}{\lVert a \rVert \, \lVert b \rVert} \\[6pt]"
         rf"&= \frac{{{pair.product:.4f}}}{{{lengths}}} = \mathbf{{{pair.cosine:.4f}}}\end{{aligned}}"
     )
+    st.latex(local_formula(formula))
     if context.one != context.two:
         if context.closer:
             said = ngettext(
@@ -167,7 +169,8 @@ def draw_word_angle(context: EmbeddingsContext) -> int:
             )
         else:
             said = _("Of the {1} tokens of the vocabulary, no other is more like {2} than {3} is.")
-        st.caption(said.format(f"{context.closer:,}", f"{context.size:,}", as_markdown(one), as_markdown(two)))
+        counts = (local_number(f"{count:,}") for count in (context.closer, context.size))
+        st.caption(said.format(*counts, as_markdown(one), as_markdown(two)))
     return drawn
 
 
@@ -244,12 +247,5 @@ def draw_similarities(context: EmbeddingsContext) -> int:
 
 def numbers_table(table: dict[str, list], digits: int = 4) -> None:
     """The numbers of a figure, to be copied."""
-    st.dataframe(
-        table,
-        hide_index=True,
-        column_config={
-            name: st.column_config.NumberColumn(format=f"%.{digits}f")
-            for name, column in table.items()
-            if column and isinstance(column[0], float)
-        },
-    )
+    fractions = [name for name, column in table.items() if column and isinstance(column[0], float)]
+    draw_table(table, dict.fromkeys(fractions, digits))

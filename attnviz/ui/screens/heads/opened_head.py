@@ -15,7 +15,7 @@ from attnviz.ui.components.head_grid import head_grid
 from attnviz.ui.components.ready import mark_run, theme
 from attnviz.ui.components.token_lines import head_lines
 from attnviz.ui.components.weights_table import head_table
-from attnviz.ui.shell.messages import _, decimal_sign
+from attnviz.ui.shell.messages import _, decimal_sign, kind_title
 
 
 def opened_head(
@@ -46,7 +46,7 @@ def opened_head(
     """
     with st.container(key="opened", border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"##### L{map.layer_number} H{map.head} · {map.kind.capitalize()}")
+            st.markdown(f"##### L{map.layer_number} H{map.head} · {kind_title(map.kind)}")
             with st.container(horizontal=True, vertical_alignment="center", width="content", key="opened_tools"):
                 take()
                 st.button(_("Close"), key="close_head", icon=":material/close:", type="tertiary", on_click=on_close)
@@ -74,7 +74,7 @@ def opened_head(
                         [other],
                         run=run,
                         key=f"other_{other.kind}",
-                        title=other.kind.capitalize(),
+                        title=kind_title(other.kind),
                         height=200,
                         scale=scale,
                         on_open=partial(_open_kind, on_kind, other.kind),

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from attnviz.ui.components.numbers_table import numbers_table
 from attnviz.ui.screens.overview.traits import SHARES, Trait
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, decimal_sign
 
 if TYPE_CHECKING:
     from attnviz.measures.head_measures import Measures
@@ -37,20 +38,23 @@ def measures_table(
         _("Layer"): [one.layer for one in measures],
         _("Head"): [one.head for one in measures],
     }
+    # Only in their own words do bars have the browser's decimal sign.
+    shares = "%.2f" if decimal_sign() == "." else "localized"
     config: dict[str, Any] = {name: st.column_config.NumberColumn(pinned=True, width=64) for name in columns}
+    digits: dict[str, int] = {}
     for trait in known:
-        columns[trait.heading] = [trait.value(one) for one in measures]
+        columns[trait.heading] = [round(trait.value(one), 4) for one in measures]
         if trait.measure in SHARES:
-            config[trait.heading] = st.column_config.ProgressColumn(min_value=0, max_value=1, format="%.2f")
+            config[trait.heading] = st.column_config.ProgressColumn(min_value=0, max_value=1, format=shares)
         else:
-            config[trait.heading] = st.column_config.NumberColumn(format="%.2f")
+            digits[trait.heading] = 2
     st.markdown(f"###### {_('What each head does in this sentence')}")
-    st.dataframe(
+    numbers_table(
         columns,
+        digits,
+        config,
         key="measures",
-        hide_index=True,
         height=HEIGHT,
-        column_config=config,
         on_select=open_chosen,
         selection_mode="single-row",
     )

@@ -9,7 +9,7 @@ import streamlit as st
 
 from attnviz.errors import InputError
 from attnviz.ui.controls.url_state import Say
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, translate
 
 # Of this session, none of them a control: rows as they were typed, how often the editor was begun anew, the words of
 # the last run, the word whose key is looked at, and entries of the weight matrices for each seed and size.
@@ -34,7 +34,7 @@ def read_from_url(name: str, read: Callable[[str], Any], otherwise: Any, say: Sa
         return read(text)
     except InputError as error:
         said = _("“{0}” in the address could not be read, so the page has {1}.").format(name, called)
-        say(f"{said} {error}")
+        say(f"{said} {translate(error.message)}")
         return otherwise
 
 

@@ -12,7 +12,7 @@ from attnviz.attention.by_hand.word_vectors import DIM, number_of
 from attnviz.errors import InputError
 from attnviz.ui.controls.url_state import Say
 from attnviz.ui.screens.simple_attention.address import EDITOR_NUMBER_KEY, ENTRIES_KEY, read_from_url, write_to_url
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, local_number
 
 Entries = dict[tuple[str, int, int], str]
 
@@ -55,7 +55,7 @@ def numeric_entries(
 
 def matrix_editor(letter: str, drawn: list[list[float]], typed: Entries, seed: int) -> None:
     """A matrix, to be edited; what differs from what was drawn is put into `typed`, and the page runs again."""
-    shown = [[f"{number:.4f}" for number in row] for row in drawn]
+    shown = [[local_number(f"{number:.4f}") for number in row] for row in drawn]
     columns = len(shown[0])
     key = f"hand_w_{letter}_{seed}_{columns}_{st.session_state.setdefault(EDITOR_NUMBER_KEY + letter, 0)}"
     begins_key = f"{key}_begins"
@@ -104,7 +104,7 @@ def undo_button(typed: Entries, letters: Collection[str]) -> None:
 
 
 def _entries_text(numbers: dict[tuple[str, int, int], float]) -> str:
-    return _("; ").join(
+    return "; ".join(
         f"{letter} {row} {column} {repr(number).removesuffix('.0')}"
         for (letter, row, column), number in sorted(numbers.items())
     )
@@ -117,6 +117,6 @@ def _read_entries(text: str) -> Entries:
         fields = part.split()
         fits = len(fields) == 4 and fields[0] in "qkvo" and all(re.fullmatch("[0-9]", place) for place in fields[1:3])
         if not fits or number_of(fields[3]) is None:
-            raise InputError(f"An entry is a matrix, a row, a column and a number; “{part.strip()[:40]}” is not.")
+            raise InputError("An entry is a matrix, a row, a column and a number; “{0}” is not.", part.strip()[:40])
         found[fields[0], int(fields[1]), int(fields[2])] = fields[3]
     return found

@@ -22,7 +22,7 @@ from attnviz.ui.components.number_tables import (
     table_block,
     weight_cell,
 )
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:
     from attnviz.attention.by_hand.worked_example import Settings, TwoSoftmaxes, Working
@@ -100,7 +100,8 @@ def pair_blocks(
     total = float(np.exp(scores - highest).sum())
     rows.append(("softmax", f"e^{{{power}}} / {format_number(total)}", weight_cell(share)))
     if settings.dropout and working.keep[head, query, key]:
-        rows.append((_("dropout"), f"{format_number(share)} / (1 − {settings.dropout:g})", weight_cell(weight)))
+        kept = f"(1 − {local_number(f'{settings.dropout:g}')})"
+        rows.append((_("dropout"), f"{format_number(share)} / {kept}", weight_cell(weight)))
     elif settings.dropout:
         rows.append((_("dropout"), [literal(_("drawn to be left out"))], weight_cell(weight)))
     values = _(", ").join(_vector_texts(words, settings, working.v[head], key))
@@ -232,7 +233,7 @@ def _vector_texts(words: WordVectors, settings: Settings, vectors: np.ndarray, p
     """The numbers of a word's query, key or value: as they were typed where no matrix made them."""
     if settings.matrices:
         return [format_number(number) for number in vectors[place].tolist()]
-    return [plain(number).replace("-", "−") for number in words.vectors[place]]
+    return [local_number(plain(number)).replace("-", "−") for number in words.vectors[place]]
 
 
 def _fill_template(template: str, *texts: str) -> Text:

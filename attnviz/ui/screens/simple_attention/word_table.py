@@ -9,7 +9,7 @@ from attnviz.attention.by_hand.word_vectors import DIM, EXAMPLE, MOST_WORDS, Pro
 from attnviz.ui.controls.url_state import Say
 from attnviz.ui.screens.simple_attention.address import EDITOR_NUMBER_KEY, ROWS_KEY, read_from_url, write_to_url
 from attnviz.ui.shell.errors import Remarks
-from attnviz.ui.shell.messages import _, ngettext
+from attnviz.ui.shell.messages import _, local_number, ngettext
 
 _COLUMNS = ("word", *(f"x{place}" for place in range(DIM)))
 
@@ -64,7 +64,7 @@ def _restore_example() -> None:
 
 def _table_rows(table: WordVectors) -> list[tuple[str, ...]]:
     return [
-        (word, *(plain(number) for number in vector))
+        (word, *(local_number(plain(number)) for number in vector))
         for word, vector in zip(table.words, table.vectors, strict=True)
     ]  # fmt: skip
 

@@ -19,7 +19,7 @@ from attnviz.ui.screens.steps.context import (
     numbers_table,
     vectors_table,
 )
-from attnviz.ui.shell.messages import _, local_number, ngettext
+from attnviz.ui.shell.messages import _, local_formula, local_number, ngettext
 
 if TYPE_CHECKING:
     pass
@@ -98,12 +98,12 @@ def draw_score_formula(context: StepContext, raw: torch.Tensor, final: torch.Ten
         lines.append(rf"{cap:g} \tanh(\cdot / {cap:g}) = {value:.4f}")
     if bias is not None:
         own = float(bias[context.query, context.key])
-        lines.append(rf"+\, {own:.4f}\ \text{{(position)}} = {value + own:.4f}")
+        lines.append(rf"+\, {own:.4f}\ \text{{({_('position')})}} = {value + own:.4f}")
     if float(final[context.key]) == -np.inf:
         lines.append(r"\rightarrow -\infty")
     # One below the other: on a telephone they would not fit side by side.
     below = r" \\ ".join(lines)
-    st.latex(rf"\begin{{gathered}} {below} \end{{gathered}}")
+    st.latex(local_formula(rf"\begin{{gathered}} {below} \end{{gathered}}"))
     hidden = int((final == -torch.inf).sum())
     if hidden:
         st.caption(
@@ -127,7 +127,8 @@ def draw_softmax(context: StepContext) -> int:
             f"**{escape_label(word)}**"
         )
     )
-    st.latex(rf"\alpha_j = \frac{{e^{{s_j}}}}{{\sum_i e^{{s_i}}}} \qquad \sum_j \alpha_j = {float(own.sum()):.4f}")
+    total = local_formula(f"{float(own.sum()):.4f}")
+    st.latex(rf"\alpha_j = \frac{{e^{{s_j}}}}{{\sum_i e^{{s_i}}}} \qquad \sum_j \alpha_j = {total}")
     value = st.slider(
         _("Temperature"),
         0.1,
@@ -197,7 +198,8 @@ def draw_output(context: StepContext) -> int:
     )
     st.latex(
         r"\begin{gathered} z = \sum_j \alpha_j v_j \\[6pt] "
-        r"\text{share}_j = \frac{\lVert \alpha_j f(x_j) \rVert}{\sum_i \lVert \alpha_i f(x_i) \rVert} \end{gathered}"
+        rf"\text{{{_('share')}}}_j = "
+        r"\frac{\lVert \alpha_j f(x_j) \rVert}{\sum_i \lVert \alpha_i f(x_i) \rVert} \end{gathered}"
     )
     figure = draw_bars(
         context.keys,

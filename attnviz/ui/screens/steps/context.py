@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from attnviz.ui.components.numbers_table import numbers_table as draw_table
 from attnviz.ui.components.ready import mark_run
 from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _, local_number
@@ -63,31 +64,24 @@ def format_number(value: float, digits: int = 4) -> str:
 def numbers_table(table: dict[str, list]) -> None:
     """The numbers of a figure, to be copied."""
     with st.expander(_("Numbers")):
-        st.dataframe(
-            {
-                name: ["−∞" if isinstance(item, float) and item == -np.inf else item for item in column]
-                if any(isinstance(item, float) and item == -np.inf for item in column)
-                else column
-                for name, column in table.items()
-            },
-            hide_index=True,
-            column_config={
-                name: st.column_config.NumberColumn(format="%.5f")
-                for name, column in table.items()
-                if column and isinstance(column[0], float) and -np.inf not in column
-            },
-        )
+        columns = {
+            name: ["−∞" if isinstance(item, float) and item == -np.inf else item for item in column]
+            if any(isinstance(item, float) and item == -np.inf for item in column)
+            else column
+            for name, column in table.items()
+        }
+        fractions = [name for name, column in columns.items() if column and isinstance(column[0], float)]
+        draw_table(columns, dict.fromkeys(fractions, 5))
 
 
 def vectors_table(vectors: dict[str, np.ndarray], key: str = "vectors_numbers") -> None:
     """Vectors as columns, a row for each dimension."""
     longest = max(len(vector) for vector in vectors.values())
     with st.expander(_("Numbers of the vectors"), key=key):
-        st.dataframe(
+        draw_table(
             {_("dimension"): list(range(longest))}
             | {name: [*vector.tolist(), *[None] * (longest - len(vector))] for name, vector in vectors.items()},
-            hide_index=True,
-            column_config={name: st.column_config.NumberColumn(format="%.5f") for name in vectors},
+            dict.fromkeys(vectors, 5),
         )
 
 

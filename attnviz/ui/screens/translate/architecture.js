@@ -37,7 +37,7 @@ class Architecture extends Figure {
       ...frames.map((frame) => this.box(frame, "attnviz-architecture-frame", 10)),
       ...lines.map((line) => this.line(line)),
       ...sums.map(([x, y]) => this.sum(x, y)),
-      ...blocks.map((block) => this.block(block)),
+      ...blocks.map((block) => this.block(block, data.names)),
       ...labels.map((label) => this.words(label.x, label.y, label.text, label.anchor, "attnviz-architecture-label")),
     );
     if (focused) this.places.get(focused)?.focus();
@@ -68,7 +68,7 @@ class Architecture extends Figure {
     ]);
   }
 
-  block(block) {
+  block(block, names) {
     const { x, y, width, height, lines, kind } = block;
     const group = svg("g", { class: "attnviz-architecture-block" });
     group.append(this.box(block, "attnviz-architecture-box", 5));
@@ -83,7 +83,7 @@ class Architecture extends Figure {
     group.setAttribute("role", "button");
     group.setAttribute("tabindex", "0");
     group.dataset.kind = kind;
-    group.setAttribute("aria-label", this.named(lines));
+    group.setAttribute("aria-label", names[kind]);
     const go = () => this.trigger("kind", kind);
     group.addEventListener("click", go);
     group.addEventListener("keydown", (event) => {
@@ -93,10 +93,6 @@ class Architecture extends Figure {
     });
     this.places.set(kind, group);
     return group;
-  }
-
-  named(lines) {
-    return lines.reduce((text, line) => (text.endsWith("-") ? text + line : `${text} ${line}`));
   }
 
   /** A little map: who may look at whom. */

@@ -10,7 +10,7 @@ import streamlit as st
 from attnviz.ui.components.component import define
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.screens.translate.architecture_geometry import Words, draw_architecture
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, kind_name
 
 _architecture = define(__file__)
 
@@ -35,9 +35,9 @@ def architecture(
         on_kind: called with the place that was clicked.
     """
     words = Words(
-        encoder=(_("Encoder"), _("self-attention")),
-        decoder=(_("Masked"), _("self-attention")),
-        cross=(_("Cross-"), _("attention")),
+        encoder=_("Encoder\nself-attention"),
+        decoder=_("Masked\nself-attention"),
+        cross=_("Cross-\nattention"),
         feed_forward=_("Feed-forward"),
         embedding=_("Embedding, position"),
         head=_("Language head"),
@@ -60,12 +60,17 @@ def architecture(
         "run": run,
         "drawing": drawing,
         "kind": kind,
+        "names": {
+            "encoder": _("Encoder self-attention"),
+            "decoder": _("Masked self-attention"),
+            "cross": _("Cross-attention"),
+        },
         "note": notes[kind],
         "text": _("The transformer and its places of attention: {0}. Choose one to see its weights.").format(
-            _(", ").join(kinds)
+            _(", ").join(kind_name(one) for one in kinds)
         ),
     }
-    data["picture"] = run_name(drawing)
+    data["picture"] = run_name(drawing, data["names"])
 
     def handle_kind() -> None:
         chosen = st.session_state[key].get("kind")

@@ -27,9 +27,9 @@ PATTERNS: Mapping[str, Pattern] = {"encoder": "full", "decoder": "masked", "cros
 class Words:
     """What stands in the drawing; the app passes it in the reader's language. Attention has two lines each."""
 
-    encoder: tuple[str, str] = ("Encoder", "self-attention")
-    decoder: tuple[str, str] = ("Masked", "self-attention")
-    cross: tuple[str, str] = ("Cross-", "attention")
+    encoder: str = "Encoder\nself-attention"
+    decoder: str = "Masked\nself-attention"
+    cross: str = "Cross-\nattention"
     feed_forward: str = "Feed-forward"
     embedding: str = "Embedding, position"
     head: str = "Language head"
@@ -149,7 +149,7 @@ def _stack(
         lower = (BOTTOM if y == entry else y) - 14
         upper = lower - height
         _add_arrow(drawing, middle, y, lower)
-        lines = (words.feed_forward,) if kind is None else getattr(words, kind)
+        lines = (words.feed_forward,) if kind is None else tuple(getattr(words, kind).split("\n"))
         pattern = None if kind is None else PATTERNS[kind]
         drawing.blocks.append(Block(middle - BLOCK / 2, upper, BLOCK, height, lines, kind, pattern))
         total = upper - 11

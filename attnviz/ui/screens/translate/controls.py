@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from attnviz.errors import InputError
-from attnviz.ui.controls.url_state import Say, keep_values, open_with
-from attnviz.ui.shell.messages import _
+from attnviz.ui.controls.url_state import Say, keep_values, named_choice, open_with
+from attnviz.ui.shell.messages import _, translate
 
 if TYPE_CHECKING:
     from attnviz.generation.sampling import Method
@@ -59,9 +59,8 @@ def method_control(beam: bool, say: Say) -> str:
         say(_("There is no method “{0}” here; greedy is used instead.").format(str(asked)[:40]))
         if "method" in st.session_state:
             st.session_state["method"] = options[0]
-    return st.segmented_control(
-        _("Method"), options, default=options[0], key="method", required=True, bind="query-params"
-    )
+    names = {"greedy": _("greedy"), "beam": _("beam"), "sample": _("sample")}
+    return named_choice(_("Method"), options, names.__getitem__, key="method", default=options[0])
 
 
 def method_settings(name: str, say: Say) -> Method:
@@ -172,7 +171,7 @@ class Choices:
 
     def drop(self, error: InputError, say: Say) -> None:
         """Leaves out a prefix that this model cannot have, and says why."""
-        say(_("The link's choices are left out. {0}").format(str(error)))
+        say(_("The link's choices are left out. {0}").format(translate(error.message)))
         self.prefix, self.step = (), None
         self.forget("prefix", "step")
 

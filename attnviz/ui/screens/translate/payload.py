@@ -20,7 +20,7 @@ from attnviz.tokenization import tokenizer as tokenization
 from attnviz.tokenization.token import Token, labels
 from attnviz.ui.components.component import encode
 from attnviz.ui.screens.translate.next_token_bars import Bar, Bars, format_percent, next_bars
-from attnviz.ui.shell.messages import _, decimal_sign, local_number, ngettext
+from attnviz.ui.shell.messages import _, decimal_sign, head_name, local_number, ngettext
 
 MOST_DROPPED = 3  # hypotheses of a step that are shown though the beam let go of them
 
@@ -284,7 +284,7 @@ def _strips(steps: Steps, view: AttentionView) -> list[dict[str, Any]]:
         title, name = titles[kind]
         found.append({
             "title": title,
-            "about": f"{name}, {map.name}",
+            "about": f"{name}, {head_name(map.name)}",
             "marked": kind == view.kind,
             "keys": [
                 {
@@ -327,7 +327,7 @@ def _map(steps: Steps, view: AttentionView, map: AttentionMap) -> dict[str, Any]
         "keys": map.key_labels,
         "weights": encode(map.weights),
         "steps": stepwise,
-        "text": describe(map, most=6, decimal=decimal_sign()),
+        "text": describe(map, most=6, decimal=decimal_sign(), name=name),
     }
 
 
@@ -354,7 +354,7 @@ def _beams(steps: Steps, pieces: Pieces) -> list[list[dict[str, Any]]]:
                 kept[len(kept)] = len(column)
             ids = (*best[:given], *hypothesis.ids)
             text = pieces.read(ids[-2:-1], hypothesis.ids[-1])[1]
-            score = f"{hypothesis.score:.2f}".replace("-", "−")
+            score = local_number(f"{hypothesis.score:.2f}".replace("-", "−"))
             whole = steps.text(ids)
             column.append({
                 "text": text, "score": score, "state": hypothesis.state, "won": won,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from attnviz.generation.steps import Steps
+from attnviz.ui.components.numbers_table import numbers_table
 from attnviz.ui.shell.messages import _
 
 
@@ -24,12 +25,12 @@ def steps_table(steps: Steps) -> None:
     columns = {
         "step": st.column_config.NumberColumn(_("step"), pinned=True),
         "row": st.column_config.TextColumn(_("read → predicted")),
-        "p": st.column_config.NumberColumn(_("probability"), format="%.4f"),
-        "log": st.column_config.NumberColumn(_("log-probability"), format="%.3f"),
+        "p": st.column_config.NumberColumn(_("probability")),
+        "log": st.column_config.NumberColumn(_("log-probability")),
         "rank": st.column_config.NumberColumn(_("rank")),
-        "after": st.column_config.NumberColumn(_("drawn with probability"), format="%.4f"),
+        "after": st.column_config.NumberColumn(_("drawn with probability")),
     }
-    st.dataframe(table, hide_index=True, column_config={name: columns[name] for name in table})
+    numbers_table(table, {"p": 4, "log": 3, "after": 4}, {name: columns[name] for name in table})
 
 
 def beam_table(steps: Steps) -> None:
@@ -46,7 +47,7 @@ def beam_table(steps: Steps) -> None:
     columns = {
         "step": st.column_config.NumberColumn(_("step"), pinned=True),
         "text": st.column_config.TextColumn(_("hypothesis"), width="large"),
-        "sum": st.column_config.NumberColumn(_("sum of log-probabilities"), format="%.3f"),
+        "sum": st.column_config.NumberColumn(_("sum of log-probabilities")),
         "state": st.column_config.TextColumn(_("state")),
     }
-    st.dataframe(table, hide_index=True, column_config=columns)
+    numbers_table(table, {"sum": 3}, columns)

@@ -76,8 +76,8 @@ def test_points_and_shares_are_those_of_the_engine() -> None:
     points = np.array([word["at"] for word in given(app, "point_cloud")["words"]])
     scale = np.ptp(expected.points, axis=0).max() / 2
     np.testing.assert_allclose(np.diff(points, axis=0), np.diff(expected.points, axis=0) / scale, atol=1e-3)
-    assert given(app, "point_cloud")["axes"][0] == f"axis 1 · {expected.shares[0]:.0%}"
-    assert f"{float(expected.shares.sum()):.0%}" in texts(app)
+    assert given(app, "point_cloud")["axes"][0] == f"axis 1 · {100 * expected.shares[0]:.0f} %"
+    assert f"{100 * float(expected.shares.sum()):.0f} %" in texts(app)
 
 
 def test_angle_and_formula_have_the_numbers_of_the_whole_vectors() -> None:

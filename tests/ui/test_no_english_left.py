@@ -1,0 +1,127 @@
+"""No English is left on a page in another language: every word on it is one of the language's catalogue, or a token.
+
+What a page says is compared with the catalogue word by word, and text by text with the English ones. So a text that
+never went through the catalogue is found, and one that is the same in both languages by mistake.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from babel.messages.pofile import read_po
+from playwright.sync_api import Browser, Page
+from support.visible_texts import Said, collect, collect_tips, words
+
+from attnviz import examples
+from attnviz.ui.shell.messages import LANGUAGES, LOCALE, web_name
+
+# The same in every language: names of file formats, of what is measured in, and of things in a formula or a link.
+INTERNATIONAL = {"attnviz", "html", "svg", "png", "csv", "npz", "softmax", "token", "tokens", "id", "ids", "out", "en"}
+DECIMAL_POINT = re.compile(r"(?<![\d.])\d+\.(?!\d{3}\b)\d+(?![\d.])")  # 12.000 are twelve thousand
+
+
+def click(*selectors: str) -> Callable[[Page], None]:
+    """Opens what is not open yet."""
+
+    def act(page: Page) -> None:
+        for selector in selectors:
+            page.locator(selector).first.click()
+
+    return act
+
+
+OPENED_HEAD = "/?kind=cross&layer=2&head=3&by_word=true&hide_special=true&hide=Hund&renormalise=true"
+EXPORT = ".attnviz-take-button >> nth=1"
+MENU = ".st-key-more button"
+
+# Address, what to open there, and what says that the page is complete.
+STATES: dict[str, tuple[str, Callable[[Page], None] | None, str]] = {
+    "heads, menus": ("/", click(EXPORT, MENU), ".st-key-rows"),
+    "heads, one open": (OPENED_HEAD, None, ".st-key-opened .js-plotly-plot"),
+    "heads, a link with wrong values": ("/?kind=sideways&layer=99&head=77&hide=nix", None, ".attnviz-ready"),
+    "heads, no sentence": ("/?sentence=%20", None, "[data-testid=stAlert]"),
+    "heads, a wrong folder": ("/?model=/no/such/folder", None, "[data-testid=stAlert]"),
+    "overview": ("/overview?find=previous", None, ".attnviz-ready"),
+    "compare": ("/compare?panels=encoder.L0.rollout+encoder.L2.mean+cross.L1.max", None, ".attnviz-ready"),
+    "tokens": ("/steps?step=1", None, ".attnviz-ready"),
+    "scores": ("/steps?step=4", None, ".attnviz-ready"),
+    "a layer's block": ("/steps?step=7", None, ".attnviz-ready"),
+    "by hand": ("/simple_attention?matrices=true&scaled=true&causal=true&dropout=true", None, ".attnviz-ready"),
+    "embeddings": ("/embeddings?kind=decoder", None, ".attnviz-ready"),
+    "in context": ("/context", None, ".attnviz-ready"),
+    "translate": ("/translate", None, ".attnviz-ready"),
+    "translate, sampling": ("/translate?method=sample", None, ".attnviz-ready"),
+}
+
+
+def allowed_words(language: str) -> tuple[set[str], dict[str, str]]:
+    """The words of a language's catalogue; and the English texts that are not the same in it."""
+    own: set[str] = set()
+    other: dict[str, str] = {}
+    with (LOCALE / language / "LC_MESSAGES" / "attnviz.po").open("rb") as file:
+        catalogue = read_po(file, locale=language)
+    for message in catalogue:
+        english = message.id if isinstance(message.id, (list, tuple)) else [message.id]
+        translated = message.string if isinstance(message.string, (list, tuple)) else [message.string]
+        for text in translated:
+            own |= words(text)
+        other.update({text: same for text, same in zip(english, translated, strict=False) if text != same})
+    for text in list(other.values()):
+        for line in text.splitlines():
+            other.pop(line, None)  # a translation that is English for something else
+    return own, other
+
+
+def leftovers(said: set[Said], tokens: set[str], language: str) -> list[str]:
+    """What is not in the language, and where it stands."""
+    own, english = allowed_words(language)
+    sentences = (*examples.HOME_EXAMPLES, *examples.OTHER_EXAMPLES)
+    known = own | tokens | INTERNATIONAL | words(" ".join([*sentences, *LANGUAGES.values()]))
+    found = []
+    for item in said:
+        strange = {word for word in words(item.text) if word not in known}
+        if strange and not item.token:
+            found.append(f"{sorted(strange)} in {item.text[:90]!r} ({item.where})")
+        if item.text in english and not item.token and not words(item.text) <= tokens:
+            found.append(f"{item.text!r} is English ({item.where})")
+        if language in ("de", "nl") and not item.token and DECIMAL_POINT.search(item.text):
+            found.append(f"a point before decimals in {item.text[:90]!r} ({item.where})")
+    return sorted(found)
+
+
+@pytest.mark.parametrize("language", ["de", "zh_Hant"])
+def test_no_english_is_left_on_any_page(browser: Browser, app_url: str, language: str) -> None:
+    context = browser.new_context(
+        base_url=app_url, viewport={"width": 1366, "height": 900}, locale=web_name(language), reduced_motion="reduce"
+    )
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    faults: list[str] = []
+    for name, (address, act, complete) in STATES.items():
+        if language != "de" and "," in name:
+            continue  # its states are the same texts
+        page.goto(address + ("&" if "?" in address else "?") + f"lang={web_name(language)}")
+        page.locator(complete if act is None else ".attnviz-ready").first.wait_for(state="attached")
+        page.wait_for_function(
+            """(language) => document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'
+              && window.attnvizShell?.words.language === language""",
+            arg=language,
+        )
+        if act:
+            act(page)
+            page.locator(complete).first.wait_for(state="attached")
+        said, tokens = collect(page)
+        if language == "de" and name in ("heads, one open", "overview", "translate, sampling"):
+            said |= collect_tips(page)
+        faults += [f"{name}: {fault}" for fault in leftovers(said, tokens | words(address), language)]
+    context.close()
+    assert not faults, "\n".join(faults)
+
+
+def test_a_leftover_would_be_found() -> None:
+    assert leftovers({Said("Show the weights of this head", "x text")}, set(), "de")
+    assert leftovers({Said("Layer", "x aria-label")}, set(), "nl")
+    assert leftovers({Said("0.42", "x text")}, set(), "de")
+    assert not leftovers({Said("Schicht 2: Hund 0,42", "x text")}, {"hund"}, "de")
