@@ -29,22 +29,14 @@ from attnviz import display
 from attnviz.attention import blockwise, dot_product
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.attention.pooled_maps import MOST, groups, pool_rows, pool_tokens
-from attnviz.errors import InputError, MemoryShortError, Message, NoAttentionError, out_of_memory
+from attnviz.errors import InputError, out_of_memory
 from attnviz.models.capture import Layer
+from attnviz.models.recording_errors import no_head, no_kind, no_layer, not_known, too_large
 from attnviz.tokenization.token import Token
 
 KINDS = ("encoder", "decoder", "cross")
 Stored = Layer | Tensor
 """A layer as captured, or its (heads, queries, keys) weights where the model could only be asked for those."""
-
-
-# What errors call the vectors and the amounts of a recording.
-_VECTORS = {
-    "query": Message("query vectors"),
-    "key": Message("key vectors"),
-    "value": Message("value vectors"),
-}
-_AMOUNTS = {"scores": Message("scores"), "weights": Message("weights")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +99,7 @@ class Recording:
 
     def _part(self, kind: str) -> Part:
         if kind not in self.kinds:
-            raise InputError(
-                "This recording has {0} attention, not {1!r}. Choose one of {2}.",
-                " and ".join(self.kinds),
-                kind,
-                self.kinds,
-            )
+            raise no_kind(self.kinds, kind)
         if kind in self._first.layers:
             return self._first
         return self._decoder()
@@ -197,25 +184,14 @@ class Recording:
         stored = self._layer(kind, layer)
         heads = self.heads(kind, layer)
         if head is not None and not 0 <= head < heads:
-            if heads == self.size(kind)[1]:
-                raise InputError("A layer of the {0} has heads 0 to {1}, not {2}.", kind, heads - 1, head)
-            raise InputError("Layer {0} of the {1} has heads 0 to {2}, not {3}.", layer, kind, heads - 1, head)
+            raise no_head(kind, heads, head, None if heads == self.size(kind)[1] else layer)
         return stored
 
     def _layer(self, kind: str, layer: int) -> Stored:
         layers = self._part(kind).layers[kind]
         if not 0 <= layer < len(layers):
             own = ", ".join(map(str, self._numbers.get(kind, ())))
-            if own:
-                raise InputError(
-                    "The {0} has layers 0 to {1} (the model's layers {2}: only those with attention are counted), not "
-                    "{3}.",
-                    kind,
-                    len(layers) - 1,
-                    own,
-                    layer,
-                )
-            raise InputError("The {0} has layers 0 to {1}, not {2}.", kind, len(layers) - 1, layer)
+            raise no_layer(kind, len(layers), layer, own)
         return layers[layer]
 
     def weights(self, kind: str, *, layer: int, head: int | None = None) -> Tensor:
@@ -242,7 +218,7 @@ class Recording:
         stored = self.stored_layer(kind, layer, head)
         if isinstance(stored, Tensor):
             if what == "scores":
-                raise self._no_vectors(Message("scores"))
+                raise not_known(self.model, "scores")
             return _own(stored if head is None else stored[head])
         heads = slice(None) if head is None else slice(head, head + 1)
         query, key = stored.query[heads], _keys(stored, stored.key, head)
@@ -255,15 +231,7 @@ class Recording:
         except Exception as error:
             if not out_of_memory(error):
                 raise
-            raise MemoryShortError(
-                "The {0} of {1:,} heads for {2:,} queries and {3:,} keys need {4:,.1f} GB, more than is free. Ask "
-                "for one head, or for a picture of it with `pooled`, which needs next to nothing.",
-                _AMOUNTS[what],
-                count,
-                queries,
-                keys,
-                count * queries * keys * 4 / 1000000000.0,
-            ) from error
+            raise too_large(what, count, queries, keys) from error
         return result if head is None else result[0]
 
     def queries(self, kind: str, *, layer: int, head: int | None = None) -> Tensor:
@@ -281,20 +249,12 @@ class Recording:
     def _vectors(self, kind: str, layer: int, head: int | None, name: str) -> Tensor:
         stored = self.stored_layer(kind, layer, head)
         if isinstance(stored, Tensor):
-            raise self._no_vectors(_VECTORS[name])
+            raise not_known(self.model, name)
         tensor = getattr(stored, name)
         if name == "query":
             return _own(tensor if head is None else tensor[head])
         tensor = _own(_keys(stored, tensor, head))
         return tensor if head is None else tensor[0]
-
-    def _no_vectors(self, what: str) -> NoAttentionError:
-        return NoAttentionError(
-            "{0} computes its attention inside its own code, so only the weights are known, not the {1}. Choose a "
-            "model that uses transformers' attention interface to see them.",
-            self.model or Message("This model"),
-            what,
-        )
 
     def pooled(self, kind: str, *, layer: int, head: int, size: int = 512, reduce: str = "mean") -> Tensor:
         """A picture of a head's map at any length, computed block by block with the exact softmax.

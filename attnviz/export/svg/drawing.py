@@ -43,7 +43,7 @@ from attnviz.export.svg.layout import (
     Shape,
     arrange,
 )
-from attnviz.export.svg.text import FONT, escape_text, fonts, fonts_of_language, width, wrap
+from attnviz.export.svg.text import FONT, escape_text, fonts, in_language, width, wrap
 from attnviz.figures import style
 from attnviz.figures.compare import format_signed as signed_number
 
@@ -80,7 +80,7 @@ def to_svg(picture: Picture) -> str:
 
 def drawing(picture: Picture, layout: Layout, *, data: str = "") -> str:
     """The <svg> element alone, with these data in it, if any."""
-    return Drawing(picture, layout).render(data)
+    return in_language(Drawing(picture, layout).render(data), picture.language)
 
 
 class Drawing:
@@ -112,12 +112,11 @@ class Drawing:
         caption, below = self._caption(below)
         wide, high = math.ceil(self.layout.width + 2 * MARGIN), math.ceil(below + MARGIN - 4.0)
         description = "; ".join(describe_panel(picture, panel) for panel in picture.panels)
-        lang = "" if picture.language == "en" else f' xml:lang="{escape_text(picture.language)}"'
-        drawn = "\n".join(
+        return "\n".join(
             [
                 f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{wide}" '
                 f'height="{high}" viewBox="0 0 {wide} {high}" role="img" '
-                f'aria-labelledby="{self.id}-title {self.id}-text" font-family="{FONT}"{lang}>',
+                f'aria-labelledby="{self.id}-title {self.id}-text" font-family="{FONT}">',
                 f'<title id="{self.id}-title">{escape_text(name(picture))}</title>',
                 f'<desc id="{self.id}-text">{escape_text(description)}</desc>',
                 *([f'<metadata id="attnviz-data">{data}</metadata>'] if data else []),
@@ -128,7 +127,6 @@ class Drawing:
                 "</svg>",
             ]
         )
-        return fonts_of_language(drawn, picture.language)
 
     def _text(
         self, x: float, y: float, text: str, size: float, *, quiet: bool = False, anchor: str = "", more: str = ""
@@ -251,12 +249,12 @@ class Drawing:
                 full.append(f"M{_n(left)} {_n(y)}h{_n(BAR * share)}v{_n(thick)}h-{_n(BAR * share)}z")
             if shape.numbers:
                 size = min(10.5, shape.label_size)
-                said = f"{share:.2f}".replace(".", self.picture.decimal)
-                yield self._text(left + BAR + 4.0, y + thick / 2 + 0.35 * size, said, size, quiet=True)
+                said, down = f"{share:.2f}".replace(".", self.picture.decimal), y + thick / 2 + 0.35 * size
+                yield self._text(left + BAR + 4.0, down, said, size, quiet=True)
         for opacity, path in ((0.14, track), (0.6, full)):
             yield f'<path fill="{self.palette.text}" fill-opacity="{opacity}" d="{"".join(path)}"/>'
-        word = self.picture.say("hidden")
-        yield self._text(left, shape.y + shape.height + 1.2 * QUIET_SIZE, word, QUIET_SIZE, quiet=True)
+        below = shape.y + shape.height + 1.2 * QUIET_SIZE
+        yield self._text(left, below, self.picture.say("hidden"), QUIET_SIZE, quiet=True)
 
     def _lines(self, panel: AttentionMap | Difference, shape: Shape) -> Iterator[str]:
         yield from self._heading(shape, shape.x - shape.left)
@@ -299,13 +297,6 @@ class Drawing:
                     yield self._label(right + 6.0, y, label, whole[place], size, "", more)
         yield from self._hidden(panel, shape, shape.x - shape.left)
 
-    def _number(self, weight: float) -> str:
-        return number(weight, self.picture.decimal)
-
-    def _whole(self, count: int) -> str:
-        """A count, in thousands with the sign that is not the decimal sign."""
-        return f"{count:,}" if self.picture.decimal == "." else f"{count:,}".replace(",", ".")
-
     def _stroke(self, sign: float, signed: bool) -> str:
         """The colour of a line at full strength."""
         if not signed:
@@ -324,7 +315,8 @@ class Drawing:
             if not tops:
                 continue
             one = len(set(tops)) == 1
-            end = self._number(tops[0]) if one and tops[0] != 1.0 else "1" if one else self.picture.say("max")
+            largest = number(tops[0], self.picture.decimal) if tops[0] != 1.0 else "1"
+            end = largest if one else self.picture.say("max")
             # Of a long text, the scale ends before its largest weights.
             low, high = (f"≤ −{end}", f"≥ {end}") if self.picture.scale == "shared" and end != "1" else (f"−{end}", end)
             ticks = [low, "0", high] if signed else ["0", high]
@@ -363,7 +355,8 @@ class Drawing:
         """What model, kind and switches this is, in as many lines as it takes."""
         said = facts(self.picture)
         if self.left_out:
-            said.append(self.picture.say("without the weakest {0} lines", self._whole(self.left_out)))
+            count = f"{self.left_out:,}" if self.picture.decimal == "." else f"{self.left_out:,}".replace(",", ".")
+            said.append(self.picture.say("without the weakest {0} lines", count))
         lines = wrap(said, QUIET_SIZE, self.layout.width)
         first = y + 6.0 + QUIET_SIZE
         parts = [

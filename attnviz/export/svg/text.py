@@ -38,8 +38,11 @@ _GENEROUS = 1.08  # DejaVu Sans, which many machines without the others have, is
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def fonts_of_language(svg: str, language: str) -> str:
-    """A drawing with the fonts that write a language's own forms of Chinese characters."""
+def in_language(svg: str, language: str) -> str:
+    """A drawing that says which language it is in, with the fonts that write its own forms of Chinese characters."""
+    if language == "en":
+        return svg
+    svg = svg.replace("<svg ", f'<svg xml:lang="{escape_text(language)}" ', 1)
     return svg.replace(_WIDE, _TRADITIONAL) if language == "zh-Hant" else svg
 
 
