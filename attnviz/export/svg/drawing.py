@@ -355,8 +355,7 @@ class Drawing:
         """What model, kind and switches this is, in as many lines as it takes."""
         said = facts(self.picture)
         if self.left_out:
-            count = f"{self.left_out:,}" if self.picture.decimal == "." else f"{self.left_out:,}".replace(",", ".")
-            said.append(self.picture.say("without the weakest {0} lines", count))
+            said.append(self.picture.say("without the weakest {0} lines", self.left_out))
         lines = wrap(said, QUIET_SIZE, self.layout.width)
         first = y + 6.0 + QUIET_SIZE
         parts = [
