@@ -87,7 +87,7 @@ def start(port: int, home: str) -> subprocess.Popen[bytes]:
 
 def enter(page: Page, sentence: str) -> float:
     """Milliseconds from Enter to all heads drawn."""
-    box = page.locator(".st-key-sentence input")
+    box = page.locator(".st-key-sentence textarea")
     page.evaluate(WATCH, sentence)
     box.fill(sentence)
     box.press("Enter")

@@ -54,7 +54,7 @@ def typed(page: Page, url: str, path: str) -> list[float]:
     for sentence in SENTENCES:
         page.wait_for_timeout(400)
         run = page.locator(".attnviz-ready").get_attribute("data-run")
-        box = page.locator(".st-key-sentence input")
+        box = page.locator(".st-key-sentence textarea")
         page.evaluate(NOW, run)
         box.fill(sentence)
         box.press("Enter")

@@ -69,7 +69,7 @@ def ready(page: Page, sentence: str) -> str:
 
 def choose(page: Page, sentence: str) -> float:
     """Milliseconds from the choice of another token to the picture."""
-    box = page.locator(".st-key-sentence input")
+    box = page.locator(".st-key-sentence textarea")
     box.fill(sentence)
     box.press("Enter")
     run = ready(page, sentence)

@@ -73,6 +73,11 @@ def settled_box(locator: Locator) -> dict[str, float]:
     )
 
 
+def text_box(page: Page, key: str = "sentence") -> Locator:
+    """The box that holds a text: the sentence, or the one with another key."""
+    return page.locator(f".st-key-{key} textarea")
+
+
 def address_parameters(page: Page) -> dict[str, list[str]]:
     """What the address holds behind its question mark."""
     return parse_qs(urlsplit(page.url).query)

@@ -41,7 +41,7 @@ def used(at: str, act: str, sees: str) -> Control:
 
 NOWHERE = "type /no/such/folder"
 REFUSED = "[data-testid=stAlert]:has-text('/no/such/folder')"
-SENTENCE = ".st-key-sentence :is(input, textarea)"
+SENTENCE = ".st-key-sentence textarea"
 TAKE, FORMAT = ".attnviz-take-button:has-text('Export')", ".attnviz-take-format"
 COPY = ".attnviz-take-button:has-text('Copy link')"
 FILES = [
@@ -129,8 +129,8 @@ SCREENS = {
     "heads": Screen(
         "/?head=3&kind=cross",
         [
-            tested(SENTENCE, "heads test_typing_needs_no_enter", "st-key-sentence"),
-            tested(".st-key-target input", "heads test_a_copied_link_shows_the_same", "st-key-target"),
+            tested(SENTENCE, "heads test_typing_needs_no_enter", "text_box(page)"),
+            tested(".st-key-target textarea", "heads test_a_copied_link_shows_the_same", 'text_box(page, "target")'),
             tested(
                 ".attnviz-hint-close",
                 "heads test_a_newcomer_is_told_what_rows_columns_and_colours_are_until_one_click",
@@ -172,13 +172,14 @@ SCREENS = {
                 ".attnviz-lines-word[aria-pressed=true]",
             ),
             Keys("export_menu.js", TAKE, "Enter Escape", ".attnviz-take-menu"),
+            Keys("page_shell.js", keys="Enter", test="test_from_page_to_page.py::test_enter_takes_a_text_over"),
             Keys("page_shell.js", keys="p", test="test_from_page_to_page.py::test_the_key_p_sets_large_type_and_back"),
         ),
     ),
     "overview": Screen(
         "/overview",
         [
-            tested(SENTENCE, "overview test_a_copied_link_shows_the_same", "st-key-sentence"),
+            tested(SENTENCE, "overview test_a_copied_link_shows_the_same", "text_box(page)"),
             tested(
                 ".st-key-found button",
                 "overview test_heads_that_look_at_the_previous_word_stand_out",
@@ -186,7 +187,7 @@ SCREENS = {
             ),
             tested(".attnviz-mosaic-tile", "overview test_a_click_opens_the_head_on_the_home_page", "tile("),
             used(".st-key-kind button", "click cross", "kind=cross"),
-            used(".st-key-target input", "type A dog.", "target=A dog."),
+            used(".st-key-target textarea", "type A dog.", "target=A dog."),
             used(".st-key-kind button", "click encoder", "!kind"),
             COSTS,
             *FILES,
@@ -208,7 +209,7 @@ SCREENS = {
         "/compare?panels=encoder.L0.H1+cross.L2.H5",
         [
             used(SENTENCE, "type Der Hund sah den Ball!", "sentence=Der Hund sah den Ball!"),
-            used(".st-key-target input", "type A dog.", "target=A dog."),
+            used(".st-key-target textarea", "type A dog.", "target=A dog."),
             tested(".attnviz-panels-add", "compare test_panels_are_added_moved_and_dropped", "attnviz-panels-add"),
             tested(".attnviz-panel-name", "compare test_a_head_that_is_alike_is_put_beside", "attnviz-panel-name"),
             tested("[aria-label^='Move left']", "compare test_panels_are_added_moved_and_dropped", "Move left"),
@@ -253,7 +254,7 @@ SCREENS = {
             used(".st-key-head input", "pick 2", "head=2"),
             LAYER,
             used(".st-key-kind button", "click cross", "kind=cross"),
-            used(".st-key-target input", "type A dog.", "target=A dog."),
+            used(".st-key-target textarea", "type A dog.", "target=A dog."),
             used(".st-key-next button", "click", "step=2"),
             used(".st-key-back button", "click", "step=1"),
             tested(
@@ -334,7 +335,7 @@ SCREENS = {
             used(".st-key-word_two input", "pick Katze", "word_two=Katze"),
             used("[data-testid=stExpander] summary", "click Numbers", "[data-testid=stDataFrame]"),
             used(".st-key-kind button", "click decoder", "kind=decoder"),
-            used(".st-key-target input", "type A dog.", "target=A dog."),
+            used(".st-key-target textarea", "type A dog.", "target=A dog."),
             EXAMPLE,
             MODEL,
         ],
@@ -351,9 +352,9 @@ SCREENS = {
         "/context",
         [
             tested(
-                ".st-key-sentence2 :is(input, textarea)",
+                ".st-key-sentence2 textarea",
                 "context test_typing_follows_and_nothing_is_lost",
-                "st-key-sentence2",
+                'text_box(page, "sentence2")',
             ),
             tested(".st-key-pair button", "context test_a_copied_link_shows_the_same", "st-key-pair"),
             tested(".st-key-layer button", "context test_a_copied_link_shows_the_same", "st-key-layer"),
@@ -371,7 +372,7 @@ SCREENS = {
     "translate": Screen(
         "/translate",
         [
-            tested(SENTENCE, "translate test_markup_is_never_run", "st-key-sentence"),
+            tested(SENTENCE, "translate test_markup_is_never_run", "text_box(page)"),
             tested(".st-key-method button", "translate test_methods_show_what_they_do", "st-key-method"),
             tested(
                 ":is(.attnviz-growing-back, .attnviz-growing-next, .attnviz-growing-chip, .attnviz-growing-row)",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
+from support.browsing import text_box
 
 from attnviz.measures.findings import opening_layer
 
@@ -91,7 +92,7 @@ def test_every_control_and_every_head_is_reached_by_the_tab_key_and_seen(page: P
     shown(page, "/?head=3")
     reached: set[str] = set()
     unseen: list[str] = []
-    page.locator(".st-key-sentence input").focus()
+    text_box(page).focus()
     for _ in range(70):
         page.keyboard.press("Tab")
         page.wait_for_timeout(60)

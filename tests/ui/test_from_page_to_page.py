@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from playwright.sync_api import Page, TimeoutError, expect
+from support.browsing import settled_box, text_box
 
 SENTENCE = "Der Ball ist rund."
 SHOWN = "document.querySelector('.attnviz-ready')?.dataset.sentence"
@@ -95,7 +96,7 @@ def shows(page: Page, view: list[str]) -> None:
 
 def test_back_and_forward_bring_back_what_was_seen_on_every_page(page: Page) -> None:
     opened(page, "/?" + urlencode({"head": 3, "hide_special": "true"}))
-    page.locator(".st-key-sentence input").fill(SENTENCE)
+    text_box(page).fill(SENTENCE)
     page.wait_for_function(f"sentence => {SHOWN} === sentence", arg=SENTENCE)
     page.locator(".st-key-layer button").nth(1).click()
     page.wait_for_function(f"location.search.includes('layer=1') && {SHOWN}")
@@ -139,7 +140,7 @@ def test_the_key_p_sets_large_type_and_back(page: Page) -> None:
     opened(page, "/")
     size = "parseFloat(getComputedStyle(document.querySelector('.st-key-sentence label p')).fontSize)"
     usual = page.evaluate(size)
-    box = page.locator(".st-key-sentence input")
+    box = text_box(page)
     box.press("End")
     box.press("p")  # a letter in a text stays one
     expect(box).to_have_value("Der Hund sah den Ball.p")
@@ -152,3 +153,20 @@ def test_the_key_p_sets_large_type_and_back(page: Page) -> None:
     assert page.evaluate(size) > 1.2 * usual
     page.keyboard.press("p")
     assert page.evaluate(size) == usual
+
+
+def test_enter_takes_a_text_over(page: Page) -> None:
+    opened(page, "/")
+    box = text_box(page)
+    one_line = settled_box(box)["height"]
+    box.fill("Der Ball")
+    box.press("Enter")
+    page.wait_for_function(f"{SHOWN} === 'Der Ball'")
+    expect(box).to_have_value("Der Ball")
+    box.press("Shift+Enter")
+    box.press_sequentially("ist rund.")  # without Enter
+    page.wait_for_function(f"{SHOWN} === 'Der Ball\\nist rund.'")
+    box.press_sequentially(" Er rollt weit." * 30)
+    page.wait_for_function(f"{SHOWN}?.length > 400")
+    assert settled_box(box)["height"] > 2 * one_line
+    assert box.evaluate("box => box.getBoundingClientRect().height") < 200

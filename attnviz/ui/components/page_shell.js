@@ -10,6 +10,8 @@ const OWN = '[data-testid="stBidiComponentRegular"], .js-plotly-plot, .katex, co
 const OWN_TEXT = '[data-testid="stMarkdownContainer"], [data-testid="stMultiSelect"], [role=option]';
 const TIP = '[data-testid="stTooltipContent"]'; // has both, in the same element
 const LONGEST = 200; // characters of what Streamlit says
+const PAUSE = 250; // ms without a letter after which a text is taken over
+const TEXT = '[data-testid="stTextArea"] textarea';
 const MENU_LINK = '[data-testid="stSidebarNavLink"]';
 const CLOSE_MENU = '[data-testid="stSidebarCollapseButton"] button';
 
@@ -183,12 +185,45 @@ class Words {
   }
 }
 
+/** A text is taken over while it is typed, after a pause, and at once with Enter; Shift and Enter begin a new line.
+ *
+ * Streamlit's own box for several lines takes its text over with Ctrl and Enter only, so that is what it is sent.
+ */
+class LiveText {
+  constructor() {
+    for (const kind of ["input", "compositionend"]) {
+      document.addEventListener(kind, (event) => {
+        const box = event.target.closest?.(TEXT);
+        if (!box) return;
+        clearTimeout(this.pause);
+        // Between two keys of an input method the text is not yet what is meant.
+        if (kind === "input" && event.isComposing) return;
+        this.pause = setTimeout(() => this.take(box), PAUSE);
+      });
+    }
+    document.addEventListener("keydown", (event) => {
+      const plain = !event.shiftKey && !event.ctrlKey && !event.metaKey && !event.altKey;
+      if (event.key !== "Enter" || !plain || event.isComposing || !event.target.matches?.(TEXT)) return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.take(event.target);
+    }, true);
+  }
+
+  take(box) {
+    clearTimeout(this.pause);
+    const taken = { key: "Enter", code: "Enter", keyCode: 13, ctrlKey: true, bubbles: true, cancelable: true };
+    if (box.isConnected) box.dispatchEvent(new KeyboardEvent("keydown", taken));
+  }
+}
+
 class Shell {
   constructor() {
     this.words = new Words();
     this.ways = new Ways();
     this.menu = new Menu();
     this.largeType = new LargeType();
+    this.liveText = new LiveText();
   }
 }
 

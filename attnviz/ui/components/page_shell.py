@@ -1,4 +1,4 @@
-"""What the browser does around every page: the way back, the menu on a telephone, large type, Streamlit's own words.
+"""What the browser does around every page: the way back, the menu on a telephone, large type, texts, Streamlit's words.
 
 Streamlit speaks English alone. What it says on these pages is listed here, and the component says it in the reader's
 language.

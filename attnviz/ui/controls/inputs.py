@@ -8,6 +8,7 @@ not on the screen (`hold`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -23,9 +24,21 @@ _FIRST = "attnviz_first_sentence"
 _USED = "attnviz_models"  # names of models that were loaded in this session
 
 
+def text_box(label: str, key: str, value: str = "", **options: Any) -> str:
+    """A box that grows with its text; `page_shell` has the text taken over while it is typed, and with Enter.
+
+    Args:
+        label: stands above it.
+        key: of the control, and of its value in the address.
+        value: what it opens with.
+        options: others of `st.text_area`.
+    """
+    return st.text_area(label, value, key=key, height="content", bind="query-params", **options) or ""
+
+
 def sentence_box() -> str:
     """The sentence, taken over while it is typed, after a pause of a quarter of a second."""
-    return st.text_input(_("Sentence"), value=first_sentence(), key="sentence", live=True, bind="query-params")
+    return text_box(_("Sentence"), "sentence", first_sentence())
 
 
 def first_sentence() -> str:
@@ -48,11 +61,9 @@ def target_text() -> str | None:
 
 def target_box(own: str) -> None:
     """The box for the decoder's sentence; what the model would say itself stands in it while it is empty."""
-    st.text_input(
+    text_box(
         _("Target"),
-        key="target",
-        live=True,
-        bind="query-params",
+        "target",
         placeholder=own,
         help=_("What the decoder reads. Empty: the model's own translation."),
     )

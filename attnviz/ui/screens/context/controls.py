@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz.ui.controls.inputs import MOST_SEGMENTS, first_sentence
+from attnviz.ui.controls.inputs import MOST_SEGMENTS, first_sentence, text_box
 from attnviz.ui.controls.url_state import Say, note_opening, open_with, replace_missing
 from attnviz.ui.screens.context.words import Word, opening_pair, sentence_words, shared_words, shorten_word
 from attnviz.ui.shell.messages import _
@@ -52,7 +52,7 @@ def set_opening_sentences() -> None:
 
 def second_sentence_box() -> str:
     """The second sentence, taken over while it is typed; it is there again when the reader comes back."""
-    text = st.text_input(_("Second sentence"), value=PAIRS[0][1], key="sentence2", live=True, bind="query-params")
+    text = text_box(_("Second sentence"), "sentence2", PAIRS[0][1])
     st.session_state[_SECOND_KEY] = text
     return text
 

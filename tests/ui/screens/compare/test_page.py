@@ -209,7 +209,7 @@ def test_the_difference_is_one_of_what_is_shown(recording: Recording) -> None:
 
 def test_another_sentence_is_for_all_panels_without_their_own() -> None:
     app = opened(panels='encoder.L2.H5 encoder.L0.H3 sentence="Ein Satz."')
-    app.text_input(key="sentence").set_value("De kat zit.").run()
+    app.text_area(key="sentence").set_value("De kat zit.").run()
     data = shown(app)
     first, second = (data["axes"][card["keys"]]["labels"] for card in data["cards"])
     assert first[:2] == ["De", "kat"] and second[:2] == ["Ein", "Satz"]
@@ -222,13 +222,13 @@ def test_panels_stay_when_the_sentence_changes() -> None:
     text = app.session_state["panels"]
     model = bundled_model()
     for sentence in HOME_EXAMPLES[1:4]:
-        app.text_input(key="sentence").set_value(sentence).run()
+        app.text_area(key="sentence").set_value(sentence).run()
         assert shown(app)["state"]["panels"] == before
         # Where another browser would begin with others, the address names these.
         pair = similar_heads.head_distances(model.record(sentence), "encoder").farthest_pair()
         plain = Panels(tuple(Panel("encoder", layer, head) for layer, head in pair)).text
         assert (app.query_params["panels"] == text) if plain != text else ("panels" not in app.query_params)
-    app.text_input(key="sentence").set_value(FIRST).run()
+    app.text_area(key="sentence").set_value(FIRST).run()
     assert shown(app)["state"]["panels"] == before and "panels" not in app.query_params
 
 
@@ -326,10 +326,10 @@ def test_models_beyond_what_stays_loaded_are_refused(other_tokenizer: str) -> No
 def test_what_cannot_be_recorded_is_said_and_nothing_is_lost(sentence: str) -> None:
     app = opened(panels="encoder.L2.H5 encoder.L0.H3", sentence=sentence)
     if not sentence:  # an empty parameter is the default's absence
-        app.text_input(key="sentence").set_value("").run()
+        app.text_area(key="sentence").set_value("").run()
     assert len(app.error) == 1 and not components(app, "ready")
     assert [card["name"] for card in shown(app)["cards"]] == ["L2 H5", "L0 H3"]
-    app.text_input(key="sentence").set_value(FIRST).run()
+    app.text_area(key="sentence").set_value(FIRST).run()
     assert not app.error and components(app, "ready")
     assert [card["name"] for card in shown(app)["cards"]] == ["L2 H5", "L0 H3"]
 

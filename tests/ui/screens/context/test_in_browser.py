@@ -7,7 +7,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, quote, urlsplit
 
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import new_context, wait_until_drawn
+from support.browsing import new_context, text_box, wait_until_drawn
 
 FIRST, SECOND = "Swing the bat!", "The bat flew at night."
 HOSTILE = 'bat <b>&amp; "Größe" & # % = 学生 😀 \\?'
@@ -95,7 +95,7 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
 
 def test_typing_follows_and_nothing_is_lost(page: Page) -> None:
     opened(page, layer="2")
-    box = page.locator(".st-key-sentence2 input")
+    box = text_box(page, "sentence2")
     changes(page, lambda: box.fill("He saw a bat."))
     assert headline(page).startswith("“bat” in two sentences")
     page.get_by_role("link", name="Heads").click()

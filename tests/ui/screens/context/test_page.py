@@ -76,7 +76,7 @@ def gpt_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_it_opens_with_the_bat() -> None:
     app = opened()
-    assert (app.text_input(key="sentence").value, app.text_input(key="sentence2").value) == (FIRST, SECOND)
+    assert (app.text_area(key="sentence").value, app.text_area(key="sentence2").value) == (FIRST, SECOND)
     assert chosen(app) == ("bat", "bat")
     assert app.session_state["layer"] == LAYERS - 1
     assert "“bat” in two sentences: similarity 1.00 as a static vector" in said(app)
@@ -85,8 +85,8 @@ def test_it_opens_with_the_bat() -> None:
 
 def test_a_typed_sentence_stays() -> None:
     app = opened(sentence="The teacher taught the student with the book.")
-    assert app.text_input(key="sentence").value == "The teacher taught the student with the book."
-    assert app.text_input(key="sentence2").value == SECOND
+    assert app.text_area(key="sentence").value == "The teacher taught the student with the book."
+    assert app.text_area(key="sentence2").value == SECOND
 
 
 def test_the_word_in_both_is_found_whatever_its_case() -> None:
@@ -109,7 +109,7 @@ def test_a_pair_brings_its_word() -> None:
     app = opened()
     app.pills(key="pair").set_value("学生在写生。 · 学生在写作。").run()
     assert chosen(app) == ("写", "写")
-    assert app.text_input(key="sentence2").value == "学生在写作。"
+    assert app.text_area(key="sentence2").value == "学生在写作。"
 
 
 def test_choosing_a_word_in_both_chooses_it_twice() -> None:
@@ -118,13 +118,13 @@ def test_choosing_a_word_in_both_chooses_it_twice() -> None:
     assert chosen(app) == ("the", "The")
     app.selectbox(key="word2").select("night").run()
     assert chosen(app) == ("the", "night")
-    app.text_input(key="sentence2").set_value("The night was long.").run()
+    app.text_area(key="sentence2").set_value("The night was long.").run()
     assert chosen(app) == ("the", "night")  # still there
 
 
 def test_another_sentence_finds_its_own_word() -> None:
     app = opened()
-    app.text_input(key="sentence2").set_value("Swing low.").run()
+    app.text_area(key="sentence2").set_value("Swing low.").run()
     assert chosen(app) == ("Swing", "Swing")
     assert not app.warning
 
@@ -156,11 +156,11 @@ def test_words_are_no_signs() -> None:
 )
 def test_nothing_to_compare_is_said(sentence: str, expected: str) -> None:
     app = opened(sentence=FIRST)
-    app.text_input(key="sentence2").set_value(sentence).run()
+    app.text_area(key="sentence2").set_value(sentence).run()
     assert not app.exception and not app.error
     assert expected in re.sub(r"\\(.)", r"\1", app.info[0].value)
-    assert app.text_input(key="sentence").value == FIRST
-    app.text_input(key="sentence2").set_value(SECOND).run()
+    assert app.text_area(key="sentence").value == FIRST
+    app.text_area(key="sentence2").set_value(SECOND).run()
     assert chosen(app) == ("bat", "bat")
 
 
@@ -297,7 +297,7 @@ def test_of_a_long_sentence_the_strongest_words_are_shown(gpt_folder: str) -> No
 def test_too_long_a_sentence_is_refused(gpt_folder: str) -> None:
     app = opened(model=gpt_folder, sentence="a " * 550)
     assert "the vectors of all layers are kept for 1,024" in app.error[0].value.replace("\\", "")
-    assert app.text_input(key="sentence").value == "a " * 550
+    assert app.text_area(key="sentence").value == "a " * 550
 
 
 # Figures by themselves ----------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from support.browsing import (
     diagonal_colours,
     new_context,
     settled_box,
+    text_box,
     wait_until_drawn,
     wider_than_the_screen,
 )
@@ -31,13 +32,13 @@ CANVASES = ".attnviz-heads .attnviz-heatmap-canvas"
 
 
 def enter(page: Page, sentence: str) -> None:
-    box = page.locator(".st-key-sentence input")
+    box = text_box(page)
     box.fill(sentence)
     box.press("Enter")
 
 
 def enter_target(page: Page, sentence: str) -> None:
-    box = page.locator(".st-key-target input")
+    box = text_box(page, "target")
     box.fill(sentence)
     box.press("Enter")
 
@@ -72,7 +73,7 @@ def test_the_first_screen_shows_the_answer(page: Page, outside_requests: list[st
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.set_viewport_size({"width": 1440, "height": 900})
     opened(page)
-    expect(page.locator(".st-key-sentence input")).to_have_value(FIRST)
+    expect(text_box(page)).to_have_value(FIRST)
     assert page.locator(PICTURES).count() == 8
     names = page.locator(".attnviz-head-name").all_text_contents()
     assert names == [f"L{OPENING} H{head}" for head in range(8)]
@@ -86,7 +87,7 @@ def test_the_first_screen_shows_the_answer(page: Page, outside_requests: list[st
 def test_typing_needs_no_enter(page: Page) -> None:
     opened(page)
     before = pixels(page, 0)
-    page.locator(".st-key-sentence input").fill("Der Ball sah den Hund.")
+    text_box(page).fill("Der Ball sah den Hund.")
     wait_until_drawn(page, "Der Ball sah den Hund.")
     assert pixels(page, 0) != before
     assert address_parameters(page)["sentence"] == ["Der Ball sah den Hund."]
@@ -135,7 +136,7 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
     other.goto(link)
     wait_until_drawn(other, sentence)
     expect(other.locator(".attnviz-heads-summary")).to_have_text(summary.inner_text())
-    expect(other.locator(".st-key-target input")).to_have_value("The & dog, 100 %")
+    expect(text_box(other, "target")).to_have_value("The & dog, 100 %")
     assert [pixels(other, head) for head in range(8)] == [pixels(page, head) for head in range(8)]
     assert address_parameters(other) == address_parameters(page)
     other.context.close()
@@ -173,7 +174,7 @@ def test_a_very_long_sentence_survives_a_reload(page: Page) -> None:
     answer = page.reload()
     assert answer and answer.status == 200
     expect(page.get_by_test_id("stAlert")).to_contain_text("positions for 512")
-    expect(page.locator(".st-key-sentence input")).to_have_value(sentence)
+    expect(text_box(page)).to_have_value(sentence)
 
 
 # Taking along -------------------------------------------------------------------------------------------------------
@@ -315,7 +316,7 @@ def test_markup_is_never_run(page: Page, outside_requests: list[str]) -> None:
     page.locator(".st-key-model input").fill("<img src=http://example.org/x.png onerror=alert(2)>")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("stAlert")).to_be_visible()
-    expect(page.locator(".st-key-sentence input")).to_have_value(sentence)
+    expect(text_box(page)).to_have_value(sentence)
     assert said == [] and outside_requests == []
     assert page.locator("img[src='x']").count() == 0
 
@@ -326,7 +327,7 @@ def test_too_long_a_text_and_an_empty_one_say_so(page: Page) -> None:
     enter(page, long)
     alert = page.get_by_test_id("stAlert")
     expect(alert).to_contain_text("positions for 512")
-    expect(page.locator(".st-key-sentence input")).to_have_value(long)
+    expect(text_box(page)).to_have_value(long)
     expect(page.locator(".attnviz-ready")).to_have_count(0)
     expect(page.locator(PICTURES)).to_have_count(0)
     enter(page, "")
@@ -344,7 +345,7 @@ def test_a_model_that_does_not_exist_leaves_everything_else(page: Page) -> None:
     model.press("Enter")
     expect(page.get_by_test_id("stAlert")).to_contain_text("does not exist")
     expect(page.locator(".attnviz-ready")).to_have_count(0)
-    expect(page.locator(".st-key-sentence input")).to_have_value(FIRST)
+    expect(text_box(page)).to_have_value(FIRST)
     model.click()
     page.get_by_role("option", name="Bundled translation model").click()
     wait_until_drawn(page, FIRST)

@@ -48,7 +48,7 @@ def weights(data: dict[str, Any]) -> np.ndarray:
 
 
 def typed(app: AppTest, sentence: str) -> AppTest:
-    return app.text_input(key="sentence").set_value(sentence).run()
+    return app.text_area(key="sentence").set_value(sentence).run()
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +65,7 @@ def gpt_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_it_opens_with_a_sentence_and_all_heads_of_a_layer() -> None:
     app = opened()
     data = grid(app)
-    assert app.text_input(key="sentence").value == HOME_EXAMPLES[0] == "Der Hund sah den Ball."
+    assert app.text_area(key="sentence").value == HOME_EXAMPLES[0] == "Der Hund sah den Ball."
     assert data["keys"] == data["queries"] == ["Der", "Hund", "sah", "den", "Ball", ".", "</s>"]
     # The layer that has most to show, as it was measured.
     layer = opening_layer("bundled")
@@ -155,7 +155,7 @@ def test_typing_shows_another_sentence() -> None:
 def test_an_example_is_put_into_the_box() -> None:
     app = opened()
     app.pills(key="example").set_value(HOME_EXAMPLES[5]).run()
-    assert app.text_input(key="sentence").value == HOME_EXAMPLES[5] == "学生在写作业。"
+    assert app.text_area(key="sentence").value == HOME_EXAMPLES[5] == "学生在写作业。"
     assert grid(app)["keys"][0].startswith("学")
 
 
@@ -173,24 +173,24 @@ def test_cross_attention_has_two_sentences() -> None:
     app = opened(kind="cross", target="The dog saw the ball.")
     data = grid(app)
     assert data["keys"][0] == "Der" and "dog" in data["queries"]
-    assert app.text_input(key="target").value == "The dog saw the ball."
+    assert app.text_area(key="target").value == "The dog saw the ball."
     assert data["summary"].startswith("Cross, ") and "queries × 7 keys" in data["summary"]
 
 
 def test_the_target_box_stands_only_where_a_decoder_is_looked_at() -> None:
     app = opened()
-    assert [box.key for box in app.text_input] == ["sentence"]
+    assert [box.key for box in app.text_area] == ["sentence"]
     app.segmented_control(key="kind").set_value("decoder").run()
-    assert [box.key for box in app.text_input] == ["sentence", "target"]
-    assert app.text_input(key="target").value == ""
-    assert app.text_input(key="target").placeholder  # what the model itself says
+    assert [box.key for box in app.text_area] == ["sentence", "target"]
+    assert app.text_area(key="target").value == ""
+    assert app.text_area(key="target").placeholder  # what the model itself says
 
 
 def test_a_target_is_kept_while_its_box_is_away() -> None:
     app = opened(kind="cross", target="The dog.")
     app.segmented_control(key="kind").set_value("encoder").run()
     app.segmented_control(key="kind").set_value("cross").run()
-    assert app.text_input(key="target").value == "The dog."
+    assert app.text_area(key="target").value == "The dog."
 
 
 def test_special_tokens_are_hidden_and_their_share_is_said() -> None:
@@ -356,7 +356,7 @@ def test_an_empty_sentence_gets_a_friendly_word(sentence: str) -> None:
     app = typed(opened(), sentence)
     assert "Type a sentence" in app.info[0].value
     assert not app.error and not components(app, "head_grid") and not components(app, "ready")
-    assert app.text_input(key="sentence").value == sentence
+    assert app.text_area(key="sentence").value == sentence
     assert app.segmented_control(key="layer").value is not None  # the controls stay
 
 
@@ -364,7 +364,7 @@ def test_a_sentence_that_is_too_long_stays_and_the_error_says_why() -> None:
     sentence = "a" * 10_000
     app = typed(opened(), sentence)
     assert "10,001 tokens" in app.error[0].value and "512" in app.error[0].value
-    assert app.text_input(key="sentence").value == sentence
+    assert app.text_area(key="sentence").value == sentence
     assert not components(app, "head_grid") and not components(app, "ready")
     assert grid(typed(app, "Der Ball."))["keys"][:2] == ["Der", "Ball"]
 
@@ -375,7 +375,7 @@ def test_a_sentence_that_is_too_long_stays_and_the_error_says_why() -> None:
 def test_hostile_and_foreign_text_is_only_text(sentence: str) -> None:
     app = typed(opened(), sentence)
     data = grid(app)
-    assert app.text_input(key="sentence").value == sentence
+    assert app.text_area(key="sentence").value == sentence
     assert components(app, "ready")[0]["sentence"] == sentence
     assert len(set(data["keys"])) == len(data["keys"])
 
@@ -383,7 +383,7 @@ def test_hostile_and_foreign_text_is_only_text(sentence: str) -> None:
 def test_a_model_that_is_not_there_is_an_error_and_nothing_is_lost() -> None:
     app = opened(model="/there/is/no/such/folder", sentence="Der Ball.")
     assert "/there/is/no/such/folder does not exist" in app.error[0].value
-    assert app.text_input(key="sentence").value == "Der Ball."
+    assert app.text_area(key="sentence").value == "Der Ball."
     assert not app.exception and not components(app, "head_grid")
     app.selectbox(key="model").set_value("bundled").run()
     assert grid(app)["keys"][:2] == ["Der", "Ball"]
@@ -415,7 +415,7 @@ def test_a_local_encoder_has_one_kind_of_attention(bert_folder: str) -> None:
     assert app.segmented_control(key="kind").options == ["encoder"]
     assert (data["keys"][0], data["keys"][-1], len(data["heads"])) == ("[CLS]", "[SEP]", tiny_models.HEADS)
     assert app.selectbox(key="model").options == ["Bundled translation model", bert_folder]
-    assert [box.key for box in app.text_input] == ["sentence"]
+    assert [box.key for box in app.text_area] == ["sentence"]
 
 
 def test_what_the_new_model_lacks_is_said(bert_folder: str) -> None:

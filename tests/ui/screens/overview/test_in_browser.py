@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import address_parameters, settled_box, wait_until_drawn, wider_than_the_screen
+from support.browsing import address_parameters, settled_box, text_box, wait_until_drawn, wider_than_the_screen
 
 from attnviz.measures.findings import opening_layer
 
@@ -70,7 +70,7 @@ def test_the_sentence_follows_from_the_home_page(page: Page, outside_requests: l
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto("/")
     wait_until_drawn(page, FIRST)
-    box = page.locator(".st-key-sentence input")
+    box = text_box(page)
     box.fill("Der Ball sah den Hund.")
     box.press("Enter")
     wait_until_drawn(page, "Der Ball sah den Hund.")
@@ -116,7 +116,7 @@ def test_the_weight_that_is_said_is_the_strongest_one_drawn(page: Page) -> None:
 @pytest.mark.parametrize("sentence", ['Über "Größe" & # % = 学生? 😀 <b>x</b>'])
 def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str, sentence: str) -> None:
     opened(page)
-    box = page.locator(".st-key-sentence input")
+    box = text_box(page)
     box.fill(sentence)
     box.press("Enter")
     wait_until_drawn(page, sentence)

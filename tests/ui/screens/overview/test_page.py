@@ -220,7 +220,7 @@ def test_a_tile_opens_its_head_on_the_home_page() -> None:
     app.run()
     (grid, *_rest) = components(app, "head_grid")
     assert grid["open"] == 5 and grid["heads"][0]["name"] == "L2 H0" and "Decoder" in grid["summary"]
-    assert app.text_input(key="sentence").value == "Der Ball."
+    assert app.text_area(key="sentence").value == "Der Ball."
 
 
 def test_an_overview_keeps_the_head_that_is_open_elsewhere() -> None:
@@ -309,7 +309,7 @@ def test_the_largest_weights_come_first_in_the_table() -> None:
 def test_without_a_sentence_or_a_model_nothing_is_lost() -> None:
     app = opened(sentence="", find="own", hide_special="true")
     assert "Type a sentence" in app.info[0].value and not components(app, "mosaic")
-    app.text_input(key="sentence").set_value("Der Ball.").run()
+    app.text_area(key="sentence").set_value("Der Ball.").run()
     data = tiles(app)
     assert data["summary"].startswith("Looking most at their own token") and "</s>" not in data["keys"]
     wrong = opened(model="/there/is/no/such/folder", sentence="Der Ball.", find="own", hide_special="true")

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.browsing import wait_until_drawn
+from support.browsing import text_box, wait_until_drawn
 
 HOSTILE = 'Ä & # % + "ß" 学生 🙂 <b>.'
 
@@ -16,7 +16,7 @@ HOSTILE = 'Ä & # % + "ß" 学生 🙂 <b>.'
 def test_a_link_shows_the_same_step(page: Page, step: int) -> None:
     page.goto("/steps?" + urlencode({"sentence": HOSTILE, "step": step, "layer": 2, "head": 3, "looking": "学"}))
     wait_until_drawn(page, HOSTILE)
-    expect(page.locator(".st-key-sentence input")).to_have_value(HOSTILE)
+    expect(text_box(page)).to_have_value(HOSTILE)
     assert f"step={step}" in page.url
     expect(page.get_by_text("Our output of L2 H3 equals the model's own")).to_be_visible()
     assert page.locator(".st-key-figures b script, .st-key-figures img[src=x]").count() == 0

@@ -126,7 +126,7 @@ def test_a_link_may_ask_for_what_is_not_there() -> None:
 
 def test_another_sentence_keeps_the_page_quiet() -> None:
     app = opened(step="4", looking="sah")
-    app.text_input(key="sentence").set_value("De kat zit op de mat.").run()
+    app.text_area(key="sentence").set_value("De kat zit op de mat.").run()
     assert not app.warning and not app.error
     assert ready(app)["sentence"] == "De kat zit op de mat."
 

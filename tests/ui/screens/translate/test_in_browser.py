@@ -6,7 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import address_parameters, wait_until_drawn, wider_than_the_screen
+from support.browsing import address_parameters, text_box, wait_until_drawn, wider_than_the_screen
 
 FIRST = "De kat zit op de mat."
 CHIPS, BARS, ROWS = ".attnviz-growing-chip", "button.attnviz-growing-bar", ".attnviz-growing-row"
@@ -47,7 +47,7 @@ def test_the_first_screen_shows_a_translation_and_what_it_looked_at(page: Page, 
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     opened(page)
-    expect(page.locator(".st-key-sentence input")).to_have_value(FIRST)
+    expect(text_box(page)).to_have_value(FIRST)
     assert text(page)[1:3] == ["The", "cat"] and text(page)[-1] == "</s>"
     for part in (".attnviz-growing-canvas", ".attnviz-architecture-drawing", BARS):
         box = page.locator(part).first.bounding_box()
@@ -193,7 +193,7 @@ def test_the_drawing_leads_to_the_place_that_is_clicked(page: Page) -> None:
 def test_choices_made_elsewhere_come_along_and_the_own_beginning_does_not_undo_them(page: Page) -> None:
     page.goto("/")
     page.locator(".attnviz-ready").wait_for(state="attached")
-    box = page.locator(".st-key-sentence input")
+    box = text_box(page)
     box.fill("Der Ball.")
     box.press("Enter")
     before = wait_until_drawn(page, "Der Ball.")
@@ -201,7 +201,7 @@ def test_choices_made_elsewhere_come_along_and_the_own_beginning_does_not_undo_t
     wait_until_drawn(page, "Der Ball.", before)
     page.get_by_role("link", name="Translate").click()
     wait_until_drawn(page, "Der Ball.")
-    expect(page.locator(".st-key-sentence input")).to_have_value("Der Ball.")
+    expect(text_box(page)).to_have_value("Der Ball.")
     expect(page.locator(".attnviz-architecture-here")).to_have_attribute("data-kind", "cross")
     assert address_parameters(page)["layer"] == ["1"]
 
@@ -211,7 +211,7 @@ def test_the_page_has_an_example_of_its_own_where_nothing_was_typed(page: Page) 
     wait_until_drawn(page, "Der Hund sah den Ball.")
     page.get_by_role("link", name="Translate").click()
     wait_until_drawn(page, FIRST)
-    expect(page.locator(".st-key-sentence input")).to_have_value(FIRST)
+    expect(text_box(page)).to_have_value(FIRST)
 
 
 def test_markup_is_never_run(page: Page, outside_requests: list[str]) -> None:
@@ -219,7 +219,7 @@ def test_markup_is_never_run(page: Page, outside_requests: list[str]) -> None:
     said: list[str] = []
     page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
     opened(page)
-    box = page.locator(".st-key-sentence input")
+    box = text_box(page)
     box.fill(sentence)
     box.press("Enter")
     wait_until_drawn(page, sentence)

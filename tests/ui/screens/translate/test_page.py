@@ -61,8 +61,8 @@ def test_texts_do_not_drive_out_the_recordings_of_other_sentences(monkeypatch: p
     sentences = [f"{number} Katzen sitzen hier." for number in range(2, 14)]
     app = opened(sentence=sentences[0])
     for sentence in sentences[1:]:
-        app.text_input(key="sentence").set_value(sentence).run()
-    app.text_input(key="sentence").set_value(sentences[0]).run()
+        app.text_area(key="sentence").set_value(sentence).run()
+    app.text_area(key="sentence").set_value(sentences[0]).run()
     assert not app.exception and recorded == sentences
 
 
@@ -96,7 +96,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def test_it_opens_with_its_example_translated(writer: Writer) -> None:
     app = opened(step="1")  # a step in the link: the model's own
     data = story(app)
-    assert app.text_input(key="sentence").value == FIRST
+    assert app.text_area(key="sentence").value == FIRST
     written = decode(writer)
     assert words(data) == [labels((token,))[0] for token in from_ids(
         writer.model.tokenizer, [*writer.start, *written.ids])]  # fmt: skip
@@ -205,7 +205,7 @@ def test_a_link_with_choices_shows_them(writer: Writer) -> None:
 def test_another_sentence_begins_without_choices(writer: Writer) -> None:
     app = opened(prefix=str(decode(writer).ids[0]), step="1")
     assert story(app)["given"] == 1
-    app.text_input(key="sentence").set_value("Der Hund sah den Ball.").run()
+    app.text_area(key="sentence").set_value("Der Hund sah den Ball.").run()
     assert story(app)["given"] == 0 and not app.warning
     assert "prefix" not in app.query_params and "step" not in app.query_params
 
@@ -291,12 +291,12 @@ def test_the_numbers_stand_in_tables(writer: Writer) -> None:
 
 def test_an_empty_sentence_and_one_too_long_lose_nothing() -> None:
     app = opened()
-    app.text_input(key="sentence").set_value("  ").run()
+    app.text_area(key="sentence").set_value("  ").run()
     assert "Type a sentence" in app.info[0].value and not components(app, "text_player")
-    app.text_input(key="sentence").set_value("Wort " * 900).run()
+    app.text_area(key="sentence").set_value("Wort " * 900).run()
     assert "positions for 512" in app.error[0].value and not components(app, "ready")
-    assert app.text_input(key="sentence").value == "Wort " * 900
-    app.text_input(key="sentence").set_value(FIRST).run()
+    assert app.text_area(key="sentence").value == "Wort " * 900
+    app.text_area(key="sentence").set_value(FIRST).run()
     assert words(story(app))[2] == "The"
 
 
@@ -349,7 +349,7 @@ def test_a_model_without_a_language_head_says_so(folders: dict[str, str]) -> Non
     assert "has no language head" in app.error[0].value and "Choose a model" in app.error[0].value
     assert not components(app, "text_player") and not components(app, "ready") and not app.exception
     app.selectbox(key="model").set_value("bundled").run()
-    assert story(app)["steps"] and app.text_input(key="sentence").value == "The dogs"
+    assert story(app)["steps"] and app.text_area(key="sentence").value == "The dogs"
 
 
 @pytest.mark.parametrize(
