@@ -13,11 +13,10 @@ from attnviz.measures.findings import opening_layer
 from attnviz.tokenization.language import guess_language
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import inputs, page_header, url_state
-from attnviz.ui.screens.heads.findings import language_name
 from attnviz.ui.screens.translate import controls
 from attnviz.ui.screens.translate.controls import Choices, join_ids, set_choices
 from attnviz.ui.shell import errors, model_names, models
-from attnviz.ui.shell.messages import _, language
+from attnviz.ui.shell.messages import _, language, language_name
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:

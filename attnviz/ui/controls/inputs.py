@@ -17,11 +17,12 @@ from attnviz.figures.style import Theme
 from attnviz.ui.components.ready import theme
 from attnviz.ui.controls.url_state import Say, named_choice, note_opening, replace_missing
 from attnviz.ui.shell.messages import _, kind_name, language
-from attnviz.ui.shell.model_names import BUNDLED, model_label
+from attnviz.ui.shell.model_names import BUNDLED, choice_label, model_label, offered_models
 
 MOST_SEGMENTS = 12  # layers that fit side by side
 _FIRST = "attnviz_first_sentence"
-_USED = "attnviz_models"  # names of models that were loaded in this session
+_USED = "attnviz_models"  # names of models that were asked for in this session
+_FAILED = "attnviz_failed_models"  # those of them that could not be loaded
 
 
 def text_box(label: str, key: str, value: str = "", **options: Any) -> str:
@@ -92,30 +93,61 @@ def example_sentences(sentences: Sequence[str] | None = None) -> None:
 
 
 def model_picker() -> str:
-    """The model's name: the bundled one, one asked for before in this session, or whatever is typed in."""
+    """The model's name: the bundled one, one that is offered, one asked for before, or whatever is typed in.
+
+    The control itself would put its options into the address as they are written on the screen; so the name is put
+    there by hand.
+    """
+    if "model" not in st.session_state and st.query_params.get("model"):
+        st.session_state["model"] = st.query_params["model"]
+    asked = _plain_model(st.session_state.get("model"))
     used: list[str] = st.session_state.setdefault(_USED, [BUNDLED])
-    asked = st.session_state.get("model", st.query_params.get("model"))
-    if asked and asked not in used:
+    if asked not in used:
         used.append(asked)
+    if "model" in st.session_state:
+        st.session_state["model"] = asked
+    options = list(dict.fromkeys([*used_models(), asked, *offered_models()]))
     name = st.selectbox(
         _("Model"),
-        used,
+        options,
         key="model",
-        bind="query-params",
         accept_new_options=True,
-        format_func=model_label,
+        format_func=lambda name: choice_label(name, tuple(options)),
+        placeholder=_("a folder or a Hugging Face id"),
         help=_(
-            "Type a folder of this computer or a Hugging Face id to load another model. "
-            "A revision can follow the id: google-t5/t5-small@main."
+            "The bundled model needs no internet: German, Dutch and Chinese into English, English into German; 21 MB, "
+            "CC BY 2.0. Choose another one, which is downloaded, or type a folder of this computer or a Hugging Face "
+            "id. A revision can follow the id: google-t5/t5-small@main."
         ),
     )
+    name = _plain_model(name)
+    if name not in used:
+        used.append(name)
+    if name == BUNDLED:
+        st.query_params.pop("model", None)
+    elif st.query_params.get("model") != name:
+        st.query_params["model"] = name
+    return name
+
+
+def _plain_model(name: str | None) -> str:
     name = (name or BUNDLED).strip()
     return BUNDLED if name.casefold() in ("", BUNDLED, model_label(BUNDLED).casefold()) else name
 
 
 def used_models() -> tuple[str, ...]:
-    """The names of the models that were asked for in this session, the bundled one first."""
-    return tuple(st.session_state.get(_USED, (BUNDLED,)))
+    """The names of the models that were asked for in this session and could be loaded, the bundled one first."""
+    failed: set[str] = st.session_state.get(_FAILED, set())
+    return tuple(name for name in st.session_state.get(_USED, (BUNDLED,)) if name not in failed)
+
+
+def note_loading(name: str, loaded: bool) -> None:
+    """Leaves a model that could not be loaded out of the list, until it can be."""
+    failed: set[str] = st.session_state.setdefault(_FAILED, set())
+    if loaded:
+        failed.discard(name)
+    else:
+        failed.add(name)
 
 
 def kind_control(kinds: Sequence[str], model: str, say: Say) -> str:

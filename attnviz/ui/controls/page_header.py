@@ -45,7 +45,9 @@ class ModelRow:
     def load(self, place: DeltaGenerator) -> Loaded | None:
         """The model; None where the reader was told in `place` why not."""
         model, revision = model_names.model_and_revision(self.name)
-        return errors.attempt(place, lambda: models.load(model, self.progress, revision=revision))
+        loaded = errors.attempt(place, lambda: models.load(model, self.progress, revision=revision))
+        inputs.note_loading(self.name, loaded is not None)
+        return loaded
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,24 @@ def head_name(name: str) -> str:
     return " ".join(words.get(word) or model_label(kind_name(word)) for word in name.split(" "))
 
 
+def language_name(code: str) -> str:
+    """A language in the reader's own; the code of ISO 639-1 where it has no name here."""
+    names = {
+        "de": _("German"),
+        "en": _("English"),
+        "nl": _("Dutch"),
+        "zh": _("Chinese"),
+        "fr": _("French"),
+        "es": _("Spanish"),
+        "it": _("Italian"),
+        "pt": _("Portuguese"),
+        "ja": _("Japanese"),
+        "ko": _("Korean"),
+        "ru": _("Russian"),
+    }
+    return names.get(code, code)
+
+
 @functools.lru_cache(maxsize=64)
 def known_language(name: str | None) -> str | None:
     """The language of the app that a browser or an address means, or None.

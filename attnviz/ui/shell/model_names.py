@@ -1,13 +1,90 @@
-"""How a model is called on the screen, and how a name with a revision is read."""
+"""Which models the app offers, how each is called on the screen, and how a name with a revision is read."""
 
 from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 
-from attnviz.ui.shell.messages import BUNDLED, model_label
+from attnviz.ui.shell import messages
+from attnviz.ui.shell.messages import BUNDLED, _, language_name, local_number
 
-__all__ = ["BUNDLED", "model_and_revision", "model_label"]
+__all__ = ["BUNDLED", "choice_label", "model_and_revision", "model_label", "offered_models"]
+
+
+@dataclass(frozen=True)
+class OfferedModel:
+    """A model of the Hugging Face Hub that is worth a first look.
+
+    Attributes:
+        name: its id.
+        title: what people call it.
+        use: "gaps", "text", "tasks" or "translation".
+        languages: codes of those that it knows; of a translation the source and the target. Empty: many.
+        megabytes: what is downloaded, as the Hub had it when the list was made.
+        licence: as its page there says; empty where it says none.
+    """
+
+    name: str
+    title: str
+    use: str
+    languages: tuple[str, ...]
+    megabytes: int
+    licence: str
+
+    @property
+    def label(self) -> str:
+        """The model with what it is good for, its size and its licence, in a line."""
+        names = [language_name(code) for code in self.languages]
+        use = {
+            "gaps": _("fills gaps"),
+            "text": _("writes on"),
+            "tasks": _("several tasks"),
+            "translation": _("translates"),
+        }[self.use]
+        known = _("many languages")
+        if names:
+            known = " → ".join(names) if self.use == "translation" else _(", ").join(names)
+        size = f"{self.megabytes} MB" if self.megabytes < 1000 else f"{local_number(f'{self.megabytes / 1000:.1f}')} GB"
+        return " · ".join([self.title, f"{use}: {known}", size, self.licence or _("no licence named")])
+
+
+OFFERED = (
+    OfferedModel("google-bert/bert-base-uncased", "BERT base", "gaps", ("en",), 440, "Apache 2.0"),
+    OfferedModel("google-bert/bert-base-german-cased", "BERT base", "gaps", ("de",), 439, "MIT"),
+    OfferedModel("GroNLP/bert-base-dutch-cased", "BERTje", "gaps", ("nl",), 436, ""),
+    OfferedModel("google-bert/bert-base-chinese", "BERT base", "gaps", ("zh",), 412, "Apache 2.0"),
+    OfferedModel("google-bert/bert-base-multilingual-cased", "BERT base", "gaps", (), 714, "Apache 2.0"),
+    OfferedModel("openai-community/gpt2", "GPT-2", "text", ("en",), 548, "MIT"),
+    OfferedModel("Qwen/Qwen3-0.6B", "Qwen3 0.6B", "text", (), 1503, "Apache 2.0"),
+    OfferedModel("Helsinki-NLP/opus-mt-de-en", "OPUS-MT", "translation", ("de", "en"), 298, "Apache 2.0"),
+    OfferedModel("Helsinki-NLP/opus-mt-nl-en", "OPUS-MT", "translation", ("nl", "en"), 316, "Apache 2.0"),
+    OfferedModel("Helsinki-NLP/opus-mt-zh-en", "OPUS-MT", "translation", ("zh", "en"), 312, "CC BY 4.0"),
+    OfferedModel("google-t5/t5-small", "T5 small", "tasks", ("en", "de", "fr"), 242, "Apache 2.0"),
+)
+
+
+def offered_models() -> tuple[str, ...]:
+    """The ids of the models that are offered; none where nothing may be downloaded."""
+    from huggingface_hub.constants import is_offline_mode
+
+    return () if is_offline_mode() else tuple(model.name for model in OFFERED)
+
+
+def model_label(name: str) -> str:
+    """What a model is called on the screen: a folder by its last part."""
+    path = os.path.expanduser(name)
+    is_folder = name != BUNDLED and os.path.isdir(path)
+    return os.path.basename(os.path.normpath(path)) if is_folder else messages.model_label(name)
+
+
+def choice_label(name: str, others: tuple[str, ...]) -> str:
+    """A model in the list to choose from, told from the others: of two folders with one name the whole path."""
+    known = next((model for model in OFFERED if model.name == name), None)
+    if known:
+        return known.label
+    label = model_label(name)
+    return name if any(other != name and model_label(other) == label for other in others) else label
 
 
 def model_and_revision(name: str) -> tuple[str, str | None]:

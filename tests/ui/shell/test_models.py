@@ -6,6 +6,7 @@ import functools
 import json
 import threading
 import weakref
+from pathlib import Path
 from unittest.mock import MagicMock
 
 import pytest
@@ -14,6 +15,7 @@ from support.pages import open_page
 from attnviz.figures.style import sequential_colours
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.shell import models
+from attnviz.ui.shell.model_names import OFFERED, choice_label, model_label
 from attnviz.ui.shell.models import RecentValues
 
 opened = functools.partial(open_page, "heads")
@@ -68,3 +70,42 @@ def test_a_run_is_named_by_all_that_it_shows() -> None:
 def test_the_components_have_the_colours_of_the_figures() -> None:
     sources = [element.proto.js_content for element in opened().get("bidi_component")]
     assert all(json.dumps(list(sequential_colours("dark"))) in source for source in sources)
+
+
+# The list to choose from --------------------------------------------------------------------------------------------
+
+
+def test_a_folder_is_called_by_its_name_and_the_link_has_its_path(bert_folder: str) -> None:
+    app = opened(model=bert_folder)
+    box = app.selectbox(key="model")
+    assert box.options[:2] == ["Bundled translation model", Path(bert_folder).name]
+    assert box.value == bert_folder and app.query_params["model"] in (bert_folder, [bert_folder])
+    box.set_value("bundled").run()
+    assert "model" not in app.query_params
+
+
+def test_two_folders_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    folders = [tmp_path / place / "bert" for place in ("one", "two")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    names = tuple(map(str, folders))
+    assert model_label(names[0]) == model_label(names[1]) == "bert"
+    assert [choice_label(name, names) for name in names] == list(names)
+
+
+def test_what_failed_leaves_the_list(tmp_path: Path) -> None:
+    gone = str(tmp_path / "gone")
+    app = opened(model=gone)
+    assert app.error and app.selectbox(key="model").value == gone  # what was asked for stays in the box
+    app.selectbox(key="model").set_value("bundled").run()
+    assert not app.error and gone not in app.selectbox(key="model").options
+
+
+def test_the_list_says_what_each_model_is_good_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.is_offline_mode", lambda: False)
+    options = opened().selectbox(key="model").options
+    assert "OPUS-MT · translates: German → English · 298 MB · Apache 2.0" in options
+    assert "BERTje · fills gaps: Dutch · 436 MB · no licence named" in options
+    assert len(options) == 1 + len(OFFERED) == len(set(options))
+    monkeypatch.setattr("huggingface_hub.constants.is_offline_mode", lambda: True)
+    assert opened().selectbox(key="model").options == ["Bundled translation model"]

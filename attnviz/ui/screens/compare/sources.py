@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from attnviz.attention import pooled_maps
 from attnviz.errors import AttnvizError, EmptyError, InputError
-from attnviz.ui.controls import url_state
+from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.screens.compare import panels, similar_heads
 from attnviz.ui.screens.compare.panel_cards import Card
 from attnviz.ui.screens.compare.panels import LETTERS, Panel, Panels
@@ -78,7 +78,13 @@ def load_source(panel: Panel, page: PageDefaults, in_use: set[str]) -> Source:
 def load_model(name: str, page: PageDefaults) -> models.Loaded:
     """A model by its name, perhaps with a revision."""
     model, revision = model_names.model_and_revision(name)
-    return models.load(model, page.place, revision=revision)
+    try:
+        loaded = models.load(model, page.place, revision=revision)
+    except AttnvizError:
+        inputs.note_loading(name, False)
+        raise
+    inputs.note_loading(name, True)
+    return loaded
 
 
 def panel_model(panel: Panel, page: PageDefaults) -> str:

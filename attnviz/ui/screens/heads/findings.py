@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from attnviz.measures.findings import Finding
 from attnviz.tokenization.language import guess_language, may_have_relation
-from attnviz.ui.shell.messages import _, local_percent, ngettext
+from attnviz.ui.shell.messages import _, language_name, local_percent, ngettext
 
 
 def finding_text(item: Finding) -> str:
@@ -58,24 +58,6 @@ def _position(offset: int) -> str:
     if offset < 0:
         return ngettext("{0} token before", "{0} tokens before", -offset).format(-offset)
     return ngettext("{0} token after", "{0} tokens after", offset).format(offset)
-
-
-def language_name(code: str) -> str:
-    """A language in the reader's own; the code of ISO 639-1 where it has no name here."""
-    names = {
-        "de": _("German"),
-        "en": _("English"),
-        "nl": _("Dutch"),
-        "zh": _("Chinese"),
-        "fr": _("French"),
-        "es": _("Spanish"),
-        "it": _("Italian"),
-        "pt": _("Portuguese"),
-        "ja": _("Japanese"),
-        "ko": _("Korean"),
-        "ru": _("Russian"),
-    }
-    return names.get(code, code)
 
 
 def _relation(name: str, direction: str) -> str:

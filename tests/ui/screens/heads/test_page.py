@@ -414,7 +414,7 @@ def test_a_local_encoder_has_one_kind_of_attention(bert_folder: str) -> None:
     data = grid(app)
     assert app.segmented_control(key="kind").options == ["encoder"]
     assert (data["keys"][0], data["keys"][-1], len(data["heads"])) == ("[CLS]", "[SEP]", tiny_models.HEADS)
-    assert app.selectbox(key="model").options == ["Bundled translation model", bert_folder]
+    assert app.selectbox(key="model").options[:2] == ["Bundled translation model", Path(bert_folder).name]
     assert [box.key for box in app.text_area] == ["sentence"]
 
 
