@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from attnviz.ui.components.glossary import glossary
 from attnviz.ui.components.page_shell import page_shell
 from attnviz.ui.controls import url_state
 from attnviz.ui.shell.router import ICON, LOGO, apply_page_style, language_picker, navigation
@@ -21,3 +22,4 @@ st.logo(LOGO, size="medium")
 language_picker()
 url_state.carry_over(page.url_path)
 page.run()
+glossary()

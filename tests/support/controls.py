@@ -78,6 +78,11 @@ EVERYWHERE = [
         "test_from_page_to_page.py test_on_a_telephone_the_menu_goes_once_a_page_is_chosen",
         "stSidebarNavLink",
     ),
+    tested(
+        ".attnviz-term",
+        "test_from_page_to_page.py test_a_word_of_the_field_is_explained_where_it_stands",
+        "attnviz-term",
+    ),
     tested(".st-key-language button", "shell/test_language.py test_a_language_is_picked_by_its_own_name", "language"),
     tested(
         "[data-testid=stLogoLink]",
@@ -172,6 +177,11 @@ SCREENS = {
                 ".attnviz-lines-word[aria-pressed=true]",
             ),
             Keys("export_menu.js", TAKE, "Enter Escape", ".attnviz-take-menu"),
+            Keys(
+                "glossary.js",
+                keys="Escape",
+                test="test_from_page_to_page.py::test_a_word_of_the_field_is_explained_where_it_stands",
+            ),
             Keys("page_shell.js", keys="Enter", test="test_from_page_to_page.py::test_enter_takes_a_text_over"),
             Keys("page_shell.js", keys="p", test="test_from_page_to_page.py::test_the_key_p_sets_large_type_and_back"),
         ),

@@ -170,3 +170,23 @@ def test_enter_takes_a_text_over(page: Page) -> None:
     page.wait_for_function(f"{SHOWN}?.length > 400")
     assert settled_box(box)["height"] > 2 * one_line
     assert box.evaluate("box => box.getBoundingClientRect().height") < 200
+
+
+def test_a_word_of_the_field_is_explained_where_it_stands(page: Page) -> None:
+    opened(page, "/steps?step=6")
+    note = page.locator(".attnviz-terms-note")
+    # By the keyboard, in the line at the end.
+    weight = page.locator(".attnviz-term", has_text="attention weight")
+    weight.focus()
+    weight.press("Enter")
+    expect(note).to_contain_text("The shares of a row sum to 1.")
+    page.keyboard.press("Escape")
+    expect(note).to_be_hidden()
+    # By the pointer, at the first place where the page says it.
+    page.wait_for_function("CSS.highlights.get('attnviz-terms')?.size >= 3")
+    label = page.locator(".st-key-layer label").first
+    box = settled_box(label)
+    page.mouse.click(box["x"] + 12, box["y"] + box["height"] / 2)
+    expect(note).to_contain_text("One round of the computation.")
+    page.mouse.click(5, 200)
+    expect(note).to_be_hidden()
