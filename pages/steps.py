@@ -12,6 +12,7 @@ from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.cost import cost_button
 from attnviz.ui.controls.page_header import page_header
+from attnviz.ui.screens.simple_attention import own_sentence
 from attnviz.ui.screens.steps import controls, opening
 from attnviz.ui.shell import errors, models
 from attnviz.ui.shell.messages import _, language, local_number
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
+    if own_sentence.is_asked_for():
+        st.switch_page("pages/simple_attention.py")
     url_state.keep_values(*display_options.SWITCH_KEYS)
     top = page_header()
     step, row = controls.step_control(top.say)
@@ -80,6 +83,14 @@ def main() -> None:
         with figures:
             drawn = steps.draw(step, context)
             draw_check(computation, head)
+            st.button(
+                _("Take this sentence into the table of By hand"),
+                key="take_by_hand",
+                icon=":material/input:",
+                type="tertiary",
+                on_click=own_sentence.ask_for_sentence,
+                args=(top.sentence, top.name),
+            )
             return drawn
 
     drawn = errors.attempt(figures, show)

@@ -282,6 +282,9 @@ SCREENS = {
             used(".st-key-layer button", "click 3", "layer=3"),
             used(".st-key-step_shown button", "click 7", "step=7"),
             tested(".st-key-lead_on a", "steps test_the_last_step_leads_on", "st-key-lead_on"),
+            tested(
+                ".st-key-take_by_hand button", "steps test_the_sentence_is_taken_into_the_hand_table", "take_by_hand"
+            ),
             EXAMPLE,
             MODEL,
         ],
@@ -317,6 +320,7 @@ SCREENS = {
             used(".st-key-n_heads button", "click 2", "n_heads=2"),
             used(".st-key-one_head button", "click 1", "one_head=1"),
             used(".st-key-w_o input", "turn", "w_o=true"),
+            used(".st-key-own_sentence button", "click", ".st-key-hand_made_of"),
         ],
         (
             Keys(

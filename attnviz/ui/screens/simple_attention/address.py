@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from attnviz.attention.by_hand.word_vectors import WordVectors, plain
 from attnviz.errors import InputError
 from attnviz.ui.controls.url_state import Say
 from attnviz.ui.shell.messages import _, translate
@@ -45,3 +46,11 @@ def write_to_url(name: str, text: str) -> None:
             del st.query_params[name]
     elif st.query_params.get(name) != text:
         st.query_params[name] = text
+
+
+def table_rows(table: WordVectors) -> list[tuple[str, ...]]:
+    """The table as the editor holds it: for each word a row of texts."""
+    return [
+        (word, *(local_number(plain(number)) for number in vector))
+        for word, vector in zip(table.words, table.vectors, strict=True)
+    ]  # fmt: skip

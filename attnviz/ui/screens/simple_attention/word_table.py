@@ -5,11 +5,17 @@ from __future__ import annotations
 import streamlit as st
 
 from attnviz.attention.by_hand import word_vectors
-from attnviz.attention.by_hand.word_vectors import DIM, EXAMPLE, MOST_WORDS, Problem, WordVectors, plain
+from attnviz.attention.by_hand.word_vectors import DIM, EXAMPLE, MOST_WORDS, Problem, WordVectors
 from attnviz.ui.controls.url_state import Say
-from attnviz.ui.screens.simple_attention.address import EDITOR_NUMBER_KEY, ROWS_KEY, read_from_url, write_to_url
+from attnviz.ui.screens.simple_attention.address import (
+    EDITOR_NUMBER_KEY,
+    ROWS_KEY,
+    read_from_url,
+    table_rows,
+    write_to_url,
+)
 from attnviz.ui.shell.errors import Remarks
-from attnviz.ui.shell.messages import _, local_number, ngettext
+from attnviz.ui.shell.messages import _, ngettext
 
 _COLUMNS = ("word", *(f"x{place}" for place in range(DIM)))
 
@@ -21,7 +27,7 @@ def word_table(say: Say) -> WordVectors:
     """The table, to be edited; returns the rows of it that can be used."""
     memory = st.session_state
     if ROWS_KEY not in memory:
-        memory[ROWS_KEY] = _table_rows(
+        memory[ROWS_KEY] = table_rows(
             read_from_url("table", word_vectors.from_text, EXAMPLE, say, _("the six words that it begins with"))
         )
     key = f"hand_table_{memory.setdefault(EDITOR_NUMBER_KEY, 0)}"
@@ -58,15 +64,8 @@ def word_table(say: Say) -> WordVectors:
 
 
 def _restore_example() -> None:
-    st.session_state[ROWS_KEY] = _table_rows(EXAMPLE)
+    st.session_state[ROWS_KEY] = table_rows(EXAMPLE)
     st.session_state[EDITOR_NUMBER_KEY] += 1
-
-
-def _table_rows(table: WordVectors) -> list[tuple[str, ...]]:
-    return [
-        (word, *(local_number(plain(number)) for number in vector))
-        for word, vector in zip(table.words, table.vectors, strict=True)
-    ]  # fmt: skip
 
 
 def _problem_texts(problems: list[Problem]) -> list[str]:

@@ -77,3 +77,13 @@ def test_the_last_step_leads_on(page: Page) -> None:
     wait_until_drawn(page, "Der Hund sah den Ball.")
     page.locator(".st-key-lead_on a", has_text="all heads").click()
     expect(page.locator(".attnviz-head-name").first).to_have_text("L3 H0")
+
+
+def test_the_sentence_is_taken_into_the_hand_table(page: Page) -> None:
+    page.goto("/steps?" + urlencode({"sentence": "De kat zit op de mat."}))
+    wait_until_drawn(page, "De kat zit op de mat.")
+    page.locator(".st-key-take_by_hand button").click()
+    wait_until_drawn(page, "De kat zit op de mat")
+    expect(page.locator(".st-key-hand_made_of")).to_contain_text("principal components")
+    page.reload()  # the link has the numbers
+    wait_until_drawn(page, "De kat zit op de mat")
