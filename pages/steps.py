@@ -71,7 +71,8 @@ def main() -> None:
     settings = top.settings(target)
     with row:
         export_menu(partial(picture, labels, settings, theme()), name=f"attnviz-L{layer}-H{head}-{kind}")
-    run = run_name(*asked, head, query, key, step, st.session_state.get("temperature"), language(), theme())
+    own = st.session_state.get(controls.STEP_KEYS[step]) if step in controls.STEP_KEYS else None
+    run = run_name(*asked, head, query, key, step, own, language(), theme())
 
     # Plotly and torch come in only now: the controls are on the screen before.
     from attnviz.ui.screens.steps import steps
@@ -94,8 +95,7 @@ def main() -> None:
             return drawn
 
     drawn = errors.attempt(figures, show)
-    if step != 5:
-        url_state.keep_values("temperature")
+    url_state.keep_values(*(key for of_step, key in controls.STEP_KEYS.items() if of_step != step))
     if drawn is not None:
         figures_ready(run, top.sentence, figures=drawn)
 

@@ -256,7 +256,7 @@ SCREENS = {
         "/steps",
         [
             used(SENTENCE, "type Der Hund sah den Ball!", "sentence=Der Hund sah den Ball!"),
-            used(".st-key-beside button", "click bytes", ".attnviz-chip:has-text('44')"),
+            used(".st-key-beside button", "click bytes", "beside=bytes"),
             used("[data-testid=stExpander] summary", "click Numbers", "[data-testid=stDataFrame]"),
             COSTS,
             used(".st-key-looking input", "pick Ball", "looking=Ball"),
@@ -273,7 +273,7 @@ SCREENS = {
                 "st-key-step_shown",
             ),
             used(".st-key-step_shown button", "click 3", "step=3"),
-            used(".st-key-matrix button", "click W_V", ".st-key-figures :text('W_V of this head')"),
+            used(".st-key-matrix button", "click W_V", "matrix=W_V"),
             used(".st-key-step_shown button", "click 5", "step=5"),
             used(".st-key-temperature input", "press ArrowRight", "temperature=1.1"),
             used(".st-key-step_shown button", "click 7", "step=7"),

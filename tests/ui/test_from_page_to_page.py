@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from playwright.sync_api import Page, TimeoutError, expect
-from support.browsing import settled_box, text_box
+from support.browsing import address_parameters, settled_box, text_box
 
 SENTENCE = "Der Ball ist rund."
 SHOWN = "document.querySelector('.attnviz-ready')?.dataset.sentence"
@@ -190,3 +190,17 @@ def test_a_word_of_the_field_is_explained_where_it_stands(page: Page) -> None:
     expect(note).to_contain_text("One round of the computation.")
     page.mouse.click(5, 200)
     expect(note).to_be_hidden()
+
+
+def test_what_one_step_has_comes_back_and_by_hand_takes_along_nothing_that_it_does_not_use(page: Page) -> None:
+    opened(page, "/steps?" + urlencode({"sentence": SENTENCE, "kind": "cross", "step": 3}))
+    page.locator(".st-key-matrix button").nth(2).click()
+    page.wait_for_function(f"location.search.includes('matrix=W_V') && {SHOWN}")
+    go_to(page, "By hand", "/simple_attention")
+    assert not {"sentence", "kind"} & set(address_parameters(page))
+    page.go_back()
+    page.wait_for_function(f"location.search.includes('matrix=W_V') && location.search.includes('step=3') && {SHOWN}")
+    expect(page.locator(".st-key-matrix").get_by_role("radio").nth(2)).to_be_checked()
+    go_to(page, "By hand", "/simple_attention")
+    go_to(page, "Heads", "/")
+    assert sentence(page) == SENTENCE and address_parameters(page)["kind"] == ["cross"]

@@ -14,7 +14,7 @@ class Glossary {
     parent.append(this.root);
     this.clicked = (event) => this.click(event);
     this.pressed = (event) => event.key === "Escape" && this.close();
-    this.moved = () => this.close();
+    this.moved = () => this.note.hidden || this.put();
     document.addEventListener("click", this.clicked);
     document.addEventListener("keydown", this.pressed);
     window.addEventListener("scroll", this.moved, true);
@@ -42,7 +42,7 @@ class Glossary {
       const button = make("button", "attnviz-term", { type: "button", textContent: term.forms[0] });
       button.addEventListener("click", (event) => {
         event.stopPropagation();
-        this.open(term, button.getBoundingClientRect(), button);
+        this.open(term, button, button);
       });
       return button;
     });
@@ -93,20 +93,27 @@ class Glossary {
         (box) => event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom,
       );
       if (inside) {
-        this.open(term, inside);
+        this.open(term, range);
         return;
       }
     }
   }
 
-  open(term, box, button = null) {
+  /** Says what a word means, beside it: a range of the text or a button. */
+  open(term, where, button = null) {
     const again = button && this.opener === button;
     this.close();
     if (again) return;
+    this.where = where;
     this.opener = button;
     button?.setAttribute("aria-expanded", "true");
     this.note.replaceChildren(make("b", "", { textContent: term.forms[0] }), document.createTextNode(term.text));
     this.note.hidden = false;
+    this.put();
+  }
+
+  put() {
+    const box = this.where.getBoundingClientRect();
     const { width, height } = this.note.getBoundingClientRect();
     const below = box.bottom + 6 + height < window.innerHeight;
     this.note.style.left = `${Math.max(8, Math.min(box.left, window.innerWidth - width - 8))}px`;

@@ -19,6 +19,7 @@ PAGE_KEYS = ("head", "temperature")
 """Keys that several pages have a control for, each with a choice of its own."""
 
 HOME = ""  # the address of the page of all heads
+WITHOUT_SENTENCE = ("simple_attention",)  # pages that read none of the shared controls
 _PAGE = "attnviz_page"  # where the reader is
 _LEFT = "attnviz_left"  # what the controls of `PAGE_KEYS` held when the reader left a page, by page
 _OPENED = "attnviz_opened"  # what a page put into shared controls by itself
@@ -53,6 +54,8 @@ def carry_over(page: str) -> None:
             # Part of what it opened with may have been changed, such as one of two sentences: the rest goes with it.
             open_with(key, value)
     keep_values(*SHARED_KEYS)
+    if page in WITHOUT_SENTENCE:
+        return  # what it does not use does not stand in its address; it comes back on the next page
     for key in st.session_state.pop(_LINKED, ()):
         value = st.session_state.get(key)
         if value not in (None, "", []) and key not in st.query_params:

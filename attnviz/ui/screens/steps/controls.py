@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
 STEPS = 7
-KEYS = ("looking", "looked_at", "temperature", "beside")
+STEP_KEYS = {1: "beside", 3: "matrix", 5: "temperature"}  # of controls that one step has
+KEYS = ("looking", "looked_at", *STEP_KEYS.values())
 """Keys of the controls that belong to single steps, for `url_state.keep_values`."""
 
 

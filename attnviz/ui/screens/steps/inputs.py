@@ -76,28 +76,35 @@ def draw_tokens(context: StepContext) -> int:
 def draw_other_tokenizations(context: StepContext) -> None:
     """The same text cut up in other ways: three that anybody can imagine, and those of the models of this session."""
     text = join_tokens(context.computation.query_tokens)
-    words, characters, in_bytes = _("words"), _("characters"), _("bytes")
+    names = {"words": _("words"), "characters": _("characters"), "bytes": _("bytes")}
     others = {model_names.model_label(name): name for name in inputs.used_models() if name != context.model.name}
     st.markdown("###### " + _("The same text in other vocabularies"))
-    ways = [words, characters, in_bytes, *others]
-    if st.session_state.get("beside") not in ways:  # it was another model's, which is now the one above
-        st.session_state["beside"] = characters
+    ways = [*names, *others]
+    asked = st.session_state.get("beside", st.query_params.get("beside"))
+    # It may be another model's, which is now the one above.
+    st.session_state["beside"] = asked if asked in ways else "characters"
     chosen = st.segmented_control(
         _("Cut into"),
         ways,
+        format_func=lambda way: names.get(way, way),
         key="beside",
         required=True,
         label_visibility="collapsed",
     )
+    # The control itself would write there what is on the screen, in the reader's language.
+    if chosen != "characters":
+        st.query_params["beside"] = chosen
+    else:
+        st.query_params.pop("beside", None)
     if chosen in others:
         pieces = _model_chips(others[chosen], text)
         said = _("{0} tokens. Load any model above, and its tokens can be chosen here beside another's.")
-    elif chosen == words:
+    elif chosen == "words":
         pieces = [(piece, "", False, None) for piece in text.split()]
         said = _("{0} tokens: short, but every form of every word needs an entry, and a new word has none.")
         if not has_spaces(text):
             said = _("{0} tokens: this script has no space between words, so cutting at spaces finds none of them.")
-    elif chosen == characters:
+    elif chosen == "characters":
         pieces = [("␣" if piece == " " else piece, "", False, None) for piece in text]
         said = _("{0} tokens: nothing is unknown, but the text is long, and a letter alone means little.")
         if not has_spaces(text):
@@ -242,7 +249,13 @@ def draw_projections(context: StepContext) -> int:
     query = computation.projection("query", context.head)
     if query is not None:
         matrix = st.segmented_control(
-            _("Matrix"), ("W_Q", "W_K", "W_V"), default="W_Q", key="matrix", required=True, label_visibility="collapsed"
+            _("Matrix"),
+            ("W_Q", "W_K", "W_V"),
+            default="W_Q",
+            key="matrix",
+            required=True,
+            label_visibility="collapsed",
+            bind="query-params",
         )
         found = computation.projection(ROLES[("W_Q", "W_K", "W_V").index(matrix)], context.head)
         if found is not None:

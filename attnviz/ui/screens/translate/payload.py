@@ -8,7 +8,7 @@ Everything is said in the reader's language here; the component only puts it in 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -188,6 +188,10 @@ def _step(steps: Steps, pieces: Pieces, place: int) -> dict[str, Any]:
     bars = next_bars(before, after, kept, taken)
     word = _word_so_far(steps, place)
     changed = steps.method.name == "sample"
+    if not changed:
+        # A bar stands beside the model's own number, so what is taken fills no more of it than that.
+        shares = tuple(replace(bar, after=min(bar.after, bar.before)) for bar in bars.bars)
+        bars = replace(bars, bars=shares, after=min(bars.after, bars.before))
     shown = [_bar(bar, pieces.read(word, bar.id), changed) for bar in bars.bars]
     token = token_text(steps.tokens[place])
     chance = format_percent(next(bar.before for bar in bars.bars if bar.taken))

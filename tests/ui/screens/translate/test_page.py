@@ -242,7 +242,8 @@ def test_a_step_beyond_the_text_is_its_last() -> None:
 
 def test_greedy_cuts_off_all_but_the_likeliest() -> None:
     for step in story(opened(step="1"))["steps"]:
-        assert [bar["q"] for bar in step["bars"]] == [1, *[0] * (len(step["bars"]) - 1)]
+        # Filled as far as the number beside it says, not to the end.
+        assert [bar["q"] for bar in step["bars"]] == [step["bars"][0]["p"], *[0] * (len(step["bars"]) - 1)]
         assert step["bars"][0]["taken"] and "greedy" in step["effect"]
 
 
