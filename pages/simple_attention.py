@@ -11,9 +11,9 @@ import streamlit as st
 from attnviz.ui.components.export_menu import copy_link
 from attnviz.ui.components.number_tables import Pick, number_tables
 from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.controls import inputs, url_state
+from attnviz.ui.controls import url_state
 from attnviz.ui.screens.simple_attention import address, controls, matrix_editor, own_sentence, tables, word_table
-from attnviz.ui.shell import errors, model_names
+from attnviz.ui.shell import errors
 from attnviz.ui.shell.messages import _, language
 from attnviz.ui.shell.router import require_router
 
@@ -35,8 +35,7 @@ def main() -> None:
     with left:
         draw_heading(_("Words and vectors x: edit them"))
         table = word_table.word_table(say)
-        sentence = st.session_state.get("sentence") or inputs.first_sentence()
-        own_sentence.sentence_offer(table, sentence, st.session_state.get("model") or model_names.BUNDLED)
+        own_sentence.sentence_offer(table)
     if not table.words:
         right.info(_("Type a word and its numbers into the table."), icon=":material/keyboard:")
         url_state.keep_values("query_word", *controls.MATRIX_KEYS, *controls.DROPOUT_KEYS, "times")

@@ -19,7 +19,7 @@ PAGE_KEYS = ("head", "temperature")
 """Keys that several pages have a control for, each with a choice of its own."""
 
 HOME = ""  # the address of the page of all heads
-WITHOUT_SENTENCE = ("simple_attention",)  # pages that read none of the shared controls
+USED_KEYS = {"simple_attention": ("sentence",)}  # of pages that use few of the shared controls
 _PAGE = "attnviz_page"  # where the reader is
 _LEFT = "attnviz_left"  # what the controls of `PAGE_KEYS` held when the reader left a page, by page
 _OPENED = "attnviz_opened"  # what a page put into shared controls by itself
@@ -54,9 +54,11 @@ def carry_over(page: str) -> None:
             # Part of what it opened with may have been changed, such as one of two sentences: the rest goes with it.
             open_with(key, value)
     keep_values(*SHARED_KEYS)
-    if page in WITHOUT_SENTENCE:
-        return  # what it does not use does not stand in its address; it comes back on the next page
-    for key in st.session_state.pop(_LINKED, ()):
+    linked = st.session_state.get(_LINKED, [])
+    # What a page does not use does not stand in its address; it comes back on the next page.
+    used = [key for key in linked if key in USED_KEYS.get(page, SHARED_KEYS)]
+    st.session_state[_LINKED] = [key for key in linked if key not in used]
+    for key in used:
         value = st.session_state.get(key)
         if value not in (None, "", []) and key not in st.query_params:
             # What a control is still bound to, the control itself writes.

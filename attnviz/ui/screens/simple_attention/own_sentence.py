@@ -9,7 +9,8 @@ import streamlit as st
 
 from attnviz.attention.by_hand.word_vectors import DIM, MOST_WORDS, WordVectors
 from attnviz.errors import EmptyError
-from attnviz.ui.screens.simple_attention.address import EDITOR_NUMBER_KEY, ROWS_KEY, table_rows
+from attnviz.ui.controls import inputs
+from attnviz.ui.screens.simple_attention.address import EDITOR_NUMBER_KEY, ROWS_KEY, table_rows, write_to_url
 from attnviz.ui.shell import errors, model_names, models
 from attnviz.ui.shell.messages import _, local_percent
 
@@ -83,8 +84,19 @@ def sentence_table(model: Model, sentence: str) -> tuple[WordVectors, float, int
     return WordVectors(tuple(word.label for word in words), rows), float(found.shares.sum()), vocabulary.width
 
 
-def sentence_offer(table: WordVectors, sentence: str, model: str) -> None:
+def readers_sentence() -> str:
+    """The sentence of the other pages; it stands in the address here too, where no box holds it."""
+    first = inputs.first_sentence()
+    if "sentence" not in st.session_state and st.query_params.get("sentence"):
+        st.session_state["sentence"] = st.query_params["sentence"]
+    sentence = st.session_state.get("sentence") or first
+    write_to_url("sentence", "" if sentence == first else sentence)
+    return sentence
+
+
+def sentence_offer(table: WordVectors) -> None:
     """Says where the numbers of the table come from, if from a sentence; else offers to take the reader's own."""
+    sentence, model = readers_sentence(), st.session_state.get("model") or model_names.BUNDLED
     made = st.session_state.get(_MADE)
     if made and made[0] == table:
         with st.container(key="hand_made_of"):
