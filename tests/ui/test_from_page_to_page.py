@@ -9,6 +9,7 @@ from support.browsing import address_parameters, settled_box, text_box
 
 SENTENCE = "Der Ball ist rund."
 SHOWN = "document.querySelector('.attnviz-ready')?.dataset.sentence"
+RESTS = "document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"
 
 
 def opened(page: Page, address: str) -> None:
@@ -80,7 +81,7 @@ WORDS = """(() => {
 
 def seen(page: Page) -> list[str]:
     """The address, the sentence and the words of the figures, once they are there."""
-    page.wait_for_function(SHOWN)
+    page.wait_for_function(f"{SHOWN} && {RESTS}")
     page.wait_for_timeout(300)
     return page.evaluate(f"[location.href, {SHOWN}, {WORDS}]")
 
