@@ -10,7 +10,7 @@ import streamlit as st
 from attnviz.attention.by_hand.word_vectors import WordVectors, plain
 from attnviz.errors import InputError
 from attnviz.ui.controls.url_state import Say
-from attnviz.ui.shell.messages import _, local_number
+from attnviz.ui.shell.messages import _, local_number, translate
 
 # Of this session, none of them a control: rows as they were typed, how often the editor was begun anew, the words of
 # the last run, the word whose key is looked at, and entries of the weight matrices for each seed and size.
