@@ -93,7 +93,7 @@ def draw_other_tokenizations(context: StepContext) -> None:
     )
     # The control itself would write there what is on the screen, in the reader's language.
     if chosen != "characters":
-        st.query_params["beside"] = chosen
+        st.query_params["beside"] = str(chosen)
     else:
         st.query_params.pop("beside", None)
     if chosen in others:
