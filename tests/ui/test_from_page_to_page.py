@@ -148,12 +148,12 @@ def test_the_key_p_sets_large_type_and_back(page: Page) -> None:
     assert page.evaluate(size) == usual
     box.blur()
     page.keyboard.press("p")
-    assert page.evaluate(size) > 1.2 * usual
+    page.wait_for_function(f"(usual) => {size} > 1.2 * usual", arg=usual)
     page.reload()
     page.wait_for_function(SHOWN)
-    assert page.evaluate(size) > 1.2 * usual
+    page.wait_for_function(f"(usual) => {size} > 1.2 * usual", arg=usual)
     page.keyboard.press("p")
-    assert page.evaluate(size) == usual
+    page.wait_for_function(f"(usual) => {size} === usual", arg=usual)
 
 
 def test_enter_takes_a_text_over(page: Page) -> None:
