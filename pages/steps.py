@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     if own_sentence.is_asked_for():
+        url_state.keep_values("kind")  # Streamlit forgets it with a control that is not drawn
         st.switch_page("pages/simple_attention.py")
     url_state.keep_values(*display_options.SWITCH_KEYS)
     top = page_header()

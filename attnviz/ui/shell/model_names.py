@@ -6,8 +6,8 @@ import os
 import re
 from dataclasses import dataclass
 
-from attnviz.ui.shell import messages
 from attnviz.ui.shell.messages import BUNDLED, _, language_name, local_number
+from attnviz.ui.shell.messages import model_label as known_label
 
 __all__ = ["BUNDLED", "choice_label", "model_and_revision", "model_label", "offered_models"]
 
@@ -75,7 +75,7 @@ def model_label(name: str) -> str:
     """What a model is called on the screen: a folder by its last part."""
     path = os.path.expanduser(name)
     is_folder = name != BUNDLED and os.path.isdir(path)
-    return os.path.basename(os.path.normpath(path)) if is_folder else messages.model_label(name)
+    return os.path.basename(os.path.normpath(path)) if is_folder else known_label(name)
 
 
 def choice_label(name: str, others: tuple[str, ...]) -> str:

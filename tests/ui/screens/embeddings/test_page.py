@@ -222,7 +222,7 @@ def test_neighbours_stand_in_order() -> None:
 
 def test_what_two_axes_keep_is_said_beside_what_three_keep() -> None:
     (caption,) = [element.value for element in opened().caption if "of the variance" in element.value]
-    three, two = (int(share) for share in re.findall(r"\*\*(\d+)%\*\*", caption))
+    three, two = (int(share) for share in re.findall(r"\*\*(\d+)\s?%\*\*", caption))
     assert two < three
 
 
