@@ -54,8 +54,8 @@ class MeasuredHeads:
 def main() -> None:
     chosen = st.session_state.pop(_CHOSEN, None)
     if chosen:
-        # In the address, where the controls of the home page look first; what this page's controls hold follows, but for
-        # the kind, which Streamlit forgets with a control that is not drawn.
+        # In the address, where the controls of the home page look first; what this page's controls hold follows; only
+        # the kind has to be kept: Streamlit forgets it with a control that is not drawn.
         url_state.keep_values("kind")
         st.switch_page("pages/heads.py", query_params=chosen)
     url_state.keep_values("layer", "head")

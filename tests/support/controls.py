@@ -99,6 +99,7 @@ STREAMLIT = [
     "[data-testid=stNumberInput] button", "[data-testid=stElementToolbar] *", "[data-testid=stToolbarActions] *",
     "[data-testid=stDataFrame]", "[data-testid=stDataFrame] *", "[data-testid=stMainMenu] *", "[data-testid=stCode]",
     "[data-testid=stElementToolbarButton] *", "[data-testid=stBaseButton-elementToolbar]",
+    ".attnviz-tables-scroll",  # takes the focus only so that the arrow keys scroll it
 ]  # fmt: skip
 
 
@@ -321,6 +322,7 @@ SCREENS = {
             used(".st-key-one_head button", "click 1", "one_head=1"),
             used(".st-key-w_o input", "turn", "w_o=true"),
             used(".st-key-own_sentence button", "click", ".st-key-hand_made_of"),
+            used(".st-key-first_table button", "click", "!table"),
         ],
         (
             Keys(

@@ -140,6 +140,7 @@ def test_on_a_telephone_the_menu_goes_once_a_page_is_chosen(page: Page) -> None:
 def test_the_key_p_sets_large_type_and_back(page: Page) -> None:
     opened(page, "/")
     size = "parseFloat(getComputedStyle(document.querySelector('.st-key-sentence label p')).fontSize)"
+    page.locator(".st-key-sentence label p").wait_for()
     usual = page.evaluate(size)
     box = text_box(page)
     box.press("End")

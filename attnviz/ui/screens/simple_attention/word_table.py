@@ -59,7 +59,13 @@ def word_table(say: Say) -> WordVectors:
         say_here(text)
     write_to_url("table", word_vectors.to_text(table) if table != EXAMPLE and table.words else "")
     if table != EXAMPLE or problems:
-        st.button(_("Back to the six words"), icon=":material/undo:", type="tertiary", on_click=_restore_example)
+        st.button(
+            _("Back to the six words"),
+            key="first_table",
+            icon=":material/undo:",
+            type="tertiary",
+            on_click=_restore_example,
+        )
     return table
 
 
