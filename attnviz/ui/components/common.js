@@ -167,6 +167,7 @@ function mounted(instances, create) {
       instances.set(component.parentElement, instance);
     }
     const call = ++instance.calls;
+    if (component.data) document.documentElement.lang = component.data.pageLanguage;
     instance.update(component.data, component.setTriggerValue);
     return () => {
       // Streamlit also ends a call that a newer one has overtaken; only the last one takes the drawing with it.

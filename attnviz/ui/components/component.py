@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
 from attnviz.figures import style
+from attnviz.ui.shell.messages import language, web_name
 
 if TYPE_CHECKING:
-    from streamlit.components.v2.types import ComponentRenderer
+    from streamlit.components.v2.bidi_component.state import ComponentResult
 
 _COMMON = Path(__file__).resolve().with_name("common")
 
 
-def define(module: str, *, parts: Sequence[str] = ()) -> ComponentRenderer:
+def define(module: str, *, parts: Sequence[str] = ()) -> Callable[..., ComponentResult]:
     """Registers the component whose program and style stand beside a module, under its name.
 
     Args:
@@ -32,7 +33,7 @@ def define(module: str, *, parts: Sequence[str] = ()) -> ComponentRenderer:
             several components share, beside this one: "heatmap" is `heatmap.js` and, if there is one, `heatmap.css`.
 
     Returns:
-        What mounts the component.
+        What mounts the component, with keywords as Streamlit's own; `data` is a dictionary.
 
     Raises:
         FileNotFoundError: a part has no program.
@@ -42,9 +43,16 @@ def define(module: str, *, parts: Sequence[str] = ()) -> ComponentRenderer:
     scales = {theme: style.sequential_colours(theme) for theme in ("light", "dark")}
     js = [f"const SCALES = {json.dumps(scales)};", *(_read(file, "js") for file in files)]
     css = [_read(file, "css") for file in files if file.with_suffix(".css").exists()]
-    return st.components.v2.component(
+    mount = st.components.v2.component(
         f"attnviz.{beside.name}", js="\n".join(js), css="\n".join(css), isolate_styles=False
     )
+
+    def mount_in_language(*, data: Mapping[str, Any], **options: Any) -> ComponentResult:
+        # Browsers hyphenate, screen readers speak and Chinese characters are drawn by the page's language, and numbers
+        # get their decimal sign from it. Each component brings it along, because any of them may be drawn first.
+        return mount(data={**data, "pageLanguage": web_name(language())}, **options)
+
+    return mount_in_language
 
 
 def encode(weights: np.ndarray) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz.ui.shell.messages import LANGUAGES, _, choose_language, keep_language, language, web_name
+from attnviz.ui.shell.messages import LANGUAGES, _, choose_language, keep_language, language
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import Page
@@ -27,15 +27,8 @@ _PICKER = "language"
 
 
 def language_picker() -> None:
-    """The languages by their own names, in the corner of every page; also tells the browser which one the page is in.
-
-    Browsers hyphenate, and screen readers speak, by the page's language; Chinese characters are drawn by it, too.
-    """
+    """The languages by their own names, in the corner of every page."""
     current = language()
-    st.html(
-        f"<script>document.documentElement.lang = {web_name(current)!r}</script>",
-        unsafe_allow_javascript=True,
-    )
 
     def pick() -> None:
         choose_language(st.session_state[_PICKER])
