@@ -3,60 +3,23 @@
 from __future__ import annotations
 
 import base64
-import functools
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
-from support import tiny_models, uncommon_layers
-from support import tiny_tokenizers as tokenizers_for_tests
 from support.bundled import bundled_model
-from support.pages import components, open_page, save_checkpoint
-from support.texts import long_text
+from support.head_grid import grid, opened, typed, weights
+from support.pages import APP, components
 
 from attnviz.examples import HOME_EXAMPLES
 from attnviz.measures.findings import head_findings, opening_layer
 from attnviz.ui.shell.errors import as_markdown
 
-opened = functools.partial(open_page, "heads")
-
-
-APP = str(Path(__file__).resolve().parents[4] / "app.py")
-
-
 HEADS = 8  # of the bundled model
-
-
 LAYERS = 4
-
-
-def grid(app: AppTest) -> dict[str, Any]:
-    assert not app.exception
-    return components(app, "head_grid")[0]
-
-
-def weights(data: dict[str, Any]) -> np.ndarray:
-    """(head, query, key), as the browser reads them."""
-    steps = np.frombuffer(base64.b64decode(data["weights"]), dtype="<u2")
-    return steps.reshape(len(data.get("heads", [0])), len(data["queries"]), len(data["keys"])) / 65535
-
-
-def typed(app: AppTest, sentence: str) -> AppTest:
-    return app.text_area(key="sentence").set_value(sentence).run()
-
-
-@pytest.fixture(scope="session")
-def gpt_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A decoder with more layers than fit side by side, and room for long texts."""
-    return save_checkpoint(
-        tmp_path_factory.mktemp("gpt"), "gpt2", tokenizers_for_tests.gpt2(), n_layer=14, n_positions=1024
-    )
 
 
 # Opening ------------------------------------------------------------------------------------------------------------
@@ -77,7 +40,6 @@ def test_it_opens_with_a_sentence_and_all_heads_of_a_layer() -> None:
 
 
 def test_the_heads_are_those_of_the_engine() -> None:
-
     app = opened(layer="2")
     expected = bundled_model().record(HOME_EXAMPLES[0]).weights("encoder", layer=2).numpy()
     np.testing.assert_allclose(weights(grid(app)), expected, atol=1e-4)
@@ -223,99 +185,6 @@ def test_each_head_can_have_its_own_scale() -> None:
     np.testing.assert_allclose([head["max"] for head in data["heads"]], weights(data).max(axis=(1, 2)), atol=1e-3)
 
 
-# Hidden tokens and averaged rows ------------------------------------------------------------------------------------
-
-
-def button_to_more(app: AppTest) -> str:
-    return next(block.proto.popover.label for block in blocks(app.main) if block.proto.popover.label)
-
-
-def blocks(block: Any) -> Iterator[Any]:
-    for child in block.children.values():
-        if hasattr(child, "children"):
-            yield child
-            yield from blocks(child)
-
-
-def test_any_token_can_be_hidden() -> None:
-    app = opened()
-    whole = weights(grid(app))
-    assert app.multiselect(key="hide").options == ["Der", "Hund", "sah", "den", "Ball", ".", "</s>"]
-    assert button_to_more(app) == "More"
-    app.multiselect(key="hide").set_value(["Der", "."]).run()
-    data = grid(app)
-    assert data["keys"] == data["queries"] == ["Hund", "sah", "den", "Ball", "</s>"]
-    kept = [1, 2, 3, 4, 6]
-    np.testing.assert_allclose(weights(data), whole[:, kept][:, :, kept], atol=1e-4)
-    assert "hidden: Der, . – " in data["summary"] and button_to_more(app) == "2 hidden"
-    app.toggle(key="renormalise").set_value(True).run()
-    data = grid(app)
-    sums = weights(data).sum(axis=-1)
-    np.testing.assert_allclose(sums[sums > 0], 1, atol=1e-3)
-    assert data["hidden"] and data["summary"].endswith("rows renormalised")
-    assert button_to_more(app) == "2 hidden, renormalised"
-
-
-def test_chosen_rows_are_averaged_in_every_picture() -> None:
-    whole = weights(grid(opened(head="3")))
-    app = opened(head="3")
-    app.multiselect(key="rows").set_value(["den", "sah"]).run()
-    data = grid(app)
-    assert data["queries"] == ["sah + den"] and data["summary"].endswith("; rows averaged: sah + den")
-    np.testing.assert_allclose(weights(data)[:, 0], whole[:, 2:4].mean(axis=1), atol=1e-4)
-    assert components(app, "token_lines")[0]["queries"] == ["sah + den"]
-    assert app.dataframe[0].value.iloc[0, 0] == "sah + den"
-
-
-def test_what_another_sentence_lacks_is_kept_for_the_one_that_has_it() -> None:
-    app = opened()
-    app.multiselect(key="hide").set_value(["Hund", "Der"]).run()
-    typed(app, "Der Ball.")
-    assert grid(app)["keys"] == ["Ball", ".", "</s>"] and button_to_more(app) == "1 hidden"
-    assert app.caption[0].value == "Not in this sentence: Hund"
-    assert not app.warning
-    typed(app, "Der Hund.")
-    assert grid(app)["keys"] == [".", "</s>"] and not app.caption
-
-
-def test_what_a_link_hides_and_the_sentence_lacks_is_said() -> None:
-    app = AppTest.from_file(APP, default_timeout=120)
-    app.query_params["hide"] = ["Der", "Katze"]
-    app.query_params["rows"] = ["<b>"]
-    app.run()
-    assert "Der" not in grid(app)["keys"]
-    (warning,) = app.warning
-    assert r"The sentence has no Katze, \<b\>" in warning.value
-    assert app.run().warning.len == 0
-    assert app.multiselect(key="hide").value == ["Der", "Katze"]
-
-
-def test_the_choice_is_kept_while_the_switches_are_away() -> None:
-    app = opened(model="/there/is/no/such/folder")
-    assert not app.multiselect
-    app = opened()
-    app.multiselect(key="hide").set_value(["Der"]).run()
-    typed(app, "")
-    typed(app, HOME_EXAMPLES[0])
-    assert "Der" not in grid(app)["keys"]
-
-
-def test_all_may_be_hidden() -> None:
-    app = opened(hide_special="true")
-    app.multiselect(key="hide").set_value(["Der", "Hund", "sah", "den", "Ball", "."]).run()
-    assert "Nothing is left to show" in app.info[0].value and not components(app, "head_grid")
-    app.multiselect(key="hide").set_value([]).run()
-    assert len(grid(app)["keys"]) == 6
-
-
-def test_the_picture_can_be_taken_along() -> None:
-    (bar,) = components(opened(), "export_menu")
-    assert [group["formats"] for group in bar["groups"]] == [["svg", "png", "html"], ["csv", "npz"]]
-    assert bar["file"] is None  # made when it is asked for
-    (bar,) = components(opened(head="3"), "export_menu")
-    assert [group["style"] for group in bar["groups"]] == ["heatmap", "lines", "heatmap"]
-
-
 # One head -----------------------------------------------------------------------------------------------------------
 
 
@@ -406,101 +275,9 @@ def test_errors_are_shown_as_they_are_written() -> None:
     assert as_markdown("1. one\n- two") == "1\\. one  \n\\- two"
 
 
-# Other models -------------------------------------------------------------------------------------------------------
-
-
-def test_a_local_encoder_has_one_kind_of_attention(bert_folder: str) -> None:
-    app = opened(model=bert_folder, sentence="the dogs")
-    data = grid(app)
-    assert app.segmented_control(key="kind").options == ["encoder"]
-    assert (data["keys"][0], data["keys"][-1], len(data["heads"])) == ("[CLS]", "[SEP]", tiny_models.HEADS)
-    assert app.selectbox(key="model").options[:2] == ["Bundled translation model", Path(bert_folder).name]
-    assert [box.key for box in app.text_area] == ["sentence"]
-
-
-def test_what_the_new_model_lacks_is_said(bert_folder: str) -> None:
-    app = opened(model=bert_folder)
-    app.selectbox(key="model").set_value("bundled").run()
-    app.segmented_control(key="kind").set_value("cross").run()
-    app.segmented_control(key="layer").set_value(3).run()
-    app.selectbox(key="head").set_value(7).run()
-    app.selectbox(key="model").set_value(bert_folder).run()
-    data = grid(app)
-    (warning,) = app.warning
-    assert "no cross attention; its encoder attention" in warning.value
-    assert "layers 0 to 2, not 3; layer 2 is shown instead" in warning.value
-    assert "no head 7" in warning.value
-    assert data["heads"][0]["name"] == "L2 H0" and data["open"] is None
-
-
-def test_many_layers_are_a_list(gpt_folder: str) -> None:
-    app = opened(model=gpt_folder, layer="13")
-    assert app.selectbox(key="layer").value == 13
-    assert grid(app)["heads"][0]["name"] == "L13 H0"
-
-
-def test_a_long_text_is_shown_at_the_size_of_a_card(gpt_folder: str) -> None:
-    app = opened(model=gpt_folder, sentence="the dog saw the ball " * 80)
-    data = grid(app)
-    assert len(data["keys"]) == len(data["queries"]) == 256
-    assert len(set(data["keys"])) == 256
-    np.testing.assert_allclose(weights(data).sum(axis=-1), 1, atol=5e-3)
-    assert "neighbours taken together" in data["summary"]
-    assert [toggle.key for toggle in app.toggle] == ["scale_per_head"] and not app.multiselect
-    assert "texts of up to 256 tokens" in app.caption[0].value
-
-
-@pytest.mark.parametrize(("tokens", "top"), [(145, 16 / 145), (447, 16 / 256)])
-def test_the_colours_of_a_long_text_follow_its_length_and_the_legend_says_so(tokens: int, top: float) -> None:
-    app = opened(sentence=long_text(tokens))
-    data = grid(app)
-    assert f"{tokens} tokens" in data["summary"]
-    assert data["top"] == pytest.approx(top)
-    assert data["texts"]["all"] == f"{top:.2f} and more"
-    # On a scale up to 1 nearly nothing has a colour that can be told from the background.
-    assert np.mean(weights(data) > 0.05) < 0.03
-    assert np.mean(weights(data) / data["top"] > 0.05) > 0.3
-
-
 def test_the_controls_do_not_wait_for_the_libraries() -> None:
     # The sentence and a progress bar are on the screen before torch, which takes seconds, is loaded.
     modules = "attnviz.ui.screens.heads.opened_head, attnviz.attention.pooled_maps, attnviz.ui.shell.models"
     program = f"import sys, {modules}; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], cwd=Path(APP).parent, capture_output=True, text=True)
     assert result.stdout.strip() == "False", result.stderr
-
-
-# Layers that are not all alike ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def uncommon(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Folders of a hybrid and of a model with 4, 6 and 4 heads."""
-    tokenizer = tokenizers_for_tests.gpt2()
-    folders = {}
-    for name in ("hybrid", "uneven"):
-        folder = tmp_path_factory.mktemp(name)
-        getattr(uncommon_layers, name)(len(tokenizer)).save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-        folders[name] = str(folder)
-    return folders
-
-
-def test_a_hybrid_is_shown_with_its_own_numbers_of_layers(uncommon: dict[str, str]) -> None:
-    app = opened(model=uncommon["hybrid"], layer="1", head="3", sentence="Der Hund")
-    data = grid(app)
-    assert [head["name"] for head in data["heads"]] == ["L6 H0", "L6 H1", "L6 H2", "L6 H3"]
-    assert "layer 6, one of 2 with attention, 4 heads" in data["summary"]
-    tiles = components(open_page("overview", model=uncommon["hybrid"], sentence="Der Hund"), "mosaic")[0]
-    assert tiles["rows"] == ["L2", "L6"] and tiles["names"][0] == "L2 H0" and len(tiles["names"]) == 8
-
-
-def test_a_model_with_more_heads_in_some_layers_shows_all_of_them(uncommon: dict[str, str]) -> None:
-    app = opened(model=uncommon["uneven"], layer="1", head="5", sentence="Der Hund")
-    assert [head["name"] for head in grid(app)["heads"]] == [f"L1 H{head}" for head in range(6)]
-    app = opened(model=uncommon["uneven"], layer="2", head="5", sentence="Der Hund")
-    assert len(grid(app)["heads"]) == 4, "the chosen head is let go, the layer is drawn"
-    tiles = components(open_page("overview", model=uncommon["uneven"], sentence="Der Hund"), "mosaic")[0]
-    assert tiles["heads"] == 6 and [bool(name) for name in tiles["names"]] == [
-        head < heads for heads in (4, 6, 4) for head in range(6)
-    ]

@@ -1,0 +1,113 @@
+"""The home page with models of the reader's own: encoders, many layers, long texts, layers that are not all alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import tiny_models, uncommon_layers
+from support import tiny_tokenizers as tokenizers_for_tests
+from support.head_grid import grid, opened, weights
+from support.pages import components, open_page, save_checkpoint
+from support.texts import long_text
+
+
+@pytest.fixture(scope="session")
+def gpt_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A decoder with more layers than fit side by side, and room for long texts."""
+    return save_checkpoint(
+        tmp_path_factory.mktemp("gpt"), "gpt2", tokenizers_for_tests.gpt2(), n_layer=14, n_positions=1024
+    )
+
+
+# Other models -------------------------------------------------------------------------------------------------------
+
+
+def test_a_local_encoder_has_one_kind_of_attention(bert_folder: str) -> None:
+    app = opened(model=bert_folder, sentence="the dogs")
+    data = grid(app)
+    assert app.segmented_control(key="kind").options == ["encoder"]
+    assert (data["keys"][0], data["keys"][-1], len(data["heads"])) == ("[CLS]", "[SEP]", tiny_models.HEADS)
+    assert app.selectbox(key="model").options[:2] == ["Bundled translation model", Path(bert_folder).name]
+    assert [box.key for box in app.text_area] == ["sentence"]
+
+
+def test_what_the_new_model_lacks_is_said(bert_folder: str) -> None:
+    app = opened(model=bert_folder)
+    app.selectbox(key="model").set_value("bundled").run()
+    app.segmented_control(key="kind").set_value("cross").run()
+    app.segmented_control(key="layer").set_value(3).run()
+    app.selectbox(key="head").set_value(7).run()
+    app.selectbox(key="model").set_value(bert_folder).run()
+    data = grid(app)
+    (warning,) = app.warning
+    assert "no cross attention; its encoder attention" in warning.value
+    assert "layers 0 to 2, not 3; layer 2 is shown instead" in warning.value
+    assert "no head 7" in warning.value
+    assert data["heads"][0]["name"] == "L2 H0" and data["open"] is None
+
+
+def test_many_layers_are_a_list(gpt_folder: str) -> None:
+    app = opened(model=gpt_folder, layer="13")
+    assert app.selectbox(key="layer").value == 13
+    assert grid(app)["heads"][0]["name"] == "L13 H0"
+
+
+def test_a_long_text_is_shown_at_the_size_of_a_card(gpt_folder: str) -> None:
+    app = opened(model=gpt_folder, sentence="the dog saw the ball " * 80)
+    data = grid(app)
+    assert len(data["keys"]) == len(data["queries"]) == 256
+    assert len(set(data["keys"])) == 256
+    np.testing.assert_allclose(weights(data).sum(axis=-1), 1, atol=5e-3)
+    assert "neighbours taken together" in data["summary"]
+    assert [toggle.key for toggle in app.toggle] == ["scale_per_head"] and not app.multiselect
+    assert "texts of up to 256 tokens" in app.caption[0].value
+
+
+@pytest.mark.parametrize(("tokens", "top"), [(145, 16 / 145), (447, 16 / 256)])
+def test_the_colours_of_a_long_text_follow_its_length_and_the_legend_says_so(tokens: int, top: float) -> None:
+    app = opened(sentence=long_text(tokens))
+    data = grid(app)
+    assert f"{tokens} tokens" in data["summary"]
+    assert data["top"] == pytest.approx(top)
+    assert data["texts"]["all"] == f"{top:.2f} and more"
+    # On a scale up to 1 nearly nothing has a colour that can be told from the background.
+    assert np.mean(weights(data) > 0.05) < 0.03
+    assert np.mean(weights(data) / data["top"] > 0.05) > 0.3
+
+
+# Layers that are not all alike ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def uncommon(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Folders of a hybrid and of a model with 4, 6 and 4 heads."""
+    tokenizer = tokenizers_for_tests.gpt2()
+    folders = {}
+    for name in ("hybrid", "uneven"):
+        folder = tmp_path_factory.mktemp(name)
+        getattr(uncommon_layers, name)(len(tokenizer)).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        folders[name] = str(folder)
+    return folders
+
+
+def test_a_hybrid_is_shown_with_its_own_numbers_of_layers(uncommon: dict[str, str]) -> None:
+    app = opened(model=uncommon["hybrid"], layer="1", head="3", sentence="Der Hund")
+    data = grid(app)
+    assert [head["name"] for head in data["heads"]] == ["L6 H0", "L6 H1", "L6 H2", "L6 H3"]
+    assert "layer 6, one of 2 with attention, 4 heads" in data["summary"]
+    tiles = components(open_page("overview", model=uncommon["hybrid"], sentence="Der Hund"), "mosaic")[0]
+    assert tiles["rows"] == ["L2", "L6"] and tiles["names"][0] == "L2 H0" and len(tiles["names"]) == 8
+
+
+def test_a_model_with_more_heads_in_some_layers_shows_all_of_them(uncommon: dict[str, str]) -> None:
+    app = opened(model=uncommon["uneven"], layer="1", head="5", sentence="Der Hund")
+    assert [head["name"] for head in grid(app)["heads"]] == [f"L1 H{head}" for head in range(6)]
+    app = opened(model=uncommon["uneven"], layer="2", head="5", sentence="Der Hund")
+    assert len(grid(app)["heads"]) == 4, "the chosen head is let go, the layer is drawn"
+    tiles = components(open_page("overview", model=uncommon["uneven"], sentence="Der Hund"), "mosaic")[0]
+    assert tiles["heads"] == 6 and [bool(name) for name in tiles["names"]] == [
+        head < heads for heads in (4, 6, 4) for head in range(6)
+    ]
