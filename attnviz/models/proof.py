@@ -215,18 +215,17 @@ def check(
     """
     for source in sources:
         if passing.proves(source, maps[source.kind][source.layer]) is not True:
-            raise unproved(name, tokens, source.kind or "attention", source.layer)
+            raise unproved(name, tokens, source.kind, source.layer)
 
 
 def unproved(name: str, tokens: int, kind: str, layer: int) -> NoAttentionError:
     """The error for weights that do not give the output of their layer."""
-    which = Message("attention") if kind == "attention" else Message("{0} attention", kind)
     return NoAttentionError(
         "At {0:,} tokens, the {1} weights of layer {2} of {3} times its values are not what the layer puts out, so "
         "they would show something else than the model computes. Shorten the text, or choose another model for texts "
         "of this length.",
         tokens,
-        which,
+        Message("{0} attention", kind),
         layer,
         name,
     )
