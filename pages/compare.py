@@ -185,7 +185,7 @@ def draw_similar_heads(
     known = here.head_distances(panel.kind, None if whole else leaves)
     single = isinstance(panel.layer, int) and isinstance(panel.head, int)
     title = _("Heads like {0}: {1}").format(LETTERS[shown.chosen], f"L{panel.layer} H{panel.head}")
-    said = _("By Jensen–Shannon divergence, for “{0}”.").format(_shorten(panel.sentence or page.sentence))
+    said = _("By Jensen–Shannon divergence, for “{0}”.").format(url_state.shorten(panel.sentence or page.sentence, 60))
     if not single:
         title = _("All heads")
         said = _("Panel {0} shows several heads together; choose one with a single head to see those like it.").format(
@@ -236,10 +236,6 @@ def picture(page: PageDefaults, cards: list[Card], difference: Comparison, switc
         theme=theme(),
         settings=settings | switches.settings(),
     )
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 require_router()

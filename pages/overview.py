@@ -54,10 +54,8 @@ class MeasuredHeads:
 def main() -> None:
     chosen = st.session_state.pop(_CHOSEN, None)
     if chosen:
-        # In the address, where the controls of the home page look first; what this page's controls hold follows; only
-        # the kind has to be kept: Streamlit forgets it with a control that is not drawn.
-        url_state.keep_values("kind")
-        st.switch_page("pages/heads.py", query_params=chosen)
+        # In the address, where the controls of the home page look first.
+        url_state.switch_page("pages/heads.py", chosen)
     url_state.keep_values("layer", "head")
     top = page_header()
     finder = st.container()

@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     if own_sentence.is_asked_for():
-        url_state.keep_values("kind")  # Streamlit forgets it with a control that is not drawn
-        # Empty, because the address has what controls are bound to, which Streamlit lets nobody clear.
-        st.switch_page("pages/simple_attention.py", query_params={})
+        url_state.switch_page("pages/simple_attention.py")
     url_state.keep_values(*display_options.SWITCH_KEYS)
     top = page_header()
     step, row = controls.step_control(top.say)

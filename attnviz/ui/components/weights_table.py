@@ -41,9 +41,11 @@ def weights_table(maps: Sequence[AttentionMap]) -> None:
             {_("attention weight"): 3},
         )
         if count < weights.size:
-            st.caption(_("The {0} largest of {1} weights; an export as CSV holds all.").format(
-                local_number(f"{count:,}"), local_number(f"{weights.size:,}")
-            ))
+            st.caption(
+                _("The {0} largest of {1} weights; an export as CSV holds all.").format(
+                    local_number(f"{count:,}"), local_number(f"{weights.size:,}")
+                )
+            )
 
 
 def head_table(map: AttentionMap) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -17,6 +17,9 @@ SHARED_KEYS = ("sentence", "target", "model", "kind", "layer", *SWITCH_KEYS)
 
 PAGE_KEYS = ("head", "temperature")
 """Keys that several pages have a control for, each with a choice of its own."""
+
+NAMED_KEYS = ("kind",)
+"""Those of them that `named_choice` draws and Streamlit does not bind to the address."""
 
 HOME = ""  # the address of the page of all heads
 USED_KEYS = {"simple_attention": ("sentence",)}  # of pages that use few of the shared controls
@@ -64,6 +67,19 @@ def carry_over(page: str) -> None:
             # What a control is still bound to, the control itself writes.
             with contextlib.suppress(StreamlitAPIException):
                 st.query_params[key] = value if isinstance(value, list) else _url_value(value)
+
+
+def switch_page(page: str, parameters: Mapping[str, str] | None = None) -> None:
+    """Ends this run and goes to another page, before the controls of this one are drawn; their choices go along.
+
+    Args:
+        page: its file, such as "pages/heads.py".
+        parameters: what its address asks for besides.
+    """
+    # What controls are bound to stays in the address by itself; what is not is forgotten with a control not drawn.
+    keep_values(*NAMED_KEYS)
+    # Never None: Streamlit would clear the address, which it refuses as long as controls are bound to it.
+    st.switch_page(page, query_params=dict(parameters or {}))
 
 
 def _leave(page: str) -> None:
@@ -185,6 +201,6 @@ def named_choice(
     return chosen
 
 
-def shorten(text: str) -> str:
-    """The beginning of a text that somebody else wrote, as a remark quotes it: 40 characters at most."""
-    return text if len(text) <= 40 else f"{text[:40]}…"
+def shorten(text: str, most: int = 40) -> str:
+    """The beginning of a text that somebody else wrote, as a remark quotes it: `most` characters."""
+    return text if len(text) <= most else f"{text[:most]}…"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from attnviz import aggregate
 from attnviz.attention import pooled_maps
 from attnviz.errors import InputError
+from attnviz.ui.controls import url_state
 from attnviz.ui.shell.messages import _, ngettext
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def parse_text(text: str, fill: Sequence[Panel]) -> tuple[Panels, list[str]]:
 
     remarks = []
     if unread:
-        named = _(", ").join(_shorten(piece) for piece in unread[:MOST_NAMED])
+        named = _(", ").join(url_state.shorten(piece) for piece in unread[:MOST_NAMED])
         more = "" if len(unread) <= MOST_NAMED else " …"
         remarks.append(
             ngettext(
@@ -293,7 +294,3 @@ def _parse_panel(message: Any) -> Panel:
 def _replace_surrogates(text: str) -> str:
     """Without halves of surrogate pairs, which cannot be sent to the browser."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:40]}…"

@@ -9,7 +9,7 @@ import streamlit as st
 
 from attnviz.attention.by_hand.word_vectors import DIM, MOST_WORDS, WordVectors
 from attnviz.errors import EmptyError
-from attnviz.ui.controls import inputs
+from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.screens.simple_attention.address import EDITOR_NUMBER_KEY, ROWS_KEY, table_rows, write_to_url
 from attnviz.ui.shell import errors, model_names, models
 from attnviz.ui.shell.messages import _, local_percent
@@ -103,14 +103,10 @@ def sentence_offer(table: WordVectors) -> None:
             st.caption(errors.as_markdown(made[1]))
     elif sentence.strip():
         st.button(
-            errors.as_markdown(_("Take “{0}” into the table").format(_shorten(sentence))),
+            errors.as_markdown(_("Take “{0}” into the table").format(url_state.shorten(sentence))),
             key="own_sentence",
             icon=":material/input:",
             type="tertiary",
             on_click=ask_for_sentence,
             args=(sentence, model),
         )
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:40]}…"
