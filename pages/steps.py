@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from attnviz.typography import set_power
 from attnviz.ui.components.export_menu import export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import display_options, inputs, url_state
@@ -139,12 +140,12 @@ def draw_check(computation: Computation, head: int) -> None:
             ":material/check_circle: "
             + _(
                 "Our output of {0} equals the model's own, computed without attnviz: they differ by {1} at most."
-            ).format(place, local_number(f"{difference:.1e}"))
+            ).format(place, local_number(set_power(difference)))
         )
     else:
         st.warning(
             _("Our output of {0} differs from the model's own by up to {1}.").format(
-                place, local_number(f"{difference:.1e}")
+                place, local_number(set_power(difference))
             ),
             icon=":material/warning:",
         )

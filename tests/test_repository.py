@@ -31,7 +31,7 @@ NAMES = {name_of(path) for path in PACKAGE}
 # The floors of the package, from the ground up: what stands on one may import from those below it and none above.
 # Modules of one floor may import each other, as long as no circle comes of it.
 FLOORS = (
-    ["errors", "display", "examples"],
+    ["errors", "display", "examples", "typography"],
     ["tokenization"],
     ["attention"],
     ["models"],

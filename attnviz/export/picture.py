@@ -19,6 +19,7 @@ from attnviz.figures.heads import Scale, top_of_scale
 from attnviz.figures.style import Theme
 from attnviz.tokenization import token
 from attnviz.tokenization.token import Token
+from attnviz.typography import set_minus
 
 if TYPE_CHECKING:
     from attnviz.measures.distances import Difference
@@ -204,8 +205,7 @@ def number(weight: float, decimal: str = ".") -> str:
     """ "0.42"; three digits where two would say 0.00 about something that is not nothing."""
     rounded = f"{weight:.2f}"
     shown = f"{weight:.3f}" if rounded in ("0.00", "-0.00") and abs(weight) >= 0.0005 else rounded
-    shown = shown.replace("-0.00", "0.00") if float(shown) == 0 else shown.replace("-", "−")
-    return shown.replace(".", decimal)
+    return set_minus(shown).replace(".", decimal)
 
 
 # The app's switches by their names in the address; what headings, title and caption say anyway is not said again.

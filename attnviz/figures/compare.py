@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from attnviz.figures import style
 from attnviz.figures.heads import MOST_SQUARE, Scale, label_ticks, shared_top
+from attnviz.typography import set_number
 
 if TYPE_CHECKING:
     from attnviz.measures.distances import Difference
@@ -43,8 +44,7 @@ def describe_difference(difference: Difference, most: int = 3, decimal: str = ".
 
 def format_signed(number: float) -> str:
     """A difference with its sign, such as "+0.42" or "−0.31"; 0 has none."""
-    text = f"{abs(number):.2f}"
-    return text if text == "0.00" else f"{'−' if number < 0 else '+'}{text}"
+    return set_number(number, signed=True)
 
 
 def top_of_difference(difference: Difference, scale: Scale) -> float:

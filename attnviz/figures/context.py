@@ -12,6 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from attnviz.figures import style
+from attnviz.typography import set_number
 
 MOST_TICKS = 14  # names of layers that fit below the chart
 MOST_NUMBERS = 9  # points that have their number beside them
@@ -75,12 +76,13 @@ def draw_similarity(
             mode="lines+markers+text" if said else "lines+markers",
             line={"color": colour, "width": width, "dash": dash},
             marker={"color": colour, "size": 8, "symbol": symbol},
-            text=["" if number is None else f"{number:.2f}".replace("-", "−") for number in numbers],
+            text=["" if number is None else set_number(number) for number in numbers],
             textposition=[_label_position(number, rival) for number, rival in zip(numbers, other, strict=True)],
             textfont={"size": style.FONT_SIZE - 1, "color": palette.text if place == 0 else palette.quiet},
             cliponaxis=False,
             customdata=labels,
-            hovertemplate="%{customdata}: %{y:.4f}<extra>" + style.escape_markup(name) + "</extra>",
+            hovertemplate="%{customdata}: %{y}<extra>" + style.escape_markup(name) + "</extra>",
+            yhoverformat=".4f",
         )
         traces.append(trace)
     known = [number for _, numbers, *_ in lines for number in numbers if number is not None]

@@ -14,6 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from attnviz.figures import style
+from attnviz.typography import set_minus, set_number
 
 MOST_WRITTEN = 16  # words up to which cosines stand in their cells
 LEAST_WRITTEN = 0.1  # that does; smaller ones would only be noise, and lie under the pointer and in the table
@@ -124,7 +125,10 @@ def draw_cosines(
     places = list(range(len(names)))
     written = len(names) <= MOST_WRITTEN
     texts = [
-        [_short(value) if abs(value) >= LEAST_WRITTEN and row != column else "" for column, value in enumerate(values)]
+        [
+            set_number(value) if abs(value) >= LEAST_WRITTEN and row != column else ""
+            for column, value in enumerate(values)
+        ]
         for row, values in enumerate(cosines.tolist())
     ]
     hover = [[f"{one} · {other}" for other in names] for one in names]
@@ -135,12 +139,15 @@ def draw_cosines(
         xgap=1,
         ygap=1,
         colorscale=style.diverging(theme),
-        colorbar=style.colour_bar(name, theme, tickvals=[-1, 0, 1], ticktext=["−1", "0", "1"]),
+        colorbar=style.colour_bar(
+            name, theme, tickvals=[-1, 0, 1], ticktext=[set_number(end, 0) for end in (-1, 0, 1)]
+        ),
         text=texts if written else None,
         texttemplate="%{text}" if written else None,
         textfont={"size": style.FONT_SIZE - 3},
         customdata=hover,
-        hovertemplate="%{customdata}: %{z:.4f}<extra></extra>",
+        hovertemplate="%{customdata}: %{z}<extra></extra>",
+        zhoverformat=".4f",
     )
     ticks = {"tickmode": "array", "tickvals": places, "ticktext": names, "showline": False}
     layout = style.layout(
@@ -176,12 +183,13 @@ def draw_neighbours(
         orientation="h",
         width=0.62,
         marker={"color": palette.accent},
-        text=[_short(cosine) for cosine in cosines],
+        text=[set_number(cosine) for cosine in cosines],
         textposition="outside",
         textfont={"color": palette.text, "size": style.FONT_SIZE - 1},
         cliponaxis=False,
         customdata=names,
-        hovertemplate="%{customdata}: %{x:.4f}<extra></extra>",
+        hovertemplate="%{customdata}: %{x}<extra></extra>",
+        xhoverformat=".4f",
     )
     lowest = min([0.0, *cosines])
     layout = style.layout(
@@ -233,8 +241,9 @@ def draw_field(
         zmin=-most,
         zmax=most,
         colorscale=style.diverging(theme),
-        colorbar=style.colour_bar(name, theme, tickvals=[-most, 0, most], ticktext=[f"−{end}", "0", end]),
-        hovertemplate=f"{rows} %{{y}}, {columns} %{{x}}: %{{z:.4f}}<extra></extra>",
+        colorbar=style.colour_bar(name, theme, tickvals=[-most, 0, most], ticktext=[set_minus(f"-{end}"), "0", end]),
+        hovertemplate=f"{rows} %{{y}}, {columns} %{{x}}: %{{z}}<extra></extra>",
+        zhoverformat=".4f",
     )
     few = len(values) <= 16
     layout = style.layout(
@@ -284,7 +293,8 @@ def draw_curves(
             name=style.escape_markup(label),
             line={"color": palette.accent if strongly else palette.quiet, "width": 2.5 if strongly else 1},
             opacity=1.0 if strongly else 0.55,
-            hovertemplate=f"{style.escape_markup(label)} · {title} %{{x}}: %{{y:.4f}}<extra></extra>",
+            hovertemplate=f"{style.escape_markup(label)} · {title} %{{x}}: %{{y}}<extra></extra>",
+            yhoverformat=".4f",
         )
         lines.append(line)
     layout = style.layout(
@@ -297,9 +307,3 @@ def draw_curves(
         ),
     )
     return go.Figure(lines, layout)
-
-
-def _short(number: float) -> str:
-    """Two digits, a real minus, and no "-0"."""
-    text = f"{number:.2f}"
-    return text.removeprefix("-") if float(text) == 0 else text.replace("-", "−")

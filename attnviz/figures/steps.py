@@ -11,6 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from attnviz.figures import style
+from attnviz.typography import set_minus, set_number
 
 STRIP = 34  # pixels of height of a vector
 MOST_HOVER = 60_000  # numbers that carry their own hover text
@@ -69,11 +70,12 @@ def draw_strips(
             ticktext=[_short(-most), "0", _short(most)],
         ),
         "hoverongaps": False,
-        "hovertemplate": f"{dimension} %{{x}}: %{{z:.4f}}<extra></extra>",
+        "hovertemplate": f"{dimension} %{{x}}: %{{z}}<extra></extra>",
+        "zhoverformat": ".4f",  # a format in the template itself would have a hyphen for a minus
     }
     if vectors.size <= MOST_HOVER:
         heatmap["customdata"] = [[name] * vectors.shape[1] for name in names]
-        heatmap["hovertemplate"] = f"%{{customdata}} · {dimension} %{{x}}: %{{z:.4f}}<extra></extra>"
+        heatmap["hovertemplate"] = f"%{{customdata}} · {dimension} %{{x}}: %{{z}}<extra></extra>"
     layout = style.layout(theme, height=height * strips + 66)
     layout["xaxis"] = style.axis(dimension, theme, showline=False)
     layout["yaxis"] = style.axis(
@@ -85,7 +87,7 @@ def draw_strips(
 
 
 def _short(number: float) -> str:
-    return f"{number:.2g}".replace("-", "−")
+    return set_minus(f"{number:.2g}")
 
 
 def draw_bars(
@@ -121,7 +123,7 @@ def draw_bars(
     for (name, values), colour in zip(series, colours, strict=False):
         numbers = np.asarray(values, dtype=np.float64)
         shown = np.where(np.isfinite(numbers), numbers, np.nan)
-        said = [f"{number:.4f}" if np.isfinite(number) else "−∞" for number in numbers]
+        said = [set_number(number, 4) for number in numbers]
         width = [2.0 if place == chosen else 0.0 for place in range(len(names))]
         bar = {
             "type": "bar",
@@ -136,7 +138,7 @@ def draw_bars(
             "cliponaxis": False,
         }
         if len(names) <= MOST_TEXTS:
-            bar["text"] = [f"{number:.2f}" if np.isfinite(number) else "" for number in numbers]
+            bar["text"] = [set_number(number) if np.isfinite(number) else "" for number in numbers]
         bars.append(bar)
     layout = style.layout(theme, height=270, barmode="group", bargap=0.35, bargroupgap=0.08)
     layout["showlegend"] = len(series) > 1

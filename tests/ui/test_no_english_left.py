@@ -21,6 +21,8 @@ from attnviz.ui.shell.messages import LANGUAGES, LOCALE, web_name
 INTERNATIONAL = {"attnviz", "html", "svg", "png", "csv", "npz", "softmax", "token", "tokens", "id", "ids", "out", "en"}
 DECIMAL_POINT = re.compile(r"(?<![\d.])\d+\.(?!\d{3}\b)\d+(?![\d.])")  # 12.000 are twelve thousand
 
+HYPHEN_MINUS = re.compile(r"(?<![\w.)-])-\d")
+
 
 def click(*selectors: str) -> Callable[[Page], None]:
     """Opens what is not open yet."""
@@ -88,6 +90,8 @@ def leftovers(said: set[Said], tokens: set[str], language: str) -> list[str]:
             found.append(f"{item.text!r} is English ({item.where})")
         if language in ("de", "nl") and not item.token and DECIMAL_POINT.search(item.text):
             found.append(f"a point before decimals in {item.text[:90]!r} ({item.where})")
+        if not item.token and HYPHEN_MINUS.search(item.text):
+            found.append(f"a hyphen for a minus in {item.text[:90]!r} ({item.where})")
     return sorted(found)
 
 
@@ -124,4 +128,5 @@ def test_a_leftover_would_be_found() -> None:
     assert leftovers({Said("Show the weights of this head", "x text")}, set(), "de")
     assert leftovers({Said("Layer", "x aria-label")}, set(), "nl")
     assert leftovers({Said("0.42", "x text")}, set(), "de")
+    assert leftovers({Said("-3", "x text")}, set(), "de")
     assert not leftovers({Said("Schicht 2: Hund 0,42", "x text")}, {"hund"}, "de")

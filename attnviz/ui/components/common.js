@@ -36,10 +36,10 @@ function number(weight) {
   return local(rounded === "0.00" && weight >= 0.0005 ? weight.toFixed(3) : rounded);
 }
 
-/** A number with the decimal sign of the page's language. */
+/** A number with a real minus and the decimal sign of the page's language. */
 function local(text) {
   const sign = (0.5).toLocaleString(document.documentElement.lang || "en").charAt(1);
-  return text.replace(".", sign);
+  return text.replace("-", "−").replace(".", sign);
 }
 
 /** "{0} of {1}" with the values in their places. */

@@ -13,6 +13,7 @@ from typing import Any
 
 import streamlit as st
 
+from attnviz.typography import set_power
 from attnviz.ui.components.component import define
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.shell.messages import local_number
@@ -24,8 +25,6 @@ Text = str | list[str | dict[str, str]]
 Cell = tuple[str, float | None, str]  # what it says, the weight that it is or None, its looks: "quiet", "bad", ""
 Group = tuple[Text, int] | tuple[Text, int, str]  # over how many columns; "spare" ones are left out on a telephone
 Pick = tuple[int, int, int | None]  # the head of the block, row, column
-
-_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def number_tables(
@@ -132,6 +131,5 @@ def format_number(number: float) -> str:
     if number == 0:
         return "0"
     if 5e-5 <= abs(number) < 1e5:
-        return local_number(f"{number:.4f}".replace("-", "−"))
-    mantissa, exponent = f"{number:.3e}".split("e")
-    return local_number(f"{mantissa}·10{str(int(exponent)).translate(_RAISED)}".replace("-", "−"))
+        return local_number(f"{number:.4f}")
+    return local_number(set_power(number, 3))

@@ -20,8 +20,9 @@ def numbers_table(
 ) -> None:
     """Draws the columns of a table.
 
-    Streamlit's own formats have a point before the decimals in every language, so each cell gets its text where that is
-    not the reader's sign. Beyond `MOST_WRITTEN` cells that would take seconds, and the point stays.
+    Streamlit's own formats have a point before the decimals in every language, and a hyphen for a minus; so each cell
+    gets its text where that is not what a reader should see. Beyond `MOST_WRITTEN` cells that would take seconds, and
+    they stay.
 
     Args:
         table: for each column its name and its cells.
@@ -31,7 +32,8 @@ def numbers_table(
     """
     columns = dict(config or {})
     cells = sum(len(column) for column in table.values())
-    if decimal_sign() == "." or cells > MOST_WRITTEN:
+    plain = decimal_sign() == "." and not any(_has_negative(table[name]) for name in digits if name in table)
+    if plain or cells > MOST_WRITTEN:
         for name, count in digits.items():
             titled = {part: value for part, value in columns.get(name, {}).items() if part != "type_config"}
             columns[name] = {**st.column_config.NumberColumn(format=f"%.{count}f"), **titled}
@@ -45,3 +47,7 @@ def numbers_table(
     frame = pd.DataFrame(table)
     written = frame.style.format({name: write(count) for name, count in digits.items() if name in frame}, na_rep="")
     st.dataframe(written, hide_index=True, column_config=columns, **options)
+
+
+def _has_negative(column: Sequence[Any]) -> bool:
+    return any(isinstance(number, (int, float)) and number < 0 for number in column)

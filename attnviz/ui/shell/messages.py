@@ -19,6 +19,7 @@ import streamlit as st
 from babel.numbers import get_decimal_symbol, get_group_symbol
 
 from attnviz.errors import Message
+from attnviz.typography import set_minus
 
 LOCALE = Path(__file__).resolve().parents[1] / "locale"
 DOMAIN = "attnviz"
@@ -72,8 +73,8 @@ def language() -> str:
 
 
 def local_number(text: str) -> str:
-    """A number as Python writes it, with the reader's signs for decimals and thousands: "0,42" in German and Dutch."""
-    return text.translate(_number_signs(language()))
+    """A number as Python writes it, with a real minus and the reader's signs for decimals and thousands: "−0,42"."""
+    return set_minus(text).translate(_number_signs(language()))
 
 
 def decimal_sign() -> str:

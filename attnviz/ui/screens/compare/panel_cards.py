@@ -199,6 +199,9 @@ def _difference_data(panels: Panels, compared: Comparison, scale: Scale, axes: A
         return {"name": name, "text": f"{name}: {compared.error}", "error": compared.error, "said": ""}
     top = top_of_difference(difference, scale)
     shown = local_number(f"{top:.2f}") if scale == "head" or top != 1.0 else "1"
+    low, high = _("−{0}: more in {1}"), _("+{0}: more in {1}")
+    if scale == "shared" and top != 1.0:  # of long texts: larger differences have the same colours
+        low, high = _("−{0} and beyond: more in {1}"), _("+{0} and beyond: more in {1}")
     said = divergence_text(difference.divergence, compared.by_words)
     described = describe_difference(difference, decimal=decimal_sign(), name=head_name(difference.name))
     return {
@@ -211,8 +214,8 @@ def _difference_data(panels: Panels, compared: Comparison, scale: Scale, axes: A
         # -1 … 1 as 0 … 1.
         "weights": encode(difference.weights / 2 + 0.5),
         "top": round(top, 4),
-        "low": _("−{0}: more in {1}").format(shown, second),
-        "high": _("+{0}: more in {1}").format(shown, first),
+        "low": low.format(shown, second),
+        "high": high.format(shown, first),
     }
 
 

@@ -111,7 +111,7 @@ def _number(cosine: float | None) -> str:
     if cosine is None:
         return "–"
     angle = math.degrees(math.acos(min(1.0, max(-1.0, cosine))))
-    return local_number(f"{cosine:.3f}<br><small>{angle:.1f}°</small>").replace("-", "−")
+    return local_number(f"{cosine:.3f}<br><small>{angle:.1f}°</small>")
 
 
 def _mark_word(sentence: str, word: str, start: int | None) -> str:

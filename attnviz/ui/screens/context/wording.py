@@ -88,8 +88,8 @@ def _decoder_remarks(sides: tuple[Side, Side], selection: WordSelection) -> list
 
 
 def format_cosine(number: float) -> str:
-    """A cosine with two decimals and a real minus: "−0.25"."""
-    return local_number(f"{number:.2f}".replace("-", "−"))
+    """A cosine with two decimals: "−0.25"."""
+    return local_number(f"{number:.2f}")
 
 
 def word_title(side: Side, selection: WordSelection, word: Word) -> str:

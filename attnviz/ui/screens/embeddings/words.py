@@ -76,9 +76,8 @@ def draw_figure(figure: go.Figure, run: str, key: str, alt: str) -> int:
 
 
 def format_number(value: float, digits: int = 2) -> str:
-    """A number with a real minus, and no "-0"."""
-    text = f"{value:.{digits}f}"
-    return local_number(text.removeprefix("-") if float(text) == 0 else text.replace("-", "−"))
+    """A number with so many decimals."""
+    return local_number(f"{value:.{digits}f}")
 
 
 # Words --------------------------------------------------------------------------------------------------------------

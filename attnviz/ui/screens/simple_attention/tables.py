@@ -233,7 +233,7 @@ def _vector_texts(words: WordVectors, settings: Settings, vectors: np.ndarray, p
     """The numbers of a word's query, key or value: as they were typed where no matrix made them."""
     if settings.matrices:
         return [format_number(number) for number in vectors[place].tolist()]
-    return [local_number(plain(number)).replace("-", "−") for number in words.vectors[place]]
+    return [local_number(plain(number)) for number in words.vectors[place]]
 
 
 def _fill_template(template: str, *texts: str) -> Text:

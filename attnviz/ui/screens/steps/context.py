@@ -56,9 +56,9 @@ class StepContext:
 
 
 def format_number(value: float, digits: int = 4) -> str:
-    """A number for a formula: a real minus, and no "-0"."""
+    """A number for a formula; nothing is "0"."""
     text = f"{value:.{digits}f}"
-    return "0" if float(text) == 0 else local_number(text.replace("-", "−"))
+    return "0" if float(text) == 0 else local_number(text)
 
 
 def numbers_table(table: dict[str, list]) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.figures import describe
+from attnviz.figures.heads import top_of_scale
 from attnviz.generation.steps import Steps
 from attnviz.tokenization import tokenizer as tokenization
 from attnviz.tokenization.token import Token, labels
@@ -298,6 +299,7 @@ def _strips(steps: Steps, view: AttentionView) -> list[dict[str, Any]]:
                 for place, token in enumerate(tokens)
             ],
             "weights": encode(map.weights),
+            "top": top_of_scale([map], "shared"),
             "seen": view.visible_counts(steps, kind),
         })  # fmt: skip
     return found
@@ -323,6 +325,7 @@ def _map(steps: Steps, view: AttentionView, map: AttentionMap) -> dict[str, Any]
     hidden = float(map.hidden_mass.mean()) if view.hide and map.hidden_mass.size else 0.0
     if view.hide:
         note += " " + _("Special tokens are hidden, with {0} of the attention.").format(format_percent(hidden))
+    top = top_of_scale([map], "shared")
     rows = map.query_labels if not stepwise else tuple(token.text for token in map.query_tokens)
     return {
         "title": f"{names[view.kind]}, {name}",
@@ -330,7 +333,14 @@ def _map(steps: Steps, view: AttentionView, map: AttentionMap) -> dict[str, Any]
         "rows": rows,
         "keys": map.key_labels,
         "weights": encode(map.weights),
+        "top": top,
         "steps": stepwise,
+        "texts": {
+            "weight": _("attention weight"),
+            "low": _("0, none"),
+            "high": _("1, all of it") if top == 1.0 else _("{0} and more").format(local_number(f"{top:.2f}")),
+            "later": _("later steps"),
+        },
         "text": describe(map, most=6, decimal=decimal_sign(), name=name),
     }
 
@@ -358,7 +368,7 @@ def _beams(steps: Steps, pieces: Pieces) -> list[list[dict[str, Any]]]:
                 kept[len(kept)] = len(column)
             ids = (*best[:given], *hypothesis.ids)
             text = pieces.read(ids[-2:-1], hypothesis.ids[-1])[1]
-            score = local_number(f"{hypothesis.score:.2f}".replace("-", "−"))
+            score = local_number(f"{hypothesis.score:.2f}")
             whole = steps.text(ids)
             column.append({
                 "text": text, "score": score, "state": hypothesis.state, "won": won,
@@ -376,4 +386,4 @@ def _tree_note(steps: Steps) -> str:
     return _(
         "Below each token stands the sum of log-probabilities up to it. Of every step the best {0} go on; dashed ones "
         "were dropped, double frames are finished. The text with the best sum per length wins: {1}."
-    ).format(steps.method.width, local_number(f"{steps.written.score:.2f}").replace("-", "−"))
+    ).format(steps.method.width, local_number(f"{steps.written.score:.2f}"))

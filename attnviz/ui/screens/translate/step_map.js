@@ -1,14 +1,15 @@
 // The map of all steps at once: a row for each step, or for each word that looks, and a column for each word looked at. The
-// row of the step that is shown has a frame, and what comes later is pale.
+// row of the step that is shown has a frame, and those of later steps have a dashed one around them: every colour stays the
+// weight's own, as the legend has it.
 
 const WIDEST = 44; // CSS pixels of a cell
 const ROW = [18, 26]; // CSS pixels of a row, at least and at most; where there are many, lower than what text needs
 const TALL = 720; // CSS pixels that a map with many rows may be high
 const LONGEST = 16; // characters of a key's label
 
-/** The colour of a weight in [0, 1], and that of text on it. */
-function shade(theme, weight) {
-  const colour = theme.scale[Math.round(Math.min(1, weight) * (theme.scale.length - 1))];
+/** The colour of a weight on the scale from 0 to `top`, and that of text on it. */
+function shade(theme, weight, top) {
+  const colour = theme.scale[Math.round(Math.min(1, weight / top) * (theme.scale.length - 1))];
   return { colour, text: luminance(toRgb(colour)) > 0.18 ? "#14181d" : "#ffffff" };
 }
 
@@ -22,12 +23,25 @@ class StepMap {
     this.rows = make("div", "attnviz-growing-rows");
     this.canvas = make("canvas", "attnviz-growing-canvas", { role: "img" });
     this.mark = make("div", "attnviz-growing-mark");
-    this.frame = make("div", "attnviz-growing-frame", {}, [this.canvas, this.mark]);
+    this.later = make("div", "attnviz-growing-coming");
+    this.frame = make("div", "attnviz-growing-frame", {}, [this.canvas, this.mark, this.later]);
     this.frame.addEventListener("pointermove", (event) => this.point(event));
     this.frame.addEventListener("pointerleave", () => tip.hide());
     this.frame.addEventListener("click", (event) => this.data.steps && go(this.under(event).row));
     const map = make("div", "attnviz-growing-map", {}, [this.rows, this.frame]);
-    this.root = make("div", "attnviz-growing-all", {}, [this.title, this.note, map]);
+    this.legend = make("div", "attnviz-growing-legend");
+    this.root = make("div", "attnviz-growing-all", {}, [this.title, this.note, map, this.legend]);
+  }
+
+  /** What the colours stand for, and the dashed frame where rows can have one. */
+  explain(theme) {
+    const { texts, steps } = this.data;
+    const ramp = make("span", "attnviz-growing-ramp");
+    ramp.style.background = `linear-gradient(90deg, ${theme.scale.join(", ")})`;
+    const text = (textContent) => make("span", "", { textContent });
+    const parts = [[text(texts.weight), text(texts.low), ramp, text(texts.high)]];
+    if (steps) parts.push([make("span", "attnviz-growing-sample"), text(texts.later)]);
+    this.legend.replaceChildren(...parts.map((part) => make("span", "attnviz-growing-entry", {}, part)));
   }
 
   write(data) {
@@ -71,9 +85,10 @@ class StepMap {
   }
 
   draw(theme, step) {
-    const { rows, keys } = this.data;
+    const { rows, keys, top } = this.data;
     const shape = (this.shape = this.measure(this.canvas.getContext("2d"), theme));
     if (!shape.width) return;
+    this.explain(theme);
     const height = shape.top + rows.length * shape.row + 1;
     this.rows.style.paddingTop = `${shape.top}px`;
     this.rows.style.setProperty("--attnviz-row", `${shape.row}px`);
@@ -83,7 +98,7 @@ class StepMap {
     const gap = Math.min(shape.cell, shape.row) >= 8 ? 1 : 0;
     rows.forEach((_, row) => {
       keys.forEach((_, key) => {
-        context.fillStyle = shade(theme, this.weights[row * keys.length + key]).colour;
+        context.fillStyle = shade(theme, this.weights[row * keys.length + key], top).colour;
         context.fillRect(key * shape.cell, shape.top + row * shape.row, shape.cell + (gap ? -1 : 0.5), shape.row - gap);
       });
     });
@@ -106,13 +121,16 @@ class StepMap {
 
   frameStep(step) {
     const { shape } = this;
+    const after = this.data.rows.length - step - 1;
     this.mark.hidden = !this.data.steps || !shape?.width;
-    if (this.mark.hidden) return;
-    const rows = this.data.rows.length;
-    this.mark.style.top = `${shape.top + step * shape.row - 1}px`;
-    this.mark.style.width = `${this.data.keys.length * shape.cell + 1}px`;
-    this.mark.style.height = `${shape.row + 1}px`;
-    this.mark.style.setProperty("--attnviz-below", `${Math.max(0, rows - step - 1) * shape.row}px`);
+    this.later.hidden = this.mark.hidden || after < 1;
+    const around = (element, first, count) => {
+      element.style.top = `${shape.top + first * shape.row - 1}px`;
+      element.style.width = `${this.data.keys.length * shape.cell + 1}px`;
+      element.style.height = `${count * shape.row + 1}px`;
+    };
+    if (!this.mark.hidden) around(this.mark, step, 1);
+    if (!this.later.hidden) around(this.later, step + 1, after);
   }
 
   /** The cell under the pointer, or the nearest one where it is beside them. */

@@ -268,6 +268,7 @@ def test_a_long_text_is_taken_together() -> None:
     data = shown(app)
     assert [bool(card["error"]) for card in data["cards"]] == [False] * 4 + [True]
     assert "302" in data["cards"][4]["error"] and "256" in data["cards"][4]["error"]
+    assert data["difference"]["low"].startswith(f"−{16 / 256:.2f} and beyond: ")
     assert len(data["axes"][0]["labels"]) == 256 and "taken together" in data["summary"]
     np.testing.assert_allclose(numbers(data, data["cards"][1]).sum(axis=1), 1, atol=5e-3)
     assert components(app, "ready") and len(components(app, "similar_heads")) == 1

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import address_parameters, text_box, wait_until_drawn, wider_than_the_screen
+from support.browsing import address_parameters, settled_box, text_box, wait_until_drawn, wider_than_the_screen
 
 FIRST = "De kat zit op de mat."
 CHIPS, BARS, ROWS = ".attnviz-growing-chip", "button.attnviz-growing-bar", ".attnviz-growing-row"
@@ -75,6 +75,15 @@ def test_steps_are_walked_by_buttons_keys_and_clicks(page: Page) -> None:
     page.keyboard.press("Home")
     assert where(page) == 1
     expect(page.locator(".attnviz-growing-back")).to_be_disabled()
+    # Rows of later steps are in a dashed frame; no cell over which nothing lies has a colour off the scale.
+    later, marked = page.locator(".attnviz-growing-coming"), page.locator(".attnviz-growing-mark")
+    expect(page.locator(".attnviz-growing-legend")).to_have_text(
+        re.compile("attention weight.*1, all of it.*later steps")
+    )
+    high = settled_box(marked)["height"]
+    assert settled_box(later)["height"] > (page.locator(ROWS).count() - 1.5) * (high - 2)
+    page.locator(ROWS).last.click()
+    expect(later).to_be_hidden()
     page.locator(ROWS).nth(3).click()
     assert where(page) == 4
     expect(page.locator(CHIPS).nth(3)).to_have_attribute("aria-current", "step")

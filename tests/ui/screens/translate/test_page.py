@@ -176,6 +176,14 @@ def test_the_place_that_is_looked_at_decides_the_map(kind: str, title: str) -> N
         assert data["map"]["rows"] == data["map"]["keys"]
 
 
+def test_the_colours_of_a_long_text_end_where_those_of_other_maps_do() -> None:
+    data = story(opened(sentence="Der Hund sah den Ball und die Katze. " * 8))
+    keys = len(data["map"]["keys"])
+    assert keys > 60 and data["map"]["top"] == data["strips"][0]["top"] == pytest.approx(16 / keys)
+    assert data["map"]["texts"]["high"] == f"{16 / keys:.2f} and more"
+    assert story(opened())["map"]["texts"]["high"] == "1, all of it"
+
+
 def test_words_and_special_tokens_change_the_keys_alone() -> None:
     data = story(opened(sentence="Die Fledermausohren.", by_word="true", hide_special="true"))
     assert data["map"]["keys"] == ["Die", "Fledermausohren", "."]
