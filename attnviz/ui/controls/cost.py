@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from attnviz.attention.cost import LENGTHS, cost, readable
-from attnviz.ui.shell.messages import _, local_number
+from attnviz.ui.shell.messages import _, local_count, local_number
 
 if TYPE_CHECKING:
     from attnviz.models.recording import Recording
@@ -24,7 +24,7 @@ def cost_button(recording: Recording, kind: str) -> None:
     # Where only weights are known: as if each head had 64 numbers, which most have, and keys of its own.
     key_heads, head_dim = recording.vector_size(kind) or (heads, 64)
     now = cost(queries, keys, layers=layers, heads=heads, key_heads=key_heads, head_dim=head_dim)
-    label = _("{0} weights").format(readable(now.weights))
+    label = _("{0} weights").format(local_count(now.weights))
     with st.popover(label, icon=":material/calculate:", type="tertiary", key="costs"):
         st.markdown(
             _("**{0} × {1} tokens × {2} heads × {3} layers = {4} attention weights** on this page.").format(
@@ -39,9 +39,9 @@ def cost_button(recording: Recording, kind: str) -> None:
         st.table(
             {
                 _("tokens"): [local_number(f"{row.keys:,}") for row in rows],
-                _("weights"): [readable(row.weights) for row in rows],
-                _("all of them"): [readable(row.bytes, "B") for row in rows],
-                _("queries and keys"): [readable(row.kept, "B") for row in rows],
+                _("weights"): [local_count(row.weights) for row in rows],
+                _("all of them"): [local_number(readable(row.bytes, "B")) for row in rows],
+                _("queries and keys"): [local_number(readable(row.kept, "B")) for row in rows],
             },
             hide_index=True,
         )

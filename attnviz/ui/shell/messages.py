@@ -13,10 +13,10 @@ import gettext
 import re
 import string
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
-from babel.numbers import get_decimal_symbol, get_group_symbol
+from babel.numbers import format_compact_decimal, get_decimal_symbol, get_group_symbol
 
 from attnviz.errors import Message
 from attnviz.typography import set_minus
@@ -75,6 +75,15 @@ def language() -> str:
 def local_number(text: str) -> str:
     """A number as Python writes it, with a real minus and the reader's signs for decimals and thousands: "−0,42"."""
     return set_minus(text).translate(_number_signs(language()))
+
+
+def local_count(count: float) -> str:
+    """A count as the reader's language says it: "1,568" and "37.7 million", in German "1.568" and "37,7 Millionen"."""
+    if count < 1_000_000:
+        return local_number(f"{count:,.0f}")
+    # Babel has the Chinese units, which go by ten thousands, as its short form only.
+    form: Literal["short", "long"] = "short" if language().startswith("zh") else "long"
+    return str(format_compact_decimal(count, format_type=form, locale=language(), fraction_digits=1))
 
 
 def decimal_sign() -> str:

@@ -112,14 +112,15 @@ def test_numbers_and_lists_follow_the_language(monkeypatch: pytest.MonkeyPatch) 
     for language in LANGUAGES:
         monkeypatch.setattr(messages, "language", lambda language=language: language)
         said[language] = (
-            messages.local_number("1,234.50"), messages.local_percent("0.5"), messages.kind_name("encoder")
+            messages.local_number("1,234.50"), messages.local_percent("0.5"), messages.kind_name("encoder"),
+            messages.local_count(1_568), messages.local_count(37_748_736),
         )  # fmt: skip
     assert said == {
-        "de": ("1.234,50", "0,5\u00a0%", "Encoder"),
-        "nl": ("1.234,50", "0,5%", "encoder"),
-        "zh_Hans": ("1,234.50", "0.5%", "编码器"),
-        "zh_Hant": ("1,234.50", "0.5%", "編碼器"),
-        "en": ("1,234.50", "0.5 %", "encoder"),
+        "de": ("1.234,50", "0,5\u00a0%", "Encoder", "1.568", "37,7 Millionen"),
+        "nl": ("1.234,50", "0,5%", "encoder", "1.568", "37,7 miljoen"),
+        "zh_Hans": ("1,234.50", "0.5%", "编码器", "1,568", "3774.9万"),
+        "zh_Hant": ("1,234.50", "0.5%", "編碼器", "1,568", "3774.9萬"),
+        "en": ("1,234.50", "0.5 %", "encoder", "1,568", "37.7 million"),
     }
 
 
