@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def main() -> None:
     controls.set_opening_sentences()
-    with st.container(horizontal=True, key="boxes"):
+    with page_header.text_boxes():
         sentences = (inputs.sentence_box(), controls.second_sentence_box())
     controls.pair_examples()
     row = page_header.model_row()

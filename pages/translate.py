@@ -51,7 +51,8 @@ def main() -> None:
     arrives = controls.is_first_run()
     if arrives:
         controls.set_opening_value("sentence", FIRST, inputs.first_sentence())
-    sentence = inputs.sentence_box()
+    with page_header.text_boxes():
+        sentence = inputs.sentence_box()
     examples = st.container()
     row = page_header.model_row()
     control_row, name, say = row.controls, row.name, row.say

@@ -83,6 +83,11 @@ EVERYWHERE = [
         "test_from_page_to_page.py test_a_word_of_the_field_is_explained_where_it_stands",
         "attnviz-term",
     ),
+    tested(
+        ".attnviz-fold",
+        "test_folded_controls.py test_the_controls_fold_into_a_line_that_says_what_is_chosen",
+        "attnviz-fold",
+    ),
     tested(".st-key-language button", "shell/test_language.py test_a_language_is_picked_by_its_own_name", "language"),
     tested(
         "[data-testid=stLogoLink]",
@@ -182,6 +187,11 @@ SCREENS = {
                 "glossary.js",
                 keys="Escape",
                 test="test_from_page_to_page.py::test_a_word_of_the_field_is_explained_where_it_stands",
+            ),
+            Keys(
+                "fold_controls.js",
+                keys="Enter",
+                test="test_folded_controls.py::test_on_a_telephone_the_controls_fold_once_by_themselves",
             ),
             Keys("page_shell.js", keys="Enter", test="test_from_page_to_page.py::test_enter_takes_a_text_over"),
             Keys("page_shell.js", keys="p", test="test_from_page_to_page.py::test_the_key_p_sets_large_type_and_back"),
@@ -372,7 +382,7 @@ SCREENS = {
                 "context test_typing_follows_and_nothing_is_lost",
                 'text_box(page, "sentence2")',
             ),
-            tested(".st-key-pair button", "context test_a_copied_link_shows_the_same", "st-key-pair"),
+            tested(".st-key-pair_example button", "context test_a_copied_link_shows_the_same", "st-key-pair_example"),
             tested(".st-key-layer button", "context test_a_copied_link_shows_the_same", "st-key-layer"),
             tested(".attnviz-tables-button", "context test_a_layer_is_chosen_in_the_table_by_pointer_and_keys", "rows"),
             tested(".st-key-word2 input", "context test_a_copied_link_shows_the_same", "st-key-word2"),

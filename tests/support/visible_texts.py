@@ -13,7 +13,7 @@ WORD = re.compile(r"[A-Za-zÀ-ɏ]{2,}(?:['’-][A-Za-zÀ-ɏ]+)*")
 # Where a page shows tokens, words of the sentence, and numbers of a table as they are stored.
 TOKENS = ", ".join([
     "[role=gridcell]", ".js-plotly-plot text", "bdi", "input", "textarea", "[role=option]", ".st-key-example button",
-    ".st-key-pair button", ".attnviz-growing-token", ".attnviz-growing-bar", ".attnviz-growing-node",
+    ".st-key-pair_example button", ".attnviz-growing-token", ".attnviz-growing-bar", ".attnviz-growing-node",
     ".attnviz-growing-chip", ".attnviz-growing-strip *", ".attnviz-tables-name", ".attnviz-tables-word",
     ".attnviz-space-picture *", ".attnviz-lines-token", "th",
 ])  # fmt: skip

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from attnviz.ui.components.fold_controls import fold_controls
 from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.shell import errors, model_names, models
 from attnviz.ui.shell.messages import _
@@ -85,11 +86,19 @@ class PageHeader(ModelRow):
 
 def page_header() -> PageHeader:
     """Draws it, and says what is in it."""
-    boxes = st.container(horizontal=True, key="boxes")
+    boxes = text_boxes()
     with boxes:
         sentence = inputs.sentence_box()
     inputs.example_sentences()
     return PageHeader(**vars(model_row()), sentence=sentence, boxes=boxes)
+
+
+def text_boxes() -> DeltaGenerator:
+    """The row for the boxes of texts, with the button that folds all controls below it."""
+    boxes = st.container(horizontal=True, key="boxes")
+    with boxes:
+        fold_controls()
+    return boxes
 
 
 def model_row() -> ModelRow:

@@ -62,8 +62,8 @@ def pair_examples() -> None:
     labels = [f"{first} · {second}" for first, second, _word in PAIRS]
 
     def pick() -> None:
-        if st.session_state["pair"]:
-            first, second, word = PAIRS[labels.index(st.session_state["pair"])]
+        if st.session_state["pair_example"]:
+            first, second, word = PAIRS[labels.index(st.session_state["pair_example"])]
             st.session_state["sentence"], st.session_state["sentence2"] = first, second
             st.session_state.pop(_AUTOMATIC_KEY, None)
             for key in WORD_KEYS:
@@ -71,9 +71,9 @@ def pair_examples() -> None:
 
     current = f"{st.session_state.get('sentence')} · {st.session_state.get('sentence2')}"
     picked = current if current in labels else None
-    if st.session_state.get("pair") != picked:
-        st.session_state["pair"] = picked
-    st.pills(_("Example pairs"), labels, key="pair", on_change=pick, label_visibility="collapsed", wrap=False)
+    if st.session_state.get("pair_example") != picked:
+        st.session_state["pair_example"] = picked
+    st.pills(_("Example pairs"), labels, key="pair_example", on_change=pick, label_visibility="collapsed", wrap=False)
 
 
 def word_controls(one: States, other: States, say: Say) -> tuple[Word, Word]:

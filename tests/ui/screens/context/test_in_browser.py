@@ -78,7 +78,7 @@ def test_a_layer_is_chosen_in_the_table_by_pointer_and_keys(page: Page) -> None:
 
 def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str) -> None:
     opened(page)
-    changes(page, page.locator(".st-key-pair button", has_text="Schläger").first.click)
+    changes(page, page.locator(".st-key-pair_example button", has_text="Schläger").first.click)
     wait_until_drawn(page, "Schwing den Schläger!")
     assert headline(page).startswith("“Schläger” and “Fledermaus”")
     page.locator(".st-key-word2 input").click()

@@ -107,7 +107,7 @@ def test_where_no_word_is_in_both_one_is_chosen_in_each() -> None:
 
 def test_a_pair_brings_its_word() -> None:
     app = opened()
-    app.pills(key="pair").set_value("学生在写生。 · 学生在写作。").run()
+    app.pills(key="pair_example").set_value("学生在写生。 · 学生在写作。").run()
     assert chosen(app) == ("写", "写")
     assert app.text_area(key="sentence2").value == "学生在写作。"
 

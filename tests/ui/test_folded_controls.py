@@ -1,0 +1,89 @@
+"""Folding the controls of a page into one line, in a real browser."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Browser, Page, expect
+from support.browsing import address_parameters, new_context, text_box, wait_until_drawn
+
+SENTENCE = "Der Ball ist rund."
+FIRST = "Der Hund sah den Ball."
+TOP = "document.querySelector('.st-key-figures').getBoundingClientRect().top"
+SHOWN = "document.querySelector('.attnviz-ready')?.dataset.sentence"
+
+
+def test_the_controls_fold_into_a_line_that_says_what_is_chosen(page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto("/?hide_special=true&layer=1")
+    wait_until_drawn(page, FIRST)
+    button, layers = page.locator(".attnviz-fold"), page.locator(".st-key-layer")
+    expect(button).to_have_attribute("aria-expanded", "true")
+    before = page.evaluate(TOP)
+    button.click()
+    expect(button).to_have_attribute("aria-expanded", "false")
+    expect(button).to_have_text("encoder · Layer 1 · Hide special tokens · Bundled translation modelControls")
+    for hidden in (layers, page.locator(".st-key-model"), page.locator(".st-key-example")):
+        expect(hidden).to_be_hidden()
+    page.wait_for_function(f"{TOP} <= 720 / 3")
+    assert page.evaluate(TOP) < before - 100
+    # What a figure changes is said too, and the keyboard goes from the line to the figures.
+    run = page.locator(".attnviz-ready").get_attribute("data-run") or ""
+    page.locator(".st-key-heads .attnviz-head-button").nth(2).click()
+    expect(button).to_contain_text("Layer 1 · Head 2 ·")
+    wait_until_drawn(page, FIRST, run)
+    button.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.attnviz-hint, .st-key-figures') !== null")
+    # It stays so on other pages and in this tab, and nothing that was chosen is lost.
+    page.get_by_role("link", name="Overview", exact=True).first.click()
+    page.wait_for_function(f"location.pathname === '/overview' && {SHOWN}")
+    expect(page.locator(".st-key-kind")).to_be_hidden()
+    page.reload()
+    page.wait_for_function(SHOWN)
+    expect(page.locator(".st-key-kind")).to_be_hidden()
+    assert address_parameters(page)["hide_special"] == ["true"]
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".st-key-kind")).to_be_visible()
+    expect(page.locator(".st-key-hide_special input")).to_be_checked()
+
+
+def test_on_a_telephone_the_controls_fold_once_by_themselves(browser: Browser, app_url: str) -> None:
+    context = new_context(browser, base_url=app_url, viewport={"width": 390, "height": 844}, locale="en-GB")
+    page = context.new_page()
+    page.goto("/")
+    wait_until_drawn(page, FIRST)
+    button, layers = page.locator(".attnviz-fold"), page.locator(".st-key-layer")
+    expect(layers).to_be_visible()
+    box = text_box(page)
+    box.fill(SENTENCE)
+    box.press("Enter")
+    wait_until_drawn(page, SENTENCE)
+    expect(layers).to_be_hidden()
+    expect(box).to_be_focused()
+    assert page.evaluate(TOP) <= 0.4 * 844
+    # Whoever opens them keeps them open.
+    button.click()
+    expect(layers).to_be_visible()
+    box.fill(FIRST)
+    box.press("Enter")
+    wait_until_drawn(page, FIRST)
+    expect(layers).to_be_visible()
+    page.close()
+    # In another tab they fold once they are out of sight; what is seen stays in its place.
+    page = context.new_page()
+    page.goto("/")
+    wait_until_drawn(page, FIRST)
+    layers = page.locator(".st-key-layer")
+    run = page.locator(".attnviz-ready").get_attribute("data-run") or ""
+    layers.get_by_role("radio", name="1").click()
+    wait_until_drawn(page, FIRST, run)
+    expect(layers).to_be_visible()
+    page.mouse.move(200, 500)
+    page.mouse.wheel(0, 700)
+    expect(layers).to_be_hidden()
+    page.wait_for_timeout(300)
+    scrolled = page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop")
+    assert -700 < page.evaluate(TOP) < 0 and scrolled > 0
+    assert address_parameters(page)["layer"] == ["1"]
+    context.close()
