@@ -1,8 +1,8 @@
 """A button that folds the controls of a page into one line, so that the figures come up, and opens them again.
 
-The line says what is chosen. The controls stay where they are and are only not shown: Streamlit forgets a control that is
-not drawn, and its value in the address with it. Whether they are folded is remembered in the browser's tab; nothing is
-sent to the server, and a copied link opens as its receiver has it.
+The line says what is chosen. The controls stay where they are and are only not shown: Streamlit forgets a control that
+is not drawn, and its value in the address with it. Whether they are folded is remembered in the browser's tab; nothing
+is sent to the server, and a copied link opens as its receiver has it.
 """
 
 from __future__ import annotations
