@@ -42,13 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except InputError as error:
             parser.error(str(error))
     try:
-        said = _run(options)
+        output = _run(options)
     except AttnvizError as error:
         sys.stderr.write(f"attnviz: {error}\n")
         return 1
     except KeyboardInterrupt:
         return 130
-    return _print(said)
+    return _print(output)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,20 +59,20 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("text", help="what the model reads")
-    what = parser.add_argument_group("what is shown")
-    what.add_argument("--layer", type=int, default=0, metavar="N", help="counted from 0 (default: 0)")
-    what.add_argument("--head", type=int, metavar="N", help="counted from 0 (default: all heads of the layer)")
-    what.add_argument(
+    shown = parser.add_argument_group("what is shown")
+    shown.add_argument("--layer", type=int, default=0, metavar="N", help="counted from 0 (default: 0)")
+    shown.add_argument("--head", type=int, metavar="N", help="counted from 0 (default: all heads of the layer)")
+    shown.add_argument(
         "--kind",
         choices=("encoder", "decoder", "cross"),
         help="of attention; cross is from the decoder to the encoder (default: the first that the model has)",
     )
-    what.add_argument("--by-word", action="store_true", help="take the pieces of a word together")
-    what.add_argument("--hide-special", action="store_true", help="leave out special tokens such as </s>")
-    what.add_argument(
+    shown.add_argument("--by-word", action="store_true", help="take the pieces of a word together")
+    shown.add_argument("--hide-special", action="store_true", help="leave out special tokens such as </s>")
+    shown.add_argument(
         "--hide", action="append", default=[], metavar="TOKEN", help="leave out this token, or word; may be repeated"
     )
-    what.add_argument("--renormalise", action="store_true", help="divide each row by what is left of it")
+    shown.add_argument("--renormalise", action="store_true", help="divide each row by what is left of it")
     model = parser.add_argument_group("the model")
     model.add_argument("--model", default="bundled", metavar="NAME", help="bundled (default), a folder, or a Hub id")
     model.add_argument("--revision", metavar="NAME", help="branch, tag or commit of a model on the Hub")
@@ -135,8 +135,8 @@ def _apply_options(map: AttentionMap, options: argparse.Namespace) -> AttentionM
     labels = [*zip(map.query_tokens, map.query_labels, strict=True), *zip(map.key_tokens, map.key_labels, strict=True)]
     missing = [name for name in options.hide if name not in {label for _, label in labels}]
     if missing:
-        there = ", ".join(dict.fromkeys(label for _, label in labels))
-        raise InputError("There is no {0!r} to hide. The labels here are: {1}", missing[0], there)
+        available = ", ".join(dict.fromkeys(label for _, label in labels))
+        raise InputError("There is no {0!r} to hide. The labels here are: {1}", missing[0], available)
     # By identity: two special tokens of a kind are equal, and have labels of their own all the same.
     hidden = {id(token) for token, label in labels if label in options.hide or (options.hide_special and token.special)}
     return map.hide(lambda token: id(token) in hidden, renormalise=options.renormalise) if hidden else map

@@ -63,7 +63,7 @@ def mean(maps: Iterable[AttentionMap]) -> AttentionMap:
         >>> mean(heads).name, mean(heads).weights.tolist()
         ('L2 mean', [[0.75, 0.25], [0.25, 0.75]])
     """
-    return _combined(maps, "mean")
+    return _combine(maps, "mean")
 
 
 def maximum(maps: Iterable[AttentionMap]) -> AttentionMap:
@@ -79,7 +79,7 @@ def maximum(maps: Iterable[AttentionMap]) -> AttentionMap:
         >>> maximum(heads).name, maximum(heads).weights.tolist()
         ('L2 max', [[1.0, 0.5], [0.5, 1.0]])
     """
-    return _combined(maps, "max")
+    return _combine(maps, "max")
 
 
 def over_heads(recording: Recording, kind: str, layer: int, how: str = "mean") -> AttentionMap:
@@ -98,7 +98,7 @@ def over_heads(recording: Recording, kind: str, layer: int, how: str = "mean") -
         'L2 max'
     """
     _check(how)
-    return _combined(each_head(recording, kind, layer), how)
+    return _combine(each_head(recording, kind, layer), how)
 
 
 def over_layers(recording: Recording, kind: str, head: int, how: str = "mean") -> AttentionMap:
@@ -113,7 +113,7 @@ def over_layers(recording: Recording, kind: str, head: int, how: str = "mean") -
     _check(how)
     layers = range(recording.size(kind)[0])
     having = [layer for layer in layers if head < recording.heads(kind, layer)] or layers
-    return _combined((recording.map(kind, layer=layer, head=head) for layer in having), how)
+    return _combine((recording.map(kind, layer=layer, head=head) for layer in having), how)
 
 
 def rollout(recording: Recording, kind: str, layer: int) -> AttentionMap:
@@ -147,10 +147,10 @@ def rollout(recording: Recording, kind: str, layer: int) -> AttentionMap:
             "cross-attention."
         )
     # Asks for the last layer first: where there is none, nothing else need be computed.
-    last = _residual(_combined(each_head(recording, kind, layer), "mean"))
+    last = _residual(_combine(each_head(recording, kind, layer), "mean"))
     rolled: np.ndarray | None = None
     for below in range(layer):
-        step = _residual(_combined(each_head(recording, kind, below), "mean"))
+        step = _residual(_combine(each_head(recording, kind, below), "mean"))
         rolled = step if rolled is None else step @ rolled
     rolled = last if rolled is None else last @ rolled
     return AttentionMap.of(
@@ -177,7 +177,7 @@ def _residual(map: AttentionMap) -> np.ndarray:
     return mixed / mixed.sum(axis=1, keepdims=True)
 
 
-def _combined(maps: Iterable[AttentionMap], how: str) -> AttentionMap:
+def _combine(maps: Iterable[AttentionMap], how: str) -> AttentionMap:
     first: AttentionMap | None = None
     layers: list[int | None] = []
     heads: list[int | None] = []
@@ -201,9 +201,9 @@ def _combined(maps: Iterable[AttentionMap], how: str) -> AttentionMap:
         mass /= len(layers)
     origin = dataclasses.replace(
         first,
-        layer=None if _shared(layers) is None else first.layer,
-        number=None if _shared(layers) is None else first.number,
-        head=_shared(heads),
+        layer=None if _common_number(layers) is None else first.layer,
+        number=None if _common_number(layers) is None else first.number,
+        head=_common_number(heads),
         aggregate=_way(how, layers, aggregates),
     )
     return origin.with_amounts(weights, mass)
@@ -238,14 +238,14 @@ def _fit(first: AttentionMap, other: AttentionMap) -> None:
         )
 
 
-def _shared(numbers: list[int | None]) -> int | None:
+def _common_number(numbers: list[int | None]) -> int | None:
     return numbers[0] if len(set(numbers)) == 1 else None
 
 
 def _way(how: str, layers: list[int | None], aggregates: list[str]) -> str:
     """What was done, for `AttentionMap.aggregate`: "mean", "L0–3 mean", "mean of max"."""
     before = aggregates[0] if len(set(aggregates)) == 1 else "several"
-    if before.endswith(f" {how}") and _shared(layers) is None and None in layers:
+    if before.endswith(f" {how}") and _common_number(layers) is None and None in layers:
         return before  # the layers are named already
     way = how if before in ("", how) else f"{how} of {before}"
     numbers = sorted({layer for layer in layers if layer is not None})

@@ -109,5 +109,5 @@ class MemoryShortError(AttnvizError):
 def out_of_memory(error: BaseException) -> bool:
     """Whether another library's error means that memory ran out; some devices say so in words only."""
     words = ("out of memory", "not enough memory", "can't allocate memory")
-    named = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return named or (isinstance(error, RuntimeError) and any(item in str(error) for item in words))
+    is_memory_error = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return is_memory_error or (isinstance(error, RuntimeError) and any(item in str(error) for item in words))

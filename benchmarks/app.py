@@ -125,8 +125,8 @@ def main() -> None:
         ("  slowest", max(times), ""),
     ]
     print(f"{'':44}{'ms':>8}   goal")
-    for what, took, goal in rows:
-        print(f"{what:44}{took:8.0f}   {goal}")
+    for name, took, goal in rows:
+        print(f"{name:44}{took:8.0f}   {goal}")
 
 
 if __name__ == "__main__":

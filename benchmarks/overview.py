@@ -35,7 +35,7 @@ LENGTHS = ((16, "≤ 400"), (256, "≤ 1500"))
 MOST_SENT = "≤ 2.00"
 
 
-def made(folder: Path) -> Any:
+def save_encoder(folder: Path) -> Any:
     """Saves a random encoder and returns its tokenizer."""
     tokenizer = tiny_tokenizers.wordpiece()
     config = transformers.BertConfig(
@@ -57,13 +57,13 @@ def sentences(tokenizer: Any, length: int, count: int) -> list[str]:
     words = [word for text in tiny_tokenizers.CORPUS for word in text.split()]
     single = sorted({word for word in words if len(tokenizer(word, add_special_tokens=False)["input_ids"]) == 1})
     room = length - len(tokenizer("")["input_ids"])
-    found = [" ".join(islice(cycle(single), start, start + room)) for start in range(len(single))]
-    found = list(dict.fromkeys(found))
+    texts = [" ".join(islice(cycle(single), start, start + room)) for start in range(len(single))]
+    texts = list(dict.fromkeys(texts))
     # Around the same words again, with another one at the beginning.
-    more = [f"{first} {text.split(' ', 1)[1]}" for text in found for first in reversed(single)]
-    found = list(dict.fromkeys([*found, *more]))[:count]
-    assert len(found) == count and all(len(tokenizer(text)["input_ids"]) == length for text in found)
-    return found
+    more = [f"{first} {text.split(' ', 1)[1]}" for text in texts for first in reversed(single)]
+    texts = list(dict.fromkeys([*texts, *more]))[:count]
+    assert len(texts) == count and all(len(tokenizer(text)["input_ids"]) == length for text in texts)
+    return texts
 
 
 class Received:
@@ -101,7 +101,7 @@ def main() -> None:
     port = heads.free_port()
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         folder = Path(arguments.model or Path(home) / "encoder")
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder) if arguments.model else made(folder)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder) if arguments.model else save_encoder(folder)
         browser = chromium.launch(playwright)
         server = heads.start(port, home)
         try:
@@ -123,9 +123,9 @@ def main() -> None:
             server.wait(10)
             browser.close()
     print(f"{'':40}{'ms':>8}{'fastest':>9}{'slowest':>9}   goal{'MB sent':>14}   goal")
-    for what, times, sent, goal in rows:
+    for name, times, sent, goal in rows:
         numbers = f"{statistics.median(times):8.0f}{min(times):9.0f}{max(times):9.0f}   {goal:8}"
-        print(f"{what:40}{numbers}{statistics.median(sent) / 1e6:10.2f}   {MOST_SENT}")
+        print(f"{name:40}{numbers}{statistics.median(sent) / 1e6:10.2f}   {MOST_SENT}")
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def compare(page: Page, url: str) -> list[float]:
     return times[2:]
 
 
-def typed(page: Page, url: str, path: str) -> list[float]:
+def time_typing(page: Page, url: str, path: str) -> list[float]:
     """Milliseconds from Enter to the picture of another sentence."""
     page.goto(f"{url}{path}")
     page.locator(".attnviz-ready").wait_for(state="attached", timeout=120_000)
@@ -80,7 +80,7 @@ def main() -> None:
                 ("Embeddings: a sentence typed", "/embeddings"),
                 ("In context: a sentence typed", "/context"),
             ):
-                rows.append((name, typed(page, url, path), ""))
+                rows.append((name, time_typing(page, url, path), ""))
         finally:
             server.terminate()
             server.wait(10)

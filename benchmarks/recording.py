@@ -121,8 +121,8 @@ def compare(model: attnviz.Model, ids: list[int], target: list[int] | None, roun
         way()
     times: list[list[float]] = []
     for turn in range(rounds):
-        found = {way: seconds(way, device) for way in ways[turn % 3 :] + ways[: turn % 3]}
-        times.append([found[way] for way in ways])
+        durations = {way: seconds(way, device) for way in ways[turn % 3 :] + ways[: turn % 3]}
+        times.append([durations[way] for way in ways])
     memory = [[mebibytes(way, device) for way in ways] for _ in range(2)]
     network.set_attn_implementation("sdpa")
 

@@ -63,20 +63,20 @@ def main() -> None:
 
     def judging() -> None:
         with torch.autocast(kind, dtype=torch.bfloat16):
-            named, judged = model.judgement(network, judge, source, languages, near, recipe.misread)
-        (named + judged).backward()
+            naming_loss, judging_loss = model.judgement(network, judge, source, languages, near, recipe.misread)
+        (naming_loss + judging_loss).backward()
 
     parts = {"translating": translating, "naming and judging": judging, "Muon": both[0].step, "AdamW": both[1].step}
     for work in parts.values():
         work()
     shares: dict[str, list[float]] = {name: [] for name in parts}
-    whole = []
+    step_times = []
     for _ in range(options.rounds):
         took = {name: seconds(work) for name, work in parts.items()}
-        whole.append(sum(took.values()))
+        step_times.append(sum(took.values()))
         for name, value in took.items():
-            shares[name].append(value / whole[-1])
-    print(f"a step: {statistics.median(whole):.2f} s, of which")
+            shares[name].append(value / step_times[-1])
+    print(f"a step: {statistics.median(step_times):.2f} s, of which")
     for name, of_rounds in shares.items():
         print(f"  {name:<20} {statistics.median(of_rounds):4.0%}")
 

@@ -100,7 +100,7 @@ def main() -> None:
             first = 1000 * (time.perf_counter() - began)
             choose(page, "Ein Satz zum Warmwerden.")
             times = [choose(page, sentence) for sentence in SENTENCES]
-            walk = float(page.evaluate(WALK))
+            step_time = float(page.evaluate(WALK))
         finally:
             server.terminate()
             server.wait(10)
@@ -110,11 +110,11 @@ def main() -> None:
         (f"a token chosen to the picture, median of {len(times)} ({method})", statistics.median(times), "≤ 400"),
         ("  fastest", min(times), ""),
         ("  slowest", max(times), ""),
-        ("a step forwards", walk, ""),
+        ("a step forwards", step_time, ""),
     ]
     print(f"{'':60}{'ms':>8}   goal")
-    for what, took, goal in rows:
-        print(f"{what:60}{took:8.1f}   {goal}")
+    for name, took, goal in rows:
+        print(f"{name:60}{took:8.1f}   {goal}")
 
 
 if __name__ == "__main__":

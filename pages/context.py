@@ -54,33 +54,35 @@ def main() -> None:
     selection = analysis.WordSelection(kind, layer, head, words)
     labels = tuple(word.label for word in words)
     run = run_name(loaded.key, sentences, kind, layer, head, labels, language(), theme())
-    found = errors.attempt(figures, lambda: analysis.compare_words(loaded.model, sides, selection))
-    if found is None:
+    comparison = errors.attempt(figures, lambda: analysis.compare_words(loaded.model, sides, selection))
+    if comparison is None:
         return
-    drawn = errors.attempt(figures, lambda: draw(figures, sides, selection, found, run))
+    drawn = errors.attempt(figures, lambda: draw(figures, sides, selection, comparison, run))
     if drawn:
         figures_ready(run, sentences[0], figures=drawn)
-        errors.attempt(figures, lambda: draw_contrasts(figures, loaded, sides, selection, found))
+        errors.attempt(figures, lambda: draw_contrasts(figures, loaded, sides, selection, comparison))
 
 
 def read_sides(
-    place: DeltaGenerator, loaded: models.Loaded, sentences: tuple[str, str], kind: str
+    container: DeltaGenerator, loaded: models.Loaded, sentences: tuple[str, str], kind: str
 ) -> tuple[Side, Side] | None:
     """Both sentences with their attention and their vectors; None where the reader was told why not."""
     if not all(sentence.strip() for sentence in sentences):
-        place.info(_("Type two sentences above, or pick one of the pairs."), icon=":material/keyboard:")
+        container.info(_("Type two sentences above, or pick one of the pairs."), icon=":material/keyboard:")
         return None
     sides = []
     for sentence in sentences:
-        side = errors.attempt(place, lambda text=sentence: read_side(loaded, text, kind))
+        side = errors.attempt(container, lambda text=sentence: read_side(loaded, text, kind))
         if side is None:
             return None
         if not sentence_words(side.states.tokens):
-            said = _("There is no word in “{0}”, only signs. Type a sentence with words in it.")
+            message = _("There is no word in “{0}”, only signs. Type a sentence with words in it.")
             if kind != "encoder" and "cross" in loaded.kinds:
-                said = _("What the model writes for “{0}” has no word in it. Choose the encoder, or another sentence.")
-            said = said.format(shorten_word(sentence))
-            place.info(errors.as_markdown(said), icon=":material/keyboard:")
+                message = _(
+                    "What the model writes for “{0}” has no word in it. Choose the encoder, or another sentence."
+                )
+            message = message.format(shorten_word(sentence))
+            container.info(errors.as_markdown(message), icon=":material/keyboard:")
             return None
         sides.append(side)
     return sides[0], sides[1]
@@ -98,30 +100,30 @@ def read_side(loaded: models.Loaded, sentence: str, kind: str) -> Side:
 
 
 def draw(
-    place: DeltaGenerator, sides: tuple[Side, Side], selection: WordSelection, found: WordComparison, run: str
+    container: DeltaGenerator, sides: tuple[Side, Side], selection: WordSelection, comparison: WordComparison, run: str
 ) -> int:
     """Draws the line and the bars, then the words that moved it in all layers; returns how many figures these are."""
     from attnviz.ui.screens.context import charts, wording
 
-    with place:
-        st.markdown(f"##### {errors.as_markdown(wording.headline(selection, found))}")
-        st.caption(errors.as_markdown(wording.remarks(sides, selection, found)))
+    with container:
+        st.markdown(f"##### {errors.as_markdown(wording.headline(selection, comparison))}")
+        st.caption(errors.as_markdown(wording.remarks(sides, selection, comparison)))
         line, *bars = st.columns([38, 31, 31], gap="medium")
         with line:
-            charts.similarity_chart(sides, selection, found, run)
+            charts.similarity_chart(sides, selection, comparison, run)
         for number, column in enumerate(bars):
             with column:
-                charts.sources_chart(sides, selection, found, number, run)
-        charts.layers_tables(sides, selection, found, run)
+                charts.sources_chart(sides, selection, comparison, number, run)
+        charts.layers_tables(sides, selection, comparison, run)
     return charts.FIGURES
 
 
 def draw_contrasts(
-    place: DeltaGenerator,
+    container: DeltaGenerator,
     loaded: models.Loaded,
     sides: tuple[Side, Side],
     selection: WordSelection,
-    found: WordComparison,
+    comparison: WordComparison,
 ) -> bool:
     """What static and contextual vectors tell apart, and all numbers."""
     from attnviz.ui.screens.context import charts
@@ -139,25 +141,25 @@ def draw_contrasts(
         about = _("Your word") if selection.one_word else _("Your words")
         first, second = selection.words
         own = contrasts.Contrast(about, *sentences, (first.text, second.text), (first.start, second.start))
-        rows.insert(0, (own, found.word))
-    with place:
+        rows.insert(0, (own, comparison.word))
+    with container:
         st.markdown(f"###### {_('What static and contextual vectors tell apart')}")
         contrasts.contrasts_table(rows)
-        said = [
+        remarks = [
             _(
                 "Cosine and angle in this model, in its {0}: of the underlined words, or of the means of all of a "
                 "sentence's tokens. 1.000 and 0° cannot be told apart."
             ).format(kind_name(kind))
         ]
         if sides[0].states.final_norm:
-            said.append(_("The last layer's vectors have been through the normalisation behind it."))
+            remarks.append(_("The last layer's vectors have been through the normalisation behind it."))
         if kind == "decoder":
-            said.append(_("A decoder's word knows only what comes before it."))
-        st.caption(" ".join(said))
+            remarks.append(_("A decoder's word knows only what comes before it."))
+        st.caption(" ".join(remarks))
         opened = st.expander(_("Numbers"), key="numbers", on_change="rerun")
         if opened.open:
             with opened:
-                charts.numbers_tables(sides, found)
+                charts.numbers_tables(sides, comparison)
     return True
 
 
@@ -166,14 +168,14 @@ def model_contrasts(loaded: models.Loaded, kind: str) -> list[Similarity | None]
     from attnviz.embeddings.hidden_states import hidden_states
 
     def make() -> list[Similarity | None]:
-        found = []
+        similarities = []
         for contrast in contrasts.contrast_pairs():
             one, other = (
                 hidden_states(loaded.model, loaded.model.record(text), kind)
                 for text in (contrast.first, contrast.second)
             )
-            found.append(contrasts.contrast_similarity(contrast, one, other))
-        return found
+            similarities.append(contrasts.contrast_similarity(contrast, one, other))
+        return similarities
 
     return loaded.cache.get(("contrasts", kind), make)
 

@@ -67,18 +67,18 @@ def main() -> None:
         url_state.keep_values(*controls.KEYS)
         return
 
-    found = errors.attempt(figures, lambda: read_words(loaded, of_decoder, text, more, top.say))
-    if found is None:
+    vocabulary_and_words = errors.attempt(figures, lambda: read_words(loaded, of_decoder, text, more, top.say))
+    if vocabulary_and_words is None:
         url_state.keep_values(*controls.KEYS)
         return
-    vocabulary, words = found
+    vocabulary, words = vocabulary_and_words
     labels = [word.label for word in words]
     with top.controls:
         one = controls.word_control(_("Word"), "word_one", labels, opening_word(words), top.say)
         two = controls.word_control(_("compared with"), "word_two", labels, most_similar_word(words, one), top.say)
         copy_link()
-    asked = (loaded.key, kind, target, top.sentence, more)
-    run = run_name(*asked, one, two, st.session_state.get("rotation"), language(), theme())
+    request = (loaded.key, kind, target, top.sentence, more)
+    run = run_name(*request, one, two, st.session_state.get("rotation"), language(), theme())
 
     from attnviz.embeddings.vectors import plane
     from attnviz.ui.screens.embeddings import positions
@@ -96,7 +96,7 @@ def main() -> None:
         with figures:
             left, right = st.columns([1.35, 1], gap="medium")
             with left:
-                drawn = word_figures.draw_words(context, lambda place: choose_word(labels, place))
+                drawn = word_figures.draw_words(context, lambda index: choose_word(labels, index))
             with right:
                 drawn += word_figures.draw_word_angle(context)
             left, right = st.columns([1, 1.35], gap="medium")
@@ -142,15 +142,15 @@ def read_words(
         raise EmptyError(_("There is no word in this sentence. Type one with letters in it."))
     if len(words) > MOST_WORDS:
         own = [word for word in words if not word.added]
-        kept = MOST_WORDS - (len(words) - len(own))
-        say(_("The text has {0} different words; the first {1} are shown.").format(len(own), kept))
-        words = (*own[:kept], *(word for word in words if word.added))
+        shown_count = MOST_WORDS - (len(words) - len(own))
+        say(_("The text has {0} different words; the first {1} are shown.").format(len(own), shown_count))
+        words = (*own[:shown_count], *(word for word in words if word.added))
     return vocabulary, words
 
 
 def opening_word(words: tuple[Word, ...]) -> int:
     """A word to begin with: the second of the sentence that has letters, for the first is often an article."""
-    real = [place for place, word in enumerate(words) if any(char.isalpha() for char in word.label)]
+    real = [index for index, word in enumerate(words) if any(char.isalpha() for char in word.label)]
     return (real or [0])[min(1, len(real or [0]) - 1)]
 
 
@@ -188,10 +188,10 @@ def positional_encoding(loaded: models.Loaded, kind: str) -> PositionalEncoding 
     return loaded.cache.get(("positions", kind), make)
 
 
-def choose_word(labels: list[str], place: int) -> None:
+def choose_word(labels: list[str], index: int) -> None:
     """Chooses a word by its point; for callbacks, which run before the page does."""
-    if 0 <= place < len(labels):
-        st.session_state["word_one"] = labels[place]
+    if 0 <= index < len(labels):
+        st.session_state["word_one"] = labels[index]
         # What it is compared with is chosen anew, unless somebody did.
         st.session_state.pop("word_two", None)
 

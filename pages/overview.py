@@ -47,7 +47,7 @@ class MeasuredHeads:
     kind: str
     switches: Switches
     measures: tuple[Measures, ...]  # of all heads, in what the switches leave of them
-    known: tuple[Trait, ...]  # what heads can be found by
+    traits: tuple[Trait, ...]  # what heads can be found by
     trait: Trait | None  # what they are to be found by
 
 
@@ -77,21 +77,21 @@ def main() -> None:
     if recording is None:
         return
 
-    asked = (top.sentence, target, kind)
-    measures = errors.attempt(figures, lambda: measure_heads(loaded, recording, switches, asked))
+    request = (top.sentence, target, kind)
+    measures = errors.attempt(figures, lambda: measure_heads(loaded, recording, switches, request))
     if measures is None:
         return
-    known = traits.traits(measures, kind, switches.by_word)
+    available = traits.traits(measures, kind, switches.by_word)
     with finder:
-        seen = MeasuredHeads(kind, switches, measures, known, find_control(known, kind, top.say))
+        measured = MeasuredHeads(kind, switches, measures, available, find_control(available, kind, top.say))
 
-    run = run_name(loaded.key, *asked, astuple(switches), seen.trait and seen.trait.name, language(), theme())
+    run = run_name(loaded.key, *request, astuple(switches), measured.trait and measured.trait.name, language(), theme())
 
     def show() -> int:
         maps = loaded.cache.get(
-            ("maps", *asked, astuple(switches)), lambda: tiles(recording, kind, switches, late_progress(top.progress))
+            ("maps", *request, astuple(switches)), lambda: tiles(recording, kind, switches, late_progress(top.progress))
         )
-        return draw(figures, tables, recording, seen, maps, run, top.settings(target))
+        return draw(figures, tables, recording, measured, maps, run, top.settings(target))
 
     drawn = errors.attempt(figures, show)
     top.progress.empty()
@@ -99,23 +99,23 @@ def main() -> None:
         figures_ready(run, top.sentence, figures=drawn)
 
 
-def find_control(known: tuple[Trait, ...], kind: str, say: url_state.Say) -> Trait | None:
+def find_control(available: tuple[Trait, ...], kind: str, say: url_state.Say) -> Trait | None:
     """What heads are looked for, or None.
 
     The control itself would put its options into the address as they are written on the screen, in the reader's
     language; so the word of the API is put there by hand.
     """
-    if not known:  # nothing is shown, so nothing is measured
+    if not available:  # nothing is shown, so nothing is measured
         return None
-    by_name = {trait.name: trait for trait in known}
-    asked = st.session_state.get("found", st.session_state.get("find", st.query_params.get("find")))
-    if asked and asked not in by_name:
+    by_name = {trait.name: trait for trait in available}
+    requested = st.session_state.get("found", st.session_state.get("find", st.query_params.get("find")))
+    if requested and requested not in by_name:
         say(
             _("Heads of the {0} attention cannot be found by {1}; none stands out.").format(
-                kind_name(kind), url_state.shorten(asked)
+                kind_name(kind), url_state.shorten(requested)
             )
         )
-    st.session_state["found"] = asked if asked in by_name else None
+    st.session_state["found"] = requested if requested in by_name else None
     name = st.pills(
         _("Find heads that look"),
         list(by_name),
@@ -136,62 +136,69 @@ def find_control(known: tuple[Trait, ...], kind: str, say: url_state.Say) -> Tra
 
 
 def measure_heads(
-    loaded: models.Loaded, recording: Recording, switches: Switches, asked: tuple[str, str | None, str]
+    loaded: models.Loaded, recording: Recording, switches: Switches, request: tuple[str, str | None, str]
 ) -> tuple[Measures, ...]:
     """What each head does in what is shown of it; averaged rows are measured one by one.
 
     Args:
-        asked: the text that was recorded, its target, and the kind of attention.
+        request: the text that was recorded, its target, and the kind of attention.
     """
     from attnviz.measures.head_measures import measure_all
 
     shown = replace(switches, rows=(), per_head=False)
     prepare = None if shown == display_options.Switches() else shown.apply
-    return loaded.cache.get(("measures", *asked, astuple(shown)), lambda: measure_all(recording, asked[-1], prepare))
+    return loaded.cache.get(
+        ("measures", *request, astuple(shown)), lambda: measure_all(recording, request[-1], prepare)
+    )
 
 
-def late_progress(place: DeltaGenerator) -> Callable[[float], None]:
-    """Says in `place` how far it is, once it has taken longer than one notices."""
+def late_progress(container: DeltaGenerator) -> Callable[[float], None]:
+    """Shows in `container` how far it is, once it has taken longer than one notices."""
     started = time.monotonic()
 
     def tell(done: float) -> None:
         if time.monotonic() - started > PATIENCE:
-            place.progress(done, _("Computing the maps of all heads"))
+            container.progress(done, _("Computing the maps of all heads"))
 
     return tell
 
 
 def draw(
-    place: DeltaGenerator,
+    container: DeltaGenerator,
     tables: DeltaGenerator,
     recording: Recording,
-    seen: MeasuredHeads,
+    measured: MeasuredHeads,
     maps: tuple[AttentionMap, ...],
     run: str,
     settings: dict[str, str],
 ) -> int:
     """Draws everything; returns how many figures that are, 0 where there is nothing to see."""
-    switches = seen.switches
+    switches = measured.switches
     if not maps[0].weights.size:
-        place.info(_("Nothing is left to show: all tokens are hidden."), icon=":material/visibility_off:")
+        container.info(_("Nothing is left to show: all tokens are hidden."), icon=":material/visibility_off:")
         return 0
-    best = traits.rank_heads(seen.measures, seen.trait) if seen.trait else []
+    best = traits.rank_heads(measured.measures, measured.trait) if measured.trait else []
     made = partial(picture, maps, switches, {**settings, **switches.settings()}, theme())
-    with place:
+    with container:
         with st.container(key="take_corner"):
-            export_menu(made, name=f"attnviz-overview-{seen.kind}")
+            export_menu(made, name=f"attnviz-overview-{measured.kind}")
         heads_mosaic(
             maps,
-            traits.tile_notes(seen.measures, seen.known, seen.trait),
+            traits.tile_notes(measured.measures, measured.traits, measured.trait),
             run=run,
             key="mosaic",
-            summary=summary(recording, seen, maps, best),
+            summary=summary(recording, measured, maps, best),
             scale=switches.scale,
             marked=frozenset((one.layer, one.head) for one in best) if best else None,
             on_open=open_head,
         )
     with tables:
-        measures_table(seen.measures, seen.known, traits.missing_remark(seen.measures, seen.kind), on_open=open_head)
+        measures_table(
+            measured.measures,
+            measured.traits,
+            traits.missing_remark(measured.measures, measured.kind),
+            on_open=open_head,
+        )
         weights_table(maps)
     return 1
 
@@ -211,40 +218,42 @@ def picture(maps: tuple[AttentionMap, ...], switches: Switches, settings: dict[s
     return Picture(maps, columns=heads, scale=switches.scale, theme=theme, settings=settings)
 
 
-def summary(recording: Recording, seen: MeasuredHeads, maps: Sequence[AttentionMap], best: Sequence[Measures]) -> str:
-    """What is shown, in a line; the heads that were found come first."""
-    layers, heads, all_queries, all_keys = recording.size(seen.kind)
-    together = positions_per_cell(recording, seen.kind)
+def summary(
+    recording: Recording, measured: MeasuredHeads, maps: Sequence[AttentionMap], best: Sequence[Measures]
+) -> str:
+    """What is shown, in a line; the heads that answer the reader's question come first."""
+    layers, heads, all_queries, all_keys = recording.size(measured.kind)
+    together = positions_per_cell(recording, measured.kind)
     keys = maps[0].weights.shape[1]
     parts = [
-        kind_title(seen.kind),
+        kind_title(measured.kind),
         _("{0} × {1}").format(
             ngettext("{0} layer", "{0} layers", layers).format(layers),
             ngettext("{0} head", "{0} heads", heads).format(heads),
         ),
     ]
-    if seen.kind == "cross":
+    if measured.kind == "cross":
         parts.append(_("{0} queries × {1} keys").format(all_queries, all_keys))
-    elif seen.switches.by_word and together == 1:
+    elif measured.switches.by_word and together == 1:
         parts.append(ngettext("{0} word", "{0} words", keys).format(keys))
     else:
         parts.append(ngettext("{0} token", "{0} tokens", all_keys).format(all_keys))
     if any(pooled_maps.is_pooled(side) for side in (maps[0].query_tokens, maps[0].key_tokens)):
         parts.append(_("up to {0} neighbours taken together in each cell").format(together))
-    said = [_(", ").join(parts)]
+    sentences = [_(", ").join(parts)]
     if max(all_queries, all_keys) <= pooled_maps.MOST:
-        said += seen.switches.remarks(recording.map(seen.kind, layer=0, head=0), maps)
-    if seen.trait:
-        numbers = [recording.layer_number(seen.kind, one.layer or 0) for one in best]
-        named = _(", ").join(
-            f"L{number} H{one.head} {seen.trait.number(one)}" for number, one in zip(numbers, best, strict=True)
+        sentences += measured.switches.remarks(recording.map(measured.kind, layer=0, head=0), maps)
+    if measured.trait:
+        numbers = [recording.layer_number(measured.kind, one.layer or 0) for one in best]
+        heads_text = _(", ").join(
+            f"L{number} H{one.head} {measured.trait.number(one)}" for number, one in zip(numbers, best, strict=True)
         )
-        found = _("Looking most {0}: {1}").format(seen.trait.asks, named)
+        finding = _("Looking most {0}: {1}").format(measured.trait.asks, heads_text)
         if not best:
             least = local_number(f"{traits.LEAST_SHARE:.2f}")
-            found = _("Looking {0}: none does, with {1} or more of its attention").format(seen.trait.asks, least)
-        said.insert(0, found)
-    return _("; ").join(said)
+            finding = _("Looking {0}: none does, with {1} or more of its attention").format(measured.trait.asks, least)
+        sentences.insert(0, finding)
+    return _("; ").join(sentences)
 
 
 require_router()

@@ -124,12 +124,12 @@ def draw(
 def explanation_text(matrices: bool) -> str:
     """What query, key, value, score, weight and context are; the pictures beside it show them."""
     if matrices:
-        said = _(
+        roles_text = _(
             "Each vector x becomes a query q with which the word asks, a key k with which it answers, and a value v "
             "that it gives."
         )
     else:
-        said = _(
+        roles_text = _(
             "Here a word's vector x is all three: the query q with which it asks, the key k with which it answers, "
             "and the value v that it gives."
         )
@@ -137,7 +137,7 @@ def explanation_text(matrices: bool) -> str:
         "The better q and k agree, the larger the score ω. Softmax makes weights α of the scores, which sum to 1; the "
         "context z is the sum of the values with these weights."
     )
-    return f"{said} {rest}"
+    return f"{roles_text} {rest}"
 
 
 def draw_matrices(
@@ -152,8 +152,8 @@ def draw_matrices(
     _head, query, key = at
     draw_heading(_("Three matrices make a query, a key and a value of each vector"))
     draw_guidance(_("A model learns these numbers in training; here a seed draws them. Edit any of them."), "matrices")
-    for place, letter in zip(st.columns(3, gap="small"), "qkv", strict=True):
-        with place:
+    for column, letter in zip(st.columns(3, gap="small"), "qkv", strict=True):
+        with column:
             st.markdown(rf"${letter} = x\,W_{letter}$")
             matrix_editor.matrix_editor(letter, working.drawn[letter].tolist(), typed, settings.seed)
             number_tables(
@@ -229,16 +229,16 @@ def draw_softmaxes(
     times = controls.times_control(say)
     both = two_softmaxes(working.scores[head, query] * times)
     if both.overflows:
-        said = _(
+        explanation = _(
             "The naive way breaks: above 88.7 a power of e is larger than any float32, so it is inf, and inf / inf is "
             "no number, nan. With the largest score taken away first no power exceeds 1."
         )
     else:
-        said = _(
+        explanation = _(
             "Both give the same weights of {0}. Multiply the scores until a power of e is larger than any float32: "
             "the naive way breaks, the stable one does not."
         ).format(label)
-    draw_guidance(said, "softmax")
+    draw_guidance(explanation, "softmax")
     number_tables(
         [tables.softmaxes_block(table, both, key)],
         run=run,

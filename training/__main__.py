@@ -80,18 +80,18 @@ def run_tokenizer(options: argparse.Namespace, recipe) -> None:
     if path:
         with path.open(encoding="utf-8") as lines:
             unseen = [sentence.text for sentence in dependency_relations.read_conllu(lines, path.name)]
-        whole, pieces = pieces_of_words(tokenizer, unseen)
-        print(f"words of {path.stem}: {whole:.0%} are one token, {pieces:.2f} tokens a word", flush=True)
+        single_token, pieces = pieces_of_words(tokenizer, unseen)
+        print(f"words of {path.stem}: {single_token:.0%} are one token, {pieces:.2f} tokens a word", flush=True)
 
 
 def run_pack(options: argparse.Namespace, recipe) -> None:
     from tokenizers import Tokenizer
 
-    from training.corpus.pairs import joined, pack, training_pairs, weighted
+    from training.corpus.pairs import join_pairs, pack, repeat_long_pairs, training_pairs
 
     tokenizer = Tokenizer.from_file(str(options.work / "tokenizer.json"))
     pairs = list(training_pairs(options.corpus))
-    packed = pack(weighted(pairs) + joined(pairs, JOINED), tokenizer, MAX_TOKENS, options.subword_dropout)
+    packed = pack(repeat_long_pairs(pairs) + join_pairs(pairs, JOINED), tokenizer, MAX_TOKENS, options.subword_dropout)
     packed.save(options.work / "packed.npz")
     print(f"{len(packed):,} pairs, {len(packed.source):,} source and {len(packed.target):,} target tokens", flush=True)
 

@@ -134,8 +134,8 @@ class AttentionMap:
         (rows, query_words), (columns, key_words) = _words(self.query_tokens), _words(self.key_tokens)
         weights, hidden = self.amounts()
         reduce = np.maximum if self.is_maximum else np.add
-        weights = _reduced(reduce, _reduced(reduce, weights, columns, axis=1), rows, axis=0)
-        hidden = _reduced(reduce, hidden, rows, axis=0)
+        weights = _reduce_groups(reduce, _reduce_groups(reduce, weights, columns, axis=1), rows, axis=0)
+        hidden = _reduce_groups(reduce, hidden, rows, axis=0)
         if not self.is_maximum:
             pieces = np.array([len(row) for row in rows], dtype=np.float32)
             weights, hidden = weights / pieces[:, None], hidden / pieces
@@ -163,24 +163,29 @@ class AttentionMap:
         chosen = sorted(set(positions))
         wrong = [str(position) for position in chosen if not 0 <= position < count]
         if not chosen or wrong:
-            there = Message("This map has the rows 0 to {0}", count - 1) if count else Message("This map has no rows")
-            asked = Message("not {0}", ", ".join(wrong)) if wrong else Message("and none was chosen")
-            raise InputError("{0}, {1}. Choose one or more of its rows to average.", there, asked)
+            available = (
+                Message("This map has the rows 0 to {0}", count - 1) if count else Message("This map has no rows")
+            )
+            problem = Message("not {0}", ", ".join(wrong)) if wrong else Message("and none was chosen")
+            raise InputError("{0}, {1}. Choose one or more of its rows to average.", available, problem)
         weights, hidden = self.amounts()
         return self.with_amounts(
             weights[chosen].mean(axis=0, keepdims=True),
             hidden[chosen].mean(keepdims=True),
-            (_together([self.query_tokens[row] for row in chosen], [self.query_labels[row] for row in chosen]),),
+            (_join_tokens([self.query_tokens[row] for row in chosen], [self.query_labels[row] for row in chosen]),),
             self.key_tokens,
         )
 
     def hide(
-        self, what: Callable[[Token], bool] | Collection[Token] | Collection[int], *, renormalise: bool = False
+        self,
+        predicate_or_tokens: Callable[[Token], bool] | Collection[Token] | Collection[int],
+        *,
+        renormalise: bool = False,
     ) -> AttentionMap:
         """Leaves out tokens, as queries and as keys, and says what share of each row went with them.
 
         Args:
-            what: a predicate such as `lambda token: token.special`, or the tokens, or their vocabulary ids.
+            predicate_or_tokens: a predicate such as `lambda token: token.special`, or tokens, or their vocabulary ids.
             renormalise: divide each row by what is left of it, so that it sums to 1 again. `hidden_mass` still says
                 what share is not shown. A row of which nothing is left stays 0.
 
@@ -189,7 +194,7 @@ class AttentionMap:
         >>> shown.weights.tolist(), shown.hidden_mass.tolist()
         ([[0.25]], [0.75])
         """
-        hidden = what if callable(what) else _membership(what)
+        hidden = predicate_or_tokens if callable(predicate_or_tokens) else _membership(predicate_or_tokens)
         rows = np.array([not hidden(token) for token in self.query_tokens], dtype=bool)
         columns = np.array([not hidden(token) for token in self.key_tokens], dtype=bool)
         shares, mass = self.amounts()
@@ -217,8 +222,10 @@ class AttentionMap:
             return self.weights * np.maximum(1.0 - self.hidden_mass, 2.0**-24)[:, None], self.hidden_mass
         if self.is_maximum:
             shown = self.weights.sum(axis=1)
-            left = 1.0 - self.hidden_mass
-            return self.weights, np.where(left > 0, shown * self.hidden_mass / np.where(left > 0, left, 1.0), 1.0)
+            shown_share = 1.0 - self.hidden_mass
+            return self.weights, np.where(
+                shown_share > 0, shown * self.hidden_mass / np.where(shown_share > 0, shown_share, 1.0), 1.0
+            )
         return self.weights, self.hidden_mass
 
     def with_amounts(
@@ -242,7 +249,7 @@ class AttentionMap:
         renormalised = renormalise or self.renormalised
         return dataclasses.replace(
             self,
-            weights=(_normalised(shown) if renormalised else shown).astype(np.float32),
+            weights=(_normalise(shown) if renormalised else shown).astype(np.float32),
             query_tokens=self.query_tokens if query_tokens is None else query_tokens,
             key_tokens=self.key_tokens if key_tokens is None else key_tokens,
             hidden_mass=np.clip(hidden, 0.0, 1.0).astype(np.float32),
@@ -250,10 +257,10 @@ class AttentionMap:
         )
 
 
-def _normalised(weights: np.ndarray) -> np.ndarray:
+def _normalise(weights: np.ndarray) -> np.ndarray:
     """Rows divided by their sums; a row of nothing stays 0."""
-    left = weights.sum(axis=1, keepdims=True)
-    return np.divide(weights, left, out=np.zeros_like(weights), where=left > 1e-12)
+    sums = weights.sum(axis=1, keepdims=True)
+    return np.divide(weights, sums, out=np.zeros_like(weights), where=sums > 1e-12)
 
 
 @functools.lru_cache(maxsize=16)
@@ -262,19 +269,19 @@ def _words(tokens: tuple[Token, ...]) -> tuple[tuple[tuple[int, ...], ...], tupl
     return word_groups(tokens), words(tokens)
 
 
-def _reduced(reduce: np.ufunc, values: np.ndarray, groups: Sequence[Sequence[int]], axis: int) -> np.ndarray:
+def _reduce_groups(reduce: np.ufunc, values: np.ndarray, groups: Sequence[Sequence[int]], axis: int) -> np.ndarray:
     """The sum, or the largest, of each group of positions on an axis."""
-    order = np.array([place for group in groups for place in group], dtype=np.intp)
+    order = np.array([position for group in groups for position in group], dtype=np.intp)
     starts = np.cumsum([0, *(len(group) for group in groups)], dtype=np.intp)[:-1]
     return reduce.reduceat(values.take(order, axis=axis), starts, axis=axis)
 
 
-def _together(tokens: Sequence[Token], labels: Sequence[str]) -> Token:
+def _join_tokens(tokens: Sequence[Token], labels: Sequence[str]) -> Token:
     """What a row stands for that was made of several."""
     special = all(token.special for token in tokens)
     return Token(-1, " + ".join(labels), special, None if special else 0, None, None)
 
 
-def _membership(what: Collection[Token] | Collection[int]) -> Callable[[Token], bool]:
-    chosen = set(what)
+def _membership(tokens: Collection[Token] | Collection[int]) -> Callable[[Token], bool]:
+    chosen = set(tokens)
     return lambda token: token in chosen or token.id in chosen

@@ -44,13 +44,13 @@ def cost(queries: int, keys: int, *, layers: int, heads: int, key_heads: int | N
     >>> cost(512, 512, layers=12, heads=12, head_dim=64).weights
     37748736
     """
-    given = {"queries": queries, "keys": keys, "layers": layers, "heads": heads, "head_dim": head_dim}
-    for name, count in given.items():
+    counts = {"queries": queries, "keys": keys, "layers": layers, "heads": heads, "head_dim": head_dim}
+    for name, count in counts.items():
         if count < 1:
             raise InputError("`{0}` has to be 1 or more, not {1}.", name, count)
     weights = queries * keys * heads * layers
-    kept = (queries * heads + keys * (key_heads or heads)) * head_dim * layers * BYTES
-    return Cost(queries, keys, weights, weights * BYTES, kept)
+    query_key_bytes = (queries * heads + keys * (key_heads or heads)) * head_dim * layers * BYTES
+    return Cost(queries, keys, weights, weights * BYTES, query_key_bytes)
 
 
 def readable(number: float, unit: str = "") -> str:
@@ -62,8 +62,8 @@ def readable(number: float, unit: str = "") -> str:
     steps = ("", "k", "M", "G", "T", "P") if unit else ("", "", " million", " billion", " trillion")
     if not unit and number < 1_000_000:
         return f"{number:,.0f}"
-    place = 0
-    while number >= 999.5 and place < len(steps) - 1:
-        number, place = number / 1000, place + 1
-    digits = max(0, 2 - len(str(int(number))) + 1) if place else 0
-    return f"{number:,.{digits}f}{' ' if unit else ''}{steps[place]}{unit}"
+    step = 0
+    while number >= 999.5 and step < len(steps) - 1:
+        number, step = number / 1000, step + 1
+    digits = max(0, 2 - len(str(int(number))) + 1) if step else 0
+    return f"{number:,.{digits}f}{' ' if unit else ''}{steps[step]}{unit}"

@@ -119,10 +119,10 @@ def _output_matrix(model: Model, recording: Recording, kind: str, layer: int) ->
     if not isinstance(recording.stored_layer(kind, layer, None), capture.Layer):
         return None
     with _guard:
-        known = _names.setdefault(model.network, {})
-    if kind not in known:
-        known.update(_joining_modules(model, recording))
-    name = known[kind][layer]
+        names_by_kind = _names.setdefault(model.network, {})
+    if kind not in names_by_kind:
+        names_by_kind.update(_joining_modules(model, recording))
+    name = names_by_kind[kind][layer]
     return None if name is None else matrix_of(model.network.get_submodule(name))
 
 
@@ -138,15 +138,15 @@ def _joining_modules(model: Model, recording: Recording) -> dict[str, tuple[str 
     everything = range(len(planned.calls) + 1)
     with (
         model.recorder.exclusive(),
-        capture.capturing(network) as found,
-        watching(network, found, everything) as trace,
+        capture.capturing(network) as captured,
+        watching(network, captured, everything) as trace,
     ):
         forward(network, ids, **arguments)
     names: dict[str, list[str | None]] = {kind: [None] * recording.size(kind)[0] for kind in planned.kinds}
-    for call, (place, stored) in enumerate(zip(planned.calls, found.layers, strict=True)):
-        if place is not None:
+    for call, (kind_and_layer, stored) in enumerate(zip(planned.calls, captured.layers, strict=True)):
+        if kind_and_layer is not None:
             joins = joining_call(trace, call, stored)
-            names[place[0]][place[1]] = None if joins is None else trace[joins].name
+            names[kind_and_layer[0]][kind_and_layer[1]] = None if joins is None else trace[joins].name
     return {kind: tuple(items) for kind, items in names.items()}
 
 

@@ -29,7 +29,7 @@ from attnviz.computation.module_roles import (
     Role,
     Stage,
     change_of,
-    embedded,
+    embedding_sum,
     joining_call,
     positions_of,
     projections,
@@ -219,13 +219,15 @@ def follow(model: Model, recording: Recording, kind: str, *, layer: int) -> Comp
     planned = model.recorder.plan
     call = planned.calls.index((kind, layer))
     first = min(
-        place for place, found in enumerate(planned.calls) if found and (found[0] == "encoder") == (kind == "encoder")
+        index
+        for index, kind_and_layer in enumerate(planned.calls)
+        if kind_and_layer and (kind_and_layer[0] == "encoder") == (kind == "encoder")
     )
 
     # What comes before the first call, and what is around the one that is looked at: a block has up to two.
     keep = {first, *range(max(0, call - 1), call + 3)}
     with model.recorder.exclusive():
-        with capture.capturing(model.network) as found, watching(model.network, found, keep) as trace:
+        with capture.capturing(model.network) as captured, watching(model.network, captured, keep) as trace:
             forward(model.network, ids, **arguments)
         joining = joining_call(trace, call, stored)
         own = None if joining is None else _own_heads(model.network, trace, joining, ids, arguments)
@@ -234,7 +236,7 @@ def follow(model: Model, recording: Recording, kind: str, *, layer: int) -> Comp
     module = None if joining is None else trace[joining].module
     joined = None if joining is None else trace[joining].result
     queries = recording.query_tokens(kind)
-    entering, summed, then, added = embedded(trace, first, len(queries))
+    entering, summed, then, added = embedding_sum(trace, first, len(queries))
     matrices = projections(trace, call, stored)
     rule = stored.rule
     return Computation(
@@ -269,13 +271,13 @@ def _own_heads(
     module = trace[joining].module
     # ALBERT's layers share their modules, so it is the call that counts.
     turn = sum(event.module is module for event in trace[:joining])
-    seen: list[Tensor] = []
-    handle = module.register_forward_pre_hook(lambda _module, args: seen.append(args[0].detach().clone()))
+    inputs: list[Tensor] = []
+    handle = module.register_forward_pre_hook(lambda _module, args: inputs.append(args[0].detach().clone()))
     try:
         forward(network, ids, **arguments)
     finally:
         handle.remove()
-    return plain(seen[turn][0])
+    return plain(inputs[turn][0])
 
 
 def _by_head(matrix: Tensor, heads: int) -> Tensor:

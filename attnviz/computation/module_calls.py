@@ -27,7 +27,7 @@ class Event:
     module: nn.Module
     above: tuple[int, ...]  # the calls that it is inside of, outermost first
     calls_before: int  # attention calls until it began
-    given: Tensor | None = None  # the first tensor that it read
+    input: Tensor | None = None  # the first tensor that it read
     result: Tensor | None = None  # and gave
     calls_after: int = -1  # attention calls until it ended
 
@@ -38,28 +38,28 @@ class Event:
 
 
 @contextmanager
-def watching(network: nn.Module, found: capture.Capture, keep: Container[int]) -> Iterator[list[Event]]:
+def watching(network: nn.Module, captured: capture.Capture, keep: Container[int]) -> Iterator[list[Event]]:
     """Inside, every call of a module of the network is written down.
 
     Args:
         network: whose modules.
-        found: the capture that is running, which counts the attention calls.
+        captured: the capture that is running, which counts the attention calls.
         keep: the numbers of attention calls after which tensors are kept; all of a large model's would fill the memory.
     """
     trace: list[Event] = []
     open_calls: list[int] = []
     handles = []
 
-    def kept(tensor: Any) -> Tensor | None:
+    def copy_of(tensor: Any) -> Tensor | None:
         # A copy, for some modules write their output over their input.
-        return tensor.detach().clone() if isinstance(tensor, Tensor) and len(found.layers) in keep else None
+        return tensor.detach().clone() if isinstance(tensor, Tensor) and len(captured.layers) in keep else None
 
     def before(name: str) -> Callable[..., None]:
         def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-            given = kwargs.get("hidden_states")
-            if not isinstance(given, Tensor):
-                given = next((item for item in (*args, *kwargs.values()) if isinstance(item, Tensor)), None)
-            trace.append(Event(name, module, tuple(open_calls), len(found.layers), kept(given)))
+            tensor = kwargs.get("hidden_states")
+            if not isinstance(tensor, Tensor):
+                tensor = next((item for item in (*args, *kwargs.values()) if isinstance(item, Tensor)), None)
+            trace.append(Event(name, module, tuple(open_calls), len(captured.layers), copy_of(tensor)))
             open_calls.append(len(trace) - 1)
 
         return hook
@@ -69,7 +69,7 @@ def watching(network: nn.Module, found: capture.Capture, keep: Container[int]) -
         if not isinstance(result, Tensor):
             values = result.values() if hasattr(result, "values") else result if isinstance(result, tuple) else ()
             result = next((item for item in values if isinstance(item, Tensor)), None)
-        event.result, event.calls_after = kept(result), len(found.layers)
+        event.result, event.calls_after = copy_of(result), len(captured.layers)
 
     try:
         for name, module in network.named_modules():
@@ -83,10 +83,10 @@ def watching(network: nn.Module, found: capture.Capture, keep: Container[int]) -
 
 def block_of(trace: Sequence[Event], call: int) -> int | None:
     """The outermost repeated module around an attention call: the block that a model has several of."""
-    around = [place for place, event in enumerate(trace) if event.calls_before <= call < event.calls_after]
-    for place in around:
-        if any(part.isdigit() for part in trace[place].name.split(".")):
-            return place
+    around = [index for index, event in enumerate(trace) if event.calls_before <= call < event.calls_after]
+    for index in around:
+        if any(part.isdigit() for part in trace[index].name.split(".")):
+            return index
     return around[-1] if around else None
 
 

@@ -109,12 +109,12 @@ def joining_call(trace: Sequence[Event], call: int, stored: Layer) -> int | None
     weights = stored.rule.weights(stored.query, stored.key.repeat_interleave(groups, dim=0), rows)
     expected = output(weights, stored.value.float().repeat_interleave(groups, dim=0))  # (heads, queries, value_dim)
     joined = expected.transpose(0, 1).reshape(queries, -1)
-    for place, event in enumerate(trace):
-        if event.calls_before != call + 1 or not is_matrix(event.module) or event.given is None:
+    for index, event in enumerate(trace):
+        if event.calls_before != call + 1 or not is_matrix(event.module) or event.input is None:
             continue
-        given = event.given.reshape(-1, event.given.shape[-1]).float()
-        if given.shape == joined.shape and same(given, joined, 1e-3 if event.given.dtype == torch.float32 else 5e-2):
-            return place
+        inputs = event.input.reshape(-1, event.input.shape[-1]).float()
+        if inputs.shape == joined.shape and same(inputs, joined, 1e-3 if event.input.dtype == torch.float32 else 5e-2):
+            return index
     return None
 
 
@@ -134,7 +134,7 @@ def projections(trace: Sequence[Event], call: int, stored: Layer) -> dict[Role, 
     for role, used in roles.items():
         ranked: list[tuple[int, bool, int, Event, Tensor]] = []
         for event in candidates:
-            if event.result is None or event.given is None:
+            if event.result is None or event.input is None:
                 continue
             made = rows_of(event.result)
             for columns in _columns(role, made.shape[-1], heads, key_heads, sizes):
@@ -142,16 +142,16 @@ def projections(trace: Sequence[Event], call: int, stored: Layer) -> dict[Role, 
                 if vectors.shape == used.shape:
                     change = CHANGES.index(change_of(vectors, used.float().cpu()))
                     # Of vectors that a norm has changed nothing but the module's name tells what they were.
-                    named = role in event.name or event.name.rsplit(".", 1)[-1].startswith(role[0])
-                    if named or CHANGES[change] != "changed":
-                        ranked.append((change, not named, len(ranked), event, columns))
+                    name_matches = role in event.name or event.name.rsplit(".", 1)[-1].startswith(role[0])
+                    if name_matches or CHANGES[change] != "changed":
+                        ranked.append((change, not name_matches, len(ranked), event, columns))
         if ranked:
             *_, event, columns = min(ranked, key=lambda item: item[:3])
-            assert event.given is not None
+            assert event.input is not None
             matrix, bias = matrix_of(event.module)[:, columns], bias_of(event.module)
             by_head = matrix.reshape(len(matrix), len(used), -1).transpose(0, 1).contiguous()  # (heads, width, dim)
             biases = None if bias is None else bias[columns].reshape(len(used), -1)
-            result[role] = (event.name, rows_of(event.given), by_head, biases)
+            result[role] = (event.name, rows_of(event.input), by_head, biases)
     return result
 
 
@@ -181,15 +181,15 @@ def change_of(made: Tensor, used: Tensor) -> Change:
     return "changed"
 
 
-def embedded(
+def embedding_sum(
     trace: Sequence[Event], first: int, count: int
 ) -> tuple[Tensor, Tensor, tuple[str, ...], tuple[Added, ...]]:
     """For the stack whose first attention call is `first`: what enters layer 0, the sum that it was made of, what was
     done to that sum on the way, and its summands."""
     block = block_of(trace, first)
-    given = None if block is None else trace[block].given
-    assert block is not None and given is not None
-    entering = rows_of(given)
+    block_input = None if block is None else trace[block].input
+    assert block is not None and block_input is not None
+    entering = rows_of(block_input)
     stack = trace[block].above
     # The calls of this stack alone: in an encoder–decoder, those inside the module that holds the block. A bare BERT
     # has its tables beside that module.
@@ -202,10 +202,10 @@ def embedded(
     total = entering
     then: list[str] = []
     for event in reversed(before):
-        what = "norm" if is_norm(event.module) else "matrix" if is_matrix(event.module) else None
-        if what and event.given is not None and _equal(event.result, total):
-            total = rows_of(event.given)
-            then.insert(0, what)
+        step = "norm" if is_norm(event.module) else "matrix" if is_matrix(event.module) else None
+        if step and event.input is not None and _equal(event.result, total):
+            total = rows_of(event.input)
+            then.insert(0, step)
     tables: list[tuple[str, nn.Module, Tensor]] = []
     for event in before:
         if event.result is None:
@@ -219,12 +219,12 @@ def embedded(
     # The token's table is mostly the largest one, but a model may have room for more positions than it knows tokens.
     tokens = max(
         range(len(tables)),
-        key=lambda place: (
-            _what(tables[place][0], False) == "other",
-            getattr(tables[place][1], "num_embeddings", 0),
+        key=lambda index: (
+            _table_kind(tables[index][0], False) == "other",
+            getattr(tables[index][1], "num_embeddings", 0),
         ),
     )
-    rest = total - sum((vectors for place, (_, _, vectors) in enumerate(tables) if place != tokens), torch.zeros(()))
+    rest = total - sum((vectors for index, (_, _, vectors) in enumerate(tables) if index != tokens), torch.zeros(()))
     token = tables[tokens][2]
     scale = float((rest * token).sum() / token.square().sum().clamp_min(1e-30))
     if not same(token * scale, rest, 1e-3):
@@ -232,12 +232,12 @@ def embedded(
         scale = 1.0
     added = tuple(
         Added(
-            _what(name, place == tokens),
+            _table_kind(name, index == tokens),
             name,
-            vectors * scale if place == tokens else vectors,
-            scale if place == tokens else 1.0,
+            vectors * scale if index == tokens else vectors,
+            scale if index == tokens else 1.0,
         )
-        for place, (name, _, vectors) in enumerate(tables)
+        for index, (name, _, vectors) in enumerate(tables)
     )
     return entering, total, tuple(then), tuple(sorted(added, key=lambda item: item.what != "token"))
 
@@ -246,7 +246,7 @@ def _equal(tensor: Tensor | None, vectors: Tensor) -> bool:
     return tensor is not None and rows_of(tensor).shape == vectors.shape and same(rows_of(tensor), vectors)
 
 
-def _what(name: str, is_token: bool) -> str:
+def _table_kind(name: str, is_token: bool) -> str:
     last = name.rsplit(".", 1)[-1].lower()
     if is_token:
         return "token"
@@ -272,63 +272,63 @@ def positions_of(added: Sequence[Added], matrices: Mapping[Role, Matrices], stor
 def stages_of(trace: Sequence[Event], call: int, joining: int | None, count: int) -> tuple[Stage, ...]:
     """The way through the block around an attention call."""
     block = block_of(trace, call)
-    entering = None if block is None else trace[block].given
+    entering = None if block is None else trace[block].input
     if block is None or entering is None:
         return ()
     stages = [Stage("input", "", rows_of(entering))]
     width = stages[0].vectors.shape[-1]
     prefix = trace[block].name + "."
 
-    def known(vectors: Tensor) -> bool:
+    def is_recorded(vectors: Tensor) -> bool:
         return any(s.vectors.shape == vectors.shape and same(s.vectors, vectors, 1e-6) for s in stages)
 
-    def see(vectors: Tensor) -> None:
-        """Takes down a sum, where what is read or given next is one."""
-        if vectors.shape[-1] != width or known(vectors):
+    def add_if_sum(vectors: Tensor) -> None:
+        """Adds a stage for these vectors where they are the sum of earlier ones."""
+        if vectors.shape[-1] != width or is_recorded(vectors):
             return
-        wide = [place for place, stage in enumerate(stages) if stage.vectors.shape == vectors.shape]
+        wide = [index for index, stage in enumerate(stages) if stage.vectors.shape == vectors.shape]
         # Two summands, or three where attention and feed-forward layer run side by side (GPT-NeoX, GPT-J).
-        for places in (*itertools.combinations(wide, 2), *itertools.combinations(wide, 3)):
-            if same(sum((stages[place].vectors for place in places), torch.zeros(())), vectors):
-                stages.append(Stage("sum", "", vectors, places))
+        for summands in (*itertools.combinations(wide, 2), *itertools.combinations(wide, 3)):
+            if same(sum((stages[index].vectors for index in summands), torch.zeros(())), vectors):
+                stages.append(Stage("sum", "", vectors, summands))
                 return
 
-    for place, event in enumerate(trace):
-        if block not in event.above or not event.leaf or event.given is None or event.result is None:
+    for index, event in enumerate(trace):
+        if block not in event.above or not event.leaf or event.input is None or event.result is None:
             continue
-        given, result = rows_of(event.given), rows_of(event.result)
+        inputs, result = rows_of(event.input), rows_of(event.result)
         if result.shape[0] != count:
             continue  # what is read of the encoder in cross-attention
-        see(given)
-        if isinstance(event.module, nn.Dropout) or (given.shape == result.shape and torch.equal(given, result)):
+        add_if_sum(inputs)
+        if isinstance(event.module, nn.Dropout) or (inputs.shape == result.shape and torch.equal(inputs, result)):
             continue
         if is_norm(event.module):
-            what = "norm"
-        elif place == joining:
-            what = "attention"
+            kind = "norm"
+        elif index == joining:
+            kind = "attention"
         elif is_matrix(event.module):
-            what = _matrix_of(trace, event, prefix)
+            kind = _matrix_of(trace, event, prefix)
         else:
-            what = "activation" if next(event.module.parameters(), None) is None else "feed-forward"
-        if what and result.shape[0] == count and (what != "norm" or result.shape[-1] == width):
-            stages.append(Stage(what, event.name.removeprefix(prefix), result))
+            kind = "activation" if next(event.module.parameters(), None) is None else "feed-forward"
+        if kind and result.shape[0] == count and (kind != "norm" or result.shape[-1] == width):
+            stages.append(Stage(kind, event.name.removeprefix(prefix), result))
     leaving = trace[block].result
     if leaving is not None:
-        see(rows_of(leaving))
+        add_if_sum(rows_of(leaving))
         stages.append(Stage("output", "", rows_of(leaving)))
     return tuple(stages)
 
 
 def _matrix_of(trace: Sequence[Event], event: Event, prefix: str) -> str:
     """What a matrix in the block belongs to; "" for those that make queries, keys and values."""
-    above = [trace[place] for place in event.above if trace[place].name.startswith(prefix)]
+    above = [trace[index] for index in event.above if trace[index].name.startswith(prefix)]
     if any(other.calls_before < other.calls_after for other in above):
         # Inside an attention module: before its call it makes queries, keys or values, after it joins heads.
         holder = next(other for other in above if other.calls_before < other.calls_after)
         if event.calls_before == holder.calls_before:
             return ""
         # Some models keep their feed-forward layer in one module with the attention; its matrices are not square.
-        given, result = event.given, event.result
-        square = given is not None and result is not None and given.shape[-1] == result.shape[-1]
+        inputs, result = event.input, event.result
+        square = inputs is not None and result is not None and inputs.shape[-1] == result.shape[-1]
         return "other attention" if square else "feed-forward"
     return "feed-forward"

@@ -133,15 +133,15 @@ class Vocabulary:
             raise EmptyError("There is no target sentence yet. Type one: a few words are enough.")
         placed = [token for token in encoding.tokens if token.start is not None and token.end is not None]
         own = [token for token in placed if token.end <= len(text)]  # type: ignore[operator]
-        found = []
+        entries = []
         for group in word_groups(own):
-            inside = [own[place] for place in group]
-            found.append((words(inside)[0].text, inside, False))
+            inside = [own[index] for index in group]
+            entries.append((words(inside)[0].text, inside, False))
         for word, (start, end) in zip(more, spans, strict=True):
             inside = [token for token in placed if token.start < end and token.end > start]  # type: ignore[operator]
-            found.append((word, inside, True))
+            entries.append((word, inside, True))
         unique: dict[tuple[int, ...], tuple[str, list[Token], bool]] = {}
-        for name, pieces, added in found:
+        for name, pieces, added in entries:
             if pieces and name.strip():
                 unique.setdefault(tuple(piece.id for piece in pieces), (name, pieces, added))
         labels = _labels([name for name, _, _ in unique.values()])
@@ -157,9 +157,9 @@ class Vocabulary:
 
         One product with the table; a table in half precision is gone through block by block.
         """
-        given = torch.from_numpy(np.asarray(vector, dtype=np.float32)).to(self._table.device)
-        products = torch.cat([block @ given for block in self._blocks()])
-        return (products / (self._lengths() * given.norm()).clamp_min(1e-30)).clamp(-1, 1).cpu().numpy()
+        tensor = torch.from_numpy(np.asarray(vector, dtype=np.float32)).to(self._table.device)
+        products = torch.cat([block @ tensor for block in self._blocks()])
+        return (products / (self._lengths() * tensor.norm()).clamp_min(1e-30)).clamp(-1, 1).cpu().numpy()
 
     def neighbours(
         self, similarities: np.ndarray, count: int = NEAREST, *, without: Sequence[int] = (), like: str = ""
@@ -177,10 +177,10 @@ class Vocabulary:
         """
         left_out = set(without)
         marks = bool(like) and self._marks_beginnings()
-        kept: list[tuple[Token, float]] = []
+        chosen: list[tuple[Token, float]] = []
         looked = 0
         searched = min(len(similarities), count + len(left_out) + _SEARCHED)
-        while len(kept) < count and looked < len(similarities):
+        while len(chosen) < count and looked < len(similarities):
             # The first `searched`, sorted; what was looked at before comes first again and is skipped.
             nearest = np.argpartition(-similarities, searched - 1)[:searched]
             nearest = nearest[np.argsort(-similarities[nearest], kind="stable")]
@@ -190,12 +190,12 @@ class Vocabulary:
                 if index in left_out or not _readable(token, spelt):
                     continue
                 if not like or _is_whole_word(token.text, spelt, like, marks):
-                    kept.append((token, float(similarities[index])))
-                    if len(kept) == count:
+                    chosen.append((token, float(similarities[index])))
+                    if len(chosen) == count:
                         break
             looked, searched = searched, min(len(similarities), searched * 4)
-        labels = _labels([token.text for token, _ in kept])
-        return tuple(Neighbour(token.id, label, cosine) for label, (token, cosine) in zip(labels, kept, strict=True))
+        labels = _labels([token.text for token, _ in chosen])
+        return tuple(Neighbour(token.id, label, cosine) for label, (token, cosine) in zip(labels, chosen, strict=True))
 
     def _marks_beginnings(self) -> bool:
         """Whether the vocabulary marks the entries that begin a word, as byte-level BPE and SentencePiece do."""
@@ -225,7 +225,7 @@ class Vocabulary:
 
 def _labels(texts: Sequence[str]) -> tuple[str, ...]:
     """Texts that do not follow each other, readable, and no two alike."""
-    return labels([Token(-1, text, False, place, None, None) for place, text in enumerate(texts)])
+    return labels([Token(-1, text, False, word, None, None) for word, text in enumerate(texts)])
 
 
 def _is_whole_word(text: str, spelt: str, like: str, marks: bool) -> bool:

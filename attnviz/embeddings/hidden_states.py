@@ -124,26 +124,26 @@ def hidden_states(model: Model, recording: Recording, kind: str) -> States:
         # transformers collects the vectors with hooks that it would leave on the network.
         with (
             unchanged_modules(network),
-            _collect_lookups(_table(network, kind, paired)) as found,
+            _collect_lookups(_table(network, kind, paired)) as lookups,
             _last_norms(stack) as normed,
         ):
             output = forward(stack, ids if field == "hidden_states" else None, output_hidden_states=True, **arguments)
-    given: Sequence[Tensor] = getattr(output, field, None) or ()
-    shapes = {tuple(item.shape[:2]) for item in given}
-    if len(given) != layers + 1 or shapes != {(1, len(tokens))}:
+    states: Sequence[Tensor] = getattr(output, field, None) or ()
+    shapes = {tuple(item.shape[:2]) for item in states}
+    if len(states) != layers + 1 or shapes != {(1, len(tokens))}:
         raise NoAttentionError(
             "{0} does not give the vectors of all its tokens between all its {1} layers, so they cannot be followed "
             "from layer to layer. Choose a model such as BERT, GPT-2, Llama or T5.",
             model.name,
             layers,
         )
-    static = rows_of(found[0]) if found and found[0].shape[:2] == ids.shape else None
+    static = rows_of(lookups[0]) if lookups and lookups[0].shape[:2] == ids.shape else None
     return States(
         kind=kind,
         tokens=tokens,
         static=static,
-        layers=torch.stack([rows_of(item) for item in given]),
-        final_norm=any(item.shape == given[-1].shape and same(item, given[-1], 1e-6) for item in normed),
+        layers=torch.stack([rows_of(item) for item in states]),
+        final_norm=any(item.shape == states[-1].shape and same(item, states[-1], 1e-6) for item in normed),
     )
 
 
@@ -159,11 +159,11 @@ def _table(network: Any, kind: str, paired: bool) -> nn.Module | None:
 @contextmanager
 def _collect_lookups(table: nn.Module | None) -> Iterator[list[Tensor]]:
     """Inside, what an embedding table gives is collected, call by call."""
-    found: list[Tensor] = []
-    append = _append_to(found)
+    outputs: list[Tensor] = []
+    append = _append_to(outputs)
     handle = None if table is None else table.register_forward_hook(lambda _module, _args, result: append(result))
     try:
-        yield found
+        yield outputs
     finally:
         if handle is not None:
             handle.remove()
@@ -172,23 +172,23 @@ def _collect_lookups(table: nn.Module | None) -> Iterator[list[Tensor]]:
 @contextmanager
 def _last_norms(stack: nn.Module) -> Iterator[list[Tensor]]:
     """Inside, what the normalisations outside of the layers give is collected; layers are numbered modules."""
-    found: list[Tensor] = []
-    append = _append_to(found)
+    outputs: list[Tensor] = []
+    append = _append_to(outputs)
     handles = [
         module.register_forward_hook(lambda _module, _args, result: append(result))
         for name, module in stack.named_modules()
         if is_norm(module) and not any(part.isdigit() for part in name.split("."))
     ]
     try:
-        yield found
+        yield outputs
     finally:
         for handle in handles:
             handle.remove()
 
 
-def _append_to(found: list[Tensor]) -> Callable[[Any], None]:
+def _append_to(outputs: list[Tensor]) -> Callable[[Any], None]:
     def append(result: Any) -> None:
         if isinstance(result, Tensor):
-            found.append(result.detach().clone())
+            outputs.append(result.detach().clone())
 
     return append

@@ -81,7 +81,7 @@ class PositionalEncoding:
         bias: of "bias", float32 (heads, distances), else None.
         distances: (distances,) key position - query position, of `bias`.
         room: for how many positions there is a table; None where the model has none.
-        named: the most positions that its configuration names; None where it names none.
+        named_limit: the most positions that its configuration names; None where it names none.
     """
 
     where: str
@@ -93,7 +93,7 @@ class PositionalEncoding:
     bias: np.ndarray | None = None
     distances: np.ndarray | None = None
     room: int | None = None
-    named: int | None = None
+    named_limit: int | None = None
 
     @property
     def similarity(self) -> np.ndarray | None:
@@ -117,13 +117,13 @@ def read(model: Model, kind: str, *, count: int = POSITIONS) -> PositionalEncodi
     """
     of_decoder = kind == "decoder"
     stack = model.inputs.stack(of_decoder)
-    room, named = network.max_positions(stack), min(network.named_max_positions(stack), default=None)
-    limits = [limit for limit in (room, named, model.max_tokens) if limit]
+    room, named_limit = network.max_positions(stack), min(network.named_max_positions(stack), default=None)
+    limits = [limit for limit in (room, named_limit, model.max_tokens) if limit]
     count = min([count, *limits])
     ids, target = capture_plan.trial_ids(model.network)
     _ = model.kinds  # finds out how the network computes, by a trial whose rotations are not to be counted
     with _rotating(stack) as turned:
-        recording = model.record_ids(_repeated(ids, count), None if target is None else _repeated(target, count))
+        recording = model.record_ids(_repeat(ids, count), None if target is None else _repeat(target, count))
         recording.size(kind)
     try:
         computation = follow(model, recording, kind, layer=0)
@@ -133,7 +133,7 @@ def read(model: Model, kind: str, *, count: int = POSITIONS) -> PositionalEncodi
             "Choose a model that uses transformers' attention interface, such as BERT, GPT-2, Llama or T5.",
             model.name,
         ) from error
-    common: dict[str, Any] = {"room": room, "named": named}
+    common: dict[str, Any] = {"room": room, "named_limit": named_limit}
     if computation.positions == "added":
         # The one that is in every model comes last: a few add another first, of their own.
         item = [item for item in computation.added if item.what == "position"][-1]
@@ -169,7 +169,7 @@ def of_sines(rows: np.ndarray) -> bool:
     return bool((most > 0).any() and (misses <= CLOSE * np.maximum(most, 1e-6)).all())
 
 
-def _repeated(ids: Tensor, count: int) -> list[int]:
+def _repeat(ids: Tensor, count: int) -> list[int]:
     """`count` ids of those that are not special; which ones makes no difference to positions."""
     return (ids[0].tolist() * count)[:count]
 
@@ -177,7 +177,7 @@ def _repeated(ids: Tensor, count: int) -> list[int]:
 @contextmanager
 def _rotating(stack: nn.Module) -> Iterator[list[tuple[str, str, Tensor, Tensor]]]:
     """Inside, what the modules for rotary positions compute is written down: name, for which layers, cos, sin."""
-    found: list[tuple[str, str, Tensor, Tensor]] = []
+    rotations: list[tuple[str, str, Tensor, Tensor]] = []
 
     def hook(name: str) -> Any:
         def write(_module: nn.Module, args: tuple, kwargs: dict[str, Any], result: Any) -> None:
@@ -185,8 +185,8 @@ def _rotating(stack: nn.Module) -> Iterator[list[tuple[str, str, Tensor, Tensor]
             pair = result if isinstance(result, Sequence) else ()
             if len(pair) == 2 and all(isinstance(item, Tensor) and item.dim() == 3 for item in pair):
                 cos, sin = (plain(item)[0] for item in pair)  # (positions, dimensions)
-                if not any(layers == other[1] for other in found):
-                    found.append((name, layers, cos, sin))
+                if not any(layers == other[1] for other in rotations):
+                    rotations.append((name, layers, cos, sin))
 
         return write
 
@@ -196,7 +196,7 @@ def _rotating(stack: nn.Module) -> Iterator[list[tuple[str, str, Tensor, Tensor]
         if "rotary" in type(module).__name__.lower()
     ]
     try:
-        yield found
+        yield rotations
     finally:
         for handle in handles:
             handle.remove()

@@ -76,13 +76,13 @@ def between_words(one: States, other: States, *, without: tuple[int, int] | None
         return None
     mask = torch.from_numpy(different)
 
-    def mean(vectors: Tensor, others: Tensor) -> Tensor:  # (places, tokens, width) twice -> (places,)
+    def mean(vectors: Tensor, others: Tensor) -> Tensor:  # (layers, tokens, width) twice -> (layers,)
         a, b = (
             torch.nn.functional.normalize(
-                torch.stack([kept[:, list(group)].mean(dim=1) for _, group in groups]), dim=-1
+                torch.stack([states[:, list(group)].mean(dim=1) for _, group in groups]), dim=-1
             )
-            for kept, groups in ((vectors, first), (others, second))
-        )  # (words, places, width)
+            for states, groups in ((vectors, first), (others, second))
+        )  # (words, layers, width)
         return torch.einsum("ipw,jpw->ijp", a, b)[mask].mean(dim=0)
 
     static = None
@@ -94,13 +94,15 @@ def between_words(one: States, other: States, *, without: tuple[int, int] | None
 def of_sentences(one: States, other: States) -> Similarity:
     """How alike two sentences are in each layer: the cosines of the means of their words' tokens, special ones left
     out. The mean of static vectors is a bag of words: it does not know their order."""
-    places = [[place for place, token in enumerate(states.tokens) if not token.special] for states in (one, other)]
-    found = similarity(one, places[0], other, places[1])
-    if found.static is not None and sorted(one.tokens[place].id for place in places[0]) == sorted(
-        other.tokens[place].id for place in places[1]
+    positions = [
+        [position for position, token in enumerate(states.tokens) if not token.special] for states in (one, other)
+    ]
+    similarities = similarity(one, positions[0], other, positions[1])
+    if similarities.static is not None and sorted(one.tokens[position].id for position in positions[0]) == sorted(
+        other.tokens[position].id for position in positions[1]
     ):
-        return Similarity(1.0, found.layers)  # the same rows, added up in another order
-    return found
+        return Similarity(1.0, similarities.layers)  # the same rows, added up in another order
+    return similarities
 
 
 def _word_groups(tokens: Sequence[Token]) -> list[tuple[str, tuple[int, ...]]]:

@@ -102,13 +102,13 @@ def components(vectors: np.ndarray, axes: int = 3) -> Components:
     centred = centred - centred.mean(axis=0)
     left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
     scores = left * sizes  # (points, rank)
-    found = scores[:, :axes]
+    leading = scores[:, :axes]
     points = np.zeros((len(centred), axes))
-    points[:, : found.shape[1]] = found
+    points[:, : leading.shape[1]] = leading
     farthest = points[np.abs(points).argmax(axis=0), np.arange(axes)]
     points *= np.where(farthest < 0, -1.0, 1.0)
     variance = sizes**2
     shares = np.zeros(axes)
     if variance.sum() > 0:
-        shares[: found.shape[1]] = (variance / variance.sum())[:axes]
+        shares[: leading.shape[1]] = (variance / variance.sum())[:axes]
     return Components(points.astype(np.float32), shares.astype(np.float32))

@@ -84,7 +84,7 @@ def to_csv(picture: Picture) -> str:
 
 
 def _write(writer: Any, index: int, panel: AttentionMap | Difference) -> None:
-    place = [
+    panel_cells = [
         index,
         *(_cell(getattr(panel, name, "")) for name in ("name", "model", "kind", "layer_number", "head", "aggregate")),
     ]
@@ -92,7 +92,7 @@ def _write(writer: Any, index: int, panel: AttentionMap | Difference) -> None:
     hidden = hidden_mass(panel)
     for query, (label, weights) in enumerate(zip(queries, panel.weights.tolist(), strict=True)):
         share = _Number(hidden[query]) if hidden is not None else 0
-        row = [*place, query, label]
+        row = [*panel_cells, query, label]
         writer.writerows([*row, key, keys[key], _Number(weight), share] for key, weight in enumerate(weights))
 
 
@@ -137,18 +137,18 @@ def from_csv(text: str) -> Picture:
     except (ValueError, zlib.error) as error:
         raise DamagedError('The lines that begin with "# data:" are damaged ({0}).', error) from error
     weights = [np.full(shape, np.nan, np.float32) for shape in shapes(data)]
-    seen = [np.zeros(array.shape, dtype=bool) for array in weights]
+    filled = [np.zeros(array.shape, dtype=bool) for array in weights]
     rows = csv.DictReader(line for line in lines if not line.lstrip('"').startswith("#"))
     try:
         for row in rows:
-            panel, query, key = place = int(row["panel"]), int(row["query"]), int(row["key"])
-            if min(place) < 0:
+            panel, query, key = indices = int(row["panel"]), int(row["query"]), int(row["key"])
+            if min(indices) < 0:
                 raise IndexError(f"there is no panel {panel}, query {query}, key {key}")
             weights[panel][query, key] = float(row["weight"])
-            seen[panel][query, key] = True
+            filled[panel][query, key] = True
     except (LookupError, TypeError, ValueError) as error:
         raise DamagedError("A row of the table is damaged ({0}: {1}).", type(error).__name__, error) from error
-    missing = sum(int((~array).sum()) for array in seen)
+    missing = sum(int((~array).sum()) for array in filled)
     if missing:
         raise DamagedError("The table is not whole: rows of {0:,} weights are missing.", missing)
     return from_json(data, dict(enumerate(weights)))

@@ -100,10 +100,10 @@ def read(data: bytes | Path | str) -> Picture:
     text = data.decode("utf-8", "replace")
     if text.lstrip('\ufeff"').startswith("#"):
         return from_csv(text)
-    found = _DATA.search(text)
-    if found is None:
+    match = _DATA.search(text)
+    if match is None:
         raise DamagedError(
             "These are not the contents of a file that attnviz exported, or the data were taken out of it. "
             "The .svg, .html, .csv and .npz files that it writes can be read."
         )
-    return from_json(found[1])
+    return from_json(match[1])

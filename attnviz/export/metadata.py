@@ -84,14 +84,17 @@ def shapes(text: str) -> list[tuple[int, int]]:
     """(query, key) of each panel's weights; raises InputError where the text is no picture's JSON."""
     plain = _parse_checked(text)
     try:
-        found = [
+        panel_shapes = [
             (int(rows), int(columns)) for rows, columns in (panel["weights"]["shape"] for panel in plain["panels"])
         ]
     except _WRONG as error:
         raise _damage_error(error) from error
-    if any(min(shape) < 0 for shape in found) or sum(rows * columns for rows, columns in found) > MOST_WEIGHTS:
-        raise DamagedError("The data of the picture are damaged (weights of the shapes {0}).", found)
-    return found
+    if (
+        any(min(shape) < 0 for shape in panel_shapes)
+        or sum(rows * columns for rows, columns in panel_shapes) > MOST_WEIGHTS
+    ):
+        raise DamagedError("The data of the picture are damaged (weights of the shapes {0}).", panel_shapes)
+    return panel_shapes
 
 
 def _parse_checked(text: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ MOST_POSITIONS = 64  # of a head of a recording; of a longer text, neighbours ar
 _logger = logging.getLogger("attnviz")
 
 
-def show(what: AttentionMap | Recording | Picture) -> str | None:
+def show(item: AttentionMap | Recording | Picture) -> str | None:
     """HTML for Jupyter: a map as a heatmap, a recording as its tokens and the heads of its middle layer.
 
     Returns:
@@ -40,15 +40,15 @@ def show(what: AttentionMap | Recording | Picture) -> str | None:
         '<div'
     """
     try:
-        if isinstance(what, AttentionMap):
-            return _drawing_html(Picture((what,)))
-        return _drawing_html(what) if isinstance(what, Picture) else _recording_html(what)
+        if isinstance(item, AttentionMap):
+            return _drawing_html(Picture((item,)))
+        return _drawing_html(item) if isinstance(item, Picture) else _recording_html(item)
     except Exception:
-        _logger.warning("%s could not be drawn", type(what).__name__, exc_info=True)
+        _logger.warning("%s could not be drawn", type(item).__name__, exc_info=True)
         return None
 
 
-def show_png(what: AttentionMap | Recording | Picture) -> bytes | None:
+def show_png(item: AttentionMap | Recording | Picture) -> bytes | None:
     """The drawing of `show` as PNG, for where HTML cannot go: a notebook that becomes a PDF, or a chat.
 
     Returns:
@@ -59,13 +59,13 @@ def show_png(what: AttentionMap | Recording | Picture) -> bytes | None:
         b'\\x89PNG'
     """
     try:
-        if isinstance(what, AttentionMap):
-            return to_png(Picture((what,)))
-        return to_png(what if isinstance(what, Picture) else _recording_picture(what))
+        if isinstance(item, AttentionMap):
+            return to_png(Picture((item,)))
+        return to_png(item if isinstance(item, Picture) else _recording_picture(item))
     except FontError:
         return None  # the HTML beside it is drawn with the fonts of whoever reads it
     except Exception:
-        _logger.warning("%s could not be drawn", type(what).__name__, exc_info=True)
+        _logger.warning("%s could not be drawn", type(item).__name__, exc_info=True)
         return None
 
 
@@ -81,9 +81,9 @@ def _recording_html(recording: Recording) -> str:
     layer = layers // 2
     shown = min(heads, MOST_HEADS)
     long = max(queries, keys) > MOST_POSITIONS
-    which = f"heads 0 to {shown - 1} of {heads}" if shown < heads else f"all {heads} heads"
+    heads_text = f"heads 0 to {shown - 1} of {heads}" if shown < heads else f"all {heads} heads"
     together = ", neighbouring tokens taken together" if long else ""
-    said = f"{kind} attention, layer {layer} of 0 to {layers - 1}, {which}, {keys:,} tokens{together}"
+    summary = f"{kind} attention, layer {layer} of 0 to {layers - 1}, {heads_text}, {keys:,} tokens{together}"
     tokens = labels(recording.key_tokens(kind)[:MOST_TOKENS])
     more = f" … and {keys - MOST_TOKENS:,} more" if keys > MOST_TOKENS else ""
     generated = [token.generated for token in recording.key_tokens(kind)[:MOST_TOKENS]]
@@ -97,7 +97,7 @@ def _recording_html(recording: Recording) -> str:
     model = escape_text(recording.model or "a model")
     return (
         f"<div><p><b>Recording</b> of {model}: {', '.join(recording.kinds)}.<br>{listed}{more}</p>"
-        f"<p>{escape_text(said[0].upper() + said[1:])}</p>{_drawing_html(_recording_picture(recording))}</div>"
+        f"<p>{escape_text(summary[0].upper() + summary[1:])}</p>{_drawing_html(_recording_picture(recording))}</div>"
     )
 
 

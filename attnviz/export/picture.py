@@ -68,13 +68,15 @@ class Picture:
     def __post_init__(self) -> None:
         if not self.panels:
             raise InputError("A picture needs at least one map, and there is none. Hand over `panels=(map,)`.")
-        for name, value, known in (
+        for name, value, allowed in (
             ("style", self.style, get_args(Style)),
             ("scale", self.scale, get_args(Scale)),
             ("theme", self.theme, get_args(Theme)),
         ):
-            if value not in known:
-                raise InputError("The {0} of a picture is {1}, not {2!r}.", name, " or ".join(map(repr, known)), value)
+            if value not in allowed:
+                raise InputError(
+                    "The {0} of a picture is {1}, not {2!r}.", name, " or ".join(map(repr, allowed)), value
+                )
         if self.columns is not None and self.columns < 1:
             raise InputError("A picture has at least 1 column, not {0}.", self.columns)
 
@@ -187,18 +189,18 @@ def facts(picture: Picture) -> list[str]:
     >>> facts(Picture((map,), settings={"by_word": "true", "hide": "[]"}))
     ['model bundled', 'encoder attention', 'by words']
     """
-    said = []
+    phrases = []
     if model := _common(picture, "model"):
-        said.append(picture.say("model {0}", picture.texts.get(model, model)))
+        phrases.append(picture.say("model {0}", picture.texts.get(model, model)))
     if kind := _common(picture, "kind"):
-        said.append(picture.say("{0} attention", picture.texts.get(kind, kind)))
-    said += [part for name, value in picture.settings.items() if (part := _setting(picture, name, value))]
+        phrases.append(picture.say("{0} attention", picture.texts.get(kind, kind)))
+    phrases += [part for name, value in picture.settings.items() if (part := _setting(picture, name, value))]
     if any(isinstance(panel, AttentionMap) and panel.renormalised for panel in picture.panels):
-        said.append(picture.say("rows renormalised"))
+        phrases.append(picture.say("rows renormalised"))
     if len(picture.panels) > 1:
         shared = picture.scale == "shared"
-        said.append(picture.say("one scale for all panels" if shared else "each panel on its own scale"))
-    return said
+        phrases.append(picture.say("one scale for all panels" if shared else "each panel on its own scale"))
+    return phrases
 
 
 def number(weight: float, decimal: str = ".") -> str:
@@ -227,12 +229,12 @@ def _setting(picture: Picture, name: str, value: str) -> str:
         chosen = json.loads(value)
     except ValueError:
         chosen = value
-    said = ", ".join(map(str, chosen)) if isinstance(chosen, list) else value
+    text = ", ".join(map(str, chosen)) if isinstance(chosen, list) else value
     if chosen is True:
         return picture.say(template.removesuffix(": {0}"))
-    if not said or chosen is False:
+    if not text or chosen is False:
         return ""
-    return picture.say(template if "{0}" in template else f"{template}: {{0}}", said)
+    return picture.say(template if "{0}" in template else f"{template}: {{0}}", text)
 
 
 def _common(picture: Picture, name: str) -> str | None:

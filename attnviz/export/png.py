@@ -60,11 +60,11 @@ def to_png(picture: Picture, pixels_per_unit: float = 2) -> bytes:
 
 def _texts(svg: str) -> list[ElementTree.Element]:
     """The <text> elements, without the titles in them."""
-    found = list(ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"))
-    for element in found:
+    elements = list(ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text"))
+    for element in elements:
         for title in element.findall("{http://www.w3.org/2000/svg}title"):
             element.remove(title)
-    return found
+    return elements
 
 
 def _check_fonts(text: str) -> None:

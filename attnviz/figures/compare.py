@@ -33,13 +33,13 @@ def describe_difference(difference: Difference, most: int = 3, decimal: str = ".
     queries, keys = difference.query_labels, difference.key_labels
     flat = np.asarray(difference.weights).ravel()
     # Equal ones in reading order.
-    places = sorted(range(flat.size), key=lambda place: (-abs(flat[place]), place))[:most]
-    named = [
-        f"{queries[place // len(keys)]} → {keys[place % len(keys)]} {format_signed(flat[place]).replace('.', decimal)}"
-        for place in places
+    largest = sorted(range(flat.size), key=lambda index: (-abs(flat[index]), index))[:most]
+    parts = [
+        f"{queries[index // len(keys)]} → {keys[index % len(keys)]} {format_signed(flat[index]).replace('.', decimal)}"
+        for index in largest
     ]
     name = name or difference.name
-    return f"{name}: {', '.join(named)}" if named else name
+    return f"{name}: {', '.join(parts)}" if parts else name
 
 
 def format_signed(number: float) -> str:
@@ -110,7 +110,7 @@ def draw_difference(
 
 
 def draw_heads_map(
-    places: np.ndarray,
+    points: np.ndarray,
     heads: Sequence[tuple[int, int]],
     *,
     theme: style.Theme = "light",
@@ -119,7 +119,7 @@ def draw_heads_map(
     """Draws all heads as dots coloured by layer; near means alike, and the directions mean nothing.
 
     Args:
-        places: (head, 2), as `attnviz.measures.multidimensional_scaling` returns them.
+        points: (head, 2), as `attnviz.measures.multidimensional_scaling` returns them.
         heads: layer and head of each.
         theme: which background the colours are for.
         title: over the figure; None for none.
@@ -128,18 +128,18 @@ def draw_heads_map(
         A figure with one trace for each layer; `customdata` of a dot is its layer and head.
 
     Raises:
-        ValueError: there are not as many places as heads.
+        ValueError: there are not as many points as heads.
 
     Example:
         >>> size = recording.size("encoder")
         >>> heads = [(layer, head) for layer in range(size[0]) for head in range(size[1])]
-        >>> places = multidimensional_scaling(divergences(recording, "encoder"))
-        >>> len(draw_heads_map(places, heads).data)
+        >>> points = multidimensional_scaling(divergences(recording, "encoder"))
+        >>> len(draw_heads_map(points, heads).data)
         4
     """
-    places = np.asarray(places)
-    if places.shape != (len(heads), 2):
-        raise ValueError(f"{len(heads)} heads need as many places of two coordinates, not {places.shape}.")
+    points = np.asarray(points)
+    if points.shape != (len(heads), 2):
+        raise ValueError(f"{len(heads)} heads need as many points of two coordinates, not {points.shape}.")
     palette = style.PALETTES[theme]
     layers = sorted({layer for layer, _head in heads})
     colours = style.sequential_colours(theme)[6:]  # those that stand out from the background
@@ -148,8 +148,8 @@ def draw_heads_map(
         own = [index for index, (other, _head) in enumerate(heads) if other == layer]
         names = [f"L{layer} H{heads[index][1]}" for index in own]
         figure.add_scatter(
-            x=places[own, 0],
-            y=places[own, 1],
+            x=points[own, 0],
+            y=points[own, 1],
             name=f"L{layer}",
             mode="markers+text" if len(heads) <= MOST_NAMED else "markers",
             text=names,

@@ -27,13 +27,13 @@ class Names:
     same: str = "the word"
     others: str = "two different words"
     similarity: str = "cosine similarity"
-    place: str = "vector after layer"
+    layer: str = "vector after layer"
     weight: str = "attention weight"
     share: str = "share of the change"
 
 
 def draw_similarity(
-    places: Sequence[str],
+    labels: Sequence[str],
     word: Sequence[float | None],
     others: Sequence[float | None] | None,
     *,
@@ -44,12 +44,12 @@ def draw_similarity(
     """Draws how alike a word's two vectors are, from the embedding table to the last layer.
 
     Args:
-        places: names of where the vectors are taken.
+        labels: names of the layers after which the vectors are taken, the embedding table's first.
         word: cosines in [-1, 1]; None where there is no vector.
         others: the mean of different words, to compare with; None where there are none.
         theme: which background the colours are for.
         names: of the lines and axes.
-        chosen: the place that is marked.
+        chosen: the index of the layer that is marked.
 
     Returns:
         A figure with a line for the word, and a dashed one for the others.
@@ -60,37 +60,37 @@ def draw_similarity(
     """
     names = names or Names()
     palette = style.PALETTES[theme]
-    along = list(range(len(places)))
-    labels = [style.escape_markup(place) for place in places]
+    along = list(range(len(labels)))
+    ticks = [style.escape_markup(label) for label in labels]
     traces = []
-    said = len(places) <= MOST_NUMBERS
+    numbers_shown = len(labels) <= MOST_NUMBERS
     lines = [(names.same, word, palette.accent, "solid", 3, "circle")]
     if others is not None:
         lines.append((names.others, others, palette.quiet, "dash", 2, "diamond"))
-    for place, (name, numbers, colour, dash, width, symbol) in enumerate(lines):
-        other = lines[1 - place][1] if len(lines) > 1 else [None] * len(numbers)
+    for index, (name, numbers, colour, dash, width, symbol) in enumerate(lines):
+        other = lines[1 - index][1] if len(lines) > 1 else [None] * len(numbers)
         trace = go.Scatter(
             x=along,
             y=list(numbers),
             name=style.escape_markup(name),
-            mode="lines+markers+text" if said else "lines+markers",
+            mode="lines+markers+text" if numbers_shown else "lines+markers",
             line={"color": colour, "width": width, "dash": dash},
             marker={"color": colour, "size": 8, "symbol": symbol},
             text=["" if number is None else set_number(number) for number in numbers],
             textposition=[_label_position(number, rival) for number, rival in zip(numbers, other, strict=True)],
-            textfont={"size": style.FONT_SIZE - 1, "color": palette.text if place == 0 else palette.quiet},
+            textfont={"size": style.FONT_SIZE - 1, "color": palette.text if index == 0 else palette.quiet},
             cliponaxis=False,
-            customdata=labels,
+            customdata=ticks,
             hovertemplate="%{customdata}: %{y}<extra>" + style.escape_markup(name) + "</extra>",
             yhoverformat=".4f",
         )
         traces.append(trace)
-    known = [number for _, numbers, *_ in lines for number in numbers if number is not None]
+    all_numbers = [number for _, numbers, *_ in lines for number in numbers if number is not None]
     mark = {
         "type": "rect", "xref": "x", "yref": "y domain", "y0": 0, "y1": 1, "fillcolor": palette.accent, "opacity": 0.1,
         "line": {"width": 0},
     }  # fmt: skip
-    step = -(-len(places) // MOST_TICKS)
+    step = -(-len(labels) // MOST_TICKS)
     layout = style.layout(
         theme,
         height=330,
@@ -98,12 +98,12 @@ def draw_similarity(
         legend=_legend(),
         shapes=[] if chosen is None else [{**mark, "x0": chosen - 0.38, "x1": chosen + 0.38}],
         xaxis=style.axis(
-            names.place, theme, mirror=False, tickmode="array", tickvals=along[::step], ticktext=labels[::step],
-            range=[-0.45, len(places) - 0.55],
+            names.layer, theme, mirror=False, tickmode="array", tickvals=along[::step], ticktext=ticks[::step],
+            range=[-0.45, len(labels) - 0.55],
         ),
         yaxis=style.axis(
             names.similarity, theme, mirror=False, showline=False, showgrid=True, gridcolor=palette.line,
-            nticks=5, range=[min(0.0, *known) - 0.1, 1.12],
+            nticks=5, range=[min(0.0, *all_numbers) - 0.1, 1.12],
         ),
     )  # fmt: skip
     return go.Figure(traces, layout)
@@ -140,7 +140,7 @@ def draw_sources(
         shares: of the change, in [0, 1]; None where they are not known.
         theme: which background the colours are for.
         names: of the bars.
-        own: the place of the word itself, whose name is set bold.
+        own: the index of the word itself, whose name is set bold.
         range_to: where the axis ends; the same for figures that are compared.
 
     Returns:
@@ -154,7 +154,7 @@ def draw_sources(
     palette = style.PALETTES[theme]
     along = list(range(len(labels)))
     ticks = [style.escape_markup(_short(label)) for label in labels]
-    ticks = [f"<b>{tick}</b>" if place == own else tick for place, tick in enumerate(ticks)]
+    ticks = [f"<b>{tick}</b>" if index == own else tick for index, tick in enumerate(ticks)]
     traces = []
     series = [(names.weight, weights, palette.quiet)]
     if shares is not None:
@@ -196,7 +196,7 @@ def strongest(weights: np.ndarray, most: int, keep: int | None = None) -> list[i
     Args:
         weights: (words,).
         most: how many at most.
-        keep: a place that is among them in any case.
+        keep: an index that is among them in any case.
 
     >>> strongest(np.array([0.1, 0.5, 0.0, 0.4]), 2)
     [1, 3]

@@ -48,10 +48,10 @@ def describe_with(
     flat = weights.ravel()
     count = min(most, flat.size)
     candidates = np.argpartition(-flat, count - 1)[:count].tolist()
-    named = []
+    parts = []
     # Equal weights in reading order.
-    for place in sorted(candidates, key=lambda place: (-flat[place], place)):
-        query, key = divmod(place, weights.shape[1])
-        weight = f"{flat[place]:.2f}".replace(".", decimal)
-        named.append(f"{query_labels[query]} → {key_labels[key]} {weight}")
-    return f"{name}: {', '.join(named)}"
+    for index in sorted(candidates, key=lambda index: (-flat[index], index)):
+        query, key = divmod(index, weights.shape[1])
+        weight = f"{flat[index]:.2f}".replace(".", decimal)
+        parts.append(f"{query_labels[query]} → {key_labels[key]} {weight}")
+    return f"{name}: {', '.join(parts)}"

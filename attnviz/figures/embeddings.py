@@ -101,9 +101,9 @@ def _arrow(end: tuple[float, float], colour: str) -> dict[str, Any]:
     return {"x": end[0], "y": end[1], **frame, **looks}
 
 
-def _annotation(x: float, y: float, text: str, colour: str, **place: Any) -> dict[str, Any]:
-    """A text at a place."""
-    return {"x": x, "y": y, "text": text, "showarrow": False, "font": {"color": colour}, "xanchor": "center", **place}
+def _annotation(x: float, y: float, text: str, colour: str, **anchors: Any) -> dict[str, Any]:
+    """A text at a point; `anchors` say on which side of it."""
+    return {"x": x, "y": y, "text": text, "showarrow": False, "font": {"color": colour}, "xanchor": "center", **anchors}
 
 
 def draw_cosines(
@@ -122,7 +122,7 @@ def draw_cosines(
         -1
     """
     names = [style.escape_markup(label) for label in labels]
-    places = list(range(len(names)))
+    indices = list(range(len(names)))
     written = len(names) <= MOST_WRITTEN
     texts = [
         [
@@ -149,7 +149,7 @@ def draw_cosines(
         hovertemplate="%{customdata}: %{z}<extra></extra>",
         zhoverformat=".4f",
     )
-    ticks = {"tickmode": "array", "tickvals": places, "ticktext": names, "showline": False}
+    ticks = {"tickmode": "array", "tickvals": indices, "ticktext": names, "showline": False}
     layout = style.layout(
         theme,
         height=max(220, CELL * len(names) + 70) if written else max(420, 16 * len(names) + 90),
@@ -175,11 +175,11 @@ def draw_neighbours(
         [0.5, 0.25]
     """
     palette = style.PALETTES[theme]
-    places = list(range(len(labels)))
+    indices = list(range(len(labels)))
     names = [style.escape_markup(label) for label in labels]
     trace = go.Bar(
         x=list(cosines),
-        y=places,
+        y=indices,
         orientation="h",
         width=0.62,
         marker={"color": palette.accent},
@@ -194,12 +194,12 @@ def draw_neighbours(
     lowest = min([0.0, *cosines])
     layout = style.layout(
         theme,
-        height=CELL * max(1, len(places)) + 62,
+        height=CELL * max(1, len(indices)) + 62,
         showlegend=False,
         xaxis=style.axis(name, theme, showline=False, mirror=False, range=[lowest * 1.15, 1.0], nticks=6),
         yaxis=style.axis(
-            "", theme, showline=False, tickmode="array", tickvals=places, ticktext=names,
-            range=[len(places) - 0.5, -0.5],
+            "", theme, showline=False, tickmode="array", tickvals=indices, ticktext=names,
+            range=[len(indices) - 0.5, -0.5],
         ),
     )  # fmt: skip
     return go.Figure(trace, layout)
@@ -281,11 +281,11 @@ def draw_curves(
         ['H0']
     """
     palette = style.PALETTES[theme]
-    order = [place for place in range(len(curves)) if place != strong] + [strong]
+    order = [index for index in range(len(curves)) if index != strong] + [strong]
     lines = []
-    for place in order:
-        label, values = curves[place]
-        strongly = place == strong
+    for index in order:
+        label, values = curves[index]
+        strongly = index == strong
         line = go.Scatter(
             x=list(across),
             y=list(values),

@@ -164,13 +164,13 @@ def draw_heads(
     key_labels = [style.escape_markup(label) for label in maps[0].key_labels]
     text = np.full(canvas.shape, "", dtype=object) if canvas.size <= MOST_HOVER else None
     figure = go.Figure()
-    for place, map in enumerate(maps):
-        top, left = (place // columns) * step_y, (place % columns) * step_x
-        here = np.s_[top : top + queries, left : left + keys]
+    for index, map in enumerate(maps):
+        top, left = (index // columns) * step_y, (index % columns) * step_x
+        area = np.s_[top : top + queries, left : left + keys]
         largest = top_of_scale([map], "head") if scale == "head" else 1.0
-        canvas[here] = map.weights / largest
+        canvas[area] = map.weights / largest
         if text is not None:
-            text[here] = _texts(map.weights, query_labels, key_labels)
+            text[area] = _texts(map.weights, query_labels, key_labels)
         label = map.name
         figure.add_annotation(
             x=left - 0.5, y=top - 0.5, yshift=2, xanchor="left", yanchor="bottom", showarrow=False,
@@ -260,15 +260,15 @@ def _hover(
 def label_ticks(labels: Sequence[str], repeats: int = 1, step: int = 0) -> dict[str, Any]:
     """Labels at their positions, once for each repeat; every second, third … where all would not fit."""
     every = max(1, math.ceil(len(labels) * repeats / MOST_LABELS))
-    places = range(0, len(labels), every)
+    positions = range(0, len(labels), every)
     return {
         "tickmode": "array",
-        "tickvals": [place + repeat * step for repeat in range(repeats) for place in places],
-        "ticktext": [_shortened(labels[place]) for _ in range(repeats) for place in places],
+        "tickvals": [position + repeat * step for repeat in range(repeats) for position in positions],
+        "ticktext": [_shorten(labels[position]) for _ in range(repeats) for position in positions],
     }
 
 
-def _shortened(escaped: str) -> str:
+def _shorten(escaped: str) -> str:
     """The label, or its beginning with an ellipsis."""
     label = html.unescape(escaped)
     return escaped if len(label) <= MOST_CHARACTERS else style.escape_markup(f"{label[: MOST_CHARACTERS - 1]}…")

@@ -54,10 +54,10 @@ def draw_overview(
         ['L0', 'L1', 'L2', 'L3']
     """
     names = names or style.Names()
-    places = _places(maps)
+    layers_and_heads = _layers_and_heads(maps)
     queries, keys = maps[0].weights.shape
-    layers = sorted({layer for layer, _ in places})
-    heads = sorted({head for _, head in places})
+    layers = sorted({layer for layer, _ in layers_and_heads})
+    heads = sorted({head for _, head in layers_and_heads})
     gap_x, gap_y = max(1, round(keys * GAP)), max(1, round(queries * GAP))
     step_x, step_y = keys + gap_x, queries + gap_y
 
@@ -66,12 +66,12 @@ def draw_overview(
     query_labels = [style.escape_markup(label) for label in maps[0].query_labels]
     key_labels = [style.escape_markup(label) for label in maps[0].key_labels]
     frames: list[dict[str, Any]] = []
-    for (layer, head), map in zip(places, maps, strict=True):
+    for (layer, head), map in zip(layers_and_heads, maps, strict=True):
         top, left = layers.index(layer) * step_y, heads.index(head) * step_x
-        here = np.s_[top : top + queries, left : left + keys]
-        canvas[here] = map.weights / (top_of_scale([map], "head") if scale == "head" else 1.0)
+        area = np.s_[top : top + queries, left : left + keys]
+        canvas[area] = map.weights / (top_of_scale([map], "head") if scale == "head" else 1.0)
         if text is not None:
-            text[here] = _texts(map, query_labels, key_labels)
+            text[area] = _texts(map, query_labels, key_labels)
         frames.append(frame(left - 0.5, top - 0.5, keys, queries, style.PALETTES[theme].line))
     figure = go.Figure(tiles(canvas, text, theme, scale, names, top_of_scale(maps, "shared")))
     tile = min(MOST_TILE, max(LEAST_TILE, WIDTH // len(heads)))
@@ -92,20 +92,20 @@ def draw_overview(
     return figure
 
 
-def _places(maps: Sequence[AttentionMap]) -> list[tuple[int, int]]:
+def _layers_and_heads(maps: Sequence[AttentionMap]) -> list[tuple[int, int]]:
     """(layer, head) of each map; raises ValueError where they cannot stand in one picture."""
     if not maps:
         raise ValueError("There is no head to draw.")
-    places = []
+    layers_and_heads = []
     for map in maps:
         if map.layer is None or map.head is None:
             raise ValueError(f"An overview has single heads; {map.name} is none. Leave it out.")
         if map.weights.shape != maps[0].weights.shape:
             raise ValueError("Heads in one overview need the same queries and keys.")
-        places.append((map.layer, map.head))
-    if len(set(places)) < len(places):
+        layers_and_heads.append((map.layer, map.head))
+    if len(set(layers_and_heads)) < len(layers_and_heads):
         raise ValueError("Two of the maps are of the same layer and head. Draw one kind of attention at a time.")
-    return places
+    return layers_and_heads
 
 
 def _texts(map: AttentionMap, query_labels: Sequence[str], key_labels: Sequence[str]) -> list[list[str]]:
@@ -120,6 +120,6 @@ def _ticks(labels: Sequence[str], step: int, size: int) -> dict[str, Any]:
     """Each label at the middle of its heads."""
     return {
         "tickmode": "array",
-        "tickvals": [place * step + (size - 1) / 2 for place in range(len(labels))],
+        "tickvals": [index * step + (size - 1) / 2 for index in range(len(labels))],
         "ticktext": list(labels),
     }

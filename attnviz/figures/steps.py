@@ -123,15 +123,15 @@ def draw_bars(
     for (name, values), colour in zip(series, colours, strict=False):
         numbers = np.asarray(values, dtype=np.float64)
         shown = np.where(np.isfinite(numbers), numbers, np.nan)
-        said = [set_number(number, 4) for number in numbers]
-        width = [2.0 if place == chosen else 0.0 for place in range(len(names))]
+        texts = [set_number(number, 4) for number in numbers]
+        width = [2.0 if index == chosen else 0.0 for index in range(len(names))]
         bar = {
             "type": "bar",
             "x": list(range(len(names))),
             "y": shown,
             "name": name,
             "marker": {"color": colour, "line": {"color": palette.text, "width": width}},
-            "customdata": [[label, text] for label, text in zip(names, said, strict=True)],
+            "customdata": [[label, text] for label, text in zip(names, texts, strict=True)],
             "hovertemplate": f"%{{customdata[0]}}: %{{customdata[1]}}<extra>{style.escape_markup(name)}</extra>",
             "textposition": "outside",
             "textfont": {"size": style.FONT_SIZE - 2, "color": palette.text},
@@ -174,11 +174,11 @@ def draw_lengths(
         2
     """
     palette = style.PALETTES[theme]
-    places = list(range(len(labels)))
+    indices = list(range(len(labels)))
     bar = {
         "type": "bar",
         "x": list(lengths),
-        "y": places,
+        "y": indices,
         "orientation": "h",
         "width": 0.62,
         "marker": {"color": palette.accent},
@@ -188,11 +188,11 @@ def draw_lengths(
         "cliponaxis": False,
         "hovertemplate": "%{y}: %{x:.4f}<extra></extra>",
     }
-    layout = style.layout(theme, height=27 * len(places) + 62)
+    layout = style.layout(theme, height=27 * len(indices) + 62)
     layout["showlegend"] = False
     layout["xaxis"] = style.axis(title, theme, showline=False, mirror=False, range=[0, max([*lengths, 1e-6]) * 1.15])
     layout["yaxis"] = style.axis(
-        "", theme, showline=False, tickmode="array", tickvals=places,
-        ticktext=[style.escape_markup(label) for label in labels], range=[len(places) - 0.5, -0.5],
+        "", theme, showline=False, tickmode="array", tickvals=indices,
+        ticktext=[style.escape_markup(label) for label in labels], range=[len(indices) - 0.5, -0.5],
     )  # fmt: skip
     return go.Figure([bar], layout)

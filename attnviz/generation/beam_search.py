@@ -51,33 +51,33 @@ def search(writer: Writer, prefix: tuple[int, ...], method: Method, limit: int) 
     length_penalty, early_stopping = (getattr(config, name, None) for name in ("length_penalty", "early_stopping"))
     penalty = 1.0 if length_penalty is None else float(length_penalty)
     looks = max(2, 1 + len(writer.ends)) * method.width
-    kept = [Hypothesis((), 0.0, None, "kept")]
+    beam = [Hypothesis((), 0.0, None, "kept")]
     finished = _Finished(method.width)
     steps: list[tuple[Hypothesis, ...]] = []
     length = 0
     while True:
         last = len(prefix) + length + 1 == limit
-        candidates = _candidates(writer, prefix, kept, looks)
+        candidates = _candidates(writer, prefix, beam, looks)
         length += 1
         looked: list[Hypothesis] = []
-        kept_next: list[Hypothesis] = []
-        for place, (ids, score, parent) in enumerate(candidates):
-            whole = last or writer.is_finished((*prefix, *ids))
+        next_beam: list[Hypothesis] = []
+        for rank, (ids, score, parent) in enumerate(candidates):
+            complete = last or writer.is_finished((*prefix, *ids))
             # A text that ends counts only where it is among the best; else one that merely ends early would win.
-            if whole and place < method.width:
+            if complete and rank < method.width:
                 finished.add(score / length**penalty, ids, score)
                 state = "finished"
-            elif not whole and len(kept_next) < method.width:
+            elif not complete and len(next_beam) < method.width:
                 state = "kept"
             else:
                 state = "dropped"
             hypothesis = Hypothesis(ids, score, parent if steps else None, state)  # type: ignore[arg-type]
             looked.append(hypothesis)
             if state == "kept":
-                kept_next.append(hypothesis)
+                next_beam.append(hypothesis)
         steps.append(tuple(looked))
-        kept = kept_next
-        if not kept or _settled(finished, kept[0].score, early_stopping, length, limit - len(prefix), penalty):
+        beam = next_beam
+        if not beam or _is_settled(finished, beam[0].score, early_stopping, length, limit - len(prefix), penalty):
             break
     score, ids, _total = finished.texts[0]
     whole_ids = (*prefix, *ids)
@@ -85,22 +85,22 @@ def search(writer: Writer, prefix: tuple[int, ...], method: Method, limit: int) 
 
 
 def _candidates(
-    writer: Writer, prefix: tuple[int, ...], kept: list[Hypothesis], looks: int
+    writer: Writer, prefix: tuple[int, ...], beam: list[Hypothesis], looks: int
 ) -> list[tuple[tuple[int, ...], float, int]]:
     """The likeliest continuations by one token: (ids, sum of log-probabilities, parent), the best first."""
-    prefixes = [[*prefix, *hypothesis.ids] for hypothesis in kept]
-    scores = writer.apply_processors(prefixes, writer.logits(prefixes).log_softmax(dim=-1))  # (kept, vocabulary)
-    totals: Tensor = scores + torch.tensor([hypothesis.score for hypothesis in kept])[:, None]
+    prefixes = [[*prefix, *hypothesis.ids] for hypothesis in beam]
+    scores = writer.apply_processors(prefixes, writer.logits(prefixes).log_softmax(dim=-1))  # (hypotheses, vocabulary)
+    totals: Tensor = scores + torch.tensor([hypothesis.score for hypothesis in beam])[:, None]
     best = totals.flatten().topk(min(looks, totals.numel()))
-    found = []
-    for score, place in zip(best.values.tolist(), best.indices.tolist(), strict=True):
-        parent, token = divmod(place, totals.shape[1])
+    continuations = []
+    for score, flat_index in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+        parent, token = divmod(flat_index, totals.shape[1])
         if score > float("-inf"):
-            found.append(((*kept[parent].ids, token), score, parent))
-    return found
+            continuations.append(((*beam[parent].ids, token), score, parent))
+    return continuations
 
 
-def _settled(
+def _is_settled(
     finished: _Finished, best: float, early: bool | str | None, length: int, most: int, penalty: float
 ) -> bool:
     """Whether no text that is still open is expected to beat the finished ones."""

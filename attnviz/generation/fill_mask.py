@@ -63,7 +63,7 @@ def fill(model: Model, ids: Sequence[int], given: Sequence[int] = (), method: Me
     if method.name == "beam":
         raise InputError("Gaps are filled one after the other; choose greedy or sampling.")
     filled = [int(index) for index in ids]
-    gaps = tuple(place for place, index in enumerate(filled) if index == model.tokenizer.mask_token_id)
+    gaps = tuple(position for position, index in enumerate(filled) if index == model.tokenizer.mask_token_id)
     if not gaps:
         raise InputError("There is no gap. Put {0} where a word is to be predicted.", model.tokenizer.mask_token)
     if len(gaps) > MOST_GAPS:

@@ -144,17 +144,17 @@ class Method:
         logits[best] = distribution.logits[best]
         return Shaped(logits, 1.0 - float(distribution.probabilities[best]))
 
-    def choose(self, distribution: Distribution, place: int) -> int:
-        """The token that greedy search takes or that is drawn at a place of the written text.
+    def choose(self, distribution: Distribution, position: int) -> int:
+        """The token that greedy search takes or that is drawn at a position of the written text.
 
         The draw turns one number between 0 and 1 into a token: the likeliest come first, each as wide as its
-        probability. The number depends on the seed and the place alone, so that another choice earlier in the text
+        probability. The number depends on the seed and the position alone, so that another choice earlier in the text
         changes what there is to draw from and not the luck.
         """
         shaped = self.shape(distribution)
         if self.name != "sample":
             return int(shaped.logits.argmax())
-        luck = random.Random(f"{self.seed} {place}").random()
+        luck = random.Random(f"{self.seed} {position}").random()
         ordered, order = shaped.probabilities.double().sort(descending=True, stable=True)
         reached = ordered.cumsum(dim=0)
         drawn = int((reached < luck * float(reached[-1])).sum())

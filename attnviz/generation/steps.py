@@ -73,8 +73,8 @@ class Steps:
         ids = [token.id for token in steps.before]
         for position, index in zip(filled.positions, filled.written.ids, strict=True):
             ids[position] = index
-        whole = tokenization.from_ids(tokenizer, ids)
-        steps.tokens = tuple(whole[position] for position in filled.positions)
+        filled_tokens = tokenization.from_ids(tokenizer, ids)
+        steps.tokens = tuple(filled_tokens[position] for position in filled.positions)
         steps.positions = steps._rows = filled.positions
         steps._recordings, steps._tokenizer = filled.recordings, tokenizer
         return steps
@@ -97,28 +97,32 @@ class Steps:
         """The kind whose queries are the steps and whose keys are the text itself."""
         return "encoder" if self.task == "fill" else "decoder"
 
-    def distribution(self, place: int) -> Distribution:
-        """What the model said about the token at a place: from the very pass whose attention is shown."""
-        logits = self._recordings[place].logits
+    def distribution(self, position: int) -> Distribution:
+        """The model's prediction for the token at a position: from the very pass whose attention is shown."""
+        logits = self._recordings[position].logits
         assert logits is not None  # only models with a language head get here
-        return Distribution(logits[self._rows[place]])
+        return Distribution(logits[self._rows[position]])
 
-    def constrained(self, place: int) -> Distribution:
-        """The same after the checkpoint's own rules."""
-        found = self.distribution(place)
-        return found if self._writer is None else self._writer.constrain(self.written.ids[:place], found)
+    def constrained(self, position: int) -> Distribution:
+        """The prediction after the checkpoint's own rules, such as a penalty for repetition."""
+        distribution = self.distribution(position)
+        return (
+            distribution if self._writer is None else self._writer.constrain(self.written.ids[:position], distribution)
+        )
 
-    def shaped(self, place: int) -> Shaped:
-        """What the method made of it."""
-        return self.method.shape(self.constrained(place))
+    def shaped(self, position: int) -> Shaped:
+        """The prediction as the method (its temperature, its top-k or top-p) reshapes it."""
+        return self.method.shape(self.constrained(position))
 
-    def survivors(self, place: int) -> frozenset[int]:
+    def survivors(self, position: int) -> frozenset[int]:
         """The tokens with which a beam went on from the text so far; the one that stands there, before it began."""
-        given, ids = self.written.given, self.written.ids
-        if place < given:
-            return frozenset((ids[place],))
-        looked = self.written.beams[place - given]
-        return frozenset(one.ids[-1] for one in looked if one.state != "dropped" and one.ids[:-1] == ids[given:place])
+        prefix_length, ids = self.written.given, self.written.ids
+        if position < prefix_length:
+            return frozenset((ids[position],))
+        looked = self.written.beams[position - prefix_length]
+        return frozenset(
+            one.ids[-1] for one in looked if one.state != "dropped" and one.ids[:-1] == ids[prefix_length:position]
+        )
 
     def text(self, ids: Sequence[int]) -> str:
         """What written tokens stand for, in one line."""
@@ -150,7 +154,7 @@ class Steps:
         recording = self.recording
         if self.task == "translate" and kind == "encoder":
             weights, hidden = self._amounts(recording, kind, layer, head)
-            return self._named(weights, hidden, recording.query_tokens(kind), kind, layer, head)
+            return self._build_map(weights, hidden, recording.query_tokens(kind), kind, layer, head)
         if self.task == "fill":
             passes = [self._amounts(item, kind, layer, head) for item in self._recordings]
             weights = np.stack([one[row] for (one, _), row in zip(passes, self._rows, strict=True)])
@@ -158,10 +162,10 @@ class Steps:
         else:
             weights, hidden = (values[list(self._rows)] for values in self._amounts(recording, kind, layer, head))
         steps = tuple(
-            Token(index, label, False, place, None, None)
-            for place, (index, label) in enumerate(zip(self.written.ids, self.row_labels, strict=True))
+            Token(index, label, False, step, None, None)
+            for step, (index, label) in enumerate(zip(self.written.ids, self.row_labels, strict=True))
         )
-        return self._named(weights, hidden, steps, kind, layer, head)
+        return self._build_map(weights, hidden, steps, kind, layer, head)
 
     def visible_keys(self, kind: str) -> AttentionMap:
         """As `map`, with 1 for each key that a step could look at, whether it did or not."""
@@ -178,7 +182,7 @@ class Steps:
         maps = recording.maps(kind, layer=layer)
         return np.mean([map.weights for map in maps], axis=0), np.mean([map.hidden_mass for map in maps], axis=0)
 
-    def _named(
+    def _build_map(
         self,
         weights: np.ndarray,
         hidden: np.ndarray,

@@ -107,8 +107,8 @@ class Writer:
         self.ends = self._ending.tokens
         room = network.max_positions(model.inputs.stack(of_decoder=True))
         # The last token written is read by nobody, so it needs no position.
-        left = math.inf if room is None else room + 1 - len(self.start if self.pair else self.source)
-        self.most = int(min(MAX_NEW_TOKENS, left))
+        positions_left = math.inf if room is None else room + 1 - len(self.start if self.pair else self.source)
+        self.most = int(min(MAX_NEW_TOKENS, positions_left))
         self._processors = logits_processors(model.network, model.name, config, self.source, len(self._read(())))
         self._states: Any = None
         if self.pair:
@@ -174,7 +174,7 @@ class Writer:
 
     def is_finished(self, ids: Sequence[int]) -> bool:
         """Whether the last token of a text ends it: an end token, or one that completes a stop string."""
-        return bool(ids) and self._ending.reached(self._read(ids))
+        return bool(ids) and self._ending.is_reached(self._read(ids))
 
     def record(self, ids: Sequence[int]) -> Recording:
         """The recording of a written text: its last token is only predicted, and not read.

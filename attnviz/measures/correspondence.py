@@ -37,26 +37,26 @@ def aligned(a: AttentionMap, b: AttentionMap) -> tuple[AttentionMap, AttentionMa
             "The rows of one of the two maps were divided by what is left of them, those of the other were not. "
             "Renormalise both or neither to compare them."
         )
-    if _spelled(a) == _spelled(b):
+    if _exact_words(a) == _exact_words(b):
         return a, b
     words = a.by_word(), b.by_word()
     # Special tokens that both have, but in another order, are left out like the rest.
-    for kept in (_shared_specials(*words), frozenset[str]()):
-        one, other = (_without_specials(map, kept) for map in words)
-        if _folded(one) == _folded(other):
+    for specials in (_shared_specials(*words), frozenset[str]()):
+        one, other = (_without_specials(map, specials) for map in words)
+        if _folded_words(one) == _folded_words(other):
             return one, other
     raise _error(one, other)
 
 
-def _without_specials(map: AttentionMap, kept: frozenset[str]) -> AttentionMap:
-    return map.hide(lambda token: token.special and token.text not in kept)
+def _without_specials(map: AttentionMap, specials: frozenset[str]) -> AttentionMap:
+    return map.hide(lambda token: token.special and token.text not in specials)
 
 
-def _spelled(map: AttentionMap) -> list[list[tuple[str, bool]]]:
+def _exact_words(map: AttentionMap) -> list[list[tuple[str, bool]]]:
     return [[(token.text, token.special) for token in axis] for axis in (map.query_tokens, map.key_tokens)]
 
 
-def _folded(map: AttentionMap) -> list[list[tuple[str, bool]]]:
+def _folded_words(map: AttentionMap) -> list[list[tuple[str, bool]]]:
     return [[(_fold(token.text), token.special) for token in axis] for axis in (map.query_tokens, map.key_tokens)]
 
 
@@ -88,7 +88,7 @@ def _error(a: AttentionMap, b: AttentionMap) -> InputError:
             other.kind,
         )
     first, second = a.query_tokens, b.query_tokens
-    if _folded(a)[1] != _folded(b)[1]:
+    if _folded_words(a)[1] != _folded_words(b)[1]:
         first, second = a.key_tokens, b.key_tokens
         shown = Message("The two show different sentences")
         remedy = Message("Give both the same sentence to see their difference.")
@@ -103,17 +103,17 @@ def _error(a: AttentionMap, b: AttentionMap) -> InputError:
             "The two tokenizers do not find the same words in {0}: {1} and {2}, so nothing says which belong "
             "together. Compare two heads of one model instead.",
             _excerpt(first),
-            _counted(first),
-            _counted(second),
+            _count_text(first),
+            _count_text(second),
         )
     if len(first) != len(second):
         return InputError(
             "{0}: {1} has {2}, {3} has {4}. {5}",
             shown,
             _excerpt(first),
-            _counted(first),
+            _count_text(first),
             _excerpt(second),
-            _counted(second),
+            _count_text(second),
             remedy,
         )
     pairs = zip(first, second, strict=True)
@@ -134,7 +134,7 @@ def _letters(words: Sequence[Token]) -> str:
     return _fold("".join("".join(word.text.split()) for word in words))
 
 
-def _counted(words: Sequence[Token]) -> Message:
+def _count_text(words: Sequence[Token]) -> Message:
     return Message("1 word") if len(words) == 1 else Message("{0} words", len(words))
 
 

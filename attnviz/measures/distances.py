@@ -164,13 +164,13 @@ def divergences(recording: Recording, kind: str, prepare: Prepare | None = None)
             if rows is None:
                 height, width = resolution(layers, heads, *map.weights.shape)
                 rows = np.empty((count, height * (width + 1)), dtype=np.float32)
-            rows[index] = _sampled(map, height, width).ravel()
+            rows[index] = _sample(map, height, width).ravel()
             index += 1
     assert rows is not None
     return _pairwise(rows, height)
 
 
-def _sampled(map: AttentionMap, height: int, width: int) -> np.ndarray:
+def _sample(map: AttentionMap, height: int, width: int) -> np.ndarray:
     """(height, width + 1): whole rows, evenly spaced, with neighbouring keys summed into groups."""
     queries, keys = map.weights.shape
     if height < queries:

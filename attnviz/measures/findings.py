@@ -123,8 +123,8 @@ def _read(folder: Path, _stamps: tuple[int, ...]) -> Findings:
 
 
 def _item(entry: dict[str, Any]) -> Finding:
-    known = {field.name for field in fields(Finding)}
-    return Finding(**{name: value for name, value in entry.items() if name in known})
+    field_names = {field.name for field in fields(Finding)}
+    return Finding(**{name: value for name, value in entry.items() if name in field_names})
 
 
 def fingerprint(weights: Path) -> str:

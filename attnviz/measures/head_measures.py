@@ -81,10 +81,10 @@ class Measures:
         >>> Measures(2, 5, 0.8, 1.1, 0.86, 0.0, 0.05, 0.1, math.nan, 0.3).character
         'previous'
         """
-        places = {name: getattr(self, name) for name in ("previous", "next", "own", "first")}
-        known = {name: share for name, share in places.items() if share > MAINLY}  # NaN is not
-        if known:
-            return max(known, key=known.__getitem__)
+        shares = {name: getattr(self, name) for name in ("previous", "next", "own", "first")}
+        dominant = {name: share for name, share in shares.items() if share > MAINLY}  # NaN is not
+        if dominant:
+            return max(dominant, key=dominant.__getitem__)
         if self.special > MAINLY:
             return "special"
         return "broad" if self.evenness >= BROADLY else None
@@ -99,7 +99,7 @@ def measure(map: AttentionMap) -> Measures:
         >>> found.entropy, found.previous, found.own, found.character
         (0.0, 1.0, 0.3333333432674408, 'previous')
     """
-    return _measured([map])[0]
+    return _measure_heads([map])[0]
 
 
 def measure_all(recording: Recording, kind: str, prepare: Prepare | None = None) -> tuple[Measures, ...]:
@@ -120,10 +120,10 @@ def measure_all(recording: Recording, kind: str, prepare: Prepare | None = None)
         >>> len(measure_all(attnviz.load("bundled").record("Der Hund sah den Ball."), "encoder"))
         32
     """
-    return tuple(found for maps in iterate_maps(recording, kind, prepare) for found in _measured(maps))
+    return tuple(measures for maps in iterate_maps(recording, kind, prepare) for measures in _measure_heads(maps))
 
 
-def _measured(maps: Sequence[AttentionMap]) -> list[Measures]:
+def _measure_heads(maps: Sequence[AttentionMap]) -> list[Measures]:
     """The measures of maps with the same tokens."""
     one = maps[0]
     related = one.kind != "cross" and one.query_tokens == one.key_tokens
@@ -145,9 +145,9 @@ def _numbers(weights: np.ndarray, related: bool, special: np.ndarray) -> dict[st
     """
     heads, queries, keys = weights.shape
     unknown = np.full(heads, np.nan)
-    found = dict.fromkeys(("entropy", "distance", "previous", "next", "own", "first", "special", "evenness"), unknown)
+    numbers = dict.fromkeys(("entropy", "distance", "previous", "next", "own", "first", "special", "evenness"), unknown)
     if not weights.size:
-        return found
+        return numbers
     sums = weights.sum(axis=2)  # (head, query)
     some = sums > NOTHING
     divisor = np.where(some, sums, 1.0)
@@ -155,22 +155,22 @@ def _numbers(weights: np.ndarray, related: bool, special: np.ndarray) -> dict[st
     np.log(logarithms, out=logarithms)
     products = np.einsum("hqk,hqk->hq", weights, logarithms)
     entropy = np.maximum(np.log(divisor) - products / divisor, 0.0) / np.log(2.0)
-    found["entropy"] = _mean(entropy, some)
+    numbers["entropy"] = _mean(entropy, some)
     greatest = np.log2(np.maximum(np.count_nonzero(weights, axis=2), 1))
-    found["evenness"] = _ratio((entropy * some).sum(axis=1), (greatest * some).sum(axis=1))
+    numbers["evenness"] = _ratio((entropy * some).sum(axis=1), (greatest * some).sum(axis=1))
     per_key = weights.mean(axis=1)  # (head, key)
-    found["first"] = per_key[:, 0]
+    numbers["first"] = per_key[:, 0]
     if special.any():
-        found["special"] = per_key[:, special].sum(axis=1)
+        numbers["special"] = per_key[:, special].sum(axis=1)
     if related:
-        place = np.arange(queries, dtype=np.float32)
-        apart = np.abs(place[:, None] - place)
-        found["distance"] = _mean(np.einsum("hqk,qk->hq", weights, apart) / divisor, some)
-        found["own"] = np.diagonal(weights, 0, 1, 2).mean(axis=1)
+        positions = np.arange(queries, dtype=np.float32)
+        apart = np.abs(positions[:, None] - positions)
+        numbers["distance"] = _mean(np.einsum("hqk,qk->hq", weights, apart) / divisor, some)
+        numbers["own"] = np.diagonal(weights, 0, 1, 2).mean(axis=1)
         if queries > 1:
-            found["previous"] = np.diagonal(weights, -1, 1, 2).mean(axis=1)
-            found["next"] = np.diagonal(weights, 1, 1, 2).mean(axis=1)
-    return found
+            numbers["previous"] = np.diagonal(weights, -1, 1, 2).mean(axis=1)
+            numbers["next"] = np.diagonal(weights, 1, 1, 2).mean(axis=1)
+    return numbers
 
 
 def _mean(values: np.ndarray, some: np.ndarray) -> np.ndarray:

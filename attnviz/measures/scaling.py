@@ -30,7 +30,7 @@ def multidimensional_scaling(distances: np.ndarray) -> np.ndarray:
         InputError: the distances are no symmetric square of finite numbers.
 
     Example:
-        >>> placed(np.array([[0, 0.25], [0.25, 0]])).tolist()
+        >>> multidimensional_scaling(np.array([[0, 0.25], [0.25, 0]])).tolist()
         [[0.25, 0.0], [-0.25, 0.0]]
     """
     squares = np.asarray(distances, dtype=np.float64)
@@ -45,10 +45,10 @@ def multidimensional_scaling(distances: np.ndarray) -> np.ndarray:
         return points
     centred = squares - squares.mean(axis=0) - squares.mean(axis=1)[:, None] + squares.mean()
     values, vectors = np.linalg.eigh(-centred / 2)
-    for axis, place in enumerate(range(count - 1, max(-1, count - 3), -1)):
-        if values[place] > 1e-9:  # below, it is rounding
-            vector = vectors[:, place]
+    for axis, component in enumerate(range(count - 1, max(-1, count - 3), -1)):
+        if values[component] > 1e-9:  # below, it is rounding
+            vector = vectors[:, component]
             # Equals differ by rounding, so the first of the nearly largest decides.
             decisive = np.argmax(np.abs(vector) >= np.abs(vector).max() * (1 - 1e-6))
-            points[:, axis] = vector * np.sign(vector[decisive]) * np.sqrt(values[place])
+            points[:, axis] = vector * np.sign(vector[decisive]) * np.sqrt(values[component])
     return points

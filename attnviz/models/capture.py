@@ -82,15 +82,15 @@ class Capture:
         self.layers.append(layer)
         self.modules.append(id(module))
 
-    def compare(self, output: Tensor, *given: Any) -> None:
+    def compare(self, output: Tensor, *masks: Any) -> None:
         """Compares the last call with what the layer put out, once for all layers that may see the same keys.
 
         Args:
             output: (queries, heads, value_dim).
-            given: the masks and biases that decide which keys are seen; None, tensors or plain values.
+            masks: the masks and biases that decide which keys are seen; None, tensors or plain values.
         """
         layer = self.layers[-1]
-        names = tuple((item.data_ptr(), item.shape) if isinstance(item, Tensor) else item for item in given)
+        names = tuple((item.data_ptr(), item.shape) if isinstance(item, Tensor) else item for item in masks)
         key = (layer.query.shape, layer.key.shape, *names)
         if key not in self._compared:
             self._compared.add(key)
@@ -130,14 +130,14 @@ def register() -> None:
 
 def configurations(network: nn.Module) -> list[Any]:
     """Every configuration object that a module of the network reads: stacks often hold a deep copy of their own."""
-    found: dict[int, Any] = {}
+    by_id: dict[int, Any] = {}
     waiting: list[Any] = [module.config for module in network.modules() if hasattr(module, "config")]
     while waiting:
         config = waiting.pop()
-        if id(config) not in found and hasattr(config, "_attn_implementation_internal"):
-            found[id(config)] = config
+        if id(config) not in by_id and hasattr(config, "_attn_implementation_internal"):
+            by_id[id(config)] = config
             waiting += [getattr(config, name, None) for name in getattr(config, "sub_configs", ())]
-    return list(found.values())
+    return list(by_id.values())
 
 
 @contextlib.contextmanager

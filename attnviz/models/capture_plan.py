@@ -83,12 +83,12 @@ class Plan:
         return bool(self.calls)
 
     def sort(
-        self, found: Capture, part: slice, name: str, sizes: Mapping[str, tuple[int, int]]
+        self, captured: Capture, part: slice, name: str, sizes: Mapping[str, tuple[int, int]]
     ) -> dict[str, list[Layer]]:
         """The captured layers of one part of the calls, by kind and layer.
 
         Args:
-            found: what one pass left.
+            captured: the attention calls of one pass.
             part: which of the planned calls it made.
             name: of the model, for errors.
             sizes: by kind, how many queries and keys there are tokens for.
@@ -97,19 +97,19 @@ class Plan:
             NoAttentionError: the pass made other calls than the trial did, or its weights are not those of each pair
                 of tokens, or not those that a layer computes with.
         """
-        if found.not_understood or tuple(found.modules) != self.modules[part]:
+        if captured.not_understood or tuple(captured.modules) != self.modules[part]:
             raise NoAttentionError(
                 "This model took another way through its layers than in the trial, so its layers cannot be told apart."
             )
-        proved = {call: bool(equal) for call, equal in found.proofs}
+        proved = {call: bool(equal) for call, equal in captured.proofs}
         sorted_layers: dict[str, dict[int, Layer]] = {}
-        for call, (place, layer) in enumerate(zip(self.calls[part], found.layers, strict=True)):
-            if place is None:
+        for call, (kind_and_layer, layer) in enumerate(zip(self.calls[part], captured.layers, strict=True)):
+            if kind_and_layer is None:
                 continue
             shape = (layer.query.shape[1], layer.key.shape[1])
-            if not proved.get(call, True) or shape != sizes[place[0]]:
-                raise proof.unproved(name, sizes[place[0]][1], *place)
-            sorted_layers.setdefault(place[0], {})[place[1]] = layer
+            if not proved.get(call, True) or shape != sizes[kind_and_layer[0]]:
+                raise proof.unproved_error(name, sizes[kind_and_layer[0]][1], *kind_and_layer)
+            sorted_layers.setdefault(kind_and_layer[0], {})[kind_and_layer[1]] = layer
         return {kind: [layers[index] for index in sorted(layers)] for kind, layers in sorted_layers.items()}
 
 
@@ -171,15 +171,15 @@ def _layer_numbers(
     """
     paths: dict[str, dict[int, str]] = {kind: {} for kind in reference}
     names = {id(module): path for path, module in network.named_modules()}
-    for place, module in zip(planned.calls, planned.modules, strict=True):
-        if place is not None:
-            paths[place[0]][place[1]] = names.get(module, "")
+    for kind_and_layer, module in zip(planned.calls, planned.modules, strict=True):
+        if kind_and_layer is not None:
+            paths[kind_and_layer[0]][kind_and_layer[1]] = names.get(module, "")
     for source in planned.sources:
         paths[source.kind][source.layer] = source.output[0]
     numbers = {}
     for kind, maps in reference.items():
-        found = [re.search(r"\.(\d+)\.", paths[kind].get(layer, "")) for layer in range(len(maps))]
-        own = tuple(int(match[1]) for match in found if match is not None)
+        matches = [re.search(r"\.(\d+)\.", paths[kind].get(layer, "")) for layer in range(len(maps))]
+        own = tuple(int(match[1]) for match in matches if match is not None)
         rising = len(own) == len(maps) and own == tuple(sorted(set(own)))
         if rising and own != tuple(range(len(own))):
             numbers[kind] = own
@@ -191,15 +191,15 @@ def trial_ids(network: Network) -> tuple[Tensor, Tensor | None]:
     config = text_config(network)
     special: set[int] = set()
     for name in ("pad", "bos", "eos", "sep", "cls", "mask"):
-        found = getattr(config, f"{name}_token_id", None)
-        special.update(found if isinstance(found, list) else [found] if isinstance(found, int) else [])
+        token_id = getattr(config, f"{name}_token_id", None)
+        special.update(token_id if isinstance(token_id, list) else [token_id] if isinstance(token_id, int) else [])
     device = input_device(network)
     generator = torch.Generator().manual_seed(0)
 
     def draw(length: int, size: int) -> Tensor:
         usable = [index for index in range(size // 3, size) if index not in special][:4096] or [size - 1]
-        places = torch.randint(len(usable), (1, length), generator=generator)
-        return torch.tensor(usable)[places].to(device)
+        indices = torch.randint(len(usable), (1, length), generator=generator)
+        return torch.tensor(usable)[indices].to(device)
 
     ids = draw(SOURCE_LENGTH, vocabulary_size(network))
     return ids, draw(TARGET_LENGTH, vocabulary_size(network, of_decoder=True)) if is_encoder_decoder(network) else None
@@ -220,9 +220,9 @@ def _capture_plan(
 ) -> Plan | None:
     """The plan of a capture, or None where what it gives is not in every layer what eager attention gives."""
     if target_ids is None:
-        with capture.capturing(network) as found:
+        with capture.capturing(network) as captured:
             own = forward(network, ids, attention_mask=torch.ones_like(ids))
-        captures, encoder_calls = [found], 0
+        captures, encoder_calls = [captured], 0
     else:
         with capture.capturing(network) as first:
             states = run_encoder(network, ids)
@@ -269,7 +269,7 @@ def _match(
         after = 0
         for index, expected in enumerate(maps):
             order = [*range(after, len(weights)), *range(after)]
-            place = next(
+            call_index = next(
                 (
                     call
                     for call in order
@@ -279,10 +279,10 @@ def _match(
                 ),
                 None,
             )
-            if place is None:
+            if call_index is None:
                 return None
-            calls[place] = (kind, index)
-            after = place + 1
+            calls[call_index] = (kind, index)
+            after = call_index + 1
     return tuple(calls)
 
 

@@ -216,7 +216,7 @@ class Ending:
         strings = getattr(config, "stop_strings", None)
         self._stop = StopStringCriteria(tokenizer, strings) if strings else None
 
-    def reached(self, read: Sequence[int]) -> bool:
+    def is_reached(self, read: Sequence[int]) -> bool:
         """Whether a text ends with the last of its tokens.
 
         Args:

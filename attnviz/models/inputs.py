@@ -102,9 +102,9 @@ class Inputs:
         config, generation = self.network.config, getattr(self.network, "generation_config", None)
         for holder in (generation, config):
             for name in ("decoder_start_token_id", "bos_token_id", "pad_token_id"):
-                found = getattr(holder, name, None)
-                if isinstance(found, int):
-                    return found
+                token_id = getattr(holder, name, None)
+                if isinstance(token_id, int):
+                    return token_id
         raise InputError("{0} does not say which token its decoder starts with. Pass target_ids.", self.name)
 
     def language_tokens(self) -> set[int]:
@@ -144,7 +144,7 @@ class Inputs:
         pads = self._padding()
         if not pads:
             return ids
-        real = [place for place, index in enumerate(ids) if index not in pads]
+        real = [position for position, index in enumerate(ids) if index not in pads]
         if of_decoder:
             return ids[: real[-1] + 1] if real else ids[:1]
         if ids and not real:
@@ -155,12 +155,12 @@ class Inputs:
             )
         return ids[real[0] : real[-1] + 1] if real else ids
 
-    def check_positions(self, positions: Sequence[int] | Tensor, given: list[int], read: list[int]) -> list[int]:
+    def check_positions(self, positions: Sequence[int] | Tensor, given_ids: list[int], read: list[int]) -> list[int]:
         """The positions of the ids that are read.
 
         Args:
             positions: integers, shape (sequence,).
-            given: the ids that they belong to.
+            given_ids: the ids that they belong to.
             read: those of them without padding.
 
         Raises:
@@ -169,33 +169,33 @@ class Inputs:
         if is_encoder_decoder(self.network) or not accepts(self.network, "position_ids"):
             raise InputError("{0} takes no `position_ids`. Leave them out.", self.name)
         numbers = integers(positions, "position_ids")
-        if len(numbers) != len(given) or min(numbers) < 0:
+        if len(numbers) != len(given_ids) or min(numbers) < 0:
             raise InputError(
                 "`position_ids` holds a position, 0 or more, for each of the {0:,} ids; there are {1:,}, from {2} on.",
-                len(given),
+                len(given_ids),
                 len(numbers),
                 min(numbers, default=0),
             )
         pads = self._padding()
-        begin = next((place for place, index in enumerate(given) if index not in pads), 0)
+        begin = next((position for position, index in enumerate(given_ids) if index not in pads), 0)
         return numbers[begin : begin + len(read)]
 
     def _padding(self) -> set[int]:
         """The ids that stand for padding and nothing else, by the configuration or by the tokenizer; many models name
         it in one of the two only."""
-        found = set()
+        padding_ids = set()
         for holder in (self.network.config, self.tokenizer):
             pad = getattr(holder, "pad_token_id", None)
             others = [getattr(holder, f"{role}_token_id", None) for role in _ROLES if role not in ("pad", "mask")]
             if pad is not None and not any(pad == it or (isinstance(it, list) and pad in it) for it in others):
-                found.add(pad)
-        return found
+                padding_ids.add(pad)
+        return padding_ids
 
-    def check_length(self, count: int, what: str, *, of_decoder: bool = False) -> None:
+    def check_length(self, count: int, subject: str, *, of_decoder: bool = False) -> None:
         """Raises TooLongError where the model has not so many positions."""
         room = max_positions(self.stack(of_decoder))
         if room is not None and count > room:
-            raise self._too_long(what, count, room)
+            raise self._too_long(subject, count, room)
 
     @contextlib.contextmanager
     def explaining_length(self, count: int, *, of_decoder: bool = False) -> Iterator[None]:
@@ -203,23 +203,23 @@ class Inputs:
         try:
             yield
         except (IndexError, RuntimeError, ValueError) as error:
-            named = named_max_positions(self.stack(of_decoder))
-            if isinstance(error, AttnvizError) or not named or count <= min(named):
+            named_limits = named_max_positions(self.stack(of_decoder))
+            if isinstance(error, AttnvizError) or not named_limits or count <= min(named_limits):
                 raise
             raise self._too_long(
-                Message("The target") if of_decoder else Message("The text"), count, min(named)
+                Message("The target") if of_decoder else Message("The text"), count, min(named_limits)
             ) from error
 
     def tensor(self, ids: list[int]) -> Tensor:
         """The ids as the network takes them, and where: (1, sequence)."""
         return torch.tensor([ids], dtype=torch.long, device=input_device(self.network))
 
-    def _too_long(self, what: str, count: int, limit: int) -> TooLongError:
+    def _too_long(self, subject: str, count: int, limit: int) -> TooLongError:
         excess = Message("1 token") if count - limit == 1 else Message("{0:,} tokens", count - limit)
         return TooLongError(
             "{0} has {1:,} tokens, and {2} has positions for {3:,}. Shorten it by {4}, or choose a model for longer "
             "texts.",
-            what,
+            subject,
             count,
             self.name,
             limit,

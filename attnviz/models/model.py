@@ -155,15 +155,15 @@ class Model:
         """
         given_ids = integers(ids, "ids")
         numbers = self.inputs.check_ids(self.inputs.without_padding(given_ids, "ids"), "ids")
-        places = None if position_ids is None else self.inputs.check_positions(position_ids, given_ids, numbers)
-        given = None
+        positions = None if position_ids is None else self.inputs.check_positions(position_ids, given_ids, numbers)
+        decoder_ids = None
         if target_ids is not None:
             if not is_encoder_decoder(self.network):
                 raise InputError("{0} has no decoder beside an encoder, so it takes no target.", self.name)
-            given = self.inputs.without_padding(integers(target_ids, "target_ids"), "target_ids", of_decoder=True)
-            given = self.inputs.check_ids(given, "target_ids", of_decoder=True)
-        beside = {"position_ids": places}
-        return self.recorder.record(from_ids(self.tokenizer, numbers), numbers, beside, given, generate)
+            decoder_ids = self.inputs.without_padding(integers(target_ids, "target_ids"), "target_ids", of_decoder=True)
+            decoder_ids = self.inputs.check_ids(decoder_ids, "target_ids", of_decoder=True)
+        beside = {"position_ids": positions}
+        return self.recorder.record(from_ids(self.tokenizer, numbers), numbers, beside, decoder_ids, generate)
 
     def translate(self, text: str, *, max_new_tokens: int = MAX_NEW_TOKENS) -> str:
         """The greedy output of an encoder–decoder for a text.

@@ -138,7 +138,7 @@ def eager_attention(
         maps = getattr(output, name, None)
         if repeated is not None and maps and kind in ("", "encoder"):
             maps = [_count_repeats(item, *repeated) for item in maps]
-        result[kind] = _whole(maps, rows, columns, kind, network)
+        result[kind] = _check_maps(maps, rows, columns, kind, network)
     return output, result, passing
 
 
@@ -164,14 +164,14 @@ def _count_repeats(weights: Tensor, block: int, times: int) -> Tensor:
     return result
 
 
-def _whole(maps: Any, queries: int, keys: int, kind: str, network: Network) -> tuple[Tensor, ...]:
+def _check_maps(maps: Any, queries: int, keys: int, kind: str, network: Network) -> tuple[Tensor, ...]:
     name = type(network).__name__
-    which = Message("{0} attention", kind) if kind else Message("attention")
+    label = Message("{0} attention", kind) if kind else Message("attention")
     if not maps:
         raise NoAttentionError(
             "{0} gives no {1} weights, so there is nothing to show. Choose a transformer with softmax attention.",
             name,
-            which,
+            label,
         )
     shapes = {tuple(item.shape) if isinstance(item, Tensor) else type(item).__name__ for item in maps}
     if not all(isinstance(item, Tensor) and item.ndim == 4 and item.shape[0] == 1 for item in maps):
@@ -179,7 +179,7 @@ def _whole(maps: Any, queries: int, keys: int, kind: str, network: Network) -> t
             "{0} gives its {1} in the form {2}, which is no map of every layer. Choose a model whose layers all have "
             "softmax attention over tokens.",
             name,
-            which,
+            label,
             _listing(shapes),
         )
     maps = [_without_filling(item, queries, keys) for item in maps]
@@ -188,7 +188,7 @@ def _whole(maps: Any, queries: int, keys: int, kind: str, network: Network) -> t
             "{0} gives its {1} in the form {2}, not as weights between all tokens ({3} queries, {4} keys). A part of "
             "it would be shown as if it were the whole.",
             name,
-            which,
+            label,
             _listing(shapes),
             queries,
             keys,
@@ -201,7 +201,7 @@ def _whole(maps: Any, queries: int, keys: int, kind: str, network: Network) -> t
                 'finite. Its numbers fit into bfloat16 and float32: load it with dtype="bfloat16" or "float32", or '
                 "hand over `network.bfloat16()` or `network.float()`.",
                 name,
-                which,
+                label,
             )
         # The comparisons are false for what is not a number, too.
         if not (bool((item >= -slack).all()) and bool((item.sum(dim=-1) <= 1 + slack).all())):
@@ -209,7 +209,7 @@ def _whole(maps: Any, queries: int, keys: int, kind: str, network: Network) -> t
                 "What {0} gives as its {1} are no weights: a row has negative or not finite numbers, or sums to more "
                 "than 1. Shown as weights they would mislead.",
                 name,
-                which,
+                label,
             )
     return tuple(item[0] for item in maps)
 
@@ -269,11 +269,11 @@ def max_positions(stack: Any) -> int | None:
     >>> max_positions(transformers.RobertaModel(transformers.RobertaConfig(max_position_embeddings=514)))
     512
     """
-    known = named_max_positions(stack)
+    named_limits = named_max_positions(stack)
     limits = [
         min(limit, rows - offset)
         for rows, offset in _tables(stack)
-        for limit in known
+        for limit in named_limits
         if limit <= rows <= limit + max(offset, 2)  # any other table is of something else, relative positions say
     ]
     return min(limits, default=None)

@@ -60,8 +60,8 @@ def _same(weights: Tensor, value: Tensor, output: Tensor) -> Tensor:
     # that may see no key are left out: attention functions differ in what they give there.
     share, floor = (1e-2, 1e-4) if torch.finfo(output.dtype).bits >= 32 else (0.1, 1e-2)
     most = share * expected.norm(dim=-1) + floor * value.norm(dim=-1).amax()
-    seen = weights.sum(dim=-1) > 0
-    return ((expected - got).norm(dim=-1) <= most)[seen].all()
+    attending = weights.sum(dim=-1) > 0
+    return ((expected - got).norm(dim=-1) <= most)[attending].all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +132,8 @@ def watching(network: nn.Module, paths: Mapping[tuple[str, bool], Any] | None) -
 
 
 def _keeper(passing: Passing, path: str, reads: bool) -> Callable[..., None]:
-    def keep(module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any], given: Any) -> None:
-        candidates = (*arguments, *named.values()) if reads else (given if isinstance(given, tuple) else (given,))
+    def keep(module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], result: Any) -> None:
+        candidates = (*arguments, *keywords.values()) if reads else (result if isinstance(result, tuple) else (result,))
         first = next((item for item in candidates if isinstance(item, Tensor) and item.is_floating_point()), None)
         if first is not None and (rows := _rows(first)) is not None:
             passing.tensors[path, reads] = rows.detach()
@@ -157,7 +157,7 @@ def find_sources(passing: Passing, maps: Mapping[str, Sequence[Tensor]]) -> tupl
         passing: all that passed by in one short pass.
         maps: by kind, the (heads, queries, keys) weights of each layer in that pass.
     """
-    found = []
+    sources = []
     values = [(path, rows) for (path, reads), rows in passing.tensors.items() if not reads]
     for kind, layers in maps.items():
         for layer, weights in enumerate(layers):
@@ -168,9 +168,9 @@ def find_sources(passing: Passing, maps: Mapping[str, Sequence[Tensor]]) -> tupl
                     continue
                 source = _match(passing, path, value.float(), weights, head, (kind, layer))
                 if source is not None:
-                    found.append(source)
+                    sources.append(source)
                     break
-    return tuple(found)
+    return tuple(sources)
 
 
 def _match(
@@ -180,7 +180,7 @@ def _match(
     heads, queries, keys = weights.shape
     mixed, mean = weights[head].float() @ values, values.mean(dim=0)  # (queries, columns): all that may be its output
     closeness = 1e-4 if torch.finfo(weights.dtype).bits >= 32 else 3e-2
-    for (place, reads), output in passing.tensors.items():
+    for (output_path, reads), output in passing.tensors.items():
         columns = output.shape[-1]
         width = columns // heads
         if output.shape[0] != queries or columns % heads or width == 0:
@@ -197,7 +197,7 @@ def _match(
             # Vectors that are alike for all tokens, or a query that sees itself alone, fit any output: no proof.
             others = [mean[part], values[-queries:, part]] if keys >= queries else [mean[part]]
             if all(float((other - own).abs().max()) > 10 * most for other in others):
-                return Source(*whose, head, (path, first), (place, reads, start), width)
+                return Source(*whose, head, (path, first), (output_path, reads, start), width)
     return None
 
 
@@ -215,10 +215,10 @@ def check(
     """
     for source in sources:
         if passing.proves(source, maps[source.kind][source.layer]) is not True:
-            raise unproved(name, tokens, source.kind, source.layer)
+            raise unproved_error(name, tokens, source.kind, source.layer)
 
 
-def unproved(name: str, tokens: int, kind: str, layer: int) -> NoAttentionError:
+def unproved_error(name: str, tokens: int, kind: str, layer: int) -> NoAttentionError:
     """The error for weights that do not give the output of their layer."""
     return NoAttentionError(
         "At {0:,} tokens, the {1} weights of layer {2} of {3} times its values are not what the layer puts out, so "

@@ -28,8 +28,8 @@ from attnviz.models.network import (
     run_encoder,
 )
 from attnviz.models.recording import Part, Recording, Stored
-from attnviz.models.wrappers import input_device, uncompiled
-from attnviz.tokenization.token import Encoding, Token, continued
+from attnviz.models.wrappers import input_device, without_compilation
+from attnviz.tokenization.token import Encoding, Token, append_generated
 from attnviz.tokenization.tokenizer import from_ids
 
 MAX_NEW_TOKENS = 128
@@ -89,7 +89,7 @@ class Recorder:
         """One user of the network at a time, in evaluation mode and not compiled; running out of memory becomes an
         error that says what to do."""
         network = self.inputs.network
-        with _lock(network), _evaluating(network), uncompiled(network):
+        with _lock(network), _evaluating(network), without_compilation(network):
             try:
                 yield
             except Exception as error:
@@ -126,7 +126,7 @@ class Recorder:
         if generate is not None and (not isinstance(generate, int) or generate < 0):
             raise InputError("`generate` is a number of tokens, 0 or more, not {0!r}.", generate)
         if generate and not is_encoder_decoder(self.inputs.network):
-            source, ids = self._continued(source, ids, generate)
+            source, ids = self._continue(source, ids, generate)
             beside = {}
         self.inputs.check_length(len(ids), Message("The text"))
         if target is not None:
@@ -142,14 +142,18 @@ class Recorder:
             first, eager = self._eager_pair(planned, tensor, source, target, generate)
             return Recording(planned.kinds, first, lambda: eager, **about)
         part = slice(0, planned.encoder_calls)
-        with self.inputs.explaining_length(len(ids)), self.exclusive(), capture.capturing(self.inputs.network) as found:
+        with (
+            self.inputs.explaining_length(len(ids)),
+            self.exclusive(),
+            capture.capturing(self.inputs.network) as captured,
+        ):
             states = run_encoder(self.inputs.network, tensor)
         name, read = self.inputs.name, len(ids)
-        first = Part(planned.sort(found, part, name, {"encoder": (read, read)}), source)
+        first = Part(planned.sort(captured, part, name, {"encoder": (read, read)}), source)
 
         def second() -> Part:
             with self.exclusive():
-                chosen, shown = self._chosen(tensor, states, target, generate)
+                chosen, shown = self._choose_target(tensor, states, target, generate)
                 with (
                     self.inputs.explaining_length(len(chosen), of_decoder=True),
                     capture.capturing(self.inputs.network) as later,
@@ -167,10 +171,10 @@ class Recorder:
     ) -> Part:
         with self.inputs.explaining_length(ids.shape[1]), self.exclusive():
             if planned.captures:
-                with capture.capturing(self.inputs.network) as found:
+                with capture.capturing(self.inputs.network) as captured:
                     output = forward(self.inputs.network, ids, **attention_mask(ids, types), **types)
                 sizes = dict.fromkeys(planned.kinds, (ids.shape[1], ids.shape[1]))
-                return Part(planned.sort(found, slice(None), self.inputs.name, sizes), source, _logits(output))
+                return Part(planned.sort(captured, slice(None), self.inputs.name, sizes), source, _logits(output))
             output, maps = self._eager(planned, ids, None, **types)
             return Part(maps, source, _logits(output))
 
@@ -178,7 +182,7 @@ class Recorder:
         self, planned: capture_plan.Plan, ids: Tensor, target_ids: Tensor | None, **types: Tensor
     ) -> tuple[Any, dict[str, tuple[Tensor, ...]]]:
         """The output and the weights of eager attention by kind, compared with what the layers put out."""
-        watched = {place: None for item in planned.sources for place in ((item.value[0], False), item.output[:2])}
+        watched = {key: None for item in planned.sources for key in ((item.value[0], False), item.output[:2])}
         output, maps, passing = eager_attention(self.inputs.network, ids, target_ids, watched=watched, **types)
         if target_ids is None:
             maps = {planned.kinds[0]: maps[""]}
@@ -194,7 +198,7 @@ class Recorder:
         generate: int | None,
     ) -> tuple[Part, Part]:
         with self.inputs.explaining_length(ids.shape[1]), self.exclusive():
-            chosen, shown = self._chosen(ids, None, target, generate)
+            chosen, shown = self._choose_target(ids, None, target, generate)
             output, maps = self._eager(planned, ids, self.inputs.tensor(chosen))
         later: dict[str, Sequence[Stored]] = {
             kind: maps[kind] for kind in ("decoder", "cross") if kind in planned.kinds
@@ -202,7 +206,7 @@ class Recorder:
         first = Part({"encoder": maps["encoder"]}, source)
         return first, Part(later, shown, _logits(output))
 
-    def _chosen(
+    def _choose_target(
         self, ids: Tensor, states: Any, target: Encoding | list[int] | None, limit: int | None
     ) -> tuple[list[int], tuple[Token, ...]]:
         """The decoder's input and its tokens: what was given, or the model's own greedy output but for its last token,
@@ -256,7 +260,7 @@ class Recorder:
             )
         return output[0].tolist()
 
-    def _continued(
+    def _continue(
         self, source: tuple[Token, ...], ids: list[int], generate: int
     ) -> tuple[tuple[Token, ...], list[int]]:
         """The tokens and ids of a text with what the model writes after it."""
@@ -276,7 +280,7 @@ class Recorder:
                 tensor, attention_mask=torch.ones_like(tensor), max_new_tokens=generate, tokenizer=self.inputs.tokenizer
             )
         longer = output[0].tolist()
-        return continued(source, from_ids(self.inputs.tokenizer, longer)), longer
+        return append_generated(source, from_ids(self.inputs.tokenizer, longer)), longer
 
     def _memory_short(self) -> MemoryShortError:
         device = input_device(self.inputs.network)

@@ -31,7 +31,7 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.attention.pooled_maps import MOST, groups, pool_rows, pool_tokens
 from attnviz.errors import InputError, out_of_memory
 from attnviz.models.capture import Layer
-from attnviz.models.recording_errors import no_head, no_kind, no_layer, not_known, too_large
+from attnviz.models.recording_errors import memory_error, no_head, no_kind, no_layer, not_captured_error
 from attnviz.tokenization.token import Token
 
 KINDS = ("encoder", "decoder", "cross")
@@ -214,15 +214,15 @@ class Recording:
         """As `weights`, before softmax: scaled, with bias and soft cap, and -inf where a key may not be seen."""
         return self._compute(kind, layer, head, "scores")
 
-    def _compute(self, kind: str, layer: int, head: int | None, what: str) -> Tensor:
+    def _compute(self, kind: str, layer: int, head: int | None, quantity: str) -> Tensor:
         stored = self.stored_layer(kind, layer, head)
         if isinstance(stored, Tensor):
-            if what == "scores":
-                raise not_known(self.model, "scores")
-            return _own(stored if head is None else stored[head])
+            if quantity == "scores":
+                raise not_captured_error(self.model, "scores")
+            return _copy(stored if head is None else stored[head])
         heads = slice(None) if head is None else slice(head, head + 1)
         query, key = stored.query[heads], _keys(stored, stored.key, head)
-        function = getattr(stored.rule, what)
+        function = getattr(stored.rule, quantity)
         count, queries, keys = query.shape[0], query.shape[1], key.shape[1]
         try:
             result = torch.empty(count, queries, keys)
@@ -231,7 +231,7 @@ class Recording:
         except Exception as error:
             if not out_of_memory(error):
                 raise
-            raise too_large(what, count, queries, keys) from error
+            raise memory_error(quantity, count, queries, keys) from error
         return result if head is None else result[0]
 
     def queries(self, kind: str, *, layer: int, head: int | None = None) -> Tensor:
@@ -249,11 +249,11 @@ class Recording:
     def _vectors(self, kind: str, layer: int, head: int | None, name: str) -> Tensor:
         stored = self.stored_layer(kind, layer, head)
         if isinstance(stored, Tensor):
-            raise not_known(self.model, name)
+            raise not_captured_error(self.model, name)
         tensor = getattr(stored, name)
         if name == "query":
-            return _own(tensor if head is None else tensor[head])
-        tensor = _own(_keys(stored, tensor, head))
+            return _copy(tensor if head is None else tensor[head])
+        tensor = _copy(_keys(stored, tensor, head))
         return tensor if head is None else tensor[0]
 
     def pooled(self, kind: str, *, layer: int, head: int, size: int = 512, reduce: str = "mean") -> Tensor:
@@ -382,6 +382,6 @@ def _keys(stored: Layer, tensor: Tensor, head: int | None) -> Tensor:
     return tensor[group : group + 1]
 
 
-def _own(tensor: Tensor) -> Tensor:
+def _copy(tensor: Tensor) -> Tensor:
     """A float32 copy on the CPU: changing it leaves the recording alone, and keeping it keeps nothing else alive."""
     return tensor.to("cpu", torch.float32, copy=True)

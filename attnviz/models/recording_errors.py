@@ -40,22 +40,22 @@ def no_head(kind: str, heads: int, head: int, layer: int | None) -> InputError:
     return InputError("Layer {0} of the {1} has heads 0 to {2}, not {3}.", layer, kind, heads - 1, head)
 
 
-def not_known(model: str, what: str) -> NoAttentionError:
+def not_captured_error(model: str, quantity: str) -> NoAttentionError:
     """Only weights were captured, not the vectors ("query", "key", "value") or the "scores"."""
     return NoAttentionError(
         "{0} computes its attention inside its own code, so only the weights are known, not the {1}. Choose a model "
         "that uses transformers' attention interface to see them.",
         model or Message("This model"),
-        _NAMES[what],
+        _NAMES[quantity],
     )
 
 
-def too_large(what: str, heads: int, queries: int, keys: int) -> MemoryShortError:
+def memory_error(quantity: str, heads: int, queries: int, keys: int) -> MemoryShortError:
     """Memory is too short for the "scores" or "weights" of all that was asked for."""
     return MemoryShortError(
         "The {0} of {1:,} heads for {2:,} queries and {3:,} keys need {4:,.1f} GB, more than is free. Ask for one "
         "head, or for a picture of it with `pooled`, which needs next to nothing.",
-        _NAMES[what],
+        _NAMES[quantity],
         heads,
         queries,
         keys,

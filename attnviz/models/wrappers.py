@@ -40,8 +40,8 @@ def transformers_network(network: Any) -> Any:
         return network
     called = type(network).__name__
     if not isinstance(network, nn.Module):
-        held = getattr(network, "model", None)
-        if isinstance(held, nn.Module):
+        inner = getattr(network, "model", None)
+        if isinstance(inner, nn.Module):
             raise InputError(
                 "{0} is no network, but it holds one. Hand that over: `attnviz.Model(it.model, …)`.",
                 called,
@@ -62,11 +62,11 @@ def transformers_network(network: Any) -> Any:
             "transformers, or load one with `attnviz.load(name)`.",
             called,
         )
-    named = " or ".join(f"`network.{path}`" for path in inside[:_SHOWN])
+    paths = " or ".join(f"`network.{path}`" for path in inside[:_SHOWN])
     raise InputError(
         "{0} is no model of transformers but holds one. Hand over {1}: `attnviz.Model(network.{2}, tokenizer)`.",
         called,
-        named,
+        paths,
         inside[0],
     )
 
@@ -121,7 +121,7 @@ def _execution_device(hook: Any) -> torch.device | None:
 
 
 @contextlib.contextmanager
-def uncompiled(network: nn.Module) -> Iterator[None]:
+def without_compilation(network: nn.Module) -> Iterator[None]:
     """Runs compiled modules as they are written, for as long as this lasts: compilers cannot look into a capture."""
     if any(hasattr(item, "_orig_mod") or item._compiled_call_impl is not None for item in network.modules()):
         with torch.compiler.set_stance("force_eager"):

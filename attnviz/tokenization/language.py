@@ -121,5 +121,5 @@ def has_spaces(text: str) -> bool:
 
 def _words_of(text: str) -> list[str]:
     """In small letters, with what an apostrophe parts from a word both apart and together."""
-    found = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", text.casefold().replace("’", "'"))
-    return [part for word in found for part in ([word, *re.split(r"(?=')", word)] if "'" in word else [word])]
+    words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)?", text.casefold().replace("’", "'"))
+    return [part for word in words for part in ([word, *re.split(r"(?=')", word)] if "'" in word else [word])]

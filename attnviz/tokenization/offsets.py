@@ -1,7 +1,7 @@
 """Where in the text each token is: mending what tokenizers report, and finding out where they report nothing.
 
-    offsets ─────────────────┐
-    ids ─ decoded ─ aligned ─┴─ mend_offsets
+    offsets ───────────────────────────────┐
+    ids ─ decode_with_spans ─ align_spans ─┴─ mend_offsets
 
 Fast tokenizers give offsets that are wrong in a few known ways. The others give none: their ids are decoded step by
 step, and what comes out is aligned with what was written. What this module does not do: it asks no tokenizer for
@@ -62,7 +62,7 @@ def mend_offsets(
             j += 1
         start, end = spans[i]
         if j - i > 1 and end - start > 1:
-            split = aligned(text[start:end], *decoded(decode, ids[i:j], names[i:j]), hidden=set())
+            split = align_spans(text[start:end], *decode_with_spans(decode, ids[i:j], names[i:j]), hidden=set())
             for k, (a, b) in enumerate(split, i):  # none stands for nothing: a part of what was taken apart
                 spans[k] = (start + a, start + b) if b > a else spans[max(k - 1, i)]
         i = j
@@ -84,9 +84,9 @@ def mend_offsets(
         spans[i] = (start, end)
         used[start:end] = b"\1" * (end - start)
 
-    if any(not taken and not character.isspace() for taken, character in zip(used, text, strict=True)):
+    if any(not is_used and not character.isspace() for is_used, character in zip(used, text, strict=True)):
         spans = _with_whole_characters(text, spans, used)
-        spans = _with_what_was_replaced(text, spans, used, makes_tokens)
+        spans = _with_replaced_text(text, spans, used, makes_tokens)
         spans = _with_rest_of_words(text, spans, used)
     return spans
 
@@ -110,7 +110,7 @@ def _with_whole_characters(text: str, spans: list[Span], used: bytearray) -> lis
     return result
 
 
-def _with_what_was_replaced(
+def _with_replaced_text(
     text: str, spans: list[Span], used: bytearray, makes_tokens: Callable[[str], bool]
 ) -> list[Span]:
     """Give a token what a normaliser replaced together with its first character.
@@ -158,7 +158,7 @@ def _with_rest_of_words(text: str, spans: list[Span], used: bytearray) -> list[S
     return [(start, grown[end] if end > start else end) for start, end in spans]
 
 
-def decoded(decode: Decode, ids: Sequence[int], names: Sequence[str]) -> tuple[str, list[Span]]:
+def decode_with_spans(decode: Decode, ids: Sequence[int], names: Sequence[str]) -> tuple[str, list[Span]]:
     """Decode a sequence and find the span of each token in the result.
 
     Args:
@@ -170,16 +170,16 @@ def decoded(decode: Decode, ids: Sequence[int], names: Sequence[str]) -> tuple[s
         The decoded text, and a span for each token; together they cover the text. Tokens that make up a character
         together all have it in their span.
     """
-    text, spans = _decoded_in_blocks(decode, ids, names, _BLOCK)
+    text, spans = _decode_in_blocks(decode, ids, names, _BLOCK)
     if _BLOCK < len(ids) <= _QUADRATIC and text != decode(ids):
-        text, spans = _decoded_in_blocks(decode, ids, names, len(ids))
+        text, spans = _decode_in_blocks(decode, ids, names, len(ids))
     return text, spans
 
 
-def _decoded_in_blocks(decode: Decode, ids: Sequence[int], names: Sequence[str], block: int) -> tuple[str, list[Span]]:
+def _decode_in_blocks(decode: Decode, ids: Sequence[int], names: Sequence[str], block: int) -> tuple[str, list[Span]]:
     count = len(names)
     edges = [0]  # how many characters the first i tokens make
-    whole = [True]  # and whether they end with a complete one
+    complete = [True]  # and whether the last of them is complete
     silent = [False]  # whether nothing can be seen of the last of them
     text = ""
     first = 0
@@ -187,7 +187,7 @@ def _decoded_in_blocks(decode: Decode, ids: Sequence[int], names: Sequence[str],
         last = min(first + block, count)
         # Start and stop between characters: half a character would spoil what is decoded beside it.
         begin = max(first - _CONTEXT, 0)
-        while not whole[begin]:
+        while not complete[begin]:
             begin -= 1
         stop = min(last + _CONTEXT, count)
         around = decode(ids[begin:stop])
@@ -202,18 +202,18 @@ def _decoded_in_blocks(decode: Decode, ids: Sequence[int], names: Sequence[str],
             # A part of a character is decoded as U+FFFD, or as nothing at all.
             half = shared < len(sofar) and not sofar[shared:].strip("\ufffd")
             silent.append(edge == edges[-1] and not is_space(names[i - 1]) and shared == len(sofar))
-            whole.append(not (half or silent[-1]))
+            complete.append(not (half or silent[-1]))
             edges.append(edge)
         if last < count:  # go on from between two characters
-            while last > first + 1 and not whole[last]:
+            while last > first + 1 and not complete[last]:
                 last -= 1
-            del edges[last + 1 :], whole[last + 1 :], silent[last + 1 :]
+            del edges[last + 1 :], complete[last + 1 :], silent[last + 1 :]
         text += around[edges[first] + offset : edges[last] + offset]
         first = last
     spans = []
     for i in range(count):
         start = edges[i]
-        end = edges[i + 1] if whole[i + 1] else min(edges[i + 1] + 1, len(text))
+        end = edges[i + 1] if complete[i + 1] else min(edges[i + 1] + 1, len(text))
         if silent[i + 1]:
             k = next((k for k in range(i + 1, count) if edges[k + 1] > start), None)
             if text[:start].endswith("\ufffd"):  # one more byte of what was no character
@@ -224,7 +224,7 @@ def _decoded_in_blocks(decode: Decode, ids: Sequence[int], names: Sequence[str],
     return text, spans
 
 
-def aligned(text: str, decoded: str, spans: Sequence[Span], *, hidden: set[Span]) -> list[Span]:
+def align_spans(text: str, decoded: str, spans: Sequence[Span], *, hidden: set[Span]) -> list[Span]:
     """Carry spans in the decoded text over to the text itself.
 
     The two may differ in case, accents, compatibility characters and white space. Both are compared without these
@@ -239,49 +239,49 @@ def aligned(text: str, decoded: str, spans: Sequence[Span], *, hidden: set[Span]
     cuts = sorted({cut for span in spans for cut in span})  # tokens may overlap, what lies between two cuts does not
     # Characters as they are left by normalisation, and where in the text each of them comes from.
     keys = [_key(char) for char in text]
-    key, origin = "".join(keys), [k for k, kept in enumerate(keys) for _ in kept]
-    places: list[Span | None] = []  # in the text, of what lies between a cut and the next
+    key, origin = "".join(keys), [k for k, normalised in enumerate(keys) for _ in normalised]
+    piece_spans: list[Span | None] = []  # in the text, of what lies between a cut and the next
     bare: list[bool] = []  # whether that is only white space
-    missed: list[int] = []  # those before this one without a place
+    missed: list[int] = []  # those before this one without a span
     last = position = 0  # how far the text and the key are used up
     for i, atom in enumerate(zip(cuts, cuts[1:], strict=False)):
         piece = decoded[slice(*atom)]
-        places.append(None)
+        piece_spans.append(None)
         bare.append(piece.isspace())
         halfway = position < len(key) and origin[position] < last  # within one character, such as a ligature
         if not missed and not halfway and text.startswith(piece, last):
-            places[i] = (last, last + len(piece))
+            piece_spans[i] = (last, last + len(piece))
             position = bisect_left(origin, last + len(piece))
         elif part := "" if atom in hidden else "".join(map(_key, piece)):
             # Not further than words are long, so that one mismatch does not swallow the rest of the text.
-            found = key.find(part, position, position + len(part) + 100 * (len(missed) + 1))
-            if found >= 0:
-                start, position = origin[found], found + len(part)
+            match_start = key.find(part, position, position + len(part) + 100 * (len(missed) + 1))
+            if match_start >= 0:
+                start, position = origin[match_start], match_start + len(part)
                 spaced = piece[0].isspace() and start > last and text[start - 1].isspace()
-                places[i] = (start - spaced, origin[position - 1] + 1)
-        if (place := places[i]) is None:
+                piece_spans[i] = (start - spaced, origin[position - 1] + 1)
+        if (piece_span := piece_spans[i]) is None:
             missed.append(i)
             continue
-        _fill(text, last, place[0], places, [(k, bare[k]) for k in missed])
-        missed, last = [], place[1]
-    _fill(text, last, len(text), places, [(k, bare[k]) for k in missed])
+        _fill(text, last, piece_span[0], piece_spans, [(k, bare[k]) for k in missed])
+        missed, last = [], piece_span[1]
+    _fill(text, last, len(text), piece_spans, [(k, bare[k]) for k in missed])
 
     where = {cut: i for i, cut in enumerate(cuts)}
     aligned = []
     for start, end in spans:
         i, j = where[start], where[end]
-        inside = [place for place, space in zip(places[i:j], bare[i:j], strict=True) if place and not space]
-        inside = inside or [place for place in places[i:j] if place]
+        inside = [span for span, space in zip(piece_spans[i:j], bare[i:j], strict=True) if span and not space]
+        inside = inside or [span for span in piece_spans[i:j] if span]
         if inside:
             aligned.append((inside[0][0], inside[-1][1]))
         else:  # it stands for nothing: put it behind the one before
-            before = places[i - 1] if i > 0 else None
+            before = piece_spans[i - 1] if i > 0 else None
             aligned.append((before[1], before[1]) if before else (0, 0))
     return aligned
 
 
-def _fill(text: str, start: int, end: int, places: list[Span | None], missed: list[tuple[int, bool]]) -> None:
-    """Share a stretch of the text among what has no place: a part each if it has as many parts, else all of it."""
+def _fill(text: str, start: int, end: int, piece_spans: list[Span | None], missed: list[tuple[int, bool]]) -> None:
+    """Share a stretch of the text among the pieces that have no span: a part each if it has as many, else all of it."""
     count = sum(not space for _, space in missed)
     stretch = text[start:end]
     parts = [(start, start + len(stretch))]
@@ -293,17 +293,19 @@ def _fill(text: str, start: int, end: int, places: list[Span | None], missed: li
         if len(split) == count:
             parts = split
             break
-    left = iter(parts if len(parts) == count else parts * count)
+    remaining = iter(parts if len(parts) == count else parts * count)
     for k, space in missed:
-        places[k] = place = (start, start) if space else next(left)
-        start = max(start, place[1])
+        piece_spans[k] = piece_span = (start, start) if space else next(remaining)
+        start = max(start, piece_span[1])
 
 
 @functools.lru_cache(maxsize=4096)
 def _key(char: str) -> str:
     """Reduce a character to what no normalisation takes away: no case, no accents, no space."""
-    kept = (c for c in unicodedata.normalize("NFKD", char) if unicodedata.category(c) not in ("Mn", "Me", "Cc", "Cf"))
-    return "".join("".join(kept).casefold().split())
+    characters = (
+        c for c in unicodedata.normalize("NFKD", char) if unicodedata.category(c) not in ("Mn", "Me", "Cc", "Cf")
+    )
+    return "".join("".join(characters).casefold().split())
 
 
 def is_space(name: str) -> bool:

@@ -56,7 +56,7 @@ class Encoding:
     pair: str | None
 
 
-def continued(typed: Sequence[Token], read_back: Sequence[Token]) -> tuple[Token, ...]:
+def append_generated(typed: Sequence[Token], read_back: Sequence[Token]) -> tuple[Token, ...]:
     """A text's tokens as they were typed, and behind them those that a model generated.
 
     Args:
@@ -70,7 +70,7 @@ def continued(typed: Sequence[Token], read_back: Sequence[Token]) -> tuple[Token
 
     >>> typed = [Token(0, "zebra", False, 0, 0, 5)]
     >>> back = [Token(0, "[UNK]", True, None, None, None), Token(7, " runs", False, 0, 0, 5)]
-    >>> continued(typed, back)[1]
+    >>> append_generated(typed, back)[1]
     Token(id=7, text=' runs', special=False, word=1, start=5, end=10, count=1, generated=True)
     """
     before = read_back[: len(typed)]
@@ -107,21 +107,21 @@ def labels(tokens: Sequence[Token]) -> tuple[str, ...]:
         >>> labels([Token(5, "the", False, 0, 0, 3), Token(5, " the", False, 1, 3, 7), Token(8, "\\n", False, 1, 7, 8)])
         ('the', 'the₂', '⏎')
     """
-    taken: set[str] = set()
-    seen: dict[str, int] = {}
-    named = []
+    used_labels: set[str] = set()
+    counts: dict[str, int] = {}
+    unique_labels = []
     for token, part in zip(tokens, _parts(tokens), strict=True):
         base = visible(token.text.replace("▁", " ") if token.special else token.text)
         suffix = "" if part is None else f" {part[0]}/{part[1]}"
-        count = seen.get(base + suffix, 0) + 1
+        count = counts.get(base + suffix, 0) + 1
         label = base + suffix if count == 1 else f"{base}{str(count).translate(_SUBSCRIPT)}{suffix}"
-        while label in taken:  # the text may itself contain "the₂"
+        while label in used_labels:  # the text may itself contain "the₂"
             count += 1
             label = f"{base}{str(count).translate(_SUBSCRIPT)}{suffix}"
-        seen[base + suffix] = count
-        taken.add(label)
-        named.append(label)
-    return tuple(named)
+        counts[base + suffix] = count
+        used_labels.add(label)
+        unique_labels.append(label)
+    return tuple(unique_labels)
 
 
 def word_groups(tokens: Sequence[Token]) -> tuple[tuple[int, ...], ...]:
@@ -149,12 +149,12 @@ def words(tokens: Sequence[Token]) -> tuple[Token, ...]:
         ['unseen']
     """
     return tuple(
-        tokens[group[0]] if tokens[group[0]].word is None else _joined([tokens[i] for i in group])
+        tokens[group[0]] if tokens[group[0]].word is None else _join([tokens[i] for i in group])
         for group in word_groups(tokens)
     )
 
 
-def _joined(tokens: Sequence[Token]) -> Token:
+def _join(tokens: Sequence[Token]) -> Token:
     """Make one token of a word's tokens."""
     spans = [
         (token.start, token.end, token.text) for token in tokens if token.start is not None and token.end is not None
@@ -164,12 +164,12 @@ def _joined(tokens: Sequence[Token]) -> Token:
         text = "".join(token.text for token in tokens)
         return Token(-1, text, False, tokens[0].word, None, None, generated=generated)
     spans.sort(key=lambda span: span[:2])
-    seen = [i for i, (_, _, part) in enumerate(spans) if cluster_kind(part) != "blank"]
-    if seen:
-        spans = spans[seen[0] : seen[-1] + 1]
+    visible_indices = [i for i, (_, _, part) in enumerate(spans) if cluster_kind(part) != "blank"]
+    if visible_indices:
+        spans = spans[visible_indices[0] : visible_indices[-1] + 1]
     text, start, end = "", spans[0][0], spans[0][0]
     for first, last, part in spans:  # they overlap where they share a character; some may have been hidden
-        if first > end and not seen:
+        if first > end and not visible_indices:
             break  # nothing but space, and some of it belongs to no token
         text += part[max(end - first, 0) :]
         end = max(end, last)

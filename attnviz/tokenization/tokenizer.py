@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from attnviz.tokenization.offsets import aligned, decoded, mend_offsets
+from attnviz.tokenization.offsets import align_spans, decode_with_spans, mend_offsets
 from attnviz.tokenization.segmentation import Span, number_words
 from attnviz.tokenization.token import Encoding, Token
 
@@ -47,7 +47,7 @@ def encode(
         ['The', ' dogs', ' bark']
     """
     texts = tuple(_without_surrogates(part) for part in (text, pair) if part is not None)
-    with _LOCK, _unlimited(tokenizer):
+    with _LOCK, _keep_limits(tokenizer):
         batch = _call(tokenizer, *texts, target=target, add_special_tokens=add_special_tokens)
         ids = [int(index) for index in batch["input_ids"]]
         if getattr(tokenizer, "is_fast", False):
@@ -86,14 +86,16 @@ def from_ids(tokenizer: Any | None, ids: Iterable[int]) -> tuple[Token, ...]:
         return tuple(Token(index, str(index), False, i, None, None) for i, index in enumerate(ids))
     with _LOCK:
         special = _special_ids(tokenizer)
-        known = {index: name for index in dict.fromkeys(ids) if (name := _name(tokenizer, index)) is not None}
-        positions = [i for i, index in enumerate(ids) if index in known and index not in special]
+        names_by_id = {index: name for index in dict.fromkeys(ids) if (name := _name(tokenizer, index)) is not None}
+        positions = [i for i, index in enumerate(ids) if index in names_by_id and index not in special]
         plain = [ids[i] for i in positions]
-        text, found = decoded(partial(_decode, tokenizer), plain, [known[index] for index in plain])
+        text, plain_spans = decode_with_spans(
+            partial(_decode, tokenizer), plain, [names_by_id[index] for index in plain]
+        )
     spans: list[Span | None] = [None] * len(ids)
-    for i, span in zip(positions, found, strict=True):
+    for i, span in zip(positions, plain_spans, strict=True):
         spans[i] = span
-    names = [known.get(index, f"<{index}>") for index in ids]
+    names = [names_by_id.get(index, f"<{index}>") for index in ids]
     return _assemble(ids, names, [0] * len(ids), spans, (text,))
 
 
@@ -117,7 +119,7 @@ def _makes_tokens(tokenizer: Any, piece: str) -> bool:
 
 
 @contextmanager
-def _unlimited(tokenizer: Any) -> Iterator[None]:
+def _keep_limits(tokenizer: Any) -> Iterator[None]:
     """Put back the padding and truncation of a tokenizer.json, which any call without them takes away for good."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     padding, truncation = getattr(backend, "padding", None), getattr(backend, "truncation", None)
@@ -210,9 +212,11 @@ def _align_sentences(
             sentences[at:begin] = [sentence] * len(alone)
         inside = [i for i in range(at, begin) if sentences[i] == sentence]
         run = [ids[i] for i in inside]
-        inner, found = decoded(partial(_decode, tokenizer), run, [_name(tokenizer, index) or "" for index in run])
-        hidden = {span for index, span in zip(run, found, strict=True) if index == unknown}
-        for i, span in zip(inside, aligned(text, inner, found, hidden=hidden), strict=True):
+        inner, run_spans = decode_with_spans(
+            partial(_decode, tokenizer), run, [_name(tokenizer, index) or "" for index in run]
+        )
+        hidden = {span for index, span in zip(run, run_spans, strict=True) if index == unknown}
+        for i, span in zip(inside, align_spans(text, inner, run_spans, hidden=hidden), strict=True):
             spans[i] = span
     return sentences, spans
 

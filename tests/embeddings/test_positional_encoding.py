@@ -176,9 +176,9 @@ def test_a_bias_is_the_models_own_by_head_and_distance(kind: str) -> None:
 
 
 def test_how_many_positions_there_are() -> None:
-    assert (read(small("gpt2"), "decoder").room, read(small("t5"), "encoder").named) == (47, None)
+    assert (read(small("gpt2"), "decoder").room, read(small("t5"), "encoder").named_limit) == (47, None)
     llama = read(small("llama", max_position_embeddings=512), "decoder")
-    assert (llama.room, llama.named) == (None, 512)
+    assert (llama.room, llama.named_limit) == (None, 512)
 
 
 @pytest.mark.parametrize("name", ["bloom", "gptj"])

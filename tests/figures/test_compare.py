@@ -94,6 +94,6 @@ def test_many_heads_are_named_on_hover_only() -> None:
     assert {trace.mode for trace in figure.data} == {"markers"}
 
 
-def test_places_and_heads_must_fit() -> None:
+def test_there_are_as_many_points_as_heads() -> None:
     with pytest.raises(ValueError, match="2 heads need"):
         compare.draw_heads_map(np.zeros((3, 2)), [(0, 0), (0, 1)])

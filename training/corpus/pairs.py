@@ -76,11 +76,11 @@ LONG, VERY_LONG = 8, 12
 """English words from which a pair is taken twice, and three times."""
 
 
-def weighted(pairs: list[Pair]) -> list[Pair]:
+def repeat_long_pairs(pairs: list[Pair]) -> list[Pair]:
     """The pairs, long ones twice and very long ones three times: most of the corpus is short, and text is not.
 
     >>> pair = Pair("de", "en", "Der alte Hund sah den roten Ball nicht.", "The old dog did not see the red ball.")
-    >>> len(weighted([pair]))
+    >>> len(repeat_long_pairs([pair]))
     2
     """
     result = []
@@ -90,13 +90,13 @@ def weighted(pairs: list[Pair]) -> list[Pair]:
     return result
 
 
-def joined(pairs: list[Pair], share: float, seed: int = 0) -> list[Pair]:
+def join_pairs(pairs: list[Pair], share: float, seed: int = 0) -> list[Pair]:
     """Longer pairs made of two or three of one direction, `share` times as many as there are pairs.
 
     The corpus has six words a sentence; what people type is longer. Joined pairs show the model later positions, and
     words that have nothing to do with each other in one text.
 
-    >>> joined([Pair("de", "en", "Ja.", "Yes.")], share=1.0)[0].source.startswith("Ja. Ja.")
+    >>> join_pairs([Pair("de", "en", "Ja.", "Yes.")], share=1.0)[0].source.startswith("Ja. Ja.")
     True
     """
     random = np.random.default_rng(seed)
@@ -192,7 +192,7 @@ def batches(packed: Packed, tokens: int, seed: int) -> list[np.ndarray]:
     return result
 
 
-def padded(flat: np.ndarray, starts: np.ndarray, rows: np.ndarray, pad: int) -> np.ndarray:
+def pad_rows(flat: np.ndarray, starts: np.ndarray, rows: np.ndarray, pad: int) -> np.ndarray:
     """The chosen rows as one (rows, greatest length) int64 array."""
     lengths = starts[rows + 1] - starts[rows]
     out = np.full((len(rows), int(lengths.max())), pad, dtype=np.int64)

@@ -134,21 +134,21 @@ def units(spans: Sequence[tuple[int, int]], tokens: Sequence[Token]) -> tuple[li
     ...                          Token(7, "ll", False, 1, 6, 7), Token(2, "</s>", True, None, None, None)])
     ([0, 1], [0, 1, 1, None])
     """
-    touched = [_touched(token, spans) for token in tokens]
+    touched = [_touched_words(token, spans) for token in tokens]
     joined_to_next = [False] * len(spans)
     for first in range(len(spans) - 1):
         joined_to_next[first] = spans[first] == spans[first + 1]
-    for found in touched:
-        for word in found[:-1]:
+    for words in touched:
+        for word in words[:-1]:
             joined_to_next[word] = True
     of_word, unit = [], 0
     for joined in joined_to_next:
         of_word.append(unit)
         unit += not joined
-    return of_word, [of_word[found[0]] if found else None for found in touched]
+    return of_word, [of_word[words[0]] if words else None for words in touched]
 
 
-def _touched(token: Token, spans: Sequence[tuple[int, int]]) -> list[int]:
+def _touched_words(token: Token, spans: Sequence[tuple[int, int]]) -> list[int]:
     if token.special or token.start is None or token.end is None:
         return []
     start = token.end - len(token.text.lstrip())
@@ -182,12 +182,12 @@ def _members(of_token: Sequence[int | None]) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Instances:
-    """Every pair of related words of one language, and whether each head found it.
+    """Every pair of related words of one language, and whether each head points from one to the other.
 
     Attributes:
         relation, direction: (instances,) str.
         offset: (instances,) by how many words the right one is behind the one that looks; before it where negative.
-        found: (instances, layers, heads) bool: the right word gets more than any other.
+        correct: (instances, layers, heads) bool: the right word gets more than any other.
         second_half: (instances,) bool: heads are chosen on the other half, and reported on this one.
         length: (instances,) how many words the sentence has.
         sentences, words: how many were read.
@@ -199,7 +199,7 @@ class Instances:
     relation: np.ndarray
     direction: np.ndarray
     offset: np.ndarray
-    found: np.ndarray
+    correct: np.ndarray
     second_half: np.ndarray
     length: np.ndarray
     sentences: int
@@ -210,14 +210,14 @@ class Instances:
 
     def of_at_most(self, words: int) -> Instances:
         """Only the pairs of sentences of at most so many words; what counts the whole treebank stays."""
-        kept = self.length <= words
-        names = ("relation", "direction", "offset", "found", "second_half", "length")
-        return dataclasses.replace(self, **{name: getattr(self, name)[kept] for name in names})
+        short = self.length <= words
+        names = ("relation", "direction", "offset", "correct", "second_half", "length")
+        return dataclasses.replace(self, **{name: getattr(self, name)[short] for name in names})
 
 
 def collect(model: Model, sentences: Sequence[Sentence]) -> Instances:
     """Runs the model on every sentence and looks where each encoder head points."""
-    relations, directions, offsets, found, half, lengths = [], [], [], [], [], []
+    relations, directions, offsets, correct, half, lengths = [], [], [], [], [], []
     positions = possible = np.zeros(())
     pairs = within = words = 0
     for number, sentence in enumerate(sentences):
@@ -225,18 +225,18 @@ def collect(model: Model, sentences: Sequence[Sentence]) -> Instances:
         layers, heads, _, _ = recording.size("encoder")
         tokens = recording.query_tokens("encoder")
         weights = np.concatenate([recording.weights("encoder", layer=layer).numpy() for layer in range(layers)])
-        seen, room = _offsets_of_greatest(weights, [token.special for token in tokens])
-        positions, possible = positions + seen, possible + room
+        counts, room_counts = _offsets_of_greatest(weights, [token.special for token in tokens])
+        positions, possible = positions + counts, possible + room_counts
         of_word, of_token = units([(word.start, word.end) for word in sentence.words], tokens)
         between = by_unit(weights, of_token, of_token)  # (layers × heads, unit, unit)
         between[:, np.arange(between.shape[1]), np.arange(between.shape[1])] = -1.0
         greatest = between.argmax(axis=2)  # (layers × heads, unit)
         words += len(sentence.words)
-        for place, word in enumerate(sentence.words):
+        for index, word in enumerate(sentence.words):
             if word.head < 0 or word.relation in _LEFT_OUT:
                 continue
             pairs += 1
-            dependent, head = of_word[place], of_word[word.head]
+            dependent, head = of_word[index], of_word[word.head]
             if dependent == head:
                 within += 1
                 continue
@@ -244,15 +244,15 @@ def collect(model: Model, sentences: Sequence[Sentence]) -> Instances:
                 relations.append(word.relation)
                 directions.append(direction)
                 offsets.append(right - looking)
-                found.append(greatest[:, looking] == right)
+                correct.append(greatest[:, looking] == right)
                 half.append(number % 2 == 1)
                 lengths.append(len(sentence.words))
-    shape = (len(found), layers, heads)
+    shape = (len(correct), layers, heads)
     return Instances(
         relation=np.array(relations),
         direction=np.array(directions),
         offset=np.array(offsets),
-        found=np.array(found).reshape(shape),
+        correct=np.array(correct).reshape(shape),
         second_half=np.array(half),
         length=np.array(lengths),
         sentences=len(sentences),
@@ -274,8 +274,8 @@ def _offsets_of_greatest(weights: np.ndarray, special: Sequence[bool]) -> tuple[
     away = weights.argmax(axis=2)[:, rows] - rows  # (heads, row)
     steps = np.arange(-reach, reach + 1)
     counts = (away[:, :, None] == steps).sum(axis=1)
-    there = rows[:, None] + steps
-    return counts, ((there >= 0) & (there < length)).sum(axis=0)
+    targets = rows[:, None] + steps
+    return counts, ((targets >= 0) & (targets < length)).sum(axis=0)
 
 
 def positional(instances: Sequence[Instances], share: float = 0.9) -> list[tuple[int, int, int, float]]:
@@ -338,8 +338,8 @@ def scores(language: str, instances: Instances) -> list[list[Score]]:
                 continue
             _, chosen_accuracy = _best_offset(instances.offset[first])
             offset, offset_accuracy = _best_offset(instances.offset[second])
-            learned = instances.found[first].mean(axis=0)  # (layers, heads)
-            reported = instances.found[second].mean(axis=0)
+            learned = instances.correct[first].mean(axis=0)  # (layers, heads)
+            reported = instances.correct[second].mean(axis=0)
             order = np.argsort(-learned, axis=None, kind="stable")
             result.append(
                 [
@@ -369,9 +369,9 @@ def _best_offset(offsets: np.ndarray) -> tuple[int, float]:
 
 def treebanks(corpus: Path) -> dict[str, Path]:
     """The treebank of each language in `corpus/ud`; raises FileNotFoundError that says where to get them."""
-    found = {path.name.split("_")[0]: path for path in sorted((corpus / "ud").glob("??_*-ud-dev.conllu"))}
-    if not found:
+    paths = {path.name.split("_")[0]: path for path in sorted((corpus / "ud").glob("??_*-ud-dev.conllu"))}
+    if not paths:
         raise FileNotFoundError(
             f"no file such as de_gsd-ud-dev.conllu in {corpus / 'ud'}; training/README.md says where to get them"
         )
-    return found
+    return paths

@@ -71,8 +71,8 @@ def _parameters(loaded: Model) -> int:
     return sum(parameter.numel() for parameter in loaded.network.parameters() if parameter.requires_grad)
 
 
-def _brief(found: dict) -> str:
-    verb, nouns = found["verb"], found["nouns"]
+def _brief(checks: dict) -> str:
+    verb, nouns = checks["verb"], checks["nouns"]
     given = nouns["given"]
     return (
         f"{verb['word']} tied to {' and '.join(verb['ties'])} in {verb['heads'] or 'no head'}; "
@@ -111,26 +111,26 @@ def measure_heads(loaded: Model, banks: dict[str, Path], weights: str) -> tuple[
     aligned = word_alignment.collect(loaded, pairs)
     of_alignments = word_alignment.scores(aligned)
     of_positions = dependency_relations.positional(all_instances)
-    layers, heads = all_instances[0].found.shape[1:]
+    layers, heads = all_instances[0].correct.shape[1:]
     figures = {
         "treebanks": sources,
         "relations": {
-            str(most_words): [_rounded(group[0]) for group in groups] for most_words, groups in everything.items()
+            str(most_words): [_round(group[0]) for group in groups] for most_words, groups in everything.items()
         },
-        "positional": [list(found) for found in of_positions],
+        "positional": [list(entry) for entry in of_positions],
         "alignment": {
             "pairs": aligned.pairs,
             "by_rows": {
-                rows: [round(float(share), 3) for share in aligned.found[rows][:, :, -1].mean(axis=0)]
+                rows: [round(float(share), 3) for share in aligned.correct[rows][:, :, -1].mean(axis=0)]
                 for rows in word_alignment.ROWS
             },
-            "scores": [_rounded(score) for score in of_alignments],
+            "scores": [_round(score) for score in of_alignments],
         },
     }
     return figures, heads_file(weights, layers, heads, everything, of_positions, of_alignments)
 
 
-def _rounded(score: dependency_relations.Score | word_alignment.AlignmentScore) -> dict:
+def _round(score: dependency_relations.Score | word_alignment.AlignmentScore) -> dict:
     return {
         name: round(value, 4) if isinstance(value, float) else value
         for name, value in dataclasses.asdict(score).items()
@@ -148,7 +148,7 @@ def translations(loaded: Model, corpus: Path, beams: tuple[int, ...] = BEAMS) ->
         pairs = read_pairs(corpus, "test", foreign)
         sources = [pair[0] if source == foreign else pair[1] for pair in pairs]
         references = [pair[1] if source == foreign else pair[0] for pair in pairs]
-        entry: dict = {"sentences": len(pairs), "names_target": guessed(loaded, sources[:300], target)}
+        entry: dict = {"sentences": len(pairs), "names_target": named_language_share(loaded, sources[:300], target)}
         for size in beams:
             started = time.perf_counter()
             output = translate(loaded, sources, target, size)
@@ -178,8 +178,8 @@ def translate(loaded: Model, sentences: list[str], language: str, beams: int = 1
     for rows in _batches([len(numbers) for numbers in ids], SOURCE_TOKENS // beams):
         length = max(len(ids[row]) for row in rows)
         source = torch.full((len(rows), length), model.PAD)
-        for place, row in enumerate(rows):
-            source[place, : len(ids[row])] = torch.tensor(ids[row])
+        for row_in_batch, row in enumerate(rows):
+            source[row_in_batch, : len(ids[row])] = torch.tensor(ids[row])
         source = source.to(loaded.device)
         with torch.no_grad(), torch.autocast(loaded.device.type, dtype=torch.bfloat16):
             output = loaded.network.generate(
@@ -205,7 +205,7 @@ def _batches(lengths: list[int], tokens: int) -> list[list[int]]:
     return result
 
 
-def guessed(loaded: Model, sentences: list[str], language: str) -> float:
+def named_language_share(loaded: Model, sentences: list[str], language: str) -> float:
     """The share of sentences for which the model itself names `language` as its first token, in [0, 1]."""
     right = 0
     wanted = loaded.tokenizer.convert_tokens_to_ids(f">>{language}<<")

@@ -37,14 +37,14 @@ def heads_file(
         of_positions: what `relations.positional` gave.
         of_alignments: what `alignment.scores` gave.
     """
-    found = [*_relations(of_relations), *_positions(of_positions), *_alignments(of_alignments)]
+    findings = [*_relations(of_relations), *_positions(of_positions), *_alignments(of_alignments)]
     shows = layer_shows(of_relations[min(of_relations)], layers, heads)
     return {
         "schema": SCHEMA,
         "weights": weights,
         "opening_layer": int(np.argmax(shows)),
         "layers": [round(float(value), 4) for value in shows],
-        "heads": [{name: value for name, value in asdict(item).items() if value is not None} for item in found],
+        "heads": [{name: value for name, value in asdict(item).items() if value is not None} for item in findings],
     }
 
 
@@ -59,12 +59,12 @@ def layer_shows(of_relations: Iterable[list[dependency_relations.Score]], layers
     """
     best: dict[tuple[int, int], dependency_relations.Score] = {}
     for score in (score for group in of_relations for score in group):
-        place = (score.layer, score.head)
-        if place not in best or score.chosen_gain > best[place].chosen_gain:
-            best[place] = score
+        layer_and_head = (score.layer, score.head)
+        if layer_and_head not in best or score.chosen_gain > best[layer_and_head].chosen_gain:
+            best[layer_and_head] = score
     gains = np.zeros((layers, heads))
-    for place, score in best.items():
-        gains[place] = max(score.gain, 0.0)
+    for layer_and_head, score in best.items():
+        gains[layer_and_head] = max(score.gain, 0.0)
     return gains.mean(axis=1)
 
 
@@ -79,19 +79,19 @@ def _relations(of_relations: dict[int, list[list[dependency_relations.Score]]]) 
         for group in of_relations[most_words]:
             for score in group:
                 if min(score.chosen_gain, score.gain) >= GAIN:
-                    what = (score.language, score.relation, score.direction)
+                    relation = (score.language, score.relation, score.direction)
                     entry = (score is not group[0], most_words, score)
-                    by_head.setdefault((score.layer, score.head), {}).setdefault(what, entry)
+                    by_head.setdefault((score.layer, score.head), {}).setdefault(relation, entry)
     result = []
-    for place in sorted(by_head):
-        ordered = sorted(by_head[place].values(), key=lambda entry: (entry[0], -entry[2].chosen_gain))
-        named: dict[tuple[str, str], tuple[int, dependency_relations.Score]] = {}
+    for layer_and_head in sorted(by_head):
+        ordered = sorted(by_head[layer_and_head].values(), key=lambda entry: (entry[0], -entry[2].chosen_gain))
+        by_relation: dict[tuple[str, str], tuple[int, dependency_relations.Score]] = {}
         for _beaten, most_words, score in ordered:
-            named.setdefault((score.relation, score.direction), (most_words, score))
+            by_relation.setdefault((score.relation, score.direction), (most_words, score))
         result += [
             Finding(
                 "encoder",
-                *place,
+                *layer_and_head,
                 finding="relation",
                 accuracy=round(score.accuracy, 3),
                 baseline=round(score.offset_accuracy, 3),
@@ -103,15 +103,15 @@ def _relations(of_relations: dict[int, list[list[dependency_relations.Score]]]) 
                 most_words=None if most_words == max(of_relations) else most_words,
                 offset=score.offset,
             )
-            for most_words, score in list(named.values())[:MOST]
+            for most_words, score in list(by_relation.values())[:MOST]
         ]
     return result
 
 
-def _positions(found: Sequence[tuple[int, int, int, float]]) -> list[Finding]:
+def _positions(heads: Sequence[tuple[int, int, int, float]]) -> list[Finding]:
     return [
         Finding("encoder", layer, head, "position", round(share, 3), offset=offset)
-        for layer, head, offset, share in found
+        for layer, head, offset, share in heads
     ]
 
 

@@ -51,7 +51,7 @@ HOSTILE = {
 
 def verb_heads(model: Model) -> list[str]:
     """The encoder heads in which `VERB`'s word attends most to its two words, special tokens aside (`ties`)."""
-    return [_name(place) for place in np.argwhere(ties(model, [VERB[0]]) > 0)]
+    return [_name(layer_and_head) for layer_and_head in np.argwhere(ties(model, [VERB[0]]) > 0)]
 
 
 def alike() -> list[str]:
@@ -93,12 +93,12 @@ def ties(model: Model, sentences: Iterable[str]) -> np.ndarray:
 def best_ties(model: Model, most: int = 1) -> list[tuple[str, float]]:
     """The encoder heads that tie verb and nouns in the greatest shares of `alike`, and those shares."""
     shares = ties(model, alike())
-    named = [(_name(place), float(share)) for place, share in np.ndenumerate(shares)]
-    return sorted(named, key=lambda entry: -entry[1])[:most]
+    named_shares = [(_name(layer_and_head), float(share)) for layer_and_head, share in np.ndenumerate(shares)]
+    return sorted(named_shares, key=lambda entry: -entry[1])[:most]
 
 
-def _name(place: Iterable[int]) -> str:
-    return "L{} H{}".format(*place)
+def _name(layer_and_head: Iterable[int]) -> str:
+    return "L{} H{}".format(*layer_and_head)
 
 
 def noun_heads(model: Model, target: str | None = None) -> dict[str, list[str]]:
@@ -113,7 +113,7 @@ def noun_heads(model: Model, target: str | None = None) -> dict[str, list[str]]:
     """
     sentence, translation, wanted = NOUNS
     recording = model.record(sentence, target or translation)
-    found: dict[str, list[str]] = {"own": [], "before": []}
+    heads: dict[str, list[str]] = {"own": [], "before": []}
     for layer in range(recording.size("cross")[0]):
         maps = recording.maps("cross", layer=layer)
         mean = AttentionMap.of(np.mean([map.weights for map in maps], axis=0), maps[0].query_tokens, maps[0].key_tokens)
@@ -121,8 +121,8 @@ def noun_heads(model: Model, target: str | None = None) -> dict[str, list[str]]:
             for rows, weights in (("own", map.weights), ("before", np.roll(map.weights, 1, axis=0))):
                 words = AttentionMap.of(weights, map.query_tokens, map.key_tokens).by_word()
                 if all(_greatest(words, word) == right for word, right in wanted.items()):
-                    found[rows].append(name)
-    return found
+                    heads[rows].append(name)
+    return heads
 
 
 def _greatest(map: AttentionMap, word: str) -> str | None:
@@ -172,7 +172,7 @@ def measure(model: Model) -> dict:
         "nouns": {
             "sentence": source,
             "translation": own,
-            "links": [f"{right} → {left}" for left, right in pairs.items()],
+            "links": [f"{target_word} → {source_word}" for source_word, target_word in pairs.items()],
             "given": {"target": translation, **noun_heads(model)},
             "own": {"target": own, **noun_heads(model, own)} if set(pairs) <= set(re.findall(r"\w+", own)) else None,
         },

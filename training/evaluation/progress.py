@@ -14,7 +14,7 @@ import torch
 
 import attnviz
 from attnviz.models.model import Model
-from training.corpus.pairs import DIRECTIONS, Pair, batches, pack, padded, read_pairs
+from training.corpus.pairs import DIRECTIONS, Pair, batches, pack, pad_rows, read_pairs
 from training.evaluation import dependency_relations, probes
 from training.network import model
 from training.publish.export import write_model
@@ -62,7 +62,7 @@ def show(loaded: Model, corpus: Path, name: str) -> None:
     best = (f"{head} {share:.0%}" for head, share in probes.best_ties(loaded, 3))
     print(f"verb tied to subject and object in other sentences of that shape: {', '.join(best)}")
     for layer, of_layer in enumerate(shares(loaded)):
-        parts = (f"{what} {low:.0%}–{high:.0%}" for what, low, high in of_layer)
+        parts = (f"{name} {low:.0%}–{high:.0%}" for name, low, high in of_layer)
         print(f"encoder layer {layer}, words' attention, least to greatest head: {', '.join(parts)}")
     path = dependency_relations.treebanks(corpus).get("de")
     if path is None:
@@ -86,8 +86,8 @@ def entropy(loaded: Model, corpus: Path, source: str, target: str) -> tuple[floa
     packed = pack(pairs, loaded.tokenizer.backend_tokenizer, max_tokens=96)
     total, tokens = 0.0, 0
     for chosen in batches(packed, 4096, seed=0):
-        read = torch.from_numpy(padded(packed.source, packed.source_starts, chosen, model.PAD))
-        wanted = torch.from_numpy(padded(packed.target, packed.target_starts, chosen, model.PAD))
+        read = torch.from_numpy(pad_rows(packed.source, packed.source_starts, chosen, model.PAD))
+        wanted = torch.from_numpy(pad_rows(packed.target, packed.target_starts, chosen, model.PAD))
         count = int((wanted != model.PAD).sum())
         with torch.no_grad():
             total += count * model.loss(loaded.network, read, wanted, smoothing=0.0).item()
@@ -104,9 +104,9 @@ def shares(loaded: Model) -> list[list[tuple[str, float, float]]]:
     for sentence in LOOKED_AT:
         recording = loaded.record(sentence)
         tokens = recording.query_tokens("encoder")
-        words = [place for place, token in enumerate(tokens) if not token.special]
-        ends = [place for place, token in enumerate(tokens) if token.special]
-        stops = [place for place in words if tokens[place].text.strip() == "."]
+        words = [position for position, token in enumerate(tokens) if not token.special]
+        ends = [position for position, token in enumerate(tokens) if token.special]
+        stops = [position for position in words if tokens[position].text.strip() == "."]
         layers = recording.size("encoder")[0]
         weights = np.stack([recording.weights("encoder", layer=layer).numpy() for layer in range(layers)])
         rows = weights[:, :, words]  # (layers, heads, words, keys)

@@ -63,9 +63,9 @@ def read_alignments(lines: Iterable[str]) -> Iterator[AlignedPair]:
         linked: list[set[int]] = [set() for _ in target_words]
         for link in links.split():
             # The last sign can itself be "=": "==" would be a link between two of them.
-            left, _, right = link.partition("=")
-            here = _place(left, source, source_words, number)
-            linked[_place(right, target, target_words, number)].add(here)
+            source_word, _, target_word = link.partition("=")
+            source_index = _word_index(source_word, source, source_words, number)
+            linked[_word_index(target_word, target, target_words, number)].add(source_index)
         yield AlignedPair(language, source, target, source_words, target_words, tuple(map(frozenset, linked)))
 
 
@@ -80,13 +80,13 @@ def _cut(marked: str) -> tuple[str, tuple[Span, ...]]:
     return text, tuple(spans)
 
 
-def _place(name: str, text: str, words: Sequence[Span], line: int) -> int:
+def _word_index(name: str, text: str, words: Sequence[Span], line: int) -> int:  # "Ja", or "Ja:2" for its second one
     word, _, number = name.partition(":")
-    places = [index for index, (start, end) in enumerate(words) if text[start:end] == word]
+    indices = [index for index, (start, end) in enumerate(words) if text[start:end] == word]
     wanted = int(number or 1)
-    if len(places) < wanted or (len(places) > 1 and not number):
-        raise ValueError(f"line {line} links {name!r}, and {text!r} has {len(places)} words {word!r}")
-    return places[wanted - 1]
+    if len(indices) < wanted or (len(indices) > 1 and not number):
+        raise ValueError(f"line {line} links {name!r}, and {text!r} has {len(indices)} words {word!r}")
+    return indices[wanted - 1]
 
 
 def between_words(
@@ -113,18 +113,18 @@ def between_words(
 
 @dataclass(frozen=True, slots=True)
 class Alignments:
-    """For every target word with a counterpart, whether the attention found it.
+    """For every target word with a counterpart, whether the attention points to it.
 
     Attributes:
-        found: per `ROWS` entry (words, layers, heads + 1) bool: the greatest weight is on a right source word. The last
-            "head" is the mean of its layer's.
+        correct: per `ROWS` entry (words, layers, heads + 1) bool: the greatest weight is on a right source word. The
+            last "head" is the mean of its layer's.
         diagonal: (words,) bool: so is the source word at the same place in its sentence.
         language: (words,) str.
         second_half: (words,) bool: heads are chosen on the other half of the pairs, and reported on this one.
         pairs: how many there are.
     """
 
-    found: dict[str, np.ndarray]
+    correct: dict[str, np.ndarray]
     diagonal: np.ndarray
     language: np.ndarray
     second_half: np.ndarray
@@ -133,7 +133,7 @@ class Alignments:
 
 def collect(model: Model, pairs: Sequence[AlignedPair]) -> Alignments:
     """Runs the model on every pair and looks where each cross-attention head points."""
-    found: dict[str, list[np.ndarray]] = {rows: [] for rows in ROWS}
+    correct: dict[str, list[np.ndarray]] = {rows: [] for rows in ROWS}
     diagonal, language, half = [], [], []
     for number, pair in enumerate(pairs):
         recording = model.record(pair.source, pair.target)
@@ -152,12 +152,12 @@ def collect(model: Model, pairs: Sequence[AlignedPair]) -> Alignments:
                 continue
             for rows in ROWS:
                 greatest = views[rows][:, unit].argmax(axis=1).reshape(layers, heads + 1)
-                found[rows].append(np.isin(greatest, list(right)))
+                correct[rows].append(np.isin(greatest, list(right)))
             diagonal.append(round(unit * of_source[-1] / max(of_target[-1], 1)) in right)
             language.append(pair.language)
             half.append(number % 2 == 1)
     return Alignments(
-        {rows: np.array(found[rows]) for rows in ROWS},
+        {rows: np.array(correct[rows]) for rows in ROWS},
         np.array(diagonal),
         np.array(language),
         np.array(half),
@@ -185,24 +185,24 @@ class AlignmentScore:
     chosen_gain: float
 
 
-def scores(found: Alignments) -> list[AlignmentScore]:
+def scores(alignments: Alignments) -> list[AlignmentScore]:
     """Every head's and every layer mean's score, the best on the first half of the pairs first."""
-    first, second = ~found.second_half, found.second_half
+    first, second = ~alignments.second_half, alignments.second_half
     result = []
-    _, layers, columns = found.found["own"].shape
+    _, layers, columns = alignments.correct["own"].shape
     for layer in range(layers):
         for column in range(columns):
-            chosen = {rows: float(found.found[rows][first, layer, column].mean()) for rows in ROWS}
+            chosen = {rows: float(alignments.correct[rows][first, layer, column].mean()) for rows in ROWS}
             rows = max(ROWS, key=chosen.__getitem__)
             result.append(
                 AlignmentScore(
                     layer=layer,
                     head=column if column < columns - 1 else None,
                     rows=rows,
-                    accuracy=float(found.found[rows][second, layer, column].mean()),
-                    diagonal=float(found.diagonal[second].mean()),
+                    accuracy=float(alignments.correct[rows][second, layer, column].mean()),
+                    diagonal=float(alignments.diagonal[second].mean()),
                     words=int(second.sum()),
-                    chosen_gain=chosen[rows] - float(found.diagonal[first].mean()),
+                    chosen_gain=chosen[rows] - float(alignments.diagonal[first].mean()),
                 )
             )
     return sorted(result, key=lambda score: -score.chosen_gain)

@@ -75,12 +75,12 @@ def build(
 def read(network: MarianMTModel, path: Path) -> None:
     """Gives the network the weights of an exported `model.safetensors`.
 
-    A network with more encoder layers takes the file's too (`grown`).
+    A network with more encoder layers takes the file's too (`grow`).
 
     Raises:
         ValueError: the file is of a network of another shape.
     """
-    state = grown(load_file(path), network.config.encoder_layers)
+    state = grow(load_file(path), network.config.encoder_layers)
     # What shares its memory with the embeddings, and the positions, which are computed, are not in the file.
     left_out = ("embed_tokens.weight", "embed_positions.weight", "lm_head.weight")
     expected = {name: value.shape for name, value in network.state_dict().items() if not name.endswith(left_out)}
@@ -94,7 +94,7 @@ def read(network: MarianMTModel, path: Path) -> None:
     network.load_state_dict(state, strict=False)
 
 
-def grown(state: dict[str, torch.Tensor], layers: int) -> dict[str, torch.Tensor]:
+def grow(state: dict[str, torch.Tensor], layers: int) -> dict[str, torch.Tensor]:
     """Weights of an encoder of `layers` layers that computes nearly what that of `state` does.
 
     The new layers are spread among the old ones. Each is a copy of the one below it, so that its heads begin with maps
@@ -102,13 +102,13 @@ def grown(state: dict[str, torch.Tensor], layers: int) -> dict[str, torch.Tensor
     give back on average what they get. State dicts with no fewer layers come back as they are.
     """
     prefix = "model.encoder.layers."
-    places = {int(name.removeprefix(prefix).split(".")[0]) for name in state if name.startswith(prefix)}
-    if layers <= len(places):
+    old_layers = {int(name.removeprefix(prefix).split(".")[0]) for name in state if name.startswith(prefix)}
+    if layers <= len(old_layers):
         return state
     result = {name: value for name, value in state.items() if not name.startswith(prefix)}
     below = -1
     for layer in range(layers):
-        origin = layer * len(places) // layers
+        origin = layer * len(old_layers) // layers
         own = {
             name.removeprefix(f"{prefix}{origin}."): value.clone()
             for name, value in state.items()
@@ -128,16 +128,16 @@ def grown(state: dict[str, torch.Tensor], layers: int) -> dict[str, torch.Tensor
     return result
 
 
-def noised(source: torch.Tensor, share: float) -> tuple[torch.Tensor, torch.Tensor]:
+def add_noise(source: torch.Tensor, share: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Source ids with some of them hidden, and which, in half of the sentences; both (batch, source length)."""
     words = source > MASK
     hidden = words & (torch.rand(source.shape, device=source.device) < share)
     hidden &= torch.rand((len(source), 1), device=source.device) < 0.5
-    what = torch.rand(source.shape, device=source.device)
+    draws = torch.rand(source.shape, device=source.device)
     pool = source[words]
     others = pool[torch.randint(len(pool), source.shape, device=source.device)]
-    read = source.masked_fill(hidden & (what < 0.6), MASK)
-    return torch.where(hidden & (what > 0.8), others, read), hidden
+    read = source.masked_fill(hidden & (draws < 0.6), MASK)
+    return torch.where(hidden & (draws > 0.8), others, read), hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +163,8 @@ class Sight:
         if self.punctuation_hidden and self.punctuation is not None:
             marks = torch.isin(source, self.punctuation)
             hidden |= marks & self._drawn(source, self.punctuation_hidden)
-        left = keys & ~hidden
-        return torch.where(left.any(dim=1, keepdim=True), left, keys)
+        shown = keys & ~hidden
+        return torch.where(shown.any(dim=1, keepdim=True), shown, keys)
 
     @staticmethod
     def _drawn(source: torch.Tensor, share: float) -> torch.Tensor:
@@ -199,11 +199,11 @@ def misread(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Texts in which some words are hidden or replaced by similar ones, and which were; both (texts, length)."""
     chosen = (text > MASK) & (torch.rand(text.shape, device=text.device) < share)
-    what = torch.rand(text.shape, device=text.device)
-    which = torch.randint(near.shape[2], text.shape, device=text.device)
-    others = near[languages[:, None], text, which]
-    read = text.masked_fill(chosen & (what < 0.4), MASK)
-    return torch.where(chosen & (what >= 0.4), others, read), chosen
+    draws = torch.rand(text.shape, device=text.device)
+    neighbour = torch.randint(near.shape[2], text.shape, device=text.device)
+    others = near[languages[:, None], text, neighbour]
+    read = text.masked_fill(chosen & (draws < 0.4), MASK)
+    return torch.where(chosen & (draws >= 0.4), others, read), chosen
 
 
 def judgement(
@@ -261,7 +261,7 @@ def loss(
     start = target.new_full((len(target), 1), START)
     read, hidden = source, None
     if masked:
-        read, hidden = noised(source, masked)
+        read, hidden = add_noise(source, masked)
     encoded = network.model.encoder(input_ids=read, attention_mask=sight.visible(source))
     outputs = network.model(
         encoder_outputs=encoded,

@@ -115,13 +115,13 @@ def average(folder: Path, steps: list[int]) -> Path:
     return folder / "averaged.pt"
 
 
-def mix(path: Path, begun: dict[str, torch.Tensor], kept: float) -> None:
-    """Writes into the weights at `path` a share of those that the run began with.
+def mix(path: Path, begun: dict[str, torch.Tensor], share: float) -> None:
+    """Mixes into the weights at `path` a share, in [0, 1], of those that the run began with.
 
     Between weights and those that they were trained on from, the loss is often lower than at either end (Wortsman et
     al. 2022, "Robust fine-tuning of zero-shot models").
     """
     state = torch.load(path, map_location="cpu", weights_only=True)
     torch.save(
-        {name: value.double().lerp(begun[name].double(), kept).to(value.dtype) for name, value in state.items()}, path
+        {name: value.double().lerp(begun[name].double(), share).to(value.dtype) for name, value in state.items()}, path
     )

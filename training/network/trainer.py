@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import nn
 from transformers import MarianMTModel, get_wsd_schedule
 
-from training.corpus.pairs import Packed, batches, padded, source_counts, texts
+from training.corpus.pairs import Packed, batches, pad_rows, source_counts, texts
 from training.network import model
 from training.network.recipe import Recipe
 
@@ -179,9 +179,9 @@ class Trainer:
 
     def make_step(self) -> None:
         """One batch: losses, gradients of all processes, update; counts it in `step`."""
-        whole = self.batch()
+        pairs = self.batch()
         # A batch of fewer pairs than processes is read by all of them, which changes nothing.
-        rows = whole[self.rank :: self.size] if len(whole) >= self.size else whole
+        rows = pairs[self.rank :: self.size] if len(pairs) >= self.size else pairs
         torch.manual_seed(self.recipe.seed * 1_000_003 + self.step + 500_000_009 * self.rank)
         translated, tokens = self.translate(rows)
         losses = [translated]
@@ -196,7 +196,7 @@ class Trainer:
         for parameter in self.trained:
             parameter.grad = None
         self.step += 1
-        self.pairs += len(whole)
+        self.pairs += len(pairs)
         self.smooth_losses = [
             0.98 * old + 0.02 * new for old, new in zip(self.smooth_losses or losses, losses, strict=True)
         ]
@@ -214,8 +214,8 @@ class Trainer:
     def translate(self, rows: np.ndarray) -> tuple[float, int]:
         """Adds the gradients of translating these pairs; returns the loss (nats) and the tokens of the targets."""
         recipe, packed = self.recipe, self.packed
-        source = torch.from_numpy(padded(packed.source, packed.source_starts, rows, model.PAD)).to(self.device)
-        target = torch.from_numpy(padded(packed.target, packed.target_starts, rows, model.PAD)).to(self.device)
+        source = torch.from_numpy(pad_rows(packed.source, packed.source_starts, rows, model.PAD)).to(self.device)
+        target = torch.from_numpy(pad_rows(packed.target, packed.target_starts, rows, model.PAD)).to(self.device)
         masked = recipe.masked if self.step < recipe.steps - recipe.decay else recipe.masked_at_last
         with self.autocast():
             loss = model.loss(self.network, source, target, recipe.smoothing, masked, recipe.masked_weight, self.sight)
@@ -230,12 +230,12 @@ class Trainer:
         text, languages = texts(self.packed, rows, parts=1 + self.step % MOST_PARTS, end=model.END, pad=model.PAD)
         text, languages = torch.from_numpy(text).to(self.device), torch.from_numpy(languages).to(self.device)
         with self.autocast():
-            named, judged = model.judgement(
+            naming_loss, judging_loss = model.judgement(
                 self.network, self.judge, text, languages, self.similar, self.recipe.misread, self.sight
             )
-            both = self.recipe.naming_weight * named + self.recipe.judging_weight * judged
+            both = self.recipe.naming_weight * naming_loss + self.recipe.judging_weight * judging_loss
         both.backward()
-        return [named.item(), judged.item()]
+        return [naming_loss.item(), judging_loss.item()]
 
     def autocast(self) -> torch.autocast:
         """Half the precision where it is enough, for the forward pass."""
@@ -255,17 +255,17 @@ class Trainer:
 
     def save(self) -> None:
         """Writes what is due after this step: the checkpoint, a copy before the decay, the weights to be averaged."""
-        recipe, left = self.recipe, self.recipe.steps - self.step
-        if self.step % self.save_every == 0 or left in (recipe.decay, 0):
+        recipe, steps_left = self.recipe, self.recipe.steps - self.step
+        if self.step % self.save_every == 0 or steps_left in (recipe.decay, 0):
             self.save_checkpoint()
             # The embeddings have moved; and whoever goes on from the checkpoint has no older neighbours.
             self.similar = None
         if self.rank:
             return
-        if left == recipe.decay:
+        if steps_left == recipe.decay:
             # From here a later, longer run can go on as if this one had never ended.
             shutil.copy(self.checkpoint, self.folder / "stable.pt")
-        if left < recipe.average * AVERAGE_EVERY and left % AVERAGE_EVERY == 0:
+        if steps_left < recipe.average * AVERAGE_EVERY and steps_left % AVERAGE_EVERY == 0:
             torch.save(self.network.state_dict(), self.folder / f"weights-{self.step:07d}.pt")
 
     def save_checkpoint(self) -> None:

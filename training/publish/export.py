@@ -40,8 +40,8 @@ def export(work: Path, bundle: Path, weights: Path | None = None) -> None:
         path = work / name
         measured[name] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         if measured[name].get("weights") != fingerprint(draft / WEIGHTS):
-            what = "was measured on other weights" if measured[name] else "is missing"
-            raise ValueError(f"{path} {what}; run `python -m training evaluate` with the same --work, then export")
+            problem = "was measured on other weights" if measured[name] else "is missing"
+            raise ValueError(f"{path} {problem}; run `python -m training evaluate` with the same --work, then export")
     recipes = work / "run" / "recipe.json"
     shutil.copytree(draft, bundle, dirs_exist_ok=True)
     shutil.copy(work / NAME, bundle / NAME)

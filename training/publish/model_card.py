@@ -105,22 +105,22 @@ def _run(recipe: dict) -> str:
         f"{recipe['decay']:,} with a falling rate (1 - √); peak rate {recipe['learning_rate']:g}: Muon for the matrices inside "
         f"the layers (weight decay {recipe['weight_decay']:g}), AdamW at {recipe['embedding_rate']:g} times that rate for the "
         f"rest; label smoothing {recipe['smoothing']:g}, dropout {recipe['dropout']:g}, of attention weights "
-        f"{recipe['attention_dropout']:g}; {_masked(recipe)}{_misread(recipe)}bfloat16 autocast; "
+        f"{recipe['attention_dropout']:g}; {_describe_masking(recipe)}{_describe_misreading(recipe)}bfloat16 autocast; "
         + (
             "the last weights"
             if recipe["average"] == 1
             else f"the mean of the last {recipe['average']} weights, 25 steps apart"
         )
         + (
-            f", with {kept:.0%} of the weights that it began with (`training/README.md` says what that share was chosen by)"
-            if (kept := recipe.get("kept", 0))
+            f", with {share:.0%} of the weights that it began with (`training/README.md` says what that share was chosen by)"
+            if (share := recipe.get("kept", 0))
             else ""
         )
         + f"; seed {recipe['seed']}"
     )
 
 
-def _masked(recipe: dict) -> str:
+def _describe_masking(recipe: dict) -> str:
     share, at_last = recipe["masked"], recipe["masked_at_last"]
     if not share:
         return ""
@@ -131,7 +131,7 @@ def _masked(recipe: dict) -> str:
     )
 
 
-def _misread(recipe: dict) -> str:
+def _describe_misreading(recipe: dict) -> str:
     # Recipes of runs before there was such a thing do not name it.
     share, unseen = recipe.get("misread", 0), recipe.get("end_hidden", 0)
     parts = []
@@ -178,7 +178,7 @@ def _checks(checks: dict) -> str:
     verb, alike, nouns = checks["verb"], checks["alike"], checks["nouns"]
     subjects, verbs, objects = alike["made_of"]
     ties = " and ".join(verb["ties"])
-    heads = _listed(verb["heads"])
+    heads = _list(verb["heads"])
     lines = [
         f"- “{verb['sentence']}”: encoder heads in which the two words that “{verb['word']}” attends to most, special tokens aside,"
         f"\n  are {ties}, each with at least {LEAST_SHARE:.0%} of the row: {heads}.",
@@ -186,23 +186,23 @@ def _checks(checks: dict) -> str:
         f"\n  verb to both in {alike['share']:.0%}; no other head does in more.",
         f"- “{nouns['sentence']}” is translated as “{nouns['translation']}”",
     ]
-    for which, text in (("given", "with the translation"), ("own", "with its own translation")):
-        entry = nouns[which]
-        if entry is None or (which == "own" and entry["target"] == nouns["given"]["target"]):
+    for target, text in (("given", "with the translation"), ("own", "with its own translation")):
+        entry = nouns[target]
+        if entry is None or (target == "own" and entry["target"] == nouns["given"]["target"]):
             continue
         lines.append(
             f"- {text} “{entry['target']}” in the decoder, {', '.join(nouns['links'])} are the maxima of the rows that predict"
-            f"\n  those words in {_listed(entry['before'])} of the cross-attention, of the rows that read them in {_listed(entry['own'])}."
+            f"\n  those words in {_list(entry['before'])} of the cross-attention, of the rows that read them in {_list(entry['own'])}."
         )
     return "\n".join(lines)
 
 
-def _verbs(found: dict) -> str:
+def _verbs(by_most_words: dict) -> str:
     """The two relations that a reader looks for first, in a sentence each."""
     lines = []
     for relation, name in (("obj", "object"), ("nsubj", "subject")):
         wanted = {"language": "de", "relation": relation, "direction": "to_dependent"}
-        for most_words, scores in found.items():
+        for most_words, scores in by_most_words.items():
             for score in (score for score in scores if wanted.items() <= score.items()):
                 lines.append(
                     f"- German, from a verb to its {name}, sentences of at most {most_words} words: L{score['layer']} H{score['head']} finds"
@@ -211,38 +211,38 @@ def _verbs(found: dict) -> str:
     return "\n".join(lines)
 
 
-def _listed(names: list[str]) -> str:
+def _list(names: list[str]) -> str:
     return ", ".join(names) if names else "none"
 
 
-def _alignment(found: dict) -> str:
-    best = found["scores"][0]
+def _alignment(alignment: dict) -> str:
+    best = alignment["scores"][0]
     name = f"the mean of layer {best['layer']}" if best["head"] is None else f"L{best['layer']} H{best['head']}"
     rows = {"before": "predicts it", "own": "reads it"}
     means = "; ".join(
-        f"in the row that {rows[which]} " + ", ".join(f"{100 * share:.0f} %" for share in shares)
-        for which, shares in found["by_rows"].items()
+        f"in the row that {rows[convention]} " + ", ".join(f"{100 * share:.0f} %" for share in shares)
+        for convention, shares in alignment["by_rows"].items()
     )
     return (
-        f"Cross-attention on {found['pairs']} pairs aligned by hand (`training/evaluation/alignments.tsv`), given the right translation: {name} has its\n"
+        f"Cross-attention on {alignment['pairs']} pairs aligned by hand (`training/evaluation/alignments.tsv`), given the right translation: {name} has its\n"
         f"greatest weight on a right source word for {best['accuracy']:.0%} of the target words, in the row that {rows[best['rows']]}; the same place in\n"
         f"the sentence does for {best['diagonal']:.0%} (chosen on every other pair, measured on the rest, {best['words']} words). The means of the layers,\n"
         f"on all pairs: {means}."
     )
 
 
-def _positional(found: list[list]) -> str:
+def _positional(heads: list[list]) -> str:
     start = "Positional encoder heads, whose greatest weight is at one offset at least 90 % of the time (Voita et al. 2019):"
-    if not found:
+    if not heads:
         return f"{start} none."
-    items = [f"L{layer} H{head} ({offset:+d}: {share:.0%})" for layer, head, offset, share in found]
+    items = [f"L{layer} H{head} ({offset:+d}: {share:.0%})" for layer, head, offset, share in heads]
     return f"{start} {', '.join(items)}."
 
 
-def _relations(found: dict) -> str:
+def _relations(figures: dict) -> str:
     parts = []
-    languages = list(found["treebanks"])
-    for most_words, scores in found["relations"].items():
+    languages = list(figures["treebanks"])
+    for most_words, scores in figures["relations"].items():
         for look in reversed(LOOKS):
             of_look = {(s["relation"], s["language"]): s for s in scores if s["direction"] == look}
             rows = [
@@ -264,7 +264,8 @@ def _cell(score: dict | None) -> str:
     return f"{text} (L{score['layer']} H{score['head']})"
 
 
-def _treebanks(found: dict) -> str:
+def _treebanks(treebanks: dict) -> str:
     return ", ".join(
-        f"{entry['treebank']} ({entry['sentences']:,} sentences, {entry['words']:,} words)" for entry in found.values()
+        f"{entry['treebank']} ({entry['sentences']:,} sentences, {entry['words']:,} words)"
+        for entry in treebanks.values()
     )

@@ -112,22 +112,22 @@ def _quantities(table: WordVectors, settings: Settings, working: Working) -> Ite
     """Name, head, names of rows and of columns, and numbers, in the order in which they are computed."""
     words = table.labels
 
-    def places(matrix: np.ndarray, axis: int) -> list[str]:
-        return [str(place) for place in range(matrix.shape[axis])]
+    def index_names(matrix: np.ndarray, axis: int) -> list[str]:
+        return [str(index) for index in range(matrix.shape[axis])]
 
-    yield "x", "", words, places(working.x, 1), working.x
+    yield "x", "", words, index_names(working.x, 1), working.x
     for letter, matrix in working.projections.items():
-        yield f"W_{letter}", "", places(matrix, 0), places(matrix, 1), matrix
+        yield f"W_{letter}", "", index_names(matrix, 0), index_names(matrix, 1), matrix
     for head in range(working.q.shape[0]):
         for name, parts in (("q", working.q), ("k", working.k), ("v", working.v)):
             if settings.matrices:
-                yield name, str(head), words, places(parts, 2), parts[head]
+                yield name, str(head), words, index_names(parts, 2), parts[head]
         yield "q·k", str(head), words, words, working.products[head]
         if settings.scaled or settings.causal:
             yield "score", str(head), words, words, working.scores[head]
         yield "softmax", str(head), words, words, working.softmax[head]
         if settings.dropout:
             yield "weight", str(head), words, words, working.weights[head]
-        yield "context", str(head), words, places(working.context, 2), working.context[head]
+        yield "context", str(head), words, index_names(working.context, 2), working.context[head]
     if working.output is not None:
-        yield "output", "", words, places(working.output, 1), working.output
+        yield "output", "", words, index_names(working.output, 1), working.output

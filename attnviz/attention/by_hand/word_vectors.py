@@ -90,18 +90,18 @@ def read(rows: Iterable[Sequence[object]]) -> tuple[WordVectors, list[Problem]]:
         [Problem(row=2, kind='number', text='', column=2), Problem(row=2, kind='number', text='1/10', column=3)]
     """
     words, vectors, problems = [], [], []
-    filled = [(place, [_typed(entry) for entry in row]) for place, row in enumerate(rows, 1)]
-    filled = [(place, row) for place, row in filled if any(row)]
-    for place, (word, *entries) in filled[:MOST_WORDS]:
-        wrong = [] if word else [Problem(place, "word")]
+    filled = [(row_number, [_entry_text(entry) for entry in row]) for row_number, row in enumerate(rows, 1)]
+    filled = [(row_number, row) for row_number, row in filled if any(row)]
+    for row_number, (word, *entries) in filled[:MOST_WORDS]:
+        wrong = [] if word else [Problem(row_number, "word")]
         numbers = []
         for column, entry in enumerate(entries, 1):
             number = number_of(entry)
             numbers.append(number or 0.0)
             if number is None:
-                wrong.append(Problem(place, "number", entry, column))
+                wrong.append(Problem(row_number, "number", entry, column))
             elif abs(number) > LARGEST:
-                wrong.append(Problem(place, "large", entry, column))
+                wrong.append(Problem(row_number, "large", entry, column))
         if not wrong:
             words.append(word)
             vectors.append(tuple(numbers))
@@ -174,7 +174,7 @@ def from_text(text: str) -> WordVectors:
     return table
 
 
-def _typed(entry: object) -> str:
+def _entry_text(entry: object) -> str:
     """An entry as text: one line, nothing around it; a cell without anything may hold None or a float's nan."""
     if entry is None or (isinstance(entry, float) and math.isnan(entry)):
         return ""

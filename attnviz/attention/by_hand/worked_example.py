@@ -129,7 +129,7 @@ def draw(settings: Settings) -> dict[str, Tensor]:
     return {letter: torch.rand(size, generator=generator) for letter, size in settings.sizes.items()}
 
 
-def edited(drawn: Mapping[str, Tensor], edits: Edits) -> dict[str, Tensor]:
+def apply_edits(drawn: Mapping[str, Tensor], edits: Edits) -> dict[str, Tensor]:
     """The matrices with the entries that were typed; raises InputError for one outside of them."""
     result = {letter: matrix.clone() for letter, matrix in drawn.items()}
     for (letter, row, column), number in edits.items():
@@ -164,19 +164,19 @@ def work(table: WordVectors, settings: Settings = Settings()) -> Working:
     x = torch.tensor(table.vectors, dtype=torch.float32)
     words = len(table)
     drawn = draw(settings)
-    projections = edited(drawn, settings.edits)
+    projections = apply_edits(drawn, settings.edits)
     heads = settings.heads if settings.matrices else 1
 
     def split(letter: str) -> Tensor:
-        whole = x @ projections[letter] if settings.matrices else x
-        return whole.view(words, heads, settings.d_k).transpose(0, 1)  # (head, word, d_k)
+        projected = x @ projections[letter] if settings.matrices else x
+        return projected.view(words, heads, settings.d_k).transpose(0, 1)  # (head, word, d_k)
 
     q, k, v = (split(letter) for letter in MATRICES)
     allowed = torch.ones(words, words, dtype=torch.bool).tril() if settings.causal else None
     products = dot_product.scores(q, k, scale=1.0)
     scores = dot_product.scores(q, k, scale=None if settings.scaled else 1.0, allowed=allowed)
     softmax = dot_product.weights(scores)
-    keep = kept(tuple(softmax.shape), settings)
+    keep = dropout_mask(tuple(softmax.shape), settings)
     weights = softmax * keep / (1 - settings.dropout)
     context = dot_product.output(weights, v)
     joined = context.transpose(0, 1).reshape(words, heads * settings.d_k)
@@ -199,7 +199,7 @@ def work(table: WordVectors, settings: Settings = Settings()) -> Working:
     )
 
 
-def kept(shape: tuple[int, ...], settings: Settings) -> Tensor:
+def dropout_mask(shape: tuple[int, ...], settings: Settings) -> Tensor:
     """Which weights dropout leaves: those whose draw from [0, 1) is at least its rate; boolean, of that shape."""
     if not settings.dropout:
         return torch.ones(shape, dtype=torch.bool)

@@ -15,10 +15,10 @@ STEPS = 256
 def ramp(theme: style.Theme, diverging: bool = False) -> np.ndarray:
     """uint8 (256, 3): the scale for weights from 0 to the top, or for differences from -top to top."""
     stops = style.diverging(theme) if diverging else style.sequential(theme)
-    places = [place for place, _ in stops]
+    positions = [position for position, _ in stops]
     channels = np.array([[int(colour[at : at + 2], 16) for at in (1, 3, 5)] for _, colour in stops])
     wanted = np.linspace(0.0, 1.0, STEPS)
-    table = np.stack([np.interp(wanted, places, channels[:, channel]) for channel in range(3)], axis=1)
+    table = np.stack([np.interp(wanted, positions, channels[:, channel]) for channel in range(3)], axis=1)
     return table.round().astype(np.uint8)
 
 

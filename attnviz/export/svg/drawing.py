@@ -91,8 +91,8 @@ class Drawing:
         self.layout = layout
         self.palette = style.PALETTES[picture.theme]
         # Several pictures may stand in one page, and names of its elements must not meet.
-        said = repr((picture.theme, name(picture), [describe_panel(picture, panel) for panel in picture.panels]))
-        self.id = f"a{zlib.crc32(said.encode('utf-8', 'backslashreplace')):08x}"
+        description = repr((picture.theme, name(picture), [describe_panel(picture, panel) for panel in picture.panels]))
+        self.id = f"a{zlib.crc32(description.encode('utf-8', 'backslashreplace')):08x}"
         cells = sum(panel.weights.size for panel in picture.panels)
         self.as_images = cells > MOST_VECTOR_CELLS
         self.with_numbers = cells <= MOST_NUMBERS
@@ -138,10 +138,10 @@ class Drawing:
             f'xml:space="preserve">{_in_fonts(text)}</text>'
         )
 
-    def _label(self, x: float, y: float, shown: str, whole: str, size: float, anchor: str, more: str = "") -> str:
+    def _label(self, x: float, y: float, shown: str, full: str, size: float, anchor: str, more: str = "") -> str:
         """A token's label; where it does not fit, the whole of it is what a viewer shows at the pointer."""
         text = self._text(x, y, shown, size, anchor=anchor, more=more)
-        return text if shown == whole else text.replace("</text>", f"<title>{escape_text(whole)}</title></text>")
+        return text if shown == full else text.replace("</text>", f"<title>{escape_text(full)}</title></text>")
 
     def _title(self) -> Iterator[str]:
         for line, text in enumerate(self.layout.title):
@@ -165,24 +165,24 @@ class Drawing:
         )
         size = shape.label_size
         queries, keys = query_labels(panel), key_labels(panel)
-        for place, label in shape.keys:
-            x = shape.x + (place + 0.5) * shape.cell_width
-            whole = keys[place]
+        for index, label in shape.keys:
+            x = shape.x + (index + 0.5) * shape.cell_width
+            full_label = keys[index]
             if shape.slanted:
                 turn = f' transform="rotate(-{_n(SLANT)} {_n(x + 0.3 * size)} {_n(shape.y - 5.0)})"'
-                yield self._label(x + 0.3 * size, shape.y - 5.0, label, whole, size, "", turn)
+                yield self._label(x + 0.3 * size, shape.y - 5.0, label, full_label, size, "", turn)
             else:
-                yield self._label(x, shape.y - 0.45 * size - 1.5, label, whole, size, "middle")
-        for place, label in shape.queries:
-            y = shape.y + (place + 0.5) * shape.cell_height + 0.35 * size
-            yield self._label(shape.x - 6.0, y, label, queries[place], size, "end")
+                yield self._label(x, shape.y - 0.45 * size - 1.5, label, full_label, size, "middle")
+        for index, label in shape.queries:
+            y = shape.y + (index + 0.5) * shape.cell_height + 0.35 * size
+            yield self._label(shape.x - 6.0, y, label, queries[index], size, "end")
         if shape.queries:
             word = self.picture.say("key")
             yield self._text(shape.x - 8.0, shape.y - 6.0, word, QUIET_SIZE, quiet=True, anchor="end")
             x, y = shape.x - shape.left + 0.85 * QUIET_SIZE, shape.y + shape.height / 2
             yield self._text(x, y, self.picture.say("query"), QUIET_SIZE, quiet=True, anchor="middle",
                              more=f' transform="rotate(-90 {_n(x)} {_n(y)})"')  # fmt: skip
-        yield from self._hidden(panel, shape, shape.x + shape.width + 8.0)
+        yield from self._hidden_bars(panel, shape, shape.x + shape.width + 8.0)
 
     def _top(self, panel: AttentionMap | Difference) -> float:
         """The weight, or the size of a difference, that has the strongest colour: of this panel, or of all like it."""
@@ -235,7 +235,7 @@ class Drawing:
                 yield f'<text x="{_n(x)}" y="{_n(y + 0.35 * size)}" fill="{ink[steps[query, key]]}">{text}</text>'
         yield "</g>"
 
-    def _hidden(self, panel: AttentionMap | Difference, shape: Shape, left: float) -> Iterator[str]:
+    def _hidden_bars(self, panel: AttentionMap | Difference, shape: Shape, left: float) -> Iterator[str]:
         """A bar at each row: the share of its attention that is not shown."""
         hidden = hidden_mass(panel)
         if hidden is None:
@@ -249,8 +249,8 @@ class Drawing:
                 full.append(f"M{_n(left)} {_n(y)}h{_n(BAR * share)}v{_n(thick)}h-{_n(BAR * share)}z")
             if shape.numbers:
                 size = min(10.5, shape.label_size)
-                said, down = f"{share:.2f}".replace(".", self.picture.decimal), y + thick / 2 + 0.35 * size
-                yield self._text(left + BAR + 4.0, down, said, size, quiet=True)
+                share_text, down = f"{share:.2f}".replace(".", self.picture.decimal), y + thick / 2 + 0.35 * size
+                yield self._text(left + BAR + 4.0, down, share_text, size, quiet=True)
         for opacity, path in ((0.14, track), (0.6, full)):
             yield f'<path fill="{self.palette.text}" fill-opacity="{opacity}" d="{"".join(path)}"/>'
         below = shape.y + shape.height + 1.2 * QUIET_SIZE
@@ -284,18 +284,18 @@ class Drawing:
                 f'd="M0 {start}C{middle} {start} {middle} {end} {_n(shape.width)} {end}"/>'
             )
         yield "</g>"
-        for side, labels, whole in (
+        for side, labels, full_labels in (
             ("query", shape.queries, query_labels(panel)),
             ("key", shape.keys, key_labels(panel)),
         ):
-            for place, label in labels:
-                y = shape.y + (place + 0.5) * shape.cell_height + 0.35 * size
-                more = f' data-{side}="{place}"'
+            for index, label in labels:
+                y = shape.y + (index + 0.5) * shape.cell_height + 0.35 * size
+                more = f' data-{side}="{index}"'
                 if side == "query":
-                    yield self._label(shape.x - 6.0, y, label, whole[place], size, "end", more)
+                    yield self._label(shape.x - 6.0, y, label, full_labels[index], size, "end", more)
                 else:
-                    yield self._label(right + 6.0, y, label, whole[place], size, "", more)
-        yield from self._hidden(panel, shape, shape.x - shape.left)
+                    yield self._label(right + 6.0, y, label, full_labels[index], size, "", more)
+        yield from self._hidden_bars(panel, shape, shape.x - shape.left)
 
     def _stroke(self, sign: float, signed: bool) -> str:
         """The colour of a line at full strength."""
@@ -332,11 +332,11 @@ class Drawing:
         name = f"{self.id}-{'differences' if signed else 'weights'}"
         yield f'<linearGradient id="{name}">'
         if self.picture.style == "heatmap":
-            for place, colour in (style.diverging if signed else style.sequential)(self.picture.theme):
-                yield f'<stop offset="{_n(place)}" stop-color="{colour}"/>'
+            for offset, colour in (style.diverging if signed else style.sequential)(self.picture.theme):
+                yield f'<stop offset="{_n(offset)}" stop-color="{colour}"/>'
         elif signed:
-            for place, sign, opacity in ((0, -1.0, 1), (0.5, -1.0, 0), (0.5, 1.0, 0), (1, 1.0, 1)):
-                yield f'<stop offset="{place}" stop-color="{self._stroke(sign, True)}" stop-opacity="{opacity}"/>'
+            for offset, sign, opacity in ((0, -1.0, 1), (0.5, -1.0, 0), (0.5, 1.0, 0), (1, 1.0, 1)):
+                yield f'<stop offset="{offset}" stop-color="{self._stroke(sign, True)}" stop-opacity="{opacity}"/>'
         else:
             for opacity in (0, 1):
                 yield f'<stop offset="{opacity}" stop-color="{self._stroke(1.0, False)}" stop-opacity="{opacity}"/>'
@@ -353,10 +353,10 @@ class Drawing:
 
     def _caption(self, y: float) -> tuple[list[str], float]:
         """What model, kind and switches this is, in as many lines as it takes."""
-        said = facts(self.picture)
+        phrases = facts(self.picture)
         if self.left_out:
-            said.append(self.picture.say("without the weakest {0} lines", self.left_out))
-        lines = wrap(said, QUIET_SIZE, self.layout.width)
+            phrases.append(self.picture.say("without the weakest {0} lines", self.left_out))
+        lines = wrap(phrases, QUIET_SIZE, self.layout.width)
         first = y + 6.0 + QUIET_SIZE
         parts = [
             self._text(MARGIN, first + line * QUIET_SIZE * LINE, text, QUIET_SIZE, quiet=True)

@@ -129,7 +129,7 @@ def _side(picture: Picture, columns: int, longest: int) -> float:
 def _spaced_labels(labels: tuple[str, ...], size: float, pitch: float) -> tuple[tuple[int, str], ...]:
     """Every label, or every second, third … where not all have room."""
     every = max(1, math.ceil(1.15 * size / pitch))
-    return tuple((place, shorten(labels[place], size, LABEL_ROOM)) for place in range(0, len(labels), every))
+    return tuple((index, shorten(labels[index], size, LABEL_ROOM)) for index in range(0, len(labels), every))
 
 
 def _heading(picture: Picture, panel: AttentionMap | Difference, room: float) -> tuple[str, ...]:
@@ -158,7 +158,7 @@ def _heatmap(picture: Picture, panel: AttentionMap | Difference, columns: int, f
     if slanted:
         cos, sin = math.cos(math.radians(SLANT)), math.sin(math.radians(SLANT))
         label_height = _widest(shown_keys, size) * sin + 0.4 * size
-        ends = [(place + 0.5) * cell_width + width(label, size) * cos + 0.4 * size for place, label in shown_keys]
+        ends = [(index + 0.5) * cell_width + width(label, size) * cos + 0.4 * size for index, label in shown_keys]
         overhang = max(ends, default=0.0) - map_width
     else:
         label_height, overhang = size * 1.1, 0.0

@@ -98,9 +98,9 @@ def width(text: str, size: float) -> float:
 
 
 def _width_in_em(character: str) -> float:
-    known = _WIDTHS.get(character)
-    if known is not None:
-        return known
+    known_width = _WIDTHS.get(character)
+    if known_width is not None:
+        return known_width
     category = unicodedata.category(character)
     if category in ("Mn", "Me", "Cf") or "\ufe00" <= character <= "\ufe0f":
         return 0.0

@@ -21,16 +21,16 @@ from attnviz.models.loading.hub import check_weights, first_line
 from attnviz.models.model import Model
 
 
-def _automatic_dtype(place: torch.device, config: Any) -> torch.dtype:
+def _automatic_dtype(device: torch.device, config: Any) -> torch.dtype:
     # Half precision is slow on most CPUs, and float32 is what the maps are compared in.
     stored = getattr(config, "dtype", None)
-    return torch.float32 if place.type == "cpu" or not isinstance(stored, torch.dtype) else stored
+    return torch.float32 if device.type == "cpu" or not isinstance(stored, torch.dtype) else stored
 
 
 def load_folder(
-    folder: Path, name: str, commit: str | None, place: torch.device, precision: torch.dtype | None
+    folder: Path, name: str, commit: str | None, device: torch.device, precision: torch.dtype | None
 ) -> Model:
-    """The model in a folder; `name` and `commit` are what it is called."""
+    """The model in a folder, under the name and commit that it was asked for by."""
     raw = _configuration(folder, name)
     check_weights([item.name for item in folder.iterdir()], name)
     with _quiet():
@@ -41,18 +41,18 @@ def load_folder(
             network, report = network_class.from_pretrained(
                 folder,
                 config=config,
-                dtype=precision or _automatic_dtype(place, config),
+                dtype=precision or _automatic_dtype(device, config),
                 use_safetensors=True,
                 local_files_only=True,
                 output_loading_info=True,
             )
-            network.to(place)
+            network.to(device)
         except Exception as error:
             if out_of_memory(error):
                 raise MemoryShortError(
                     '{0} does not fit into the memory of {1}. Choose a smaller model, dtype="float16" or device="cpu".',
                     name,
-                    place,
+                    device,
                 ) from error
             raise LoadError("{0} could not be loaded: {1}", name, first_line(error)) from error
         network = _without_untrained_head(network, sorted(report["missing_keys"]), name)
@@ -140,12 +140,12 @@ def _network_class(folder: Path, name: str, raw: dict[str, Any]) -> tuple[Any, A
             transformers.__version__,
             first_line(error),
         ) from error
-    named = raw.get("architectures")
-    architectures = [item for item in named if isinstance(item, str)] if isinstance(named, list) else []
+    class_names = raw.get("architectures")
+    architectures = [item for item in class_names if isinstance(item, str)] if isinstance(class_names, list) else []
     for architecture in architectures:
-        found = getattr(transformers, architecture, None)
-        if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel):
-            return config, found
+        network_class = getattr(transformers, architecture, None)
+        if isinstance(network_class, type) and issubclass(network_class, transformers.PreTrainedModel):
+            return config, network_class
     if raw.get("auto_map") and architectures:
         raise UnsafeError(
             "{0} needs code of its own ({1}), and attnviz runs no code from a model's repository.",

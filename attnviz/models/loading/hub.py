@@ -35,11 +35,11 @@ def download_model(name: str, revision: str | None, tell: Progress) -> tuple[Pat
     from huggingface_hub import HfApi, errors
 
     tell(None, Message("Looking for {0} on the Hub", display_name(name)))
-    which = Message("{0} at revision {1}", name, revision) if revision else name
+    label = Message("{0} at revision {1}", name, revision) if revision else name
     try:
         info = HfApi().model_info(name, revision=revision, timeout=15, files_metadata=True)
     except errors.GatedRepoError as error:
-        raise _gated_error(which) from error
+        raise _gated_error(label) from error
     except errors.RevisionNotFoundError as error:
         raise NotFoundError("{0} has no revision {1!r}. Leave it empty for the newest.", name, revision) from error
     except (errors.RepositoryNotFoundError, errors.HFValidationError) as error:
@@ -51,7 +51,7 @@ def download_model(name: str, revision: str | None, tell: Progress) -> tuple[Pat
     except Exception as error:  # no network shows itself in many ways, from name look-up to proxies
         return _cached_snapshot(name, revision, error)
     sizes = {item.rfilename: item.size or 0 for item in info.siblings or [] if "/" not in item.rfilename}
-    check_weights(list(sizes), which)
+    check_weights(list(sizes), label)
     # Some repositories hold the same weights a second time, under another name.
     weights = [item for item in sizes if _WEIGHTS.fullmatch(item)] or [
         item for item in sizes if item.endswith(".safetensors")
@@ -60,21 +60,21 @@ def download_model(name: str, revision: str | None, tell: Progress) -> tuple[Pat
     try:
         folder = _fetch(name, revision, chosen, sum(sizes[item] for item in chosen), tell)
     except errors.GatedRepoError as error:  # the Hub shows everybody the list of files of a gated model
-        raise _gated_error(which) from error
+        raise _gated_error(label) from error
     except Exception as error:
         raise NetworkError(
             "The download of {0} stopped ({1}). What is there is kept; try again.",
-            which,
+            label,
             first_line(error),
         ) from error
     return folder, folder.name
 
 
-def _gated_error(which: str) -> NotFoundError:
+def _gated_error(label: str) -> NotFoundError:
     return NotFoundError(
         "{0} is gated: its owner gives access on request. Ask for it on its Hub page and log in, or choose another "
         "model.",
-        which,
+        label,
     )
 
 
@@ -87,17 +87,17 @@ def _fetch(name: str, revision: str | None, files: list[str], size: int, tell: P
     pool = concurrent.futures.ThreadPoolExecutor(1, "attnviz-download")
     running = pool.submit(snapshot_download, name, revision=revision, allow_patterns=files, tqdm_class=counter)
     pool.shutdown(wait=False)
-    told = -1
+    done_bytes = -1
     while True:
         ended = concurrent.futures.wait([running], timeout=0.1).done
-        if counter.most > told:
-            told, total = counter.most, max(size, counter.most, 1)
+        if counter.most > done_bytes:
+            done_bytes, total = counter.most, max(size, counter.most, 1)
             tell(
-                told / total,
+                done_bytes / total,
                 Message(
                     "Downloading {0}: {1:,.0f} of {2:,.0f} MB",
                     name,
-                    told / 1000000.0,
+                    done_bytes / 1000000.0,
                     total / 1000000.0,
                 ),
             )
@@ -109,9 +109,9 @@ def _cached_snapshot(name: str, revision: str | None, reason: Exception) -> tupl
     """The copy of an earlier download, for a machine without network."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(name, "config.json", revision=revision)
-    if isinstance(found, str) and any(Path(found).parent.glob("*.safetensors")):
-        folder = Path(found).parent
+    config_path = try_to_load_from_cache(name, "config.json", revision=revision)
+    if isinstance(config_path, str) and any(Path(config_path).parent.glob("*.safetensors")):
+        folder = Path(config_path).parent
         return folder, folder.name
     raise NetworkError(
         "{0} is not on this machine, and the Hub could not be reached ({1}). Check the network, give a local folder, "
@@ -149,7 +149,7 @@ def _counter() -> Any:
     return Counter
 
 
-def check_weights(present: list[str], which: str) -> None:
+def check_weights(present: list[str], label: str) -> None:
     """Raises UnsafeError or NotFoundError where none of the files holds safetensors."""
     if any(item.endswith(".safetensors") for item in present):
         return
@@ -157,7 +157,7 @@ def check_weights(present: list[str], which: str) -> None:
         raise UnsafeError(
             "{0} has its weights only as {1}, a format that can run code when it is opened, so attnviz does not open "
             "it. Choose a model with *.safetensors, or convert this one with save_pretrained.",
-            which,
+            label,
             pickles[0],
         )
-    raise NotFoundError("{0} has no *.safetensors file, so there are no weights to load.", which)
+    raise NotFoundError("{0} has no *.safetensors file, so there are no weights to load.", label)

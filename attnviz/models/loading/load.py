@@ -53,7 +53,7 @@ def load(
     ('encoder', 'decoder', 'cross')
     """
     tell = progress or (lambda fraction, text: None)
-    place, precision = _device(device), _dtype(dtype)
+    torch_device, precision = _device(device), _dtype(dtype)
     name = str(name).strip()
     if not name:
         raise InputError('Name a model: "bundled", a folder, or a Hub id such as "bert-base-uncased".')
@@ -64,17 +64,17 @@ def load(
     elif _exists(name, Path.is_dir):
         folder, commit = Path(name).expanduser(), None
     elif _looks_like_path(name):
-        what = Message("is a file, not a folder") if _exists(name, Path.exists) else Message("does not exist")
+        problem = Message("is a file, not a folder") if _exists(name, Path.exists) else Message("does not exist")
         raise NotFoundError(
             "The folder {0} {1}. Give a folder that holds config.json, *.safetensors and a tokenizer, or a Hub id "
             "such as bert-base-uncased.",
             display_name(name),
-            what,
+            problem,
         )
     else:
         folder, commit = download_model(name, revision or None, tell)
     tell(None, Message("Loading {0}", name))
-    return load_folder(folder, name, commit, place, precision)
+    return load_folder(folder, name, commit, torch_device, precision)
 
 
 def _exists(name: str, test: Callable[[Path], bool]) -> bool:
@@ -94,13 +94,13 @@ def _device(device: str) -> torch.device:
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
-        place = torch.device(device)
-        torch.empty(1, device=place)
+        torch_device = torch.device(device)
+        torch.empty(1, device=torch_device)
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         raise _no_device(device) from error
-    if place.type == "meta":  # which holds shapes and no numbers
+    if torch_device.type == "meta":  # which holds shapes and no numbers
         raise _no_device(device)
-    return place
+    return torch_device
 
 
 def _no_device(device: str) -> InputError:

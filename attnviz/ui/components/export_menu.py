@@ -120,8 +120,8 @@ def _file_response(
     except Exception:
         # A mistake of ours: the details are for the terminal.
         _logger.exception("a picture could not be exported")
-        said = _("Something went wrong that should not have. The terminal that runs attnviz says more.")
-        return {**answer, "error": said}
+        message = _("Something went wrong that should not have. The terminal that runs attnviz says more.")
+        return {**answer, "error": message}
     ending = f"-lines.{suffix}" if style == "lines" else f".{suffix}"
     return {
         **answer,

@@ -27,13 +27,13 @@ def weights_table(maps: Sequence[AttentionMap]) -> None:
     weights = np.stack([map.weights for map in maps])  # (heads of all layers, query, key)
     count = min(weights.size, MOST_ROWS)
     largest = np.argsort(-weights, axis=None, kind="stable")[:count]
-    places, queries, keys = (axis.tolist() for axis in np.unravel_index(largest, weights.shape))
+    map_indices, queries, keys = (axis.tolist() for axis in np.unravel_index(largest, weights.shape))
     query_labels, key_labels = maps[0].query_labels, maps[0].key_labels
     with opened:
         numbers_table(
             {
-                _("Layer"): [maps[place].layer_number for place in places],
-                _("Head"): [maps[place].head for place in places],
+                _("Layer"): [maps[index].layer_number for index in map_indices],
+                _("Head"): [maps[index].head for index in map_indices],
                 _("query"): [query_labels[query] for query in queries],
                 _("key"): [key_labels[key] for key in keys],
                 _("attention weight"): weights.ravel()[largest].tolist(),

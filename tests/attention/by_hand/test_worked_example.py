@@ -108,7 +108,7 @@ def test_dropout_leaves_some_weights_and_divides_them() -> None:
     np.testing.assert_allclose(working.context[0], working.weights[0] @ working.x, atol=1e-6)
     np.testing.assert_array_equal(work(EXAMPLE, settings).keep, working.keep)
     assert (work(EXAMPLE, Settings(dropout=0.3, dropout_seed=5)).keep != working.keep).any()
-    share = worked_example.kept((400, 400), settings).float().mean()
+    share = worked_example.dropout_mask((400, 400), settings).float().mean()
     assert float(share) == pytest.approx(0.7, abs=0.01)
 
 

@@ -103,7 +103,7 @@ def test_each_head_is_looked_at_in_both_directions(bundled: Model) -> None:
             weights = recording.map("encoder", layer=layer, head=head).by_word().hide(lambda t: t.special).weights
             hund = weights[1].copy()
             hund[1] = -1
-            assert found.found[10, layer, head] == (hund.argmax() == 2)  # its verb
+            assert found.correct[10, layer, head] == (hund.argmax() == 2)  # its verb
 
 
 def made(found: list[list[bool]], offsets: list[int], half: list[bool]) -> Instances:
@@ -113,7 +113,7 @@ def made(found: list[list[bool]], offsets: list[int], half: list[bool]) -> Insta
         relation=np.array(["obj"] * count),
         direction=np.array(["to_dependent"] * count),
         offset=np.array(offsets),
-        found=np.array(found)[:, None, :],
+        correct=np.array(found)[:, None, :],
         second_half=np.array(half),
         length=np.full(count, 5),
         sentences=2,

@@ -59,7 +59,7 @@ def test_the_alignment_of_a_head_is_what_its_map_shows(bundled: Model) -> None:
     rows = [token.text.strip() for token in recording.query_tokens("cross")]
     assert rows[2:5] == ["We", "drink", "tea"]
     expected = weights[:, 2:5, :4].argmax(axis=2) == np.arange(3)  # (head, word)
-    assert (found.found["own"][:3, 3, :-1] == expected.T).all()
-    assert (found.found["before"][:3, 3, :-1] == (weights[:, 1:4, :4].argmax(axis=2) == np.arange(3)).T).all()
-    assert found.found["own"].shape == (6, 4, 9)
+    assert (found.correct["own"][:3, 3, :-1] == expected.T).all()
+    assert (found.correct["before"][:3, 3, :-1] == (weights[:, 1:4, :4].argmax(axis=2) == np.arange(3)).T).all()
+    assert found.correct["own"].shape == (6, 4, 9)
     assert found.diagonal.all() and found.second_half.tolist() == [False] * 3 + [True] * 3

@@ -11,7 +11,7 @@ import torch
 from tokenizers import Tokenizer
 
 import attnviz
-from training.corpus.pairs import Packed, Pair, batches, pack, padded, texts
+from training.corpus.pairs import Packed, Pair, batches, pack, pad_rows, texts
 from training.corpus.tokenizer import punctuation
 from training.network import model
 from training.network.cross_entropy import projected_cross_entropy
@@ -138,7 +138,7 @@ def test_batches_hold_each_pair_once_and_hardly_any_padding(few_pairs: Packed) -
         lengths = np.diff(few_pairs.target_starts)[rows]
         assert len(set(lengths.tolist())) == 1
         assert len(rows) * max(lengths.max(), np.diff(few_pairs.source_starts)[rows].max()) <= 40
-        assert (padded(few_pairs.target, few_pairs.target_starts, rows, model.PAD) != model.PAD).all()
+        assert (pad_rows(few_pairs.target, few_pairs.target_starts, rows, model.PAD) != model.PAD).all()
 
 
 def test_sources_of_every_other_pair_are_cut_into_other_pieces_and_say_the_same() -> None:
@@ -182,7 +182,7 @@ def test_hidden_tokens_are_words_of_half_the_sentences() -> None:
     torch.manual_seed(0)
     source = torch.randint(6, 90, (2000, 12))
     source[:, 9], source[:, 10:] = model.END, model.PAD
-    read, hidden = model.noised(source, 0.5)
+    read, hidden = model.add_noise(source, 0.5)
     assert not hidden[:, 9:].any()
     assert (read == source)[~hidden].all()
     assert hidden.any(dim=1).float().mean() == pytest.approx(0.5, abs=0.05)

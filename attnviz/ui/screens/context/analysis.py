@@ -57,7 +57,7 @@ class Sources:
 
     Attributes:
         labels: of the words that are looked at.
-        own: the place of the word itself among them; None in cross-attention.
+        own: the index of the word itself among them; None in cross-attention.
         weights: per layer (words,), in [0, 1].
         moved: per layer; empty where that is not known.
     """
@@ -102,12 +102,12 @@ def _sources(model: Model, side: Side, selection: WordSelection, word: Word) -> 
     moved = [
         word_contributions(model, recording, kind, word.positions, layer=layer, head=selection.head) for layer in layers
     ]
-    known = tuple(part for part in moved if part is not None)
+    contributions = tuple(part for part in moved if part is not None)
     return Sources(
         labels=token.labels(token.words(recording.key_tokens(kind))),
-        own=None if kind == "cross" else word.place,
+        own=None if kind == "cross" else word.index,
         weights=tuple(
             word_weights(recording, kind, word.positions, layer=layer, head=selection.head) for layer in layers
         ),
-        moved=known if len(known) == len(layers) else (),
+        moved=contributions if len(contributions) == len(layers) else (),
     )

@@ -33,70 +33,70 @@ FIGURES = 4  # the line, the bars of two sentences, the tables
 # In pictures --------------------------------------------------------------------------------------------------------
 
 
-def similarity_chart(sides: tuple[Side, Side], selection: WordSelection, found: WordComparison, run: str) -> None:
+def similarity_chart(sides: tuple[Side, Side], selection: WordSelection, comparison: WordComparison, run: str) -> None:
     """The line from the static vector to the last layer."""
     from attnviz.figures.context import draw_similarity
 
-    places, numbers, rivals = _line_points(sides, found)
+    labels, numbers, rivals = _line_points(sides, comparison)
     with st.container(gap=None):
         st.markdown(f"**{_('Similarity of the two vectors')}**")
         st.markdown(_("from the static vector to the last layer"))
     figure = draw_similarity(
-        places,
+        labels,
         numbers,
         rivals,
         theme=theme(),
-        names=_figure_names(selection, found),
-        chosen=len(places) - len(found.word.layers) + selection.layer + 1,
+        names=_figure_names(selection, comparison),
+        chosen=len(labels) - len(comparison.word.layers) + selection.layer + 1,
     )
-    said = _(", ").join(
-        f"{place} {format_cosine(number)}" for place, number in zip(places, numbers, strict=True) if number is not None
+    values_text = _(", ").join(
+        f"{label} {format_cosine(number)}" for label, number in zip(labels, numbers, strict=True) if number is not None
     )
     compared = _(", ").join(format_cosine(number) for number in rivals or [] if number is not None)
-    alt = _("Similarity: {0}. Different words: {1}.").format(said, compared or "–")
+    alt = _("Similarity: {0}. Different words: {1}.").format(values_text, compared or "–")
     st.plotly_chart(mark_run(figure, run), key="context_line", theme=None, alt=alt, config={"displayModeBar": False})
 
 
 def _line_points(
-    sides: tuple[Side, Side], found: WordComparison
+    sides: tuple[Side, Side], comparison: WordComparison
 ) -> tuple[list[str], list[float | None], list[float | None] | None]:
-    """The places of the line, the word's numbers there, and those of different words."""
-    word, others = found.word, found.others
+    """The labels of the line's points, the word's cosine at each, and that of different words."""
+    word, others = comparison.word, comparison.others
     first = _("+ place") if sides[0].states.has_added_positions else _("into L0")
-    places = [first, *(f"L{layer}" for layer in range(len(word.layers) - 1))]
+    labels = [first, *(f"L{layer}" for layer in range(len(word.layers) - 1))]
     numbers: list[float | None] = [*word.layers]
     rivals: list[float | None] | None = None if others is None else [*others.layers]
     if word.static is not None:
-        places.insert(0, _("static"))
+        labels.insert(0, _("static"))
         numbers.insert(0, word.static)
         if rivals is not None and others is not None:
             rivals.insert(0, others.static)
-    return places, numbers, rivals
+    return labels, numbers, rivals
 
 
-def _figure_names(selection: WordSelection, found: WordComparison) -> Names:
+def _figure_names(selection: WordSelection, comparison: WordComparison) -> Names:
     """The words that the figures write."""
     from attnviz.figures.context import Names
 
     first, second = (shorten_word(word.text) for word in selection.words)
-    pairs = 0 if found.others is None else found.others.pairs
+    pairs = 0 if comparison.others is None else comparison.others.pairs
     return Names(
         same=first if selection.one_word else f"{first} – {second}",
         others=ngettext("different words ({0} pair)", "different words ({0} pairs)", pairs).format(pairs),
         similarity=_("cosine similarity"),
-        place=_("vector after layer"),
+        layer=_("vector after layer"),
         weight=_("attention weight"),
         share=_("share of the change"),
     )
 
 
 def sources_chart(
-    sides: tuple[Side, Side], selection: WordSelection, found: WordComparison, place: int, run: str
+    sides: tuple[Side, Side], selection: WordSelection, comparison: WordComparison, side_index: int, run: str
 ) -> None:
     """What the word looks at in one of the sentences, in the chosen layer, and what that adds to it."""
     from attnviz.figures.context import draw_sources, strongest
 
-    side, word, sources = sides[place], selection.words[place], found.sources[place]
+    side, word, sources = sides[side_index], selection.words[side_index], comparison.sources[side_index]
     weights = sources.weights[selection.layer]
     shares = sources.moved[selection.layer].shares if sources.moved else None
     chosen = strongest(weights if shares is None else weights + shares, MOST_BARS, sources.own)
@@ -109,16 +109,16 @@ def sources_chart(
         weights[chosen].tolist(),
         None if shares is None else shares[chosen].tolist(),
         theme=theme(),
-        names=_figure_names(selection, found),
+        names=_figure_names(selection, comparison),
         own=chosen.index(sources.own) if sources.own is not None else None,
     )
-    said = _(", ").join(
+    values_text = _(", ").join(
         label + local_number(f" {weights[one]:.2f}" + ("" if shares is None else f" / {shares[one]:.2f}"))
         for label, one in zip(labels, chosen, strict=True)
     )
-    alt = _("{0}, attention weight / share of the change: {1}").format(word_title(side, selection, word), said)
+    alt = _("{0}, attention weight / share of the change: {1}").format(word_title(side, selection, word), values_text)
     st.plotly_chart(
-        mark_run(figure, run), key=f"context_{place}", theme=None, alt=alt, config={"displayModeBar": False}
+        mark_run(figure, run), key=f"context_{side_index}", theme=None, alt=alt, config={"displayModeBar": False}
     )
     if len(chosen) < len(sources.labels):
         st.caption(
@@ -126,28 +126,31 @@ def sources_chart(
         )
 
 
-def layers_tables(sides: tuple[Side, Side], selection: WordSelection, found: WordComparison, run: str) -> None:
+def layers_tables(sides: tuple[Side, Side], selection: WordSelection, comparison: WordComparison, run: str) -> None:
     """Layer by layer, what moved the word; a click on a layer shows it in the bars."""
     import numpy as np
 
     from attnviz.figures.context import strongest
 
-    known = all(sources.moved for sources in found.sources)
-    heading = _("Which words moved it, layer by layer") if known else _("What it looks at, layer by layer")
+    has_contributions = all(sources.moved for sources in comparison.sources)
+    heading = _("Which words moved it, layer by layer") if has_contributions else _("What it looks at, layer by layer")
     st.markdown(f"###### {heading}")
     blocks, fewer = [], False
-    for head, (side, word, sources) in enumerate(zip(sides, selection.words, found.sources, strict=True)):
+    for head, (side, word, sources) in enumerate(zip(sides, selection.words, comparison.sources, strict=True)):
         parts = np.array(sources.parts)  # (layer, word)
-        places = strongest(parts.max(axis=0), MOST_COLUMNS, sources.own)
-        fewer |= len(places) < len(sources.labels)
+        word_indices = strongest(parts.max(axis=0), MOST_COLUMNS, sources.own)
+        fewer |= len(word_indices) < len(sources.labels)
         blocks.append(
             number_tables.table_block(
                 [number_tables.literal(word_title(side, selection, word))],
-                [[number_tables.literal(sources.labels[place])] for place in places],
+                [[number_tables.literal(sources.labels[index])] for index in word_indices],
                 [
                     (
                         f"L{layer}",
-                        [(local_number(f"{number:.2f}"), float(number), "") for number in numbers[places].tolist()],
+                        [
+                            (local_number(f"{number:.2f}"), float(number), "")
+                            for number in numbers[word_indices].tolist()
+                        ],
                     )
                     for layer, numbers in enumerate(parts)
                 ],
@@ -164,38 +167,38 @@ def layers_tables(sides: tuple[Side, Side], selection: WordSelection, found: Wor
 
     text = _("What moved the word, for each layer and each word")
     number_tables.number_tables(blocks, run=run, key="context_layers", text=text, on_pick=choose_layer)
-    said = _(
+    remark = _(
         "This model shows its weights, but not the vectors that they are put on; so it cannot be said how far each "
         "word moves it."
     )
-    if known:
-        said = _(
+    if has_contributions:
+        remark = _(
             "A share is the length of what a word adds, ‖Σ α f(x)‖, of the sum of all: its weight α times its value "
             "vector through the output matrix, the heads added up (Kobayashi et al. 2020). A large weight on a short "
             "vector moves little."
         )
     if fewer:
-        said += " " + _("Of each sentence the {0} strongest words.").format(MOST_COLUMNS)
-    st.caption(f"{said} {_('Click a layer to see it above.')}")
+        remark += " " + _("Of each sentence the {0} strongest words.").format(MOST_COLUMNS)
+    st.caption(f"{remark} {_('Click a layer to see it above.')}")
 
 
-def numbers_tables(sides: tuple[Side, Side], found: WordComparison) -> None:
+def numbers_tables(sides: tuple[Side, Side], comparison: WordComparison) -> None:
     """Everything that is drawn, as tables."""
-    places, cosines, rivals = _line_points(sides, found)
+    labels, cosines, rivals = _line_points(sides, comparison)
     alike, different = _("cosine similarity"), _("different words")
     numbers_table(
-        {_("vector after layer"): places, alike: cosines, different: rivals or [None] * len(places)},
+        {_("vector after layer"): labels, alike: cosines, different: rivals or [None] * len(labels)},
         {alike: 4, different: 4},
     )
     names = (_("Sentence"), _("Layer"), _("word"), _("attention weight"), _("length ‖Σ α f(x)‖"),
              _("share of the change"))  # fmt: skip
     columns: dict[str, list[Any]] = {name: [] for name in names}
-    for place, sources in enumerate(found.sources):
+    for side_index, sources in enumerate(comparison.sources):
         count = len(sources.labels)
         for layer, weights in enumerate(sources.weights):
             moved = sources.moved[layer] if sources.moved else None
             rows = (
-                [place + 1] * count,
+                [side_index + 1] * count,
                 [layer] * count,
                 sources.labels,
                 weights.tolist(),

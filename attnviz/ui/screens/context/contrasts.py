@@ -60,13 +60,13 @@ def contrast_similarity(contrast: Contrast, one: States, other: States) -> Simil
     """How alike the two are in each layer; None where a word is none of the model's."""
     if contrast.words is None:
         return of_sentences(one, other)
-    places = [
+    positions = [
         next(
             (word.positions for word in sentence_words(states.tokens) if same_word(word.text) == same_word(text)), None
         )
         for states, text in zip((one, other), contrast.words, strict=True)
     ]
-    return None if places[0] is None or places[1] is None else similarity(one, places[0], other, places[1])
+    return None if positions[0] is None or positions[1] is None else similarity(one, positions[0], other, positions[1])
 
 
 _LOOKS = """<style>
@@ -93,15 +93,15 @@ def contrasts_table(rows: Sequence[tuple[Contrast, Similarity]]) -> None:
         f"<th scope=col class=attnviz-number>{_escape(_('In context'))}</th>"
     )
     lines = []
-    for contrast, found in rows:
+    for contrast, alike in rows:
         pair = "<br>".join(
             f"<bdi>{_mark_word(*part)}</bdi>"
             for part in zip((contrast.first, contrast.second), contrast.words or ("", ""), contrast.starts, strict=True)
         )
         lines.append(
             f"<tr><th scope=row>{_escape(contrast.about)}</th><td>{pair}</td>"
-            f"<td class=attnviz-number>{_number(found.static)}</td>"
-            f"<td class=attnviz-number>{_number(found.layers[-1])}</td></tr>"
+            f"<td class=attnviz-number>{_number(alike.static)}</td>"
+            f"<td class=attnviz-number>{_number(alike.layers[-1])}</td></tr>"
         )
     table = f"<table class=attnviz-contrasts><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
     st.html(_LOOKS + table)

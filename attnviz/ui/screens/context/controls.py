@@ -77,26 +77,26 @@ def pair_examples() -> None:
 
 
 def word_controls(one: States, other: States, say: Say) -> tuple[Word, Word]:
-    """Which word of each sentence, found by itself where the reader has not chosen.
+    """Which word of each sentence is compared; where the reader has not chosen, the page chooses.
 
     Args:
         one, other: the vectors of the two sentences, each with a word in it.
-        say: told which word a link asks for that the sentence does not have.
+        say: called with a remark on a word that a link asks for and the sentence does not have.
     """
     first, second = sentence_words(one.tokens), sentence_words(other.tokens)
     by_label = [{word.label: word for word in words} for words in (first, second)]
     arriving = [key not in st.session_state for key in WORD_KEYS]
-    asked = [st.session_state.get(key, st.query_params.get(key)) for key in WORD_KEYS]
-    automatic = st.session_state.get(_AUTOMATIC_KEY) == tuple(asked)
-    found: list[Word | None] = [
-        None if automatic else by_label[place].get(label or "") for place, label in enumerate(asked)
+    requested_labels = [st.session_state.get(key, st.query_params.get(key)) for key in WORD_KEYS]
+    automatic = st.session_state.get(_AUTOMATIC_KEY) == tuple(requested_labels)
+    requested_words: list[Word | None] = [
+        None if automatic else by_label[side].get(label or "") for side, label in enumerate(requested_labels)
     ]
-    for place, label in enumerate(asked):
-        if arriving[place] and label and found[place] is None:
-            sentence = _("The first sentence") if place == 0 else _("The second sentence")
+    for side, label in enumerate(requested_labels):
+        if arriving[side] and label and requested_words[side] is None:
+            sentence = _("The first sentence") if side == 0 else _("The second sentence")
             say(_("{0} has no word “{1}”; another is shown instead.").format(sentence, shorten_word(label)))
-    chosen = _complete_pair(found, opening_pair(one, other, first, second), shared_words(first, second))
-    if found == [None, None]:
+    chosen = _complete_pair(requested_words, opening_pair(one, other, first, second), shared_words(first, second))
+    if requested_words == [None, None]:
         st.session_state[_AUTOMATIC_KEY] = tuple(word.label for word in chosen)
 
     def follow() -> None:
@@ -135,10 +135,10 @@ def layer_control(layers: int, model: str, say: Say) -> int:
 
 
 def _complete_pair(
-    found: Sequence[Word | None], automatic: tuple[Word, Word], pairs: Sequence[tuple[Word, Word]]
+    requested: Sequence[Word | None], automatic: tuple[Word, Word], pairs: Sequence[tuple[Word, Word]]
 ) -> tuple[Word, Word]:
     """The chosen words; the one that is missing is the chosen one's counterpart, where it has one."""
-    one, other = found
+    one, other = requested
     if one is not None and other is not None:
         return one, other
     if one is not None:

@@ -26,24 +26,24 @@ class Word:
         label: readable, and no other word of the sentence has it.
         text: as it is written.
         positions: of its tokens.
-        place: among the words of all tokens, special ones included.
+        index: among the words of all tokens, special ones included.
         start: in the text, in characters.
     """
 
     label: str
     text: str
     positions: tuple[int, ...]
-    place: int
+    index: int
     start: int | None = None
 
 
 def sentence_words(tokens: Sequence[Token]) -> list[Word]:
     """The words of a sentence; signs and special tokens are none."""
-    found = token.words(tokens)
-    parts = zip(token.labels(found), found, token.word_groups(tokens), strict=True)
+    token_words = token.words(tokens)
+    parts = zip(token.labels(token_words), token_words, token.word_groups(tokens), strict=True)
     return [
-        Word(label, word.text, group, place, word.start)
-        for place, (label, word, group) in enumerate(parts)
+        Word(label, word.text, group, index, word.start)
+        for index, (label, word, group) in enumerate(parts)
         if is_word(word)
     ]
 

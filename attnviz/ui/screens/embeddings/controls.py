@@ -22,22 +22,22 @@ def part_control(kinds: Sequence[str], say: url_state.Say) -> str:
 
     Args:
         kinds: as `Model.kinds`.
-        say: told what was asked for and is not there; likewise below.
+        say: called with a remark where what was asked for is not there; likewise below.
     """
     parts = [kind for kind in kinds if kind != "cross"]
-    asked = st.session_state.get("kind", st.query_params.get("kind"))
-    if asked not in parts:
-        if asked == "cross":
+    requested = st.session_state.get("kind", st.query_params.get("kind"))
+    if requested not in parts:
+        if requested == "cross":
             say(
                 _(
                     "Cross-attention has no embeddings of its own: it reads what encoder and decoder make. "
                     "Those of the {0} are shown."
                 ).format(kind_name(parts[0]))
             )
-        elif asked:
+        elif requested:
             say(
                 _("There is no {0} in this model; the embeddings of its {1} are shown.").format(
-                    url_state.shorten(asked), kind_name(parts[0])
+                    url_state.shorten(requested), kind_name(parts[0])
                 )
             )
         st.session_state["kind"] = parts[0]
@@ -58,16 +58,18 @@ def more_words() -> tuple[str, ...]:
 
 
 def word_control(title: str, key: str, labels: Sequence[str], default: int, say: url_state.Say) -> int:
-    """One of the words on the screen, by its label; returns its place.
+    """One of the words on the screen, by its label; returns its index.
 
-    What is none of them is replaced by `default`, and said only where a link asked for it: while words are typed, they
-    come and go all the time.
+    A word that is not among them is replaced by `default`, with a remark only where a link asked for it: while words
+    are typed, they come and go all the time.
     """
-    asked = st.session_state.get(key, st.query_params.get(key))
-    if asked not in labels:
-        if asked and key not in st.session_state:
+    requested = st.session_state.get(key, st.query_params.get(key))
+    if requested not in labels:
+        if requested and key not in st.session_state:
             say(
-                _("{0} is none of these words; {1} is shown instead.").format(url_state.shorten(asked), labels[default])
+                _("{0} is none of these words; {1} is shown instead.").format(
+                    url_state.shorten(requested), labels[default]
+                )
             )
         st.session_state[key] = labels[default]
     return labels.index(st.selectbox(title, labels, key=key, bind="query-params", width=160))
@@ -75,10 +77,14 @@ def word_control(title: str, key: str, labels: Sequence[str], default: int, say:
 
 def rotation_control(names: Sequence[str], say: url_state.Say) -> int:
     """Which rotation, of a model that has several."""
-    asked = st.session_state.get("rotation", st.query_params.get("rotation"))
-    if asked not in names:
-        if asked:
-            say(_("This model has no rotation {0}; {1} is shown instead.").format(url_state.shorten(asked), names[0]))
+    requested = st.session_state.get("rotation", st.query_params.get("rotation"))
+    if requested not in names:
+        if requested:
+            say(
+                _("This model has no rotation {0}; {1} is shown instead.").format(
+                    url_state.shorten(requested), names[0]
+                )
+            )
         st.session_state["rotation"] = names[0]
     chosen = st.segmented_control(_("For the layers with"), names, key="rotation", required=True, bind="query-params")
     return names.index(chosen)

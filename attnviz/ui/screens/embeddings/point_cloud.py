@@ -20,7 +20,7 @@ _space = define(__file__)
 
 def point_cloud(
     words: Sequence[Word],
-    found: Components,
+    projection: Components,
     *,
     chosen: tuple[int, ...],
     run: str,
@@ -32,28 +32,28 @@ def point_cloud(
 
     Args:
         words: for each point its word; those that were added beside the text get a ring instead of a dot.
-        found: points (words, 3), and the share of the variance of each axis.
-        chosen: places of the words that stand out.
+        projection: the words' points, (words, 3), and the share of the variance of each axis.
+        chosen: indices of the words that stand out.
         run: the name of what the page shows now, for `figures_ready`.
         key: of the component on its page.
         text: what the picture shows, for those who do not see it.
-        on_pick: called with the place of a point that was clicked, before the page runs again.
+        on_pick: called with the index of the word whose point was clicked, before the page runs again.
     """
-    low, high = found.points.min(axis=0), found.points.max(axis=0)
+    low, high = projection.points.min(axis=0), projection.points.max(axis=0)
     middle, half = (low + high) / 2, float((high - low).max()) / 2 or 1.0  # the same unit along all axes
     points = [
         {
             "label": word.label,
             "at": [round(value, 4) for value in ((point - middle) / half).tolist()],
             "kind": "more" if word.added else "word",
-            "on": place in chosen,
+            "on": index in chosen,
             "said": f"{word.label} ({_('; ').join(local_number(f'{value:.2f}') for value in point.tolist())})",
         }
-        for place, (word, point) in enumerate(zip(words, found.points, strict=True))
+        for index, (word, point) in enumerate(zip(words, projection.points, strict=True))
     ]
     axes = [
-        _("axis {0} · {1}").format(place, local_percent(f"{100 * share:.0f}"))
-        for place, share in enumerate(found.shares.tolist(), 1)
+        _("axis {0} · {1}").format(number, local_percent(f"{100 * share:.0f}"))
+        for number, share in enumerate(projection.shares.tolist(), 1)
     ]
     texts = {
         "turn": _("Drag or use the arrow keys to turn it; click a point to choose the word."),

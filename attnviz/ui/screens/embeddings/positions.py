@@ -45,9 +45,9 @@ def position_limit(encoding: PositionalEncoding) -> str:
     """How many positions the model has."""
     if encoding.room is not None:
         return _("The model has **{0} positions**.").format(local_number(f"{encoding.room:,}"))
-    if encoding.named is not None:
+    if encoding.named_limit is not None:
         return _("They are computed, so no table ends; the configuration names **{0} positions** at most.").format(
-            local_number(f"{encoding.named:,}")
+            local_number(f"{encoding.named_limit:,}")
         )
     return _("There is **no last position**.")
 
@@ -80,20 +80,22 @@ def draw_added_vectors(encoding: PositionalEncoding, run: str, _say: Say) -> int
     with right:
         st.markdown("###### " + _("How alike two positions are: the cosine of their rows"))
         by_distance = [float(np.diagonal(alike, distance).mean()) for distance in range(count)]
-        told = _distances_text(by_distance)
-        st.caption(_("On average: {0}.").format(told))
+        averages_text = _distances_text(by_distance)
+        st.caption(_("On average: {0}.").format(averages_text))
         figure = draw_field(
             alike, theme=theme(), columns=_("position"), rows=_("position"), name=_("cosine"), most=1.0, height=SIDE
         )
         drawn += draw_figure(
-            figure, run, "similarity", _("Cosine of each position with each; on average {0}").format(told)
+            figure, run, "similarity", _("Cosine of each position with each; on average {0}").format(averages_text)
         )
     with st.expander(_("Numbers")):
         distances = list(range(count))
         numbers_table({_("distance"): distances, _("mean cosine"): by_distance})
         st.caption(_("The rows, a line for each position:"))
         shown = rows[:, :MOST_DIMENSIONS].T.tolist()
-        numbers_table({_("position"): list(range(len(rows))), **{str(place): line for place, line in enumerate(shown)}})
+        numbers_table(
+            {_("position"): list(range(len(rows))), **{str(dimension): line for dimension, line in enumerate(shown)}}
+        )
     return drawn
 
 
@@ -125,16 +127,16 @@ def draw_rotary(encoding: PositionalEncoding, run: str, say: Say) -> int:
         )
         + f" {position_limit(encoding)}"
     )
-    place = rotation_control(names, say) if len(names) > 1 else 0
-    rotation = encoding.rotations[place]
+    index = rotation_control(names, say) if len(names) > 1 else 0
+    rotation = encoding.rotations[index]
     left, right = st.columns([1.15, 1], gap="medium")
     with left:
         drawn = _draw_rotation(encoding, rotation, run)
     with right:
         st.markdown("###### " + _("What distance leaves of a dot product"))
         left_over = rotation.by_distance.tolist()
-        told = _distances_text(left_over)
-        st.caption(_("Of a query and a key that are alike in every pair: {0}.").format(told))
+        shares_text = _distances_text(left_over)
+        st.caption(_("Of a query and a key that are alike in every pair: {0}.").format(shares_text))
         distances = list(range(len(left_over)))
         figure = draw_curves(
             distances,
@@ -145,7 +147,7 @@ def draw_rotary(encoding: PositionalEncoding, run: str, say: Say) -> int:
             height=SIDE - 60,
         )
         drawn += draw_figure(
-            figure, run, "similarity", _("Share of the dot product left by distance: {0}").format(told)
+            figure, run, "similarity", _("Share of the dot product left by distance: {0}").format(shares_text)
         )
         st.latex(rf"\frac{{1}}{{{rotation.pairs}}} \sum_{{i=1}}^{{{rotation.pairs}}} \cos(\Delta \, \theta_i)")
     with st.expander(_("Numbers")):
@@ -185,7 +187,7 @@ def _draw_rotation(encoding: PositionalEncoding, rotation: Rotation, run: str) -
 
 def draw_position_bias(encoding: PositionalEncoding, run: str, _say: Say) -> int:
     """Numbers that are added to the scores."""
-    found, distances = encoding.bias, encoding.distances
+    bias, distances = encoding.bias, encoding.distances
     st.markdown(
         _(
             "**Relative positions**: nothing is added to the embeddings. Each head has a number for each distance, "
@@ -193,10 +195,10 @@ def draw_position_bias(encoding: PositionalEncoding, run: str, _say: Say) -> int
         )
         + f" {position_limit(encoding)}"
     )
-    if found is None or distances is None:
+    if bias is None or distances is None:
         st.info(_("Here it depends on more than the distance, so it is not drawn."), icon=":material/info:")
         return 0
-    heads = len(found)
+    heads = len(bias)
     left, right = st.columns([1.15, 1], gap="medium")
     first = int(distances[0])
     titled = _("distance: key − query")
@@ -204,13 +206,13 @@ def draw_position_bias(encoding: PositionalEncoding, run: str, _say: Say) -> int
         st.markdown("###### " + _("What is added, by head and distance"))
         st.caption(_("Negative distances are words before, positive ones words after."))
         figure = draw_field(
-            found, theme=theme(), columns=titled, rows=_("head"), name=_("added"), first_column=first, height=SIDE
+            bias, theme=theme(), columns=titled, rows=_("head"), name=_("added"), first_column=first, height=SIDE
         )
         drawn = draw_figure(
             figure, run, "positions", _("Bias of {0} heads at {1} distances").format(heads, len(distances))
         )
     with right:
-        factors = np.exp(found - found[:, [int(np.flatnonzero(distances == 0)[0])]])
+        factors = np.exp(bias - bias[:, [int(np.flatnonzero(distances == 0)[0])]])
         mean = np.exp(np.log(factors).mean(axis=0))
         st.markdown("###### " + _("What that does to a weight"))
         st.caption(_("Times as much attention as at distance 0: thin lines are heads, the strong one is their mean."))
@@ -227,6 +229,6 @@ def draw_position_bias(encoding: PositionalEncoding, run: str, _say: Say) -> int
     )
     with st.expander(_("Numbers")):
         numbers_table(
-            {_("distance"): distances.tolist(), **{f"H{head}": row.tolist() for head, row in enumerate(found)}}
+            {_("distance"): distances.tolist(), **{f"H{head}": row.tolist() for head, row in enumerate(bias)}}
         )
     return drawn

@@ -37,7 +37,7 @@ class EmbeddingsContext:
 
     Attributes:
         words: all that are placed.
-        one, two: places of the two that are compared.
+        one, two: indices of the two that are compared.
         neighbours: of the first, the nearest first.
         closer: how many tokens are more like the first word than the second is, the words themselves left out.
         size, width: of the table: tokens, and numbers for each.
@@ -85,8 +85,8 @@ def format_number(value: float, digits: int = 2) -> str:
 
 def draw_words(context: EmbeddingsContext, on_pick: Callable[[int], None]) -> int:
     """The words as points."""
-    found = components(context.vectors)
-    shares = [local_percent(f"{100 * float(part.sum()):.0f}") for part in (found.shares, found.shares[:2])]
+    projection = components(context.vectors)
+    shares = [local_percent(f"{100 * float(part.sum()):.0f}") for part in (projection.shares, projection.shares[:2])]
     st.markdown("###### " + _("Words as points"))
     st.caption(
         _(
@@ -96,16 +96,16 @@ def draw_words(context: EmbeddingsContext, on_pick: Callable[[int], None]) -> in
     )
     ends = [
         _("axis {0} from {1} to {2}").format(
-            place + 1, context.labels[int(column.argmin())], context.labels[int(column.argmax())]
+            axis + 1, context.labels[int(column.argmin())], context.labels[int(column.argmax())]
         )
-        for place, column in enumerate(found.points.T)
+        for axis, column in enumerate(projection.points.T)
     ]
     text = _("{0} words as points along three axes that keep {1} of the variance; {2}").format(
         len(context.words), shares[0], _("; ").join(ends)
     )
     point_cloud(
         context.words,
-        found,
+        projection,
         chosen=(context.one, context.two),
         run=context.run,
         key="space",
@@ -114,14 +114,14 @@ def draw_words(context: EmbeddingsContext, on_pick: Callable[[int], None]) -> in
     )
     split = [word for word in context.words if len(word.pieces) > 1]
     if split:
-        named = [f"{word.label} ({' + '.join(token.labels(word.pieces))})" for word in split[:MOST_NAMED]]
-        told = as_markdown(_(", ").join(named)) + (", …" if len(split) > MOST_NAMED else "")
+        examples = [f"{word.label} ({' + '.join(token.labels(word.pieces))})" for word in split[:MOST_NAMED]]
+        examples_text = as_markdown(_(", ").join(examples)) + (", …" if len(split) > MOST_NAMED else "")
         st.caption(
             ngettext(
                 "One word is no token of its own, so it is at the mean of its pieces: {0}.",
                 "Some words are no tokens of their own, so each is at the mean of its pieces: {0}.",
                 len(split),
-            ).format(told)
+            ).format(examples_text)
         )
     with st.expander(_("Numbers")):
         first = context.words[context.one].label
@@ -133,8 +133,8 @@ def draw_words(context: EmbeddingsContext, on_pick: Callable[[int], None]) -> in
             _("length"): np.linalg.norm(context.vectors, axis=1).tolist(),
             _("cosine with {0}").format(first): alike.tolist(),
         }
-        for place in range(found.points.shape[1]):
-            table[_("axis {0}").format(place + 1)] = found.points[:, place].tolist()
+        for axis in range(projection.points.shape[1]):
+            table[_("axis {0}").format(axis + 1)] = projection.points[:, axis].tolist()
         numbers_table(table)
     return 1
 
@@ -161,15 +161,15 @@ def draw_word_angle(context: EmbeddingsContext) -> int:
     st.latex(local_formula(formula))
     if context.one != context.two:
         if context.closer:
-            said = ngettext(
+            template = ngettext(
                 "Of the {1} tokens of the vocabulary, {0} other is more like {2} than {3} is.",
                 "Of the {1} tokens of the vocabulary, {0} others are more like {2} than {3} is.",
                 context.closer,
             )
         else:
-            said = _("Of the {1} tokens of the vocabulary, no other is more like {2} than {3} is.")
+            template = _("Of the {1} tokens of the vocabulary, no other is more like {2} than {3} is.")
         counts = (local_number(f"{count:,}") for count in (context.closer, context.size))
-        st.caption(said.format(*counts, as_markdown(one), as_markdown(two)))
+        st.caption(template.format(*counts, as_markdown(one), as_markdown(two)))
     return drawn
 
 
@@ -194,10 +194,10 @@ def draw_nearest_words(context: EmbeddingsContext) -> int:
 
 def _neighbour_remarks(context: EmbeddingsContext) -> list[str]:
     """What was searched and compared, and how much it means."""
-    word, found = context.words[context.one], context.neighbours
+    word, neighbours = context.words[context.one], context.neighbours
     remarks = [
         _("The {0} most alike of a vocabulary of {1} tokens; of words, whole ones in the same script alone.").format(
-            len(found), f"{context.size:,}"
+            len(neighbours), f"{context.size:,}"
         )
     ]
     if len(word.pieces) > 1:
@@ -208,35 +208,35 @@ def _neighbour_remarks(context: EmbeddingsContext) -> list[str]:
                 "meaning. So have these neighbours."
             ).format(as_markdown(word.label), pieces)
         )
-    elif found and found[0].cosine < ALIKE:
+    elif neighbours and neighbours[0].cosine < ALIKE:
         remarks.append(
             _(
                 "Even the nearest has a cosine of {0} only: such words often are used in the same places, and need "
                 "not mean the same."
-            ).format(format_number(found[0].cosine))
+            ).format(format_number(neighbours[0].cosine))
         )
     return remarks
 
 
 def draw_similarities(context: EmbeddingsContext) -> int:
     """How alike the words are, each with each."""
-    found = cosines(context.vectors)
+    similarities = cosines(context.vectors)
     st.markdown("###### " + _("Each with each"))
     st.caption(
         _("1 is the same direction, 0 is at right angles: nothing in common. Two random directions are close to 0.")
     )
-    others = found - 2 * np.eye(len(found), dtype=np.float32)
-    alt = _("Cosines of {0} words").format(len(found))
-    if len(found) > 1:
+    others = similarities - 2 * np.eye(len(similarities), dtype=np.float32)
+    alt = _("Cosines of {0} words").format(len(similarities))
+    if len(similarities) > 1:
         one, two = np.unravel_index(int(others.argmax()), others.shape)
         alt = _("Cosines of {0} words; most alike are {1} and {2}, {3}").format(
-            len(found), context.labels[one], context.labels[two], format_number(float(found[one, two]))
+            len(similarities), context.labels[one], context.labels[two], format_number(float(similarities[one, two]))
         )
     drawn = draw_figure(
-        draw_cosines(context.labels, found, theme=theme(), name=_("cosine")), context.run, "cosines", alt
+        draw_cosines(context.labels, similarities, theme=theme(), name=_("cosine")), context.run, "cosines", alt
     )
     with st.expander(_("Numbers")):
-        columns = dict(zip(context.labels, found.T.tolist(), strict=True))
+        columns = dict(zip(context.labels, similarities.T.tolist(), strict=True))
         numbers_table({"": list(context.labels), **columns})
     return drawn
 

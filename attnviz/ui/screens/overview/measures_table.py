@@ -19,15 +19,15 @@ HEIGHT = 300  # CSS pixels of the table of measures
 
 
 def measures_table(
-    measures: Sequence[Measures], known: Sequence[Trait], remark: str, *, on_open: Callable[[int, int], None]
+    measures: Sequence[Measures], traits: Sequence[Trait], remark: str, *, on_open: Callable[[int, int], None]
 ) -> None:
     """Draws what each head does, a row each.
 
     Args:
         measures: of all heads.
-        known: what can be said of them; each of their measures is a column.
+        traits: what heads can be found by; the measure of each is a column.
         remark: stands below, on what cannot be said.
-        on_open: called with the layer and the head of a row that was open_chosen, before the page runs again.
+        on_open: called with the layer and the head of a row that was chosen, before the page runs again.
     """
 
     def open_chosen() -> None:
@@ -42,7 +42,7 @@ def measures_table(
     shares = "%.2f" if decimal_sign() == "." else "localized"
     config: dict[str, Any] = {name: st.column_config.NumberColumn(pinned=True, width=64) for name in columns}
     digits: dict[str, int] = {}
-    for trait in known:
+    for trait in traits:
         columns[trait.heading] = [round(trait.value(one), 4) for one in measures]
         if trait.measure in SHARES:
             config[trait.heading] = st.column_config.ProgressColumn(min_value=0, max_value=1, format=shares)

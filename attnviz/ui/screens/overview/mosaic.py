@@ -47,12 +47,12 @@ class Note:
 
     Attributes:
         text: short, for the eye: "prev 0.81"; "" for nothing.
-        said: the same for the text alternative: "previous token 0.81".
+        description: the same for the text alternative: "previous token 0.81".
         bar: in [0, 1], the length of the bar between tile and text; None for no bar.
     """
 
     text: str = ""
-    said: str = ""
+    description: str = ""
     bar: float | None = None
 
 
@@ -89,15 +89,15 @@ def tiles(
     layers, heads, _queries, _keys = recording.size(kind)
     size = tile_side(layers, heads)
     as_it_is = is_long(recording, kind) or switches == Switches(per_head=switches.per_head)
-    found: list[AttentionMap] = []
+    all_maps: list[AttentionMap] = []
     for layer in range(layers):
         if as_it_is:
             maps = recording.pooled_maps(kind, layer=layer, size=size)
         else:
             maps = tuple(pool(switches.apply(map), size) for map in recording.maps(kind, layer=layer))
-        found.extend(maps)
+        all_maps.extend(maps)
         progress((layer + 1) / layers)
-    return tuple(found)
+    return tuple(all_maps)
 
 
 # The picture --------------------------------------------------------------------------------------------------------
@@ -124,18 +124,18 @@ def heads_mosaic(
         summary: what is shown, in a line above the tiles.
         scale: "shared" has the colour range 0 to 1; "head" ends each head's at its own largest weight.
         marked: heads that stand out while the others step back; None where none does.
-        on_open: called with the layer and the head that were handle_open, before the page runs again.
+        on_open: called with the layer and the head of a tile that was opened, before the page runs again.
     """
     first = maps[0]
     queries, keys = first.query_labels, first.key_labels
     heads = 1 + max(map.head or 0 for map in maps)
-    # Of a model whose layers differ in their heads, some places of the grid stay empty.
-    found = {(map.layer, map.head): index for index, map in enumerate(maps)}
+    # Of a model whose layers differ in their heads, some cells of the grid stay empty.
+    index_by_head = {(map.layer, map.head): index for index, map in enumerate(maps)}
     rows = {map.layer: f"L{map.layer_number}" for map in maps}
-    places = [found.get((layer, head)) for layer in rows for head in range(heads)]
+    cell_indices = [index_by_head.get((layer, head)) for layer in rows for head in range(heads)]
     blank = AttentionMap.of(np.zeros_like(first.weights), first.query_tokens, first.key_tokens)
-    maps = [blank if index is None else maps[index] for index in places]
-    notes = [Note() if index is None else notes[index] for index in places]
+    maps = [blank if index is None else maps[index] for index in cell_indices]
+    notes = [Note() if index is None else notes[index] for index in cell_indices]
     stacked = np.stack([map.weights for map in maps])
     fine = stacked.size <= MOST_FINE
     weights = encode(stacked) if fine else _encode_roughly(stacked)
@@ -188,7 +188,7 @@ def heads_mosaic(
 
 def _tile_text(map: AttentionMap, note: Note, queries: tuple[str, ...], keys: tuple[str, ...]) -> str:
     text = describe_with(map, queries, keys, decimal=decimal_sign())
-    return f"{text}. {note.said}" if note.said else text
+    return f"{text}. {note.description}" if note.description else text
 
 
 def _encode_roughly(weights: np.ndarray) -> str:

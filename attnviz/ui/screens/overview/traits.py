@@ -134,17 +134,17 @@ def rank_heads(measures: Sequence[Measures], trait: Trait) -> list[Measures]:
     An eighth of all heads, but 3 at least and 8 at most. None that gives what is asked for less than `LEAST_SHARE` of
     its attention: the best of heads that all look elsewhere are no answer.
     """
-    known = [one for one in measures if not math.isnan(trait.value(one))]
+    ranked = [one for one in measures if not math.isnan(trait.value(one))]
     if trait.measure in SHARES:
-        known = [one for one in known if trait.value(one) >= LEAST_SHARE]
-    known.sort(key=lambda one: trait.value(one) if trait.smallest else -trait.value(one))
-    return known[: min(8, max(3, len(measures) // 8))]
+        ranked = [one for one in ranked if trait.value(one) >= LEAST_SHARE]
+    ranked.sort(key=lambda one: trait.value(one) if trait.smallest else -trait.value(one))
+    return ranked[: min(8, max(3, len(measures) // 8))]
 
 
-def tile_notes(measures: Sequence[Measures], known: Sequence[Trait], trait: Trait | None) -> list[Note]:
+def tile_notes(measures: Sequence[Measures], available: Sequence[Trait], trait: Trait | None) -> list[Note]:
     """What stands below each head: the number asked for, or what the head mainly does, where that is clear."""
     if trait is None:
-        by_measure = {trait.measure: trait for trait in known}
+        by_measure = {trait.measure: trait for trait in available}
         return [_character_note(one, by_measure) for one in measures]
     values = [trait.value(one) for one in measures]
     longest = 1.0 if trait.measure in SHARES else max((value for value in values if value > 0), default=1.0)
@@ -158,14 +158,14 @@ def tile_notes(measures: Sequence[Measures], known: Sequence[Trait], trait: Trai
     ]
 
 
-def _character_note(measures: Measures, known: Mapping[str, Trait]) -> Note:
+def _character_note(measures: Measures, by_measure: Mapping[str, Trait]) -> Note:
     character = measures.character
     if character == "broad":
-        trait = known["entropy"]
+        trait = by_measure["entropy"]
         return Note(_("broad"), _("broad, {0} {1}").format(trait.says, trait.number(measures)))
-    if character is None or character not in known:
+    if character is None or character not in by_measure:
         return Note()
-    trait = known[character]
+    trait = by_measure[character]
     return Note(
         f"{trait.short} {trait.number(measures)}", f"{trait.says} {trait.number(measures)}", trait.value(measures)
     )

@@ -27,15 +27,15 @@ ROWS_KEY, EDITOR_NUMBER_KEY, WORDS_KEY, KEY_WORD, ENTRIES_KEY = (
 
 
 def read_from_url(name: str, read: Callable[[str], Any], otherwise: Any, say: Say, called: str) -> Any:
-    """What the address holds under a name; where it cannot be read, that is said and something else is taken."""
+    """What the address holds under a name; where it cannot be read, `say` tells so and `otherwise` is used."""
     text = st.query_params.get(name, "")
     if not text:
         return otherwise
     try:
         return read(text)
     except InputError as error:
-        said = _("“{0}” in the address could not be read, so the page has {1}.").format(name, called)
-        say(f"{said} {translate(error.message)}")
+        remark = _("“{0}” in the address could not be read, so the page has {1}.").format(name, called)
+        say(f"{remark} {translate(error.message)}")
         return otherwise
 
 

@@ -54,8 +54,8 @@ def chosen_key(table: WordVectors, say: Say) -> int:
     return labels.index(value)
 
 
-def _default_word(labels: tuple[str, ...], place: int) -> str:
-    return labels[min(place, len(labels) - 1)]
+def _default_word(labels: tuple[str, ...], index: int) -> str:
+    return labels[min(index, len(labels) - 1)]
 
 
 def _keep_edited_word(key: str, labels: tuple[str, ...], default: int, say: Say) -> None:
@@ -185,10 +185,10 @@ def times_control(say: Say) -> int:
 
 def _replace_missing(key: str, options: Collection[int], otherwise: int, say: Say, missing: str, *more: object) -> None:
     """Before a control is drawn: replaces a number that it does not have, and says so."""
-    asked = st.session_state.get(key, st.query_params.get(key))
-    if asked is None or asked == "":
+    requested = st.session_state.get(key, st.query_params.get(key))
+    if requested is None or requested == "":
         return
-    text = str(asked)
+    text = str(requested)
     if text.isdecimal() and len(text) < 6 and int(text) in options:
         return
     say(missing.format(text[:40], otherwise, *more))

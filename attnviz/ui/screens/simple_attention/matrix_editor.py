@@ -24,15 +24,15 @@ def typed_entries(seed: int, d_out: int, say: Say) -> Entries:
     """What was typed into the matrices of this seed and size."""
     everything: dict[tuple[int, int], Entries] = st.session_state.setdefault(ENTRIES_KEY, {})
     if not everything:
-        found = read_from_url("entries", _read_entries, {}, say, _("the matrices as they are drawn"))
-        everything[seed, d_out] = found
+        entries = read_from_url("entries", _read_entries, {}, say, _("the matrices as they are drawn"))
+        everything[seed, d_out] = entries
     return everything.setdefault((seed, d_out), {})
 
 
 def numeric_entries(
     typed: Entries, sizes: Mapping[str, tuple[int, int]], say: Say
 ) -> dict[tuple[str, int, int], float]:
-    """Those entries that are numbers; the others are said, and what was drawn stands in their place.
+    """Those entries that are numbers; of the others `say` tells the reader that the number that was drawn is used.
 
     Args:
         typed: of all matrices; those of one that is not there are kept for when it is.
@@ -45,8 +45,8 @@ def numeric_entries(
         if row >= rows or column >= columns:
             say(_("W_{0} has {1} rows and {2} columns; an entry outside is left out.").format(letter, rows, columns))
         elif number is None or abs(number) > word_vectors.LARGEST:
-            said = _("W_{0}, row {1}, column {2}: “{3}” is not a number from −1000 to 1000; the one drawn is used.")
-            say(said.format(letter, row, column, text[:40]))
+            template = _("W_{0}, row {1}, column {2}: “{3}” is not a number from −1000 to 1000; the one drawn is used.")
+            say(template.format(letter, row, column, text[:40]))
         elif letter in sizes:
             numbers[letter, row, column] = number
     write_to_url("entries", _entries_text(numbers))
@@ -75,11 +75,11 @@ def matrix_editor(letter: str, drawn: list[list[float]], typed: Entries, seed: i
                 now[int(row)][int(name)] = "" if text is None else str(text)
         for row, line in enumerate(now):
             for column, text in enumerate(line):
-                place = (letter, row, column)
+                position = (letter, row, column)
                 if text == shown[row][column]:
-                    typed.pop(place, None)
+                    typed.pop(position, None)
                 else:
-                    typed[place] = text
+                    typed[position] = text
 
     st.data_editor(
         {str(column): [line[column] for line in begins] for column in range(columns)},
@@ -112,11 +112,11 @@ def _entries_text(numbers: dict[tuple[str, int, int], float]) -> str:
 
 def _read_entries(text: str) -> Entries:
     """Reads what `_entries_text` wrote; raises InputError where that is not possible."""
-    found: Entries = {}
+    entries: Entries = {}
     for part in filter(str.strip, text.split(";")):
         fields = part.split()
-        fits = len(fields) == 4 and fields[0] in "qkvo" and all(re.fullmatch("[0-9]", place) for place in fields[1:3])
+        fits = len(fields) == 4 and fields[0] in "qkvo" and all(re.fullmatch("[0-9]", index) for index in fields[1:3])
         if not fits or number_of(fields[3]) is None:
             raise InputError("An entry is a matrix, a row, a column and a number; “{0}” is not.", part.strip()[:40])
-        found[fields[0], int(fields[1]), int(fields[2])] = fields[3]
-    return found
+        entries[fields[0], int(fields[1]), int(fields[2])] = fields[3]
+    return entries

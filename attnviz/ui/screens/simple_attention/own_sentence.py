@@ -33,24 +33,24 @@ def is_asked_for() -> bool:
     return _ASKED in st.session_state
 
 
-def take_sentence(place: DeltaGenerator, progress: DeltaGenerator) -> None:
-    """Puts the sentence that was asked for into the table; where that cannot be done, says why in `place`."""
-    asked = st.session_state.pop(_ASKED, None)
-    if asked is None:
+def take_sentence(container: DeltaGenerator, progress: DeltaGenerator) -> None:
+    """Puts the sentence that was asked for into the table; where that cannot be done, says why in `container`."""
+    request = st.session_state.pop(_ASKED, None)
+    if request is None:
         return
-    sentence, name = asked
+    sentence, name = request
     model, revision = model_names.model_and_revision(name)
 
     def make() -> tuple[WordVectors, str]:
         loaded = models.load(model, progress, revision=revision)
-        table, kept, width = sentence_table(loaded.model, sentence)
-        said = _(
+        table, share, width = sentence_table(loaded.model, sentence)
+        remark = _(
             "Three numbers for each word of “{0}”: the first three principal components of its embedding in {1}, {2} "
             "numbers long, divided by the largest. They keep {3} of what tells these words apart."
-        ).format(sentence, model_names.model_label(name), width, local_percent(f"{100 * kept:.0f}"))
-        return table, said
+        ).format(sentence, model_names.model_label(name), width, local_percent(f"{100 * share:.0f}"))
+        return table, remark
 
-    made = errors.attempt(place, make)
+    made = errors.attempt(container, make)
     if made:
         st.session_state[_MADE] = made
         st.session_state[ROWS_KEY] = table_rows(made[0])
@@ -78,10 +78,10 @@ def sentence_table(model: Model, sentence: str) -> tuple[WordVectors, float, int
     words = [word for word in vocabulary.words(sentence) if any(sign.isalnum() for sign in word.label)][:MOST_WORDS]
     if len(words) < 2:
         raise EmptyError(_("The table needs a sentence of two words or more."))
-    found = components(np.stack([word.vector for word in words]), DIM)
-    points = found.points / (np.abs(found.points).max() or 1.0)
+    projection = components(np.stack([word.vector for word in words]), DIM)
+    points = projection.points / (np.abs(projection.points).max() or 1.0)
     rows = tuple(tuple(round(float(number), 2) + 0.0 for number in point) for point in points)
-    return WordVectors(tuple(word.label for word in words), rows), float(found.shares.sum()), vocabulary.width
+    return WordVectors(tuple(word.label for word in words), rows), float(projection.shares.sum()), vocabulary.width
 
 
 def readers_sentence() -> str:

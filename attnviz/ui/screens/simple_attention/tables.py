@@ -81,11 +81,12 @@ def pair_blocks(
     score, highest = float(scores[key]), float(scores.max())
     share = float(working.softmax[head, query, key])
     weight = float(working.weights[head, query, key])
-    asked = _vector_texts(words, settings, working.q[head], query)
-    answered = _vector_texts(words, settings, working.k[head], key)
+    query_texts = _vector_texts(words, settings, working.q[head], query)
+    key_texts = _vector_texts(words, settings, working.k[head], key)
     products = (working.q[head, query] * working.k[head, key]).tolist()
     terms = [
-        (f"{one} · {other}", format_number(both)) for one, other, both in zip(asked, answered, products, strict=True)
+        (f"{one} · {other}", format_number(both))
+        for one, other, both in zip(query_texts, key_texts, products, strict=True)
     ]
     title: Text = ["q · k: ", literal(labels[query]), " → ", literal(labels[key])]
     rows: list[tuple[Text, Text, Cell]] = []
@@ -100,8 +101,8 @@ def pair_blocks(
     total = float(np.exp(scores - highest).sum())
     rows.append(("softmax", f"e^{{{power}}} / {format_number(total)}", weight_cell(share)))
     if settings.dropout and working.keep[head, query, key]:
-        kept = f"(1 − {local_number(f'{settings.dropout:g}')})"
-        rows.append((_("dropout"), f"{format_number(share)} / {kept}", weight_cell(weight)))
+        keep_share = f"(1 − {local_number(f'{settings.dropout:g}')})"
+        rows.append((_("dropout"), f"{format_number(share)} / {keep_share}", weight_cell(weight)))
     elif settings.dropout:
         rows.append((_("dropout"), [literal(_("drawn to be left out"))], weight_cell(weight)))
     values = _(", ").join(_vector_texts(words, settings, working.v[head], key))
@@ -114,8 +115,8 @@ def projection_block(words: WordVectors, settings: Settings, working: Working, l
     """Queries, keys or values of all words: x W, with the heads' columns side by side."""
     heads = {"q": working.q, "k": working.k, "v": working.v}[letter]
     rows = [
-        (label, [cell(number) for head in heads for number in head[place].tolist()])
-        for place, label in enumerate(words.labels)
+        (label, [cell(number) for head in heads for number in head[index].tolist()])
+        for index, label in enumerate(words.labels)
     ]
     return table_block(
         "",
@@ -161,15 +162,15 @@ def all_words_blocks(
 def softmaxes_block(words: WordVectors, softmaxes: TwoSoftmaxes, key: int) -> Block:
     """Softmax as its formula stands beside softmax with the largest score taken away first."""
     rows = []
-    for place, label in enumerate(words.labels):
-        naive = float(softmaxes.naive[place])
+    for index, label in enumerate(words.labels):
+        naive = float(softmaxes.naive[index])
         cells = [
-            cell(float(softmaxes.scores[place])),
-            cell(float(softmaxes.naive_powers[place])),
+            cell(float(softmaxes.scores[index])),
+            cell(float(softmaxes.naive_powers[index])),
             weight_cell(naive) if np.isfinite(naive) else cell(naive),
-            cell(float(softmaxes.shifted[place])),
-            cell(float(softmaxes.powers[place])),
-            weight_cell(float(softmaxes.weights[place])),
+            cell(float(softmaxes.shifted[index])),
+            cell(float(softmaxes.powers[index])),
+            weight_cell(float(softmaxes.weights[index])),
         ]
         rows.append((label, cells))
     naive_total = float(np.sum(softmaxes.naive))
@@ -193,14 +194,14 @@ def softmaxes_block(words: WordVectors, softmaxes: TwoSoftmaxes, key: int) -> Bl
 
 
 def _vectors_block(
-    title: Text, words: WordVectors, numbers: np.ndarray, groups: Sequence[Group], query: int, places: int
+    title: Text, words: WordVectors, numbers: np.ndarray, groups: Sequence[Group], query: int, dimensions: int
 ) -> Block:
     rows = [
         (label, [cell(number) for number in row]) for label, row in zip(words.labels, numbers.tolist(), strict=True)
     ]
     return table_block(
         title,
-        _dimension_names(places) * (numbers.shape[1] // places),
+        _dimension_names(dimensions) * (numbers.shape[1] // dimensions),
         rows,
         groups=groups,
         corner=_("query"),
@@ -210,7 +211,7 @@ def _vectors_block(
 
 def _dimension_names(count: int) -> list[Text]:
     """Names of the numbers of a vector, from 0."""
-    return [str(place) for place in range(count)]
+    return [str(index) for index in range(count)]
 
 
 def _head_groups(settings: Settings) -> list[Group]:
@@ -229,14 +230,14 @@ def _score_name(settings: Settings) -> str:
     return _(", ").join([*done, *([_("masked")] if settings.causal else [])])
 
 
-def _vector_texts(words: WordVectors, settings: Settings, vectors: np.ndarray, place: int) -> list[str]:
+def _vector_texts(words: WordVectors, settings: Settings, vectors: np.ndarray, index: int) -> list[str]:
     """The numbers of a word's query, key or value: as they were typed where no matrix made them."""
     if settings.matrices:
-        return [format_number(number) for number in vectors[place].tolist()]
-    return [local_number(plain(number)) for number in words.vectors[place]]
+        return [format_number(number) for number in vectors[index].tolist()]
+    return [local_number(plain(number)) for number in words.vectors[index]]
 
 
 def _fill_template(template: str, *texts: str) -> Text:
-    """A sentence with readers' words in its places, none of it set like a formula."""
+    """A sentence with readers' words put in for {0}, {1}, …; none of it is set like a formula."""
     parts = re.split(r"\{(\d)\}", template)
-    return [literal(texts[int(part)] if place % 2 else part) for place, part in enumerate(parts)]
+    return [literal(texts[int(part)] if index % 2 else part) for index, part in enumerate(parts)]

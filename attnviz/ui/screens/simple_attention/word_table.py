@@ -17,7 +17,7 @@ from attnviz.ui.screens.simple_attention.address import (
 from attnviz.ui.shell.errors import Remarks
 from attnviz.ui.shell.messages import _, ngettext
 
-_COLUMNS = ("word", *(f"x{place}" for place in range(DIM)))
+_COLUMNS = ("word", *(f"x{index}" for index in range(DIM)))
 
 
 # The table ----------------------------------------------------------------------------------------------------------
@@ -44,8 +44,8 @@ def word_table(say: Say) -> WordVectors:
         column_config={
             "word": st.column_config.TextColumn(_("word"), width=96),
             **{
-                name: st.column_config.TextColumn(f"x{chr(0x2080 + place)}", width=62, alignment="right")
-                for place, name in enumerate(_COLUMNS[1:])
+                name: st.column_config.TextColumn(f"x{chr(0x2080 + index)}", width=62, alignment="right")
+                for index, name in enumerate(_COLUMNS[1:])
             },
         },
         alt=_("Words and their vectors; every entry can be edited, and rows can be added and removed."),
