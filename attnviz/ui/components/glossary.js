@@ -18,7 +18,7 @@ class Glossary {
     document.addEventListener("click", this.clicked);
     document.addEventListener("keydown", this.pressed);
     window.addEventListener("scroll", this.moved, true);
-    this.places = [];
+    this.occurrences = [];
     this.watch = new MutationObserver(() => this.later());
     const app = document.querySelector('[data-testid="stMain"]');
     if (app) this.watch.observe(app, { childList: true, subtree: true });
@@ -59,36 +59,36 @@ class Glossary {
   find() {
     const left = new Map(this.data.terms.map((term, index) => [index, pattern(term.forms)]));
     const longer = this.data.terms.map((term) => term.forms[0].length);
-    this.places = [];
+    this.occurrences = [];
     const main = document.querySelector('[data-testid="stMain"]');
     const texts = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
     while (left.size && texts.nextNode()) {
       const node = texts.currentNode;
       const around = node.parentElement;
       if (!node.data.trim() || around.closest(SKIPPED) || !around.checkVisibility?.({ visibilityProperty: true })) continue;
-      const taken = [];
+      const marked = [];
       // "special token" before "token", which is a part of it.
       for (const index of [...left.keys()].sort((one, other) => longer[other] - longer[one])) {
-        const found = left.get(index).exec(node.data);
-        if (!found) continue;
-        const [start, end] = [found.index, found.index + found[0].length];
-        if (taken.some(([from, to]) => start < to && from < end)) continue;
+        const match = left.get(index).exec(node.data);
+        if (!match) continue;
+        const [start, end] = [match.index, match.index + match[0].length];
+        if (marked.some(([from, to]) => start < to && from < end)) continue;
         const range = document.createRange();
         range.setStart(node, start);
         range.setEnd(node, end);
-        taken.push([start, end]);
-        this.places.push({ term: this.data.terms[index], range });
+        marked.push([start, end]);
+        this.occurrences.push({ term: this.data.terms[index], range });
         left.delete(index);
       }
     }
-    globalThis.CSS?.highlights?.set(MARKED, new Highlight(...this.places.map(({ range }) => range)));
+    globalThis.CSS?.highlights?.set(MARKED, new Highlight(...this.occurrences.map(({ range }) => range)));
   }
 
   click(event) {
     if (this.note.contains(event.target)) return;
     this.close();
     if (event.target.closest?.(SKIPPED)) return;
-    for (const { term, range } of this.places) {
+    for (const { term, range } of this.occurrences) {
       const inside = [...range.getClientRects()].find(
         (box) => event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom,
       );

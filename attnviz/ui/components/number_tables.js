@@ -262,14 +262,14 @@ function rich(element, text) {
 }
 
 function formula(text) {
-  const found = [];
+  const parts = [];
   for (const [all, below, above, letters] of text.matchAll(/_\{([^}]*)\}|\^\{([^}]*)\}|(\p{L}+)|[^_^\p{L}]+|[_^]/gu)) {
-    if (below !== undefined) found.push(make("sub", "", {}, formula(below)));
-    else if (above !== undefined) found.push(make("sup", "", {}, formula(above)));
-    else if (letters?.length === 1) found.push(make("i", "", { textContent: letters }));
-    else found.push(all);
+    if (below !== undefined) parts.push(make("sub", "", {}, formula(below)));
+    else if (above !== undefined) parts.push(make("sup", "", {}, formula(above)));
+    else if (letters?.length === 1) parts.push(make("i", "", { textContent: letters }));
+    else parts.push(all);
   }
-  return found;
+  return parts;
 }
 
 /** The colour of a share in [0, 1] on equally spaced stops; all above 1, which dropout can make, have the last one. */

@@ -212,8 +212,8 @@ class LiveText {
 
   take(box) {
     clearTimeout(this.pause);
-    const taken = { key: "Enter", code: "Enter", keyCode: 13, ctrlKey: true, bubbles: true, cancelable: true };
-    if (box.isConnected) box.dispatchEvent(new KeyboardEvent("keydown", taken));
+    const key = { key: "Enter", code: "Enter", keyCode: 13, ctrlKey: true, bubbles: true, cancelable: true };
+    if (box.isConnected) box.dispatchEvent(new KeyboardEvent("keydown", key));
   }
 }
 
