@@ -204,7 +204,7 @@ def _combine(maps: Iterable[AttentionMap], how: str) -> AttentionMap:
         layer=None if _common_number(layers) is None else first.layer,
         number=None if _common_number(layers) is None else first.number,
         head=_common_number(heads),
-        aggregate=_way(how, layers, aggregates),
+        aggregate=_aggregate_name(how, layers, aggregates),
     )
     return origin.with_amounts(weights, mass)
 
@@ -242,7 +242,7 @@ def _common_number(numbers: list[int | None]) -> int | None:
     return numbers[0] if len(set(numbers)) == 1 else None
 
 
-def _way(how: str, layers: list[int | None], aggregates: list[str]) -> str:
+def _aggregate_name(how: str, layers: list[int | None], aggregates: list[str]) -> str:
     """What was done, for `AttentionMap.aggregate`: "mean", "L0–3 mean", "mean of max"."""
     before = aggregates[0] if len(set(aggregates)) == 1 else "several"
     if before.endswith(f" {how}") and _common_number(layers) is None and None in layers:

@@ -131,7 +131,7 @@ def embedded_text(loaded: models.Loaded, sentence: str, target: str | None) -> s
 def read_words(
     loaded: models.Loaded, of_decoder: bool, text: str, more: tuple[str, ...], say: url_state.Say
 ) -> tuple[Vocabulary, tuple[Word, ...]]:
-    """The table, and the words that are placed."""
+    """The embedding table, and the words of the text that are drawn."""
     from attnviz.embeddings.embedding_table import Vocabulary
 
     vocabulary = Vocabulary(loaded.model, of_decoder=of_decoder)

@@ -277,7 +277,7 @@ def _reduce_groups(reduce: np.ufunc, values: np.ndarray, groups: Sequence[Sequen
 
 
 def _join_tokens(tokens: Sequence[Token], labels: Sequence[str]) -> Token:
-    """What a row stands for that was made of several."""
+    """The token of a row that was averaged over several; its text names them all."""
     special = all(token.special for token in tokens)
     return Token(-1, " + ".join(labels), special, None if special else 0, None, None)
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from attnviz.computation.module_calls import matrix_of, watching
+from attnviz.computation.module_calls import matrix_of, record_calls
 from attnviz.computation.module_roles import joining_call
 from attnviz.models import capture
 from attnviz.models.network import forward, is_encoder_decoder
@@ -138,8 +138,8 @@ def _joining_modules(model: Model, recording: Recording) -> dict[str, tuple[str 
     everything = range(len(planned.calls) + 1)
     with (
         model.recorder.exclusive(),
-        capture.capturing(network) as captured,
-        watching(network, captured, everything) as trace,
+        capture.capture_attention(network) as captured,
+        record_calls(network, captured, everything) as trace,
     ):
         forward(network, ids, **arguments)
     names: dict[str, list[str | None]] = {kind: [None] * recording.size(kind)[0] for kind in planned.kinds}

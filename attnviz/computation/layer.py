@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from attnviz.attention.dot_product import output
-from attnviz.computation.module_calls import Event, bias_of, matrix_of, plain, rows_of, split, watching
+from attnviz.computation.module_calls import Event, bias_of, matrix_of, plain, record_calls, rows_of, split
 from attnviz.computation.module_roles import (
     Added,
     Matrices,
@@ -227,7 +227,7 @@ def follow(model: Model, recording: Recording, kind: str, *, layer: int) -> Comp
     # What comes before the first call, and what is around the one that is looked at: a block has up to two.
     keep = {first, *range(max(0, call - 1), call + 3)}
     with model.recorder.exclusive():
-        with capture.capturing(model.network) as captured, watching(model.network, captured, keep) as trace:
+        with capture.capture_attention(model.network) as captured, record_calls(model.network, captured, keep) as trace:
             forward(model.network, ids, **arguments)
         joining = joining_call(trace, call, stored)
         own = None if joining is None else _own_heads(model.network, trace, joining, ids, arguments)

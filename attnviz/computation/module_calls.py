@@ -38,8 +38,8 @@ class Event:
 
 
 @contextmanager
-def watching(network: nn.Module, captured: capture.Capture, keep: Container[int]) -> Iterator[list[Event]]:
-    """Inside, every call of a module of the network is written down.
+def record_calls(network: nn.Module, captured: capture.Capture, keep: Container[int]) -> Iterator[list[Event]]:
+    """Writes down every call of a module of the network while the context is open.
 
     Args:
         network: whose modules.

@@ -270,7 +270,7 @@ def positions_of(added: Sequence[Added], matrices: Mapping[Role, Matrices], stor
 
 
 def stages_of(trace: Sequence[Event], call: int, joining: int | None, count: int) -> tuple[Stage, ...]:
-    """The way through the block around an attention call."""
+    """The vectors on the way through the block around an attention call, stage by stage."""
     block = block_of(trace, call)
     entering = None if block is None else trace[block].input
     if block is None or entering is None:

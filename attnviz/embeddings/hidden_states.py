@@ -125,7 +125,7 @@ def hidden_states(model: Model, recording: Recording, kind: str) -> States:
         with (
             unchanged_modules(network),
             _collect_lookups(_table(network, kind, paired)) as lookups,
-            _last_norms(stack) as normed,
+            _collect_final_norms(stack) as normed,
         ):
             output = forward(stack, ids if field == "hidden_states" else None, output_hidden_states=True, **arguments)
     states: Sequence[Tensor] = getattr(output, field, None) or ()
@@ -158,7 +158,7 @@ def _table(network: Any, kind: str, paired: bool) -> nn.Module | None:
 
 @contextmanager
 def _collect_lookups(table: nn.Module | None) -> Iterator[list[Tensor]]:
-    """Inside, what an embedding table gives is collected, call by call."""
+    """Collects, call by call, the vectors that an embedding table gives while the context is open."""
     outputs: list[Tensor] = []
     append = _append_to(outputs)
     handle = None if table is None else table.register_forward_hook(lambda _module, _args, result: append(result))
@@ -170,8 +170,8 @@ def _collect_lookups(table: nn.Module | None) -> Iterator[list[Tensor]]:
 
 
 @contextmanager
-def _last_norms(stack: nn.Module) -> Iterator[list[Tensor]]:
-    """Inside, what the normalisations outside of the layers give is collected; layers are numbered modules."""
+def _collect_final_norms(stack: nn.Module) -> Iterator[list[Tensor]]:
+    """Collects the results of the normalisations that are in no layer (a layer's name has a number in it)."""
     outputs: list[Tensor] = []
     append = _append_to(outputs)
     handles = [

@@ -122,7 +122,7 @@ def read(model: Model, kind: str, *, count: int = POSITIONS) -> PositionalEncodi
     count = min([count, *limits])
     ids, target = capture_plan.trial_ids(model.network)
     _ = model.kinds  # finds out how the network computes, by a trial whose rotations are not to be counted
-    with _rotating(stack) as turned:
+    with _collect_rotations(stack) as turned:
         recording = model.record_ids(_repeat(ids, count), None if target is None else _repeat(target, count))
         recording.size(kind)
     try:
@@ -175,8 +175,8 @@ def _repeat(ids: Tensor, count: int) -> list[int]:
 
 
 @contextmanager
-def _rotating(stack: nn.Module) -> Iterator[list[tuple[str, str, Tensor, Tensor]]]:
-    """Inside, what the modules for rotary positions compute is written down: name, for which layers, cos, sin."""
+def _collect_rotations(stack: nn.Module) -> Iterator[list[tuple[str, str, Tensor, Tensor]]]:
+    """Collects what the modules for rotary positions compute: module, for which layers, cosines and sines."""
     rotations: list[tuple[str, str, Tensor, Tensor]] = []
 
     def hook(name: str) -> Any:

@@ -191,7 +191,7 @@ def draw_sources(
 
 
 def strongest(weights: np.ndarray, most: int, keep: int | None = None) -> list[int]:
-    """The places of the largest numbers, in their own order.
+    """The indices of the largest numbers, in rising order.
 
     Args:
         weights: (words,).

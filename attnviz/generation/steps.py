@@ -115,7 +115,7 @@ class Steps:
         return self.method.shape(self.constrained(position))
 
     def survivors(self, position: int) -> frozenset[int]:
-        """The tokens with which a beam went on from the text so far; the one that stands there, before it began."""
+        """The tokens at a position with which the beam went on; before it began, the one token that was given."""
         prefix_length, ids = self.written.given, self.written.ids
         if position < prefix_length:
             return frozenset((ids[position],))
@@ -139,7 +139,7 @@ class Steps:
         return tuple(f"{_plain(one)} → {_plain(other)}" for one, other in pairs)
 
     def map(self, kind: str, layer: int, head: int | None = None) -> AttentionMap:
-        """What the steps looked at, or the source at itself.
+        """The attention of the steps, or of the source to itself.
 
         Args:
             kind: "cross" has the source as keys, a decoder's own attention what is written, a masked model's the

@@ -155,8 +155,11 @@ def implementation(network: nn.Module, name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def capturing(network: nn.Module) -> Iterator[Capture]:
-    """Inside, forward passes of `network` fill the `Capture`; after, also after an error, all is as before."""
+def capture_attention(network: nn.Module) -> Iterator[Capture]:
+    """Fills a `Capture` with every attention call of `network` while the context is open.
+
+    Afterwards, also after an error, the network has its own attention again.
+    """
     register()
     capture = Capture()
     with implementation(network, NAME):

@@ -220,13 +220,13 @@ def _capture_plan(
 ) -> Plan | None:
     """The plan of a capture, or None where what it gives is not in every layer what eager attention gives."""
     if target_ids is None:
-        with capture.capturing(network) as captured:
+        with capture.capture_attention(network) as captured:
             own = forward(network, ids, attention_mask=torch.ones_like(ids))
         captures, encoder_calls = [captured], 0
     else:
-        with capture.capturing(network) as first:
+        with capture.capture_attention(network) as first:
             states = run_encoder(network, ids)
-        with capture.capturing(network) as second:
+        with capture.capture_attention(network) as second:
             own = run_decoder(network, ids, target_ids, states)
         captures, encoder_calls = [first, second], len(first.layers)
     if any(item.not_understood for item in captures):

@@ -134,8 +134,10 @@ def generation_settings(network: Any, name: str, tokenizer: Any = None, start: i
 
 
 @contextlib.contextmanager
-def followed_by_generate(network: Any, name: str, source: Sequence[int], begin: int, **options: Any) -> Iterator[None]:
-    """While it lasts, the network's `generate` writes by the rules of this module.
+def exchange_generation_config(
+    network: Any, name: str, source: Sequence[int], begin: int, **options: Any
+) -> Iterator[None]:
+    """Lets the network's `generate` write by the rules of this module while the context is open.
 
     The network's settings are exchanged and put back, because `generate` takes every setting that an argument leaves
     at None from them, and checks them before it looks at its arguments. Nobody else may use the network meanwhile.

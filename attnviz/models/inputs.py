@@ -198,8 +198,8 @@ class Inputs:
             raise self._too_long(subject, count, room)
 
     @contextlib.contextmanager
-    def explaining_length(self, count: int, *, of_decoder: bool = False) -> Iterator[None]:
-        """Of a network whose limit is in no table that can be found, its own failure beyond the limit says the same."""
+    def explain_length(self, count: int, *, of_decoder: bool = False) -> Iterator[None]:
+        """Turns a network's own failure beyond its limit into TooLongError, where no table says what the limit is."""
         try:
             yield
         except (IndexError, RuntimeError, ValueError) as error:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from attnviz.attention import dot_product
 from attnviz.errors import Message, NoAttentionError
 from attnviz.models import capture
-from attnviz.models.proof import Passing, watching
+from attnviz.models.proof import Passing, collect_tensors
 
 Network = Any
 """A transformers model; their classes share no type that says what they take and give."""
@@ -100,7 +100,7 @@ def eager_attention(
     """The whole output of eager attention, its weights by kind, and what passed by in the modules that are watched.
 
     Args:
-        watched: which modules, as for `proof.watching`.
+        watched: which modules, as for `proof.collect_tensors`.
 
     Returns:
         The output; by kind (of a single stack by ""), for each layer (heads, queries, keys); what passed by.
@@ -115,7 +115,7 @@ def eager_attention(
         with unchanged_modules(network), capture.implementation(network, "eager"):
             if settle:
                 forward(network, ids, **arguments)
-            with watching(network, watched) as passing:
+            with collect_tensors(network, watched) as passing:
                 output = forward(network, ids, output_attentions=True, **arguments)
             repeated = _repeated_block(network)
         reported = any(getattr(output, name, None) for name in ("attentions", "encoder_attentions"))

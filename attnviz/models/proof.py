@@ -6,8 +6,8 @@ next to nothing.
 
 - What was captured has its values: `is_proved` compares at once.
 - Where the weights come from the model's own eager attention, the trial finds out by comparing numbers where in the
-  layer the values and the output pass by (`find_sources`); later passes are `watching` there. A layer that divides,
-  gates or mixes on the way shows neither; there is then nothing to compare with, and it is not in the list.
+  layer the values and the output pass by (`find_sources`); later passes collect them there (`collect_tensors`). A layer
+  that divides, gates or mixes on the way shows neither: there is nothing to compare with, and it is not in the list.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ class Passing:
 
 
 @contextlib.contextmanager
-def watching(network: nn.Module, paths: Mapping[tuple[str, bool], Any] | None) -> Iterator[Passing]:
-    """Keeps what modules read (True) and give (False) in forward passes inside.
+def collect_tensors(network: nn.Module, paths: Mapping[tuple[str, bool], Any] | None) -> Iterator[Passing]:
+    """Collects, while the context is open, the tensors that modules read (True) and give (False) in forward passes.
 
     Args:
         network: whose modules.

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from attnviz.errors import InputError, MemoryShortError, Message, out_of_memory
 from attnviz.models import capture, capture_plan, proof
-from attnviz.models.generation_settings import followed_by_generate
+from attnviz.models.generation_settings import exchange_generation_config
 from attnviz.models.inputs import Inputs
 from attnviz.models.network import (
     attention_mask,
@@ -46,8 +46,8 @@ def _lock(network: nn.Module) -> threading.RLock:
 
 
 @contextlib.contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode for as long as this lasts; what was in training mode is in it again afterwards.
+def _evaluation_mode(network: nn.Module) -> Iterator[None]:
+    """Puts the network into evaluation mode while the context is open; afterwards each module has its own mode again.
 
     Somebody may train the network between two recordings, and with dropout it would give other weights each time.
     """
@@ -89,7 +89,7 @@ class Recorder:
         """One user of the network at a time, in evaluation mode and not compiled; running out of memory becomes an
         error that says what to do."""
         network = self.inputs.network
-        with _lock(network), _evaluating(network), without_compilation(network):
+        with _lock(network), _evaluation_mode(network), without_compilation(network):
             try:
                 yield
             except Exception as error:
@@ -112,7 +112,7 @@ class Recorder:
         target: Encoding | list[int] | None,
         generate: int | None,
     ) -> Recording:
-        """The recording of tokens.
+        """Runs the network on tokens and keeps what its attention needs.
 
         Args:
             source: the tokens that are shown, one for each id.
@@ -143,9 +143,9 @@ class Recorder:
             return Recording(planned.kinds, first, lambda: eager, **about)
         part = slice(0, planned.encoder_calls)
         with (
-            self.inputs.explaining_length(len(ids)),
+            self.inputs.explain_length(len(ids)),
             self.exclusive(),
-            capture.capturing(self.inputs.network) as captured,
+            capture.capture_attention(self.inputs.network) as captured,
         ):
             states = run_encoder(self.inputs.network, tensor)
         name, read = self.inputs.name, len(ids)
@@ -155,8 +155,8 @@ class Recorder:
             with self.exclusive():
                 chosen, shown = self._choose_target(tensor, states, target, generate)
                 with (
-                    self.inputs.explaining_length(len(chosen), of_decoder=True),
-                    capture.capturing(self.inputs.network) as later,
+                    self.inputs.explain_length(len(chosen), of_decoder=True),
+                    capture.capture_attention(self.inputs.network) as later,
                 ):
                     output = run_decoder(self.inputs.network, tensor, self.inputs.tensor(chosen), states)
             written = len(chosen)
@@ -169,9 +169,9 @@ class Recorder:
     def _single(
         self, planned: capture_plan.Plan, ids: Tensor, source: tuple[Token, ...], types: dict[str, Tensor]
     ) -> Part:
-        with self.inputs.explaining_length(ids.shape[1]), self.exclusive():
+        with self.inputs.explain_length(ids.shape[1]), self.exclusive():
             if planned.captures:
-                with capture.capturing(self.inputs.network) as captured:
+                with capture.capture_attention(self.inputs.network) as captured:
                     output = forward(self.inputs.network, ids, **attention_mask(ids, types), **types)
                 sizes = dict.fromkeys(planned.kinds, (ids.shape[1], ids.shape[1]))
                 return Part(planned.sort(captured, slice(None), self.inputs.name, sizes), source, _logits(output))
@@ -197,7 +197,7 @@ class Recorder:
         target: Encoding | list[int] | None,
         generate: int | None,
     ) -> tuple[Part, Part]:
-        with self.inputs.explaining_length(ids.shape[1]), self.exclusive():
+        with self.inputs.explain_length(ids.shape[1]), self.exclusive():
             chosen, shown = self._choose_target(ids, None, target, generate)
             output, maps = self._eager(planned, ids, self.inputs.tensor(chosen))
         later: dict[str, Sequence[Stored]] = {
@@ -249,7 +249,7 @@ class Recorder:
         encoded = {} if states is None else {"encoder_outputs": states}
         with (
             torch.no_grad(),
-            followed_by_generate(self.inputs.network, self.inputs.name, ids[0].tolist(), 1, **options),
+            exchange_generation_config(self.inputs.network, self.inputs.name, ids[0].tolist(), 1, **options),
         ):
             output = self.inputs.network.generate(
                 ids,  # beside the encoder's output too, because some settings compare what is written with the source
@@ -274,7 +274,7 @@ class Recorder:
         with (
             self.exclusive(),
             torch.no_grad(),
-            followed_by_generate(self.inputs.network, self.inputs.name, ids, len(ids), **options),
+            exchange_generation_config(self.inputs.network, self.inputs.name, ids, len(ids), **options),
         ):
             output = self.inputs.network.generate(
                 tensor, attention_mask=torch.ones_like(tensor), max_new_tokens=generate, tokenizer=self.inputs.tokenizer

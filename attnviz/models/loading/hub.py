@@ -48,7 +48,7 @@ def download_model(name: str, revision: str | None, tell: Progress) -> tuple[Pat
             "like bert-base-uncased or owner/name.",
             display_name(name),
         ) from error
-    except Exception as error:  # no network shows itself in many ways, from name look-up to proxies
+    except Exception as error:  # a missing network raises many kinds of errors, from name look-up to proxies
         return _cached_snapshot(name, revision, error)
     sizes = {item.rfilename: item.size or 0 for item in info.siblings or [] if "/" not in item.rfilename}
     check_weights(list(sizes), label)

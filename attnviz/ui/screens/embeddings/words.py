@@ -193,7 +193,7 @@ def draw_nearest_words(context: EmbeddingsContext) -> int:
 
 
 def _neighbour_remarks(context: EmbeddingsContext) -> list[str]:
-    """What was searched and compared, and how much it means."""
+    """What was searched and compared, and how much a similarity says."""
     word, neighbours = context.words[context.one], context.neighbours
     remarks = [
         _("The {0} most alike of a vocabulary of {1} tokens; of words, whole ones in the same script alone.").format(
