@@ -51,15 +51,23 @@ def main() -> None:
     top = page_header()
     figures = st.container(key="figures")
 
-    page = PageDefaults(top.sentence, inputs.target_text(), top.name, top.progress)
+    page = PageDefaults(top.sentence, inputs.target_text(), inputs.pair_text(), top.name, top.progress)
     found = errors.attempt(figures, lambda: resolve_panels(current_panels(page, top.say), page, top.say))
     if found is None:
-        url_state.keep_values("target", *display_options.SWITCH_KEYS)
+        url_state.keep_values("target", "pair", *display_options.SWITCH_KEYS)
         return
     shown, sources, wholes, cards = found
     st.session_state[SHOWN_KEY] = shown
     with top.boxes:
         target_box(shown, sources)
+    # A panel with a sentence of its own has no second one. Where nothing could be read, the second may be the reason.
+    reads = [
+        here.loaded.reads_pairs and not panel.sentence
+        for panel, here in zip(shown.panels, sources, strict=True)
+        if here
+    ]
+    if not top.second_sentence(any(reads) or (page.pair is not None and not any(sources))):
+        page = replace(page, pair=None)
     with top.controls:
         switches = display_options.switch_controls(*switch_tokens(wholes), top.say)
 
@@ -100,8 +108,8 @@ def draw(
     difference = compare_panels(shown, cards)
     keys = [here and here.loaded.key for here in sources]
     run = run_name(
-        shown.text, page.sentence, page.target, keys, astuple(switches), [card.error for card in cards], language(),
-        theme(),
+        shown.text, page.sentence, page.target, page.pair, keys, astuple(switches), [card.error for card in cards],
+        language(), theme(),
     )  # fmt: skip
     any_map = any(card.map for card in cards)
     if not any_map:
@@ -229,6 +237,8 @@ def picture(page: PageDefaults, cards: list[Card], difference: Comparison, switc
     settings = {"sentence": page.sentence, "model": page.model, "panels": st.session_state[PANELS_KEY]}
     if page.target:
         settings["target"] = page.target
+    if page.pair:
+        settings["pair"] = page.pair
     return Picture(
         tuple(shown),
         columns=min(COLUMNS, len(shown)),

@@ -30,7 +30,7 @@ def main() -> None:
     row = page_header.model_row()
     control_row, name, say = row.controls, row.name, row.say
     figures = st.container(key="figures")
-    url_state.keep_values("target", *display_options.SWITCH_KEYS)
+    url_state.keep_values("target", "pair", *display_options.SWITCH_KEYS)
 
     loaded = row.load(figures)
     if loaded is None:

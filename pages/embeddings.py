@@ -43,13 +43,14 @@ def main() -> None:
     loaded = top.load(figures)
     kinds = None if loaded is None else errors.attempt(figures, lambda: loaded.kinds)
     if loaded is None or kinds is None:
-        url_state.keep_values("target", "kind", *controls.KEYS)
+        url_state.keep_values("target", "pair", "kind", *controls.KEYS)
         return
     with top.controls:
         kind = controls.part_control(kinds, top.say)
+    pair = top.second_sentence(loaded.reads_pairs)
     of_decoder = "cross" in kinds and kind == "decoder"
     target = inputs.target_text() if "cross" in kinds else None
-    text = top.sentence
+    text = f"{top.sentence} {pair}" if pair else top.sentence
     if of_decoder:
         own = (
             errors.attempt(figures, lambda: embedded_text(loaded, top.sentence, target)) if top.sentence.strip() else ""
@@ -77,7 +78,7 @@ def main() -> None:
         one = controls.word_control(_("Word"), "word_one", labels, opening_word(words), top.say)
         two = controls.word_control(_("compared with"), "word_two", labels, most_similar_word(words, one), top.say)
         copy_link()
-    request = (loaded.key, kind, target, top.sentence, more)
+    request = (loaded.key, kind, target, pair, top.sentence, more)
     run = run_name(*request, one, two, st.session_state.get("rotation"), language(), theme())
 
     from attnviz.embeddings.vectors import plane

@@ -50,11 +50,11 @@ def main() -> None:
     figures = st.container(key="figures")
     loaded = top.load(figures)
     if loaded is None:
-        url_state.keep_values("target", "kind", "layer", "head", *display_options.SWITCH_KEYS)
+        url_state.keep_values("target", "pair", "kind", "layer", "head", *display_options.SWITCH_KEYS)
         return
     with top.controls:
         kind = inputs.kind_control(loaded.kinds, top.name, top.say)
-    recording, target = top.record(figures, loaded, kind)
+    recording, text = top.record(figures, loaded, kind)
     if recording:
         url_state.remember_size(top.name, kind, recording.size(kind))
     size = url_state.recall_size(top.name, kind)
@@ -67,8 +67,8 @@ def main() -> None:
         tokens = (recording.query_tokens(kind), recording.key_tokens(kind)) if recording else ((), ())
         seen = HeadSelection(kind, layer, head, display_options.switch_controls(*tokens, top.say))
     if recording:
-        run = run_name(loaded.key, top.sentence, target, astuple(seen), language(), theme())
-        drawn = errors.attempt(figures, lambda: draw(figures, recording, seen, run, top.settings(target)))
+        run = run_name(loaded.key, *text, astuple(seen), language(), theme())
+        drawn = errors.attempt(figures, lambda: draw(figures, recording, seen, run, top.settings(text)))
         if drawn:
             figures_ready(run, top.sentence, figures=drawn)
 

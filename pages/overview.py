@@ -64,11 +64,11 @@ def main() -> None:
 
     loaded = top.load(figures)
     if loaded is None:
-        url_state.keep_values("target", "kind", *display_options.SWITCH_KEYS)
+        url_state.keep_values("target", "pair", "kind", *display_options.SWITCH_KEYS)
         return
     with top.controls:
         kind = inputs.kind_control(loaded.kinds, top.name, top.say)
-    recording, target = top.record(figures, loaded, kind)
+    recording, text = top.record(figures, loaded, kind)
     with top.controls:
         tokens = (recording.query_tokens(kind), recording.key_tokens(kind)) if recording else ((), ())
         switches = display_options.switch_controls(*tokens, top.say)
@@ -77,7 +77,7 @@ def main() -> None:
     if recording is None:
         return
 
-    request = (top.sentence, target, kind)
+    request = (*text, kind)
     measures = errors.attempt(figures, lambda: measure_heads(loaded, recording, switches, request))
     if measures is None:
         return
@@ -91,7 +91,7 @@ def main() -> None:
         maps = loaded.cache.get(
             ("maps", *request, astuple(switches)), lambda: tiles(recording, kind, switches, late_progress(top.progress))
         )
-        return draw(figures, tables, recording, measured, maps, run, top.settings(target))
+        return draw(figures, tables, recording, measured, maps, run, top.settings(text))
 
     drawn = errors.attempt(figures, show)
     top.progress.empty()
@@ -136,12 +136,12 @@ def find_control(available: tuple[Trait, ...], kind: str, say: url_state.Say) ->
 
 
 def measure_heads(
-    loaded: models.Loaded, recording: Recording, switches: Switches, request: tuple[str, str | None, str]
+    loaded: models.Loaded, recording: Recording, switches: Switches, request: tuple[str, str | None, str | None, str]
 ) -> tuple[Measures, ...]:
     """What each head does in what is shown of it; averaged rows are measured one by one.
 
     Args:
-        request: the text that was recorded, its target, and the kind of attention.
+        request: the text that was recorded, its target and its pair, and the kind of attention.
     """
     from attnviz.measures.head_measures import measure_all
 

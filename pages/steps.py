@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from attnviz.export import Picture
     from attnviz.figures.style import Theme
     from attnviz.models.recording import Recording
+    from attnviz.ui.controls.page_header import Text
 
 
 def main() -> None:
@@ -39,11 +40,11 @@ def main() -> None:
 
     loaded = top.load(figures)
     if loaded is None:
-        url_state.keep_values("target", "kind", "layer", "head", *controls.KEYS)
+        url_state.keep_values("target", "pair", "kind", "layer", "head", *controls.KEYS)
         return
     with top.controls:
         kind = inputs.kind_control(loaded.kinds, top.name, top.say)
-    recording, target = top.record(figures, loaded, kind)
+    recording, text = top.record(figures, loaded, kind)
     if recording is None:
         url_state.keep_values("layer", "head", *controls.KEYS)
         return
@@ -52,8 +53,8 @@ def main() -> None:
     with top.controls:
         layer = inputs.layer_control(layers, top.name, top.say)
         head = controls.head_control(heads, top.say)
-    asked = (loaded.key, top.sentence, target, kind, layer)
-    computation = errors.attempt(figures, lambda: follow_layer(loaded, recording, kind, layer, (top.sentence, target)))
+    asked = (loaded.key, *text, kind, layer)
+    computation = errors.attempt(figures, lambda: follow_layer(loaded, recording, kind, layer, text))
     if computation is None:
         url_state.keep_values(*controls.KEYS)
         return
@@ -69,7 +70,7 @@ def main() -> None:
             best = strongest_key(labels.weights[query], [token.special for token in computation.key_tokens])
         key = controls.token_control(_("looks at"), "looked_at", keys, best, top.say)
         cost_button(recording, kind)
-    settings = top.settings(target)
+    settings = top.settings(text)
     with row:
         export_menu(partial(picture, labels, settings, theme()), name=f"attnviz-L{layer}-H{head}-{kind}")
     own = st.session_state.get(controls.STEP_KEYS[step]) if step in controls.STEP_KEYS else None
@@ -101,10 +102,8 @@ def main() -> None:
         figures_ready(run, top.sentence, figures=drawn)
 
 
-def follow_layer(
-    loaded: models.Loaded, recording: Recording, kind: str, layer: int, text: tuple[str, str | None]
-) -> Computation:
-    """The computation of a layer, stored for the next step; `text` is what was recorded, and its target."""
+def follow_layer(loaded: models.Loaded, recording: Recording, kind: str, layer: int, text: Text) -> Computation:
+    """The computation of a layer, stored for the next step; `text` is what was recorded."""
     from attnviz.computation.layer import follow
 
     key = ("computation", *text, kind, layer)

@@ -37,7 +37,7 @@ from attnviz.computation.module_roles import (
 )
 from attnviz.errors import InputError, NoAttentionError
 from attnviz.models import capture
-from attnviz.models.network import forward
+from attnviz.models.network import attention_mask, forward
 
 if TYPE_CHECKING:
     from attnviz.models.model import Model
@@ -213,7 +213,8 @@ def follow(model: Model, recording: Recording, kind: str, *, layer: int) -> Comp
             MOST_TOKENS,
         )
     ids = torch.tensor([[token.id for token in source]], device=model.device)
-    arguments: dict[str, Tensor] = {"attention_mask": torch.ones_like(ids)}
+    beside = model.inputs.tensors(recording.beside)
+    arguments: dict[str, Tensor] = {**attention_mask(ids, beside), **beside}
     if target is not None:
         arguments["decoder_input_ids"] = torch.tensor([[token.id for token in target]], device=model.device)
     planned = model.recorder.plan

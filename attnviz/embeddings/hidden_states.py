@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from attnviz.computation.contributions import ids_tensor
 from attnviz.computation.module_calls import is_norm, rows_of, same
 from attnviz.errors import InputError, NoAttentionError
-from attnviz.models.network import forward, run_encoder, unchanged_modules
+from attnviz.models.network import attention_mask, forward, run_encoder, unchanged_modules
 from attnviz.tokenization.token import Token
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ def hidden_states(model: Model, recording: Recording, kind: str) -> States:
     with model.recorder.exclusive():
         if not paired:
             stack, field = network, "hidden_states"
-            arguments: dict[str, Any] = {"attention_mask": torch.ones_like(ids)}
+            beside = model.inputs.tensors(recording.beside)
+            arguments: dict[str, Any] = {**attention_mask(ids, beside), **beside}
         elif kind == "encoder":
             stack, field = network.get_encoder(), "hidden_states"
             arguments = {"attention_mask": torch.ones_like(ids)}

@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import reprlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +76,13 @@ class Inputs:
                 stacklevel=3,
             )
         return encoding
+
+    def reads_pairs(self) -> bool:
+        """Whether the tokenizer parts two sentences by special tokens, so that they are read as a pair."""
+        if self.tokenizer is None:
+            return False
+        one, two = (self.tokenizer.num_special_tokens_to_add(pair=pair) for pair in (False, True))
+        return two > one
 
     def encode_target(self, target: str | None) -> Encoding | None:
         """A target sentence as the decoder reads it, but for its start token."""
@@ -213,6 +220,10 @@ class Inputs:
     def tensor(self, ids: list[int]) -> Tensor:
         """The ids as the network takes them, and where: (1, sequence)."""
         return torch.tensor([ids], dtype=torch.long, device=input_device(self.network))
+
+    def tensors(self, beside: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
+        """What the network reads beside its ids, by its name there: each (1, sequence)."""
+        return {name: self.tensor(list(row)) for name, row in beside.items()}
 
     def _too_long(self, subject: str, count: int, limit: int) -> TooLongError:
         excess = Message("1 token") if count - limit == 1 else Message("{0:,} tokens", count - limit)

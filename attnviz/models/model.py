@@ -94,6 +94,11 @@ class Model:
         return self.recorder.plan.kinds
 
     @property
+    def reads_pairs(self) -> bool:
+        """Whether it is an encoder that reads two sentences as a pair, as BERT does."""
+        return self.kinds == ("encoder",) and self.inputs.reads_pairs()
+
+    @property
     def max_tokens(self) -> int | None:
         """How many tokens fit, where the model has a table of positions; None where its positions have no end.
 

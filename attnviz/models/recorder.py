@@ -136,8 +136,9 @@ class Recorder:
         tensor = self.inputs.tensor(ids)
         about: dict[str, Any] = {"model": self.inputs.name, "numbers": planned.numbers}
         if not is_encoder_decoder(self.inputs.network):
-            types = {name: self.inputs.tensor(list(row)) for name, row in beside.items() if row is not None}
-            return Recording(planned.kinds, self._single(planned, tensor, source, types), **about)
+            given = {name: tuple(row) for name, row in beside.items() if row is not None}
+            first = self._single(planned, tensor, source, self.inputs.tensors(given))
+            return Recording(planned.kinds, first, beside=given, **about)
         if not planned.captures:
             first, eager = self._eager_pair(planned, tensor, source, target, generate)
             return Recording(planned.kinds, first, lambda: eager, **about)

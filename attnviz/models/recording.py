@@ -69,6 +69,7 @@ class Recording:
         *,
         model: str = "",
         numbers: Mapping[str, tuple[int, ...]] | None = None,
+        beside: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:
         """For `Model.record`.
 
@@ -78,9 +79,11 @@ class Recording:
             second: gives the decoder of an encoder–decoder, when it is needed.
             model: the model's name.
             numbers: by kind, what the model itself calls the layers; from 0 where a kind is not in it.
+            beside: what the network read beside its ids, by its name there, one number for each token.
         """
         self.kinds = kinds
         self.model = model
+        self.beside = dict(beside or {})
         self._numbers = dict(numbers or {})
         self._first = first
         self._make_second = second

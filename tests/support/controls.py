@@ -88,6 +88,11 @@ EVERYWHERE = [
         "test_folded_controls.py test_the_controls_fold_into_a_line_that_says_what_is_chosen",
         "attnviz-fold",
     ),
+    tested(
+        ".st-key-pair textarea",  # where the model reads pairs
+        "test_sentence_pairs.py test_a_second_sentence_is_typed_and_follows_to_other_pages",
+        'text_box(page, "pair")',
+    ),
     tested(".st-key-language button", "shell/test_language.py test_a_language_is_picked_by_its_own_name", "language"),
     tested(
         "[data-testid=stLogoLink]",

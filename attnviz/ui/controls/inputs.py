@@ -56,7 +56,27 @@ def target_text() -> str | None:
 
     It is asked for before the box is drawn, for the model's own output, the box's placeholder, is known only then.
     """
-    text = st.session_state.get("target", st.query_params.get("target")) or ""
+    return _text_of("target")
+
+
+def pair_text() -> str | None:
+    """The second sentence of a pair as the box has it, or had it; None where there is none."""
+    return _text_of("pair")
+
+
+def _text_of(key: str) -> str | None:
+    text = st.session_state.get(key, st.query_params.get(key)) or ""
+    return text if text.strip() else None
+
+
+def pair_box() -> str | None:
+    """The second sentence of a pair; None while its box is empty, and the first one is read alone."""
+    text = text_box(
+        _("Second sentence"),
+        "pair",
+        placeholder=_("none"),
+        help=_("This model can read two sentences as a pair. Empty: the first one alone."),
+    )
     return text if text.strip() else None
 
 

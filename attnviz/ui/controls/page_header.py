@@ -6,7 +6,7 @@ What is made of it is each page's own.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
@@ -20,6 +20,20 @@ if TYPE_CHECKING:
 
     from attnviz.models.recording import Recording
     from attnviz.ui.shell.models import Loaded
+
+
+class Text(NamedTuple):
+    """What a recording is made of.
+
+    Attributes:
+        sentence: as it was typed.
+        target: the decoder's sentence; None for the model's own.
+        pair: the second sentence, for models that read two as a pair; None for one sentence alone.
+    """
+
+    sentence: str
+    target: str | None = None
+    pair: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,25 +77,37 @@ class PageHeader(ModelRow):
     sentence: str
     boxes: DeltaGenerator
 
-    def record(self, place: DeltaGenerator, loaded: Loaded, kind: str) -> tuple[Recording | None, str | None]:
-        """The recording, None where the reader was told in `place` why not, and the target that was asked for.
+    def record(self, place: DeltaGenerator, loaded: Loaded, kind: str) -> tuple[Recording | None, Text]:
+        """The recording, None where the reader was told in `place` why not, and the text that was asked for.
 
         Where this kind has to do with a target, its box stands in the row of boxes, with the model's own words in it as
-        long as nobody asked for others.
+        long as nobody asked for others; and where the model reads pairs, the box of the second sentence.
         """
         target = inputs.target_text() if "cross" in loaded.kinds else None
-        recording = record(place, loaded, self.sentence, target, kind)
+        text = Text(self.sentence, target, self.second_sentence(loaded.reads_pairs))
+        recording = record(place, loaded, text, kind)
         if "cross" in loaded.kinds and kind != "encoder":
             with self.boxes:
                 inputs.target_box(decoder_text(recording) if recording and target is None else "")
         else:
             url_state.keep_values("target")
-        return recording, target
+        return recording, text
 
-    def settings(self, target: str | None) -> dict[str, str]:
+    def second_sentence(self, reads_pairs: bool) -> str | None:
+        """The second sentence of a pair, in a box of its own where the model reads pairs; None where there is none."""
+        if not reads_pairs:
+            url_state.keep_values("pair")
+            return None
+        with self.boxes:
+            return inputs.pair_box()
+
+    def settings(self, text: Text) -> dict[str, str]:
         """What a picture that is taken along says it was made from."""
         model, revision = model_names.model_and_revision(self.name)
-        return {"sentence": self.sentence, "target": target or "", "model": model, "revision": revision or ""}
+        pair = {"pair": text.pair} if text.pair else {}
+        return {
+            "sentence": text.sentence, **pair, "target": text.target or "", "model": model, "revision": revision or "",
+        }  # fmt: skip
 
 
 def page_header() -> PageHeader:
@@ -110,14 +136,14 @@ def model_row() -> ModelRow:
     return ModelRow(name, controls, st.empty(), say)
 
 
-def record(place: DeltaGenerator, loaded: Loaded, sentence: str, target: str | None, kind: str) -> Recording | None:
+def record(place: DeltaGenerator, loaded: Loaded, text: Text, kind: str) -> Recording | None:
     """The recording, once its part of this kind is computed; None where the reader was told in `place` why not."""
-    if not sentence.strip():
+    if not text.sentence.strip():
         place.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
         return None
 
     def make() -> Recording:
-        recording = loaded.record(sentence, target)
+        recording = loaded.record(*text)
         recording.size(kind)
         return recording
 

@@ -12,7 +12,7 @@ from streamlit.errors import StreamlitAPIException
 T = TypeVar("T", str, int)
 Say = Callable[[str], None]
 SWITCH_KEYS = ("by_word", "hide_special", "hide", "renormalise", "rows", "scale_per_head")
-SHARED_KEYS = ("sentence", "target", "model", "kind", "layer", *SWITCH_KEYS)
+SHARED_KEYS = ("sentence", "target", "pair", "model", "kind", "layer", *SWITCH_KEYS)
 """Keys of the controls whose choices follow the reader from page to page."""
 
 PAGE_KEYS = ("head", "temperature")

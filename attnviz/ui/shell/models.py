@@ -90,9 +90,15 @@ class Loaded:
         """The kinds of attention that the model has."""
         return self.model.kinds
 
-    def record(self, text: str, target: str | None) -> Recording:
-        """The recording of a text; `target` None means the model's own output."""
-        return self.cache.get(("recording", text, target), lambda: self.model.record(text, target))
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether the model reads two sentences as a pair."""
+        return self.model.reads_pairs
+
+    def record(self, text: str, target: str | None, pair: str | None = None) -> Recording:
+        """The recording of a text; `target` None means the model's own output, `pair` None one sentence alone."""
+        key = ("recording", text, target, pair)
+        return self.cache.get(key, lambda: self.model.record(text, target, pair=pair))
 
 
 @st.cache_resource(show_spinner=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from attnviz.attention import pooled_maps
 from attnviz.errors import AttnvizError, EmptyError, InputError
 from attnviz.ui.controls import inputs, url_state
+from attnviz.ui.controls.page_header import Text
 from attnviz.ui.screens.compare import panels, similar_heads
 from attnviz.ui.screens.compare.panel_cards import Card
 from attnviz.ui.screens.compare.panels import LETTERS, Panel, Panels
@@ -29,6 +30,7 @@ class PageDefaults:
 
     sentence: str
     target: str | None
+    pair: str | None
     model: str
     place: DeltaGenerator  # for a loading model's progress
 
@@ -38,7 +40,7 @@ class Source(NamedTuple):
 
     loaded: models.Loaded
     recording: Recording
-    text: tuple[str, str | None]  # what was recorded, with its target
+    text: Text  # what was recorded
 
     def head_distances(self, kind: str, switches: Switches | None = None) -> similar_heads.HeadDistances:
         """How alike the recording's heads are, computed once; see `head_distances`."""
@@ -68,7 +70,11 @@ def load_source(panel: Panel, page: PageDefaults, in_use: set[str]) -> Source:
     sentence = panel.sentence or page.sentence
     if not sentence.strip():
         raise EmptyError(_("Type a sentence above, or pick one of the examples."))
-    text = (sentence, panel_target(panel, page) if "cross" in loaded.kinds else None)
+    text = Text(
+        sentence,
+        panel_target(panel, page) if "cross" in loaded.kinds else None,
+        page.pair if loaded.reads_pairs and not panel.sentence else None,
+    )
     recording = loaded.record(*text)
     if panel.kind in loaded.kinds:
         recording.size(panel.kind)

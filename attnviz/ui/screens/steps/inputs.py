@@ -117,12 +117,15 @@ def draw_other_tokenizations(context: StepContext) -> None:
 
 
 def join_tokens(tokens: Sequence[Token]) -> str:
-    """The text of tokens; BERT's have none of the spaces between them, but say where they stand."""
+    """The text of tokens; BERT's have none of the spaces between them, but say where they stand.
+
+    A second sentence begins to count anew.
+    """
     text, end = "", None
     for token in tokens:
         if token.special:
             continue
-        gap = end is not None and token.start is not None and token.start > end
+        gap = end is not None and token.start is not None and token.start != end
         text += " " * gap + token.text
         end = token.end
     return text.strip()

@@ -30,7 +30,7 @@ def test_a_local_encoder_has_one_kind_of_attention(bert_folder: str) -> None:
     assert app.segmented_control(key="kind").options == ["encoder"]
     assert (data["keys"][0], data["keys"][-1], len(data["heads"])) == ("[CLS]", "[SEP]", tiny_models.HEADS)
     assert app.selectbox(key="model").options[:2] == ["Bundled translation model", Path(bert_folder).name]
-    assert [box.key for box in app.text_area] == ["sentence"]
+    assert [box.key for box in app.text_area] == ["sentence", "pair"]
 
 
 def test_what_the_new_model_lacks_is_said(bert_folder: str) -> None:
