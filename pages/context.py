@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz.ui.components.export_menu import copy_link
+from attnviz.ui.components.export_menu import PageFigures, export_menu
+from attnviz.ui.components.numbers_table import numbers_collected
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import display_options, inputs, page_header, url_state
 from attnviz.ui.screens.context import contrasts, controls
 from attnviz.ui.screens.context.words import sentence_words, shorten_word
 from attnviz.ui.shell import errors, models
-from attnviz.ui.shell.messages import _, kind_name, language
+from attnviz.ui.shell.messages import _, kind_name, language, model_label
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
     from attnviz.embeddings.similarity import Similarity
+    from attnviz.export.tables import Table
     from attnviz.ui.screens.context.analysis import Side, WordComparison, WordSelection
 
 
@@ -45,12 +47,16 @@ def main() -> None:
 
     from attnviz.ui.screens.context import analysis
 
+    numbers: list[Table] = []
     layers, heads, *_sizes = sides[0].recording.size(kind)
     with control_row:
         words = controls.word_controls(sides[0].states, sides[1].states, say)
         layer = controls.layer_control(layers, name, say)
         head = inputs.head_control(heads, say)
-        copy_link()
+        told = " – ".join(shorten_word(word.text) for word in words)
+        title = " · ".join([_("In context"), told, *(url_state.shorten(sentence, 60) for sentence in sentences)])
+        facts = [_("model {0}").format(model_label(row.model)), f"L{layer}" + ("" if head is None else f" H{head}")]
+        export_menu(page=PageFigures(f"attnviz-context-L{layer}-{kind}", title, lambda: numbers, facts))
     selection = analysis.WordSelection(kind, layer, head, words)
     labels = tuple(word.label for word in words)
     run = run_name(loaded.key, sentences, kind, layer, head, labels, language(), theme())
@@ -60,7 +66,8 @@ def main() -> None:
     drawn = errors.attempt(figures, lambda: draw(figures, sides, selection, comparison, run))
     if drawn:
         figures_ready(run, sentences[0], figures=drawn)
-        errors.attempt(figures, lambda: draw_contrasts(figures, loaded, sides, selection, comparison))
+        with numbers_collected(numbers):
+            errors.attempt(figures, lambda: draw_contrasts(figures, loaded, sides, selection, comparison))
 
 
 def read_sides(
@@ -157,9 +164,8 @@ def draw_contrasts(
             remarks.append(_("A decoder's word knows only what comes before it."))
         st.caption(" ".join(remarks))
         opened = st.expander(_("Numbers"), key="numbers", on_change="rerun")
-        if opened.open:
-            with opened:
-                charts.numbers_tables(sides, comparison)
+        with opened:
+            charts.numbers_tables(sides, comparison, shown=opened.open)
     return True
 
 

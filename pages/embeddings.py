@@ -9,18 +9,20 @@ import numpy as np
 import streamlit as st
 
 from attnviz.errors import EmptyError, NoAttentionError
-from attnviz.ui.components.export_menu import copy_link
+from attnviz.ui.components.export_menu import PageFigures, export_menu
+from attnviz.ui.components.numbers_table import numbers_collected
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.embeddings import controls
 from attnviz.ui.shell import errors, models
-from attnviz.ui.shell.messages import _, language, translate
+from attnviz.ui.shell.messages import _, language, model_label, translate
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
     from attnviz.embeddings.embedding_table import Neighbour, Vocabulary, Word
     from attnviz.embeddings.positional_encoding import PositionalEncoding
+    from attnviz.export.tables import Table
 
 MOST_WORDS = 60  # that are placed; beyond that no picture of them can be read
 
@@ -74,10 +76,13 @@ def main() -> None:
         return
     vocabulary, words = vocabulary_and_words
     labels = [word.label for word in words]
+    numbers: list[Table] = []
     with top.controls:
         one = controls.word_control(_("Word"), "word_one", labels, opening_word(words), top.say)
         two = controls.word_control(_("compared with"), "word_two", labels, most_similar_word(words, one), top.say)
-        copy_link()
+        name = f"attnviz-embeddings-{kind}"
+        title = " · ".join([_("Embeddings"), f"{labels[one]} – {labels[two]}", url_state.shorten(text, 80)])
+        export_menu(page=PageFigures(name, title, lambda: numbers, [_("model {0}").format(model_label(top.model))]))
     request = (loaded.key, kind, target, pair, top.sentence, more)
     run = run_name(*request, one, two, st.session_state.get("rotation"), language(), theme())
 
@@ -94,7 +99,7 @@ def main() -> None:
         context = word_figures.EmbeddingsContext(
             words, one, two, near.neighbours, closer, vocabulary.size, vocabulary.width, run
         )
-        with figures:
+        with figures, numbers_collected(numbers):
             left, right = st.columns([1.35, 1], gap="medium")
             with left:
                 drawn = word_figures.draw_words(context, lambda index: choose_word(labels, index))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from attnviz.attention import pooled_maps
-from attnviz.ui.components.export_menu import export_menu
+from attnviz.ui.components.export_menu import PageFigures, export_menu
+from attnviz.ui.components.numbers_table import numbers_collected
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.components.weights_table import weights_table
 from attnviz.ui.controls import display_options, inputs, url_state
@@ -20,7 +21,7 @@ from attnviz.ui.screens.overview import traits
 from attnviz.ui.screens.overview.measures_table import measures_table
 from attnviz.ui.screens.overview.mosaic import heads_mosaic, positions_per_cell, tiles
 from attnviz.ui.shell import errors, models
-from attnviz.ui.shell.messages import _, kind_name, kind_title, language, local_number, ngettext
+from attnviz.ui.shell.messages import _, kind_name, kind_title, language, local_number, model_label, ngettext
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention.attention_map import AttentionMap
     from attnviz.export import Picture
+    from attnviz.export.tables import Table
     from attnviz.figures.style import Theme
     from attnviz.measures.head_measures import Measures
     from attnviz.models.recording import Recording
@@ -179,9 +181,13 @@ def draw(
         return 0
     best = traits.rank_heads(measured.measures, measured.trait) if measured.trait else []
     made = partial(picture, maps, switches, {**settings, **switches.settings()}, theme())
+    numbers: list[Table] = []
     with container:
         with st.container(key="take_corner"):
-            export_menu(made, name=f"attnviz-overview-{measured.kind}")
+            name = f"attnviz-overview-{measured.kind}"
+            title = " · ".join([_("Overview"), kind_title(measured.kind), url_state.shorten(settings["sentence"], 80)])
+            facts = [_("model {0}").format(model_label(settings["model"]))]
+            export_menu(made, name=name, page=PageFigures(f"{name}-measures", title, lambda: numbers, facts))
         heads_mosaic(
             maps,
             traits.tile_notes(measured.measures, measured.traits, measured.trait),
@@ -193,12 +199,9 @@ def draw(
             on_open=open_head,
         )
     with tables:
-        measures_table(
-            measured.measures,
-            measured.traits,
-            traits.missing_remark(measured.measures, measured.kind),
-            on_open=open_head,
-        )
+        with numbers_collected(numbers):
+            remark = traits.missing_remark(measured.measures, measured.kind)
+            measures_table(measured.measures, measured.traits, remark, on_open=open_head)
         weights_table(maps)
     return 1
 

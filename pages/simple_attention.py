@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from attnviz.ui.components.export_menu import copy_link
+from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.number_tables import Pick, number_tables
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import url_state
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention.by_hand.word_vectors import WordVectors
     from attnviz.attention.by_hand.worked_example import Settings, Working
+    from attnviz.export.tables import Table
 
 
 def main() -> None:
@@ -42,10 +43,12 @@ def main() -> None:
         with chosen:
             controls.switch_controls()
         return
+    numbers: list[Table] = []
     with chosen:
         query = controls.query_control(table, say)
         on = controls.switch_controls()
-        copy_link()
+        title = " · ".join([_("By hand"), f"{table.labels[query]}", url_state.shorten(table.sentence, 80)])
+        export_menu(page=PageFigures("attnviz-by-hand", title, lambda: numbers))
     with left:
         draw_guidance(explanation_text(on["matrices"]), "explanation")
     key = controls.chosen_key(table, say)
@@ -53,7 +56,7 @@ def main() -> None:
         options = read_settings(on, say)
         head = controls.head_control(options.get("heads", 1), say)
     at = (head, query, key)
-    drawn = errors.attempt(figures, lambda: draw(figures, right, table, options, at, say))
+    drawn = errors.attempt(figures, lambda: draw(figures, right, table, options, at, say, numbers))
     if drawn:
         figures_ready(drawn[0], table.sentence, figures=drawn[1])
 
@@ -81,6 +84,7 @@ def draw(
     options: dict[str, Any],
     at: tuple[int, int, int],
     say: url_state.Say,
+    numbers: list[Table],
 ) -> tuple[str, int]:
     """Draws everything; returns the name of the run and how many figures there are.
 
@@ -89,6 +93,7 @@ def draw(
         table: at least one word.
         options: for `Settings`.
         at: head, query and key that are looked at.
+        numbers: gets all numbers, for an export.
     """
     from attnviz.attention.by_hand.worked_example import Settings, work
 
@@ -97,6 +102,7 @@ def draw(
         typed = matrix_editor.typed_entries(settings.seed, settings.d_out, say)
         settings = replace(settings, edits=matrix_editor.numeric_entries(typed, settings.sizes, say))
     working = work(table, settings)
+    numbers += tables.tables_for_export(table, settings, working)
     # What the softmax is shown for is not drawn yet, and decides what the figures show.
     run = run_name(table, astuple(settings), at, st.session_state.get("times"), language(), theme())
     if settings.matrices:

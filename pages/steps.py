@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from attnviz.typography import set_power
-from attnviz.ui.components.export_menu import export_menu
+from attnviz.ui.components.export_menu import PageFigures, export_menu
+from attnviz.ui.components.numbers_table import numbers_collected
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.cost import cost_button
@@ -16,7 +17,7 @@ from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.simple_attention import own_sentence
 from attnviz.ui.screens.steps import controls, opening
 from attnviz.ui.shell import errors, models
-from attnviz.ui.shell.messages import _, language, local_number
+from attnviz.ui.shell.messages import _, kind_name, language, local_number, model_label
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
     from attnviz.computation.layer import Computation
     from attnviz.export import Picture
+    from attnviz.export.tables import Table
     from attnviz.figures.style import Theme
     from attnviz.models.recording import Recording
     from attnviz.ui.controls.page_header import Text
@@ -71,8 +73,14 @@ def main() -> None:
         key = controls.token_control(_("looks at"), "looked_at", keys, best, top.say)
         cost_button(recording, kind)
     settings = top.settings(text)
+    numbers: list[Table] = []
+    origin = f"L{layer}-H{head}-{kind}"
+    page = PageFigures(
+        f"attnviz-step-{step}-{origin}", title(step, labels, query, key, top.sentence), lambda: numbers,
+        [_("model {0}").format(model_label(top.model)), _("{0} attention").format(kind_name(kind))],
+    )  # fmt: skip
     with row:
-        export_menu(partial(picture, labels, settings, theme()), name=f"attnviz-L{layer}-H{head}-{kind}")
+        export_menu(partial(picture, labels, settings, theme()), name=f"attnviz-{origin}", page=page)
     own = st.session_state.get(controls.STEP_KEYS[step]) if step in controls.STEP_KEYS else None
     run = run_name(*asked, head, query, key, step, own, language(), theme())
 
@@ -84,7 +92,8 @@ def main() -> None:
 
     def show() -> int:
         with figures:
-            drawn = steps.draw(step, context)
+            with numbers_collected(numbers):
+                drawn = steps.draw(step, context)
             draw_check(computation, head)
             st.button(
                 _("Take this sentence into the table of By hand"),
@@ -108,6 +117,13 @@ def follow_layer(loaded: models.Loaded, recording: Recording, kind: str, layer: 
 
     key = ("computation", *text, kind, layer)
     return loaded.cache.get(key, lambda: follow(loaded.model, recording, kind, layer=layer))
+
+
+def title(step: int, map: AttentionMap, query: int, key: int, sentence: str) -> str:
+    """What the figures of a step are called in an export."""
+    pair = f"{map.query_labels[query]} → {map.key_labels[key]}"
+    step_name = f"{step} {controls.step_names()[step - 1]}"
+    return " · ".join([_("Step by step"), step_name, map.name, pair, url_state.shorten(sentence, 80)])
 
 
 def picture(map: AttentionMap, settings: dict[str, str], theme: Theme) -> Picture:

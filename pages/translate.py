@@ -16,7 +16,7 @@ from attnviz.ui.controls import inputs, page_header, url_state
 from attnviz.ui.screens.translate import controls
 from attnviz.ui.screens.translate.controls import Choices, join_ids, set_choices
 from attnviz.ui.shell import errors, model_names, models
-from attnviz.ui.shell.messages import _, language, language_name
+from attnviz.ui.shell.messages import _, head_name, kind_name, language, language_name, model_label
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention.attention_map import AttentionMap
     from attnviz.export import Picture
+    from attnviz.export.tables import Table
     from attnviz.generation.sampling import Method
     from attnviz.generation.steps import Steps
     from attnviz.tokenization.token import Token
@@ -258,14 +259,24 @@ def draw(
 
 def draw_numbers(steps: Steps, view: AttentionView, name: str, sentence: str) -> None:
     """The same as numbers, and as files."""
-    from attnviz.ui.components.export_menu import export_menu
+    from attnviz.ui.components.export_menu import PageFigures, export_menu
+    from attnviz.ui.components.numbers_table import numbers_collected
     from attnviz.ui.components.weights_table import head_table
     from attnviz.ui.screens.translate.tables import beam_table, steps_table
 
     map = view.map(steps, view.kind)
+    numbers: list[Table] = []
+    title = " · ".join([_("Translate"), head_name(map.name), url_state.shorten(sentence, 80)])
+    facts = [_("model {0}").format(model_label(name)), _("{0} attention").format(kind_name(view.kind))]
+    page = PageFigures(f"attnviz-translate-{view.kind}-{map.name}", title, lambda: numbers, facts)
     with st.container(horizontal=True, vertical_alignment="center", key="below"):
-        export_menu(partial(picture, map, view, sentence), name=f"attnviz {view.kind} {map.name}", key="take_translate")
-    with st.expander(_("Numbers")):
+        export_menu(
+            partial(picture, map, view, sentence),
+            name=f"attnviz {view.kind} {map.name}",
+            key="take_translate",
+            page=page,
+        )
+    with st.expander(_("Numbers")), numbers_collected(numbers):
         steps_table(steps)
         head_table(map)
         if steps.written.beams:

@@ -72,7 +72,7 @@ def to_csv(picture: Picture) -> str:
     stream.write(f"# in pandas: {_PANDAS}\n")
     for name, value in (("title", title(picture)), *picture.settings.items()):
         if value:
-            stream.write(f"# {_line(name)}: {_line(value)}\n")
+            stream.write(f"# {comment_line(name)}: {comment_line(value)}\n")
     packed = base64.b64encode(zlib.compress(as_json(picture, weights=False).encode(), 9)).decode()
     for start in range(0, len(packed), _DATA_WIDTH):
         stream.write(f"{_DATA}{packed[start : start + _DATA_WIDTH]}\n")
@@ -86,9 +86,14 @@ def to_csv(picture: Picture) -> str:
 def _write(writer: Any, index: int, panel: AttentionMap | Difference) -> None:
     panel_cells = [
         index,
-        *(_cell(getattr(panel, name, "")) for name in ("name", "model", "kind", "layer_number", "head", "aggregate")),
+        *(
+            spreadsheet_cell(getattr(panel, name, ""))
+            for name in ("name", "model", "kind", "layer_number", "head", "aggregate")
+        ),
     ]
-    queries, keys = ([_cell(label) for label in labels] for labels in (query_labels(panel), key_labels(panel)))
+    queries, keys = (
+        [spreadsheet_cell(label) for label in labels] for labels in (query_labels(panel), key_labels(panel))
+    )
     hidden = hidden_mass(panel)
     for query, (label, weights) in enumerate(zip(queries, panel.weights.tolist(), strict=True)):
         share = _Number(hidden[query]) if hidden is not None else 0
@@ -105,7 +110,7 @@ class _Number(float):
     __str__ = __repr__
 
 
-def _cell(value: Any) -> Any:
+def spreadsheet_cell(value: Any) -> Any:
     """A text that is no formula; numbers as they are."""
     if value is None:
         return ""
@@ -115,7 +120,7 @@ def _cell(value: Any) -> Any:
     return f"'{value}" if _BEGINS_FORMULA.match(value) else value
 
 
-def _line(text: str) -> str:
+def comment_line(text: str) -> str:
     """Text for a comment, which ends where the line does."""
     return " ".join(legal_text(text).split())
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from attnviz.measures.distances import Difference
 
 # The file may be opened anywhere and sent to anybody: it can neither load nor send a thing.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 
 def to_html(picture: Picture) -> str:
@@ -49,11 +49,11 @@ def to_html(picture: Picture) -> str:
 <html lang="{escape_text(picture.language)}">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape_text(title)}</title>
 <style>
-{_css(picture.theme, round(0.8 * layout.width))}</style>
+{stylesheet(picture.theme, round(0.8 * layout.width))}</style>
 </head>
 <body>
 <main>
@@ -108,7 +108,8 @@ def _shapes(picture: Picture, layout: Layout) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _css(theme: style.Theme, narrowest: int) -> str:
+def stylesheet(theme: style.Theme, narrowest: int) -> str:
+    """How exported pages look in a theme; a drawing in them becomes no narrower than so many CSS pixels."""
     palette = style.PALETTES[theme]
     text = _source("html.css")
     for word, value in (

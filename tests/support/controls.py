@@ -50,6 +50,10 @@ FILES = [
     used(f"{FORMAT}[aria-label$=': csv']", "save", ".csv"),
     tested(FORMAT, "heads test_the_files_hold_what_is_on_the_screen", "Heatmap: "),
 ]
+PAGE_FILES = [
+    *FILES[:-1],
+    tested(FORMAT, "test_page_exports.py test_the_files_of_a_page_hold_its_figures_and_numbers", "This page"),
+]
 
 
 def switches(key: str, query: str) -> list[Control]:
@@ -308,7 +312,7 @@ SCREENS = {
     "simple_attention": Screen(
         "/simple_attention",
         [
-            tested(COPY, "heads test_a_copied_link_shows_the_same", "Copy link"),
+            *PAGE_FILES,
             tested(
                 ".attnviz-tables-button",
                 "simple_attention test_a_row_is_a_key_and_a_cell_is_a_query_and_a_key",
@@ -360,7 +364,7 @@ SCREENS = {
                 "embeddings test_a_drag_and_the_arrow_keys_turn_the_points",
                 "PICTURE",
             ),
-            tested(COPY, "heads test_a_copied_link_shows_the_same", "Copy link"),
+            *PAGE_FILES,
             used(SENTENCE, "type Der Hund sah den Ball!", "sentence=Der Hund sah den Ball!"),
             used(".st-key-word_one input", "pick Ball", "word_one=Ball"),
             used(".st-key-word_two input", "pick Katze", "word_two=Katze"),
@@ -391,7 +395,7 @@ SCREENS = {
             tested(".st-key-layer button", "context test_a_copied_link_shows_the_same", "st-key-layer"),
             tested(".attnviz-tables-button", "context test_a_layer_is_chosen_in_the_table_by_pointer_and_keys", "rows"),
             tested(".st-key-word2 input", "context test_a_copied_link_shows_the_same", "st-key-word2"),
-            tested(COPY, "heads test_a_copied_link_shows_the_same", "Copy link"),
+            *PAGE_FILES,
             used(SENTENCE, "type Swing the bat and run!", "sentence=Swing the bat and run!"),
             used(".st-key-word input", "pick run", "word=run"),
             used(".st-key-head input", "pick 3", "head=3"),

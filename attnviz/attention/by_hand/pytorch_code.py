@@ -93,7 +93,7 @@ def to_csv(table: WordVectors, settings: Settings, working: Working) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["quantity", "head", "row", "column", "value"])
-    for quantity, head, rows, columns, numbers in _quantities(table, settings, working):
+    for quantity, head, rows, columns, numbers in quantities(table, settings, working):
         for row, values in zip(rows, numbers.tolist(), strict=True):
             for column, value in zip(columns, values, strict=True):
                 writer.writerow([quantity, head, _cell(row), _cell(column), f"{value:.9g}"])
@@ -108,7 +108,7 @@ def _cell(text: str) -> str:
 Quantity = tuple[str, str, Sequence[str], Sequence[str], np.ndarray]
 
 
-def _quantities(table: WordVectors, settings: Settings, working: Working) -> Iterator[Quantity]:
+def quantities(table: WordVectors, settings: Settings, working: Working) -> Iterator[Quantity]:
     """Name, head, names of rows and of columns, and numbers, in the order in which they are computed."""
     words = table.labels
 

@@ -1,7 +1,10 @@
 // "Copy link" and "Export". A file is asked for with the trigger `want` and comes back in `data.file`; PNG comes as SVG
-// and is drawn here, with the reader's own fonts.
+// and is drawn here, with the reader's own fonts. What is no attention map is drawn as it stands on the page.
+
+/* global PAGE_PICTURE */
 
 const SHARP = 3; // pixels of the PNG for each of the picture
+const SHARP_PAGE = 2; // the same, of a whole page
 const MOST_PIXELS = 16000; // of width or height that browsers draw
 const SHOWN = 2500; // milliseconds that "Copied" stays
 
@@ -112,26 +115,54 @@ class Take {
   // A file ----------------------------------------------------------------------------------------------------------
 
   want(format, style) {
+    if (style === "page" && format === "png") return this.savePage();
     this.call = `${Date.now()}-${Math.random()}`;
     this.say(fill(this.data.texts.making, format.toUpperCase()), true);
-    this.trigger("want", { format, style, call: this.call });
+    return this.trigger("want", { format, style, call: this.call });
+  }
+
+  /** The address of a PNG of the page's figures. */
+  async page() {
+    const figures = document.querySelector(".st-key-figures");
+    return canvasOf(await PAGE_PICTURE(figures, this.data.page, readTheme(this.root)), SHARP_PAGE);
+  }
+
+  async savePage() {
+    const { texts, page } = this.data;
+    this.say(fill(texts.making, "PNG"), true);
+    try {
+      await nextFrame(); // so that this can be read meanwhile
+      this.save(await pngOf(await this.page()), `${page.name}.png`);
+    } catch {
+      this.say(texts.page_failed, true);
+    }
+  }
+
+  save(blob, name) {
+    const address = URL.createObjectURL(blob);
+    make("a", "", { href: address, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    this.say(fill(this.data.texts.saved, name));
   }
 
   async receive(file) {
-    const { texts } = this.data;
+    const { texts, page } = this.data;
     if (file.error) return this.say(file.error, true);
     const bytes = Uint8Array.from(atob(file.content), (char) => char.charCodeAt(0));
     let blob = new Blob([bytes], { type: file.media });
     try {
       if (file.format === "png") blob = await drawn(blob);
+      if (file.picture) {
+        const source = (await this.page()).toDataURL();
+        const alt = page.title.replace(/[&<>"]/g, (char) => `&#${char.codePointAt(0)};`);
+        blob = new Blob([(await blob.text()).replace(file.picture, () => `<img alt="${alt}" src="${source}">`)], {
+          type: file.media,
+        });
+      }
     } catch {
-      return this.say(texts.failed, true);
+      return this.say(file.picture ? texts.page_failed : texts.failed, true);
     }
-    const address = URL.createObjectURL(blob);
-    const anchor = make("a", "", { href: address, download: file.name });
-    anchor.click();
-    setTimeout(() => URL.revokeObjectURL(address), 60_000);
-    return this.say(fill(texts.saved, file.name));
+    return this.save(blob, file.name);
   }
 }
 
@@ -156,20 +187,33 @@ function typed(text) {
 async function drawn(picture) {
   const address = URL.createObjectURL(picture);
   try {
-    const image = new Image();
-    image.src = address;
-    await image.decode();
-    const scale = Math.min(SHARP, MOST_PIXELS / Math.max(image.naturalWidth, image.naturalHeight, 1));
-    const canvas = make("canvas");
-    canvas.width = Math.round(image.naturalWidth * scale);
-    canvas.height = Math.round(image.naturalHeight * scale);
-    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-    const png = await new Promise((done) => canvas.toBlob(done, "image/png"));
-    if (!png) throw new Error("too large");
-    return png;
+    return await pngOf(await canvasOf(address, SHARP));
   } finally {
     URL.revokeObjectURL(address);
   }
+}
+
+/** A canvas with the picture at an address, so many pixels for each of its own. */
+async function canvasOf(address, sharp) {
+  const image = new Image();
+  image.src = address;
+  await image.decode();
+  const scale = Math.min(sharp, MOST_PIXELS / Math.max(image.naturalWidth, image.naturalHeight, 1));
+  const canvas = make("canvas");
+  canvas.width = Math.round(image.naturalWidth * scale);
+  canvas.height = Math.round(image.naturalHeight * scale);
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
+async function pngOf(canvas) {
+  const png = await new Promise((done) => canvas.toBlob(done, "image/png"));
+  if (!png) throw new Error("too large");
+  return png;
+}
+
+function nextFrame() {
+  return new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
 }
 
 /** Two drawings of a few lines: a chain's link, and an arrow into a tray. */

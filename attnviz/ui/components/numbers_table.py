@@ -2,20 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from attnviz.ui.shell.messages import decimal_sign, local_number
 
+if TYPE_CHECKING:
+    from attnviz.export.tables import Table
+
+_collecting: ContextVar[list[Table] | None] = ContextVar("the numbers of a page", default=None)
 MOST_WRITTEN = 100_000  # cells that are written out one by one, which takes some microseconds each
+
+
+@contextmanager
+def numbers_collected(into: list[Table]) -> Iterator[None]:
+    """Adds all tables that are drawn meanwhile to a list, for an export of the page's numbers.
+
+    Example:
+        >>> with numbers_collected(tables):
+        ...     numbers_table({"key": ["Hund"], "score": [-1.25]}, {"score": 4}, name="Scores")
+    """
+    before = _collecting.set(into)
+    try:
+        yield
+    finally:
+        _collecting.reset(before)
+
+
+def collect_table(name: str, table: Mapping[str, Sequence[Any]], config: Mapping[str, Any] | None = None) -> None:
+    """Adds a table to the page's numbers without drawing it.
+
+    Args:
+        name: what it is about.
+        table, config: as `numbers_table` takes them.
+    """
+    tables = _collecting.get()
+    if tables is not None:
+        from attnviz.export.tables import Table
+
+        titles = {column: str(dict((config or {}).get(column) or {}).get("label") or column) for column in table}
+        tables.append(Table(name, {titles[column]: list(values) for column, values in table.items()}))
 
 
 def numbers_table(
     table: Mapping[str, Sequence[Any]],
     digits: Mapping[str, int],
     config: Mapping[str, Any] | None = None,
+    *,
+    name: str = "",
     **options: Any,
 ) -> None:
     """Draws the columns of a table.
@@ -28,8 +66,10 @@ def numbers_table(
         table: for each column its name and its cells.
         digits: decimals of the columns that hold fractions, by name.
         config: settings of columns as `st.dataframe` takes them, by name, without formats.
+        name: what it is about, for an export of the page's numbers.
         options: for `st.dataframe`.
     """
+    collect_table(name, table, config)
     columns = dict(config or {})
     cells = sum(len(column) for column in table.values())
     plain = decimal_sign() == "." and not any(_has_negative(table[name]) for name in digits if name in table)

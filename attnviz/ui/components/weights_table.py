@@ -10,7 +10,7 @@ import streamlit as st
 
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.ui.components.numbers_table import numbers_table
-from attnviz.ui.shell.messages import _, local_number
+from attnviz.ui.shell.messages import _, head_name, local_number
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
@@ -58,4 +58,9 @@ def head_table(map: AttentionMap) -> None:
         table[name] = map.weights[:, column].tolist()
     if (map.hidden_mass > 0).any():
         table[last] = map.hidden_mass.tolist()
-    numbers_table(table, dict.fromkeys(list(table)[1:], 3), {first: st.column_config.TextColumn(pinned=True)})
+    numbers_table(
+        table,
+        dict.fromkeys(list(table)[1:], 3),
+        {first: st.column_config.TextColumn(pinned=True)},
+        name=head_name(map.name),
+    )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from attnviz.ui.components import number_tables
-from attnviz.ui.components.numbers_table import numbers_table
+from attnviz.ui.components.numbers_table import collect_table, numbers_table
 from attnviz.ui.components.ready import mark_run, theme
 from attnviz.ui.screens.context.analysis import Side, WordComparison, WordSelection
 from attnviz.ui.screens.context.wording import format_cosine, strongest_words, word_title
@@ -182,12 +182,20 @@ def layers_tables(sides: tuple[Side, Side], selection: WordSelection, comparison
     st.caption(f"{remark} {_('Click a layer to see it above.')}")
 
 
-def numbers_tables(sides: tuple[Side, Side], comparison: WordComparison) -> None:
-    """Everything that is drawn, as tables."""
+def numbers_tables(sides: tuple[Side, Side], comparison: WordComparison, *, shown: bool) -> None:
+    """Everything that is drawn, as tables; not `shown`, they only are what an export of the page's numbers has."""
+
+    def put(name: str, table: dict[str, list[Any]], digits: dict[str, int]) -> None:
+        if shown:
+            numbers_table(table, digits, name=name)
+        else:
+            collect_table(name, table)
+
     labels, cosines, rivals = _line_points(sides, comparison)
     alike, different = _("cosine similarity"), _("different words")
-    numbers_table(
-        {_("vector after layer"): labels, alike: cosines, different: rivals or [None] * len(labels)},
+    put(
+        _("Similarity of the two vectors"),
+        {_("vector after layer"): labels, alike: cosines, different: list(rivals or [None] * len(labels))},
         {alike: 4, different: 4},
     )
     names = (_("Sentence"), _("Layer"), _("word"), _("attention weight"), _("length ‖Σ α f(x)‖"),
@@ -207,4 +215,4 @@ def numbers_tables(sides: tuple[Side, Side], comparison: WordComparison) -> None
             )
             for values, more in zip(columns.values(), rows, strict=True):
                 values.extend(more)
-    numbers_table(columns, dict.fromkeys(names[3:], 4))
+    put(_("What it looks at, layer by layer"), columns, dict.fromkeys(names[3:], 4))

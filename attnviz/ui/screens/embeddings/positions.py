@@ -90,11 +90,12 @@ def draw_added_vectors(encoding: PositionalEncoding, run: str, _say: Say) -> int
         )
     with st.expander(_("Numbers")):
         distances = list(range(count))
-        numbers_table({_("distance"): distances, _("mean cosine"): by_distance})
+        numbers_table(_("mean cosine"), {_("distance"): distances, _("mean cosine"): by_distance})
         st.caption(_("The rows, a line for each position:"))
         shown = rows[:, :MOST_DIMENSIONS].T.tolist()
         numbers_table(
-            {_("position"): list(range(len(rows))), **{str(dimension): line for dimension, line in enumerate(shown)}}
+            _("Positions"),
+            {_("position"): list(range(len(rows))), **{str(dimension): line for dimension, line in enumerate(shown)}},
         )
     return drawn
 
@@ -151,9 +152,10 @@ def draw_rotary(encoding: PositionalEncoding, run: str, say: Say) -> int:
         )
         st.latex(rf"\frac{{1}}{{{rotation.pairs}}} \sum_{{i=1}}^{{{rotation.pairs}}} \cos(\Delta \, \theta_i)")
     with st.expander(_("Numbers")):
-        numbers_table({_("distance"): distances, _("share left"): left_over})
+        numbers_table(_("share left"), {_("distance"): distances, _("share left"): left_over})
         turns = rotation.frequencies.tolist()
         numbers_table(
+            "θ",
             {
                 _("pair"): list(range(rotation.pairs)),
                 "θ": turns,
@@ -229,6 +231,7 @@ def draw_position_bias(encoding: PositionalEncoding, run: str, _say: Say) -> int
     )
     with st.expander(_("Numbers")):
         numbers_table(
-            {_("distance"): distances.tolist(), **{f"H{head}": row.tolist() for head, row in enumerate(bias)}}
+            _("What is added, by head and distance"),
+            {_("distance"): distances.tolist(), **{f"H{head}": row.tolist() for head, row in enumerate(bias)}},
         )
     return drawn

@@ -135,7 +135,7 @@ def draw_words(context: EmbeddingsContext, on_pick: Callable[[int], None]) -> in
         }
         for axis in range(projection.points.shape[1]):
             table[_("axis {0}").format(axis + 1)] = projection.points[:, axis].tolist()
-        numbers_table(table)
+        numbers_table(_("Words as points"), table)
     return 1
 
 
@@ -188,7 +188,9 @@ def draw_nearest_words(context: EmbeddingsContext) -> int:
     )
     with st.expander(_("Numbers")):
         ids = [neighbour.id for neighbour in context.neighbours]
-        numbers_table({_("token"): labels, _("id"): ids, _("cosine"): values})
+        numbers_table(
+            _("Nearest to {0} in the vocabulary").format(one), {_("token"): labels, _("id"): ids, _("cosine"): values}
+        )
     return drawn
 
 
@@ -237,14 +239,14 @@ def draw_similarities(context: EmbeddingsContext) -> int:
     )
     with st.expander(_("Numbers")):
         columns = dict(zip(context.labels, similarities.T.tolist(), strict=True))
-        numbers_table({"": list(context.labels), **columns})
+        numbers_table(_("Each with each"), {"": list(context.labels), **columns})
     return drawn
 
 
 # Tables -------------------------------------------------------------------------------------------------------------
 
 
-def numbers_table(table: dict[str, list], digits: int = 4) -> None:
+def numbers_table(name: str, table: dict[str, list], digits: int = 4) -> None:
     """The numbers of a figure, to be copied."""
     fractions = [name for name, column in table.items() if column and isinstance(column[0], float)]
-    draw_table(table, dict.fromkeys(fractions, digits))
+    draw_table(table, dict.fromkeys(fractions, digits), name=name)

@@ -53,6 +53,7 @@ def measures_table(
         columns,
         digits,
         config,
+        name=_("What each head does in this sentence"),
         key="measures",
         height=HEIGHT,
         on_select=open_chosen,

@@ -26,6 +26,7 @@ from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:
     from attnviz.attention.by_hand.worked_example import Settings, TwoSoftmaxes, Working
+    from attnviz.export.tables import Table
 
 NOTHING: Cell = ("", None, "")
 
@@ -241,3 +242,15 @@ def _fill_template(template: str, *texts: str) -> Text:
     """A sentence with readers' words put in for {0}, {1}, …; none of it is set like a formula."""
     parts = re.split(r"\{(\d)\}", template)
     return [literal(texts[int(part)] if index % 2 else part) for index, part in enumerate(parts)]
+
+
+def tables_for_export(words: WordVectors, settings: Settings, working: Working) -> list[Table]:
+    """All numbers of the page, in the order in which they are computed."""
+    from attnviz.attention.by_hand.pytorch_code import quantities
+    from attnviz.export.tables import Table
+
+    tables = []
+    for quantity, head, rows, columns, numbers in quantities(words, settings, working):
+        name = f"{quantity} H{head}" if settings.heads > 1 and head else quantity
+        tables.append(Table(name, {"": list(rows), **dict(zip(columns, numbers.T.tolist(), strict=True))}))
+    return tables

@@ -73,8 +73,8 @@ def draw_scores(context: StepContext) -> int:
     if bias is not None:
         table[_("position bias")] = bias[context.query].tolist()
     table[_("score")] = final.tolist()
-    numbers_table(table)
-    vectors_table({"q": rows[0], "k": rows[1], "q × k": rows[2]}, key="products_numbers")
+    numbers_table(_("Scores"), table)
+    vectors_table("q · k", {"q": rows[0], "k": rows[1], "q × k": rows[2]}, key="products_numbers")
     return drawn
 
 
@@ -177,7 +177,7 @@ def draw_softmax(context: StepContext) -> int:
     table: dict[str, list] = {_("key"): list(context.keys), _("score"): row.tolist(), _("weight"): own.tolist()}
     if changed:
         table[series[1][0]] = series[1][1]
-    numbers_table(table)
+    numbers_table(_("Softmax"), table)
     return drawn
 
 
@@ -227,12 +227,13 @@ def draw_output(context: StepContext) -> int:
     )
     drawn += context.draw_figure(figure, "step_sum", _("Weighted values of all words, and their sum"))
     numbers_table(
+        _("Output"),
         {
             _("key"): list(context.keys),
             _("weight"): parts.weights.tolist(),
             "‖α f(x)‖": parts.norms.tolist(),
             _("share by length"): parts.shares.tolist(),
-        }
+        },
     )
-    vectors_table({"z": summed.numpy()}, key="output_numbers")
+    vectors_table("z", {"z": summed.numpy()}, key="output_numbers")
     return drawn

@@ -56,12 +56,13 @@ def draw_block(context: StepContext) -> int:
             st.page_link("pages/heads.py", label=_("See all heads of this layer"), icon=":material/grid_view:")
             st.page_link("pages/simple_attention.py", label=_("Compute it by hand"), icon=":material/edit:")
     numbers_table(
+        _("Block"),
         {
             _("place"): labels,
             _("module"): [stage.name for stage in stages],
             _("numbers"): [stage.vectors.shape[1] for stage in stages],
             _("length"): lengths,
-        }
+        },
     )
     return drawn
 

@@ -61,7 +61,7 @@ def format_number(value: float, digits: int = 4) -> str:
     return "0" if float(text) == 0 else local_number(text)
 
 
-def numbers_table(table: dict[str, list]) -> None:
+def numbers_table(name: str, table: dict[str, list]) -> None:
     """The numbers of a figure, to be copied."""
     with st.expander(_("Numbers")):
         columns = {
@@ -71,10 +71,10 @@ def numbers_table(table: dict[str, list]) -> None:
             for name, column in table.items()
         }
         fractions = [name for name, column in columns.items() if column and isinstance(column[0], float)]
-        draw_table(columns, dict.fromkeys(fractions, 5))
+        draw_table(columns, dict.fromkeys(fractions, 5), name=name)
 
 
-def vectors_table(vectors: dict[str, np.ndarray], key: str = "vectors_numbers") -> None:
+def vectors_table(name: str, vectors: dict[str, np.ndarray], key: str = "vectors_numbers") -> None:
     """Vectors as columns, a row for each dimension."""
     longest = max(len(vector) for vector in vectors.values())
     with st.expander(_("Numbers of the vectors"), key=key):
@@ -82,6 +82,7 @@ def vectors_table(vectors: dict[str, np.ndarray], key: str = "vectors_numbers") 
             {_("dimension"): list(range(longest))}
             | {name: [*vector.tolist(), *[None] * (longest - len(vector))] for name, vector in vectors.items()},
             dict.fromkeys(vectors, 5),
+            name=name,
         )
 
 

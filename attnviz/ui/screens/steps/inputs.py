@@ -15,6 +15,7 @@ from attnviz.tokenization import tokenizer as tokenization
 from attnviz.tokenization.language import has_spaces
 from attnviz.tokenization.token import is_word, labels
 from attnviz.tokenization.token import words as whole_words
+from attnviz.ui.components.numbers_table import numbers_table as draw_table
 from attnviz.ui.components.ready import theme
 from attnviz.ui.controls import inputs
 from attnviz.ui.screens.steps.context import MOST_ROWS, StepContext, escape_label, format_number, vectors_table
@@ -60,7 +61,7 @@ def draw_tokens(context: StepContext) -> int:
     )
     draw_other_tokenizations(context)
     with st.expander(_("Numbers")):
-        st.dataframe(
+        draw_table(
             {
                 _("position"): list(range(len(items))),
                 _("token"): list(context.queries),
@@ -68,7 +69,8 @@ def draw_tokens(context: StepContext) -> int:
                 _("word"): [token.word for token in items],
                 _("special"): [token.special for token in items],
             },
-            hide_index=True,
+            {},
+            name=_("Tokens"),
         )
     return 0
 
@@ -199,7 +201,7 @@ def draw_embeddings(context: StepContext) -> int:
         context.queries[:MOST_ROWS], every, theme=theme(), dimension=_("dimension"), value=_("value"), height=20
     )
     drawn += context.draw_figure(figure, "step_entering", _("{0} vectors of {1} numbers").format(*every.shape))
-    vectors_table(dict(zip(labels, rows, strict=True)))
+    vectors_table(_("Embeddings"), dict(zip(labels, rows, strict=True)))
     return drawn
 
 
@@ -275,7 +277,7 @@ def draw_projections(context: StepContext) -> int:
             alt = _("{0} of this head: {1} × {2} learned numbers").format(matrix, *found.matrix.shape)
             drawn += context.draw_figure(figure, "step_matrix", alt)
             st.caption(alt)
-    vectors_table(dict(zip(labels, rows, strict=True)))
+    vectors_table(_("Query, key, value"), dict(zip(labels, rows, strict=True)))
     return drawn
 
 

@@ -30,7 +30,7 @@ def steps_table(steps: Steps) -> None:
         "rank": st.column_config.NumberColumn(_("rank")),
         "after": st.column_config.NumberColumn(_("drawn with probability")),
     }
-    numbers_table(table, {"p": 4, "log": 3, "after": 4}, {name: columns[name] for name in table})
+    numbers_table(table, {"p": 4, "log": 3, "after": 4}, {name: columns[name] for name in table}, name=_("Steps"))
 
 
 def beam_table(steps: Steps) -> None:
@@ -50,4 +50,4 @@ def beam_table(steps: Steps) -> None:
         "sum": st.column_config.NumberColumn(_("sum of log-probabilities")),
         "state": st.column_config.TextColumn(_("state")),
     }
-    numbers_table(table, {"sum": 3}, columns)
+    numbers_table(table, {"sum": 3}, columns, name=_("Beam search"))
