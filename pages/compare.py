@@ -192,7 +192,8 @@ def draw_similar_heads(
     whole = leaves == display_options.Switches() or pooled_maps.is_long(here.recording, panel.kind)
     known = here.head_distances(panel.kind, None if whole else leaves)
     single = isinstance(panel.layer, int) and isinstance(panel.head, int)
-    title = _("Heads like {0}: {1}").format(LETTERS[shown.chosen], f"L{panel.layer} H{panel.head}")
+    number = here.recording.layer_number(panel.kind, panel.layer) if isinstance(panel.layer, int) else panel.layer
+    title = _("Heads like {0}: {1}").format(LETTERS[shown.chosen], f"L{number} H{panel.head}")
     said = _("By Jensen–Shannon divergence, for “{0}”.").format(url_state.shorten(panel.sentence or page.sentence, 60))
     if not single:
         title = _("All heads")

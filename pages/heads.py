@@ -62,7 +62,8 @@ def main() -> None:
         url_state.keep_values("layer", "head", *display_options.SWITCH_KEYS)
         return
     with top.controls:
-        layer = inputs.layer_control(size[0], top.name, top.say, opening_layer(top.model))
+        names = inputs.layer_numbers(recording, kind) if recording else None
+        layer = inputs.layer_control(size[0], top.name, top.say, opening_layer(top.model), names)
         head = inputs.head_control(recording.heads(kind, layer) if recording else size[1], top.say)
         tokens = (recording.query_tokens(kind), recording.key_tokens(kind)) if recording else ((), ())
         seen = HeadSelection(kind, layer, head, display_options.switch_controls(*tokens, top.say))

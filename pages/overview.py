@@ -201,7 +201,8 @@ def draw(
     with tables:
         with numbers_collected(numbers):
             remark = traits.missing_remark(measured.measures, measured.kind)
-            measures_table(measured.measures, measured.traits, remark, on_open=open_head)
+            names = inputs.layer_numbers(recording, measured.kind)
+            measures_table(measured.measures, measured.traits, remark, numbers=names, on_open=open_head)
         weights_table(maps)
     return 1
 

@@ -53,7 +53,7 @@ def main() -> None:
     layers, heads, _queries, _keys = recording.size(kind)
     opening.open_on_a_telling_head(recording, kind, top.model)
     with top.controls:
-        layer = inputs.layer_control(layers, top.name, top.say)
+        layer = inputs.layer_control(layers, top.name, top.say, numbers=inputs.layer_numbers(recording, kind))
         head = controls.head_control(heads, top.say)
     asked = (loaded.key, *text, kind, layer)
     computation = errors.attempt(figures, lambda: follow_layer(loaded, recording, kind, layer, text))
@@ -74,7 +74,7 @@ def main() -> None:
         cost_button(recording, kind)
     settings = top.settings(text)
     numbers: list[Table] = []
-    origin = f"L{layer}-H{head}-{kind}"
+    origin = f"L{labels.layer_number}-H{head}-{kind}"
     page = PageFigures(
         f"attnviz-step-{step}-{origin}", title(step, labels, query, key, top.sentence), lambda: numbers,
         [_("model {0}").format(model_label(top.model)), _("{0} attention").format(kind_name(kind))],
@@ -94,7 +94,7 @@ def main() -> None:
         with figures:
             with numbers_collected(numbers):
                 drawn = steps.draw(step, context)
-            draw_check(computation, head)
+            draw_check(computation, head, labels.name)
             st.button(
                 _("Take this sentence into the table of By hand"),
                 key="take_by_hand",
@@ -139,28 +139,27 @@ def strongest_key(weights: np.ndarray, special: list[bool]) -> int:
     return order[0]
 
 
-def draw_check(computation: Computation, head: int) -> None:
-    """Whether what is shown is what the model computed."""
+def draw_check(computation: Computation, head: int, name: str) -> None:
+    """Whether what is shown of a head, by its name, is what the model computed."""
     difference = computation.difference(head)
-    place = f"L{computation.layer} H{head}"
     if difference is None:
         st.caption(
             _(
                 "{0}: this model does something to its heads before they can be seen one by one, so they could not be "
                 "compared with its own."
-            ).format(place)
+            ).format(name)
         )
     elif difference <= 1e-5:
         st.caption(
             ":material/check_circle: "
             + _(
                 "Our output of {0} equals the model's own, computed without attnviz: they differ by {1} at most."
-            ).format(place, local_number(set_power(difference)))
+            ).format(name, local_number(set_power(difference)))
         )
     else:
         st.warning(
             _("Our output of {0} differs from the model's own by up to {1}.").format(
-                place, local_number(set_power(difference))
+                name, local_number(set_power(difference))
             ),
             icon=":material/warning:",
         )

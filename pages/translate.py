@@ -202,7 +202,7 @@ def attention_controls(steps: Steps, name: str, kind: str, say: errors.Remarks) 
     from attnviz.ui.screens.translate.payload import AttentionView
 
     layers, heads, _queries, _keys = steps.recording.size(kind)
-    layer = inputs.layer_control(layers, name, say)
+    layer = inputs.layer_control(layers, name, say, numbers=inputs.layer_numbers(steps.recording, kind))
     head = inputs.head_control(heads, say)
     by_word = st.toggle(_("Words"), key="by_word", bind="query-params", help=_("Pieces of a word taken together."))
     hide = st.toggle(

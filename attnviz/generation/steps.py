@@ -202,6 +202,7 @@ class Steps:
             head=head,
             aggregate="mean" if head is None else "",
             model=recording.model,
+            number=recording.layer_number(kind, layer),
         )
 
 

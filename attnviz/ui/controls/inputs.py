@@ -8,9 +8,11 @@ not on the screen (`hold`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from attnviz.examples import FIRST_EXAMPLES, HOME_EXAMPLES
 from attnviz.figures.style import Theme
@@ -18,6 +20,9 @@ from attnviz.ui.components.ready import theme
 from attnviz.ui.controls.url_state import Say, named_choice, note_opening, replace_missing
 from attnviz.ui.shell.messages import _, kind_name, language
 from attnviz.ui.shell.model_names import BUNDLED, choice_label, model_label, offered_models
+
+if TYPE_CHECKING:
+    from attnviz.models.recording import Recording
 
 MOST_SEGMENTS = 12  # layers that fit side by side
 _FIRST = "attnviz_first_sentence"
@@ -188,8 +193,21 @@ def kind_control(kinds: Sequence[str], model: str, say: Say) -> str:
     return named_choice(_("Attention"), kinds, kind_name, key="kind", default=kinds[0])
 
 
-def layer_control(layers: int, model: str, say: Say, opening: int = 0) -> int:
-    """Which layer, from 0; `opening` where nobody has chosen one."""
+def layer_numbers(recording: Recording, kind: str) -> list[int]:
+    """What the model itself calls its layers with attention, which a hybrid has others between."""
+    return [recording.layer_number(kind, layer) for layer in range(recording.size(kind)[0])]
+
+
+def layer_control(layers: int, model: str, say: Say, opening: int = 0, numbers: Sequence[int] | None = None) -> int:
+    """Which layer, from 0; `opening` where nobody has chosen one.
+
+    Args:
+        layers: how many there are.
+        model: whose, as the reader named it.
+        say: gets a remark on a layer that there is not.
+        opening: the layer where nobody has chosen one.
+        numbers: what the model itself calls them, which is what the reader sees; the address counts from 0.
+    """
     opening = min(opening, layers - 1)
 
     def remark(value: str, instead: int) -> str:
@@ -200,6 +218,8 @@ def layer_control(layers: int, model: str, say: Say, opening: int = 0) -> int:
     replace_missing("layer", range(layers), say, remark, default=opening)
     if "layer" not in st.session_state and "layer" not in st.query_params:
         note_opening("layer", opening)
+    if numbers is not None and list(numbers) != list(range(layers)):
+        return _numbered_layer(numbers, opening)
     if layers <= MOST_SEGMENTS:
         value = st.segmented_control(
             _("Layer"), range(layers), default=opening, key="layer", required=True, bind="query-params"
@@ -207,6 +227,27 @@ def layer_control(layers: int, model: str, say: Say, opening: int = 0) -> int:
     else:
         value = st.selectbox(_("Layer"), range(layers), index=opening, key="layer", bind="query-params", width=110)
     return value
+
+
+def _numbered_layer(numbers: Sequence[int], opening: int) -> int:
+    """The control of layers that have numbers of their own.
+
+    Streamlit would write these numbers into the address, where layers are counted from 0; so that is done by hand.
+    """
+    layers = range(len(numbers))
+    asked = str(st.session_state.get("layer", st.query_params.get("layer", opening)))
+    # Written down in each run: without an address of its own the control would begin anew on each page.
+    st.session_state["layer"] = int(asked) if asked in {str(layer) for layer in layers} else opening
+    options: dict[str, Any] = {"key": "layer", "format_func": lambda layer: str(numbers[layer])}
+    if len(numbers) <= MOST_SEGMENTS:
+        layer = st.segmented_control(_("Layer"), layers, required=True, **options)
+    else:
+        layer = st.selectbox(_("Layer"), layers, width=110, **options)
+    # Of the model before, the control may still hold the address; then it has let go of it in the next run.
+    with suppress(StreamlitAPIException):
+        if st.query_params.get("layer") != str(layer):
+            st.query_params["layer"] = str(layer)
+    return layer
 
 
 def head_control(heads: int, say: Say) -> int | None:

@@ -41,6 +41,7 @@ class Card:
         error: why there is none.
         note: what of its own it has, in a line.
         has_target: whether its model reads a target.
+        numbers: what its model itself calls the layers; empty where they are not known.
     """
 
     panel: Panel
@@ -50,6 +51,7 @@ class Card:
     error: str = ""
     note: str = ""
     has_target: bool = False
+    numbers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,7 @@ def _card_data(card: Card, axes: Axes) -> dict[str, Any]:
         "name": head_name(map.name if map else _name(panel)),
         "kinds": list(card.kinds),
         "layers": layers,
+        "numbers": list(card.numbers or range(layers or 0)),
         "heads": heads,
         "note": card.note,
         "error": card.error,

@@ -97,16 +97,16 @@ class PanelMenu {
     const rollout = panel.head === "rollout";
     const never = panel.kind === "cross" || typeof panel.layer === "string" ? ["rollout"] : [];
     setOptions(this.kind, one.kinds.map((kind) => [kind, texts.kinds[kind]]), panel.kind);
-    setOptions(this.layer, counted(one.layers, panel.layer, texts.layers, rollout ? ["mean", "max"] : []), panel.layer);
+    setOptions(this.layer, counted(one.layers, panel.layer, texts.layers, rollout ? ["mean", "max"] : [], one.numbers), panel.layer);
     setOptions(this.head, counted(one.heads, panel.head, texts.heads, never), panel.head);
   }
 }
 
-/** [value, label, disabled] for each layer or head, and for all of them together. */
-function counted(count, now, texts, never) {
+/** [value, label, disabled] for each layer or head, by its name or else its number, and for all of them together. */
+function counted(count, now, texts, never, names = []) {
   const numbers = count === null ? (typeof now === "number" ? [now] : []) : [...Array(count).keys()];
   return [
-    ...numbers.map((number) => [number, fill(texts.one, number)]),
+    ...numbers.map((number) => [number, fill(texts.one, names[number] ?? number)]),
     ...Object.entries(texts.all).map(([how, label]) => [how, label, never.includes(how)]),
   ];
 }

@@ -39,7 +39,7 @@ class Alike extends Figure {
 
   colour(layer) {
     const [from, to] = COLOURS;
-    const at = from + ((to - from) * layer) / Math.max(1, this.data.layers - 1);
+    const at = from + ((to - from) * layer) / Math.max(1, this.data.layers.length - 1);
     const scale = this.theme.scale;
     return scale[Math.round(at * (scale.length - 1))];
   }
@@ -60,10 +60,10 @@ class Alike extends Figure {
     this.plane.replaceChildren(...this.dots);
     if (had) this.dots[0]?.focus();
     this.legend.replaceChildren(
-      ...[...Array(this.data.layers).keys()].map((layer) =>
+      ...this.data.layers.map((number, layer) =>
         make("span", "attnviz-alike-layer", {}, [
           make("span", "attnviz-alike-point", { style: `background:${this.colour(layer)}` }),
-          make("span", "", { textContent: fill(texts.layer, layer) }),
+          make("span", "", { textContent: fill(texts.layer, number) }),
         ]),
       ),
     );

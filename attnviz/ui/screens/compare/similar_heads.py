@@ -34,11 +34,13 @@ class HeadDistances:
         heads: (layer, head) of each.
         divergences: (head, head) in [0, 1], Jensen–Shannon, base 2, mean over rows.
         places: (head, 2): near means alike.
+        numbers: what the model itself calls the layers.
     """
 
     heads: tuple[tuple[int, int], ...]
     divergences: np.ndarray
     places: np.ndarray
+    numbers: tuple[int, ...]
 
     def order(self, index: int) -> np.ndarray:
         """The other heads, the nearest first."""
@@ -63,6 +65,7 @@ def head_distances(recording: Recording, kind: str, switches: Switches | None = 
         tuple((layer, head) for layer in layers for head in range(recording.heads(kind, layer))),
         apart,
         scaling.multidimensional_scaling(apart),
+        tuple(recording.layer_number(kind, layer) for layer in layers),
     )
 
 
@@ -102,7 +105,7 @@ def similar_heads(
         {
             "layer": layer,
             "head": head,
-            "name": f"L{layer} H{head}",
+            "name": f"L{known.numbers[layer]} H{head}",
             "x": round(float(x), 5),
             "y": round(float(y), 5),
             "far": None if distance is None else round(distance, 4),
@@ -116,7 +119,7 @@ def similar_heads(
         "note": note,
         "text": _text(heads, near, title),
         "heads": heads,
-        "layers": max(layer for layer, _head in known.heads) + 1,
+        "layers": list(known.numbers),
         "near": near,
         "far": order[len(order) - named :][::-1] if len(order) > 1 else [],
         "chosen": place,

@@ -118,11 +118,13 @@ def resolve_panels(
     for letter, panel in zip(LETTERS, asked.panels, strict=False):
         kinds: tuple[str, ...] = (panel.kind,)
         size, here, whole, error = None, None, None, ""
+        numbers: tuple[int, ...] = ()
         try:
             here = load_source(panel, page, in_use)
             kinds = here.loaded.kinds
             panel, remarks = panels.fit_kind(panel, kinds, model_names.model_label(panel_model(panel, page)))
             size = here.recording.size(panel.kind)[:2]
+            numbers = tuple(inputs.layer_numbers(here.recording, panel.kind))
             panel, more = panels.fit_range(panel, *size)
             for remark in (*remarks, *more):
                 said.setdefault(remark, []).append(letter)
@@ -132,7 +134,7 @@ def resolve_panels(
         found.append(panel)
         sources.append(here)
         wholes.append(whole)
-        cards.append(Card(panel, kinds, size, whole, error, panel_note(panel), "cross" in kinds))
+        cards.append(Card(panel, kinds, size, whole, error, panel_note(panel), "cross" in kinds, numbers))
     for remark, letters in said.items():
         say(f"{', '.join(letters)}: {remark}")
     return replace(asked, panels=tuple(found)), sources, wholes, cards

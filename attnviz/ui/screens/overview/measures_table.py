@@ -19,7 +19,12 @@ HEIGHT = 300  # CSS pixels of the table of measures
 
 
 def measures_table(
-    measures: Sequence[Measures], traits: Sequence[Trait], remark: str, *, on_open: Callable[[int, int], None]
+    measures: Sequence[Measures],
+    traits: Sequence[Trait],
+    remark: str,
+    *,
+    numbers: Sequence[int],
+    on_open: Callable[[int, int], None],
 ) -> None:
     """Draws what each head does, a row each.
 
@@ -27,6 +32,7 @@ def measures_table(
         measures: of all heads.
         traits: what heads can be found by; the measure of each is a column.
         remark: stands below, on what cannot be said.
+        numbers: what the model itself calls its layers.
         on_open: called with the layer and the head of a row that was chosen, before the page runs again.
     """
 
@@ -35,7 +41,7 @@ def measures_table(
             on_open(measures[row].layer or 0, measures[row].head or 0)
 
     columns: dict[str, list[Any]] = {
-        _("Layer"): [one.layer for one in measures],
+        _("Layer"): [numbers[one.layer or 0] for one in measures],
         _("Head"): [one.head for one in measures],
     }
     # Only in their own words do bars have the browser's decimal sign.

@@ -45,7 +45,7 @@ def draw_block(context: StepContext) -> int:
     )
     if computation.layer + 1 < layers:
         st.button(
-            _("On to layer {0}").format(computation.layer + 1),
+            _("On to layer {0}").format(context.recording.layer_number(computation.kind, computation.layer + 1)),
             icon=":material/south:",
             key="next_layer",
             on_click=partial(controls.open_layer, computation.layer + 1),

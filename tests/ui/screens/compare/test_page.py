@@ -129,7 +129,7 @@ def test_the_heads_that_are_alike_are_those_of_the_divergences(recording: Record
     assert [data["heads"][place]["far"] for place in data["far"]] == pytest.approx(
         [far for far, _place in others[:-5:-1]], abs=1e-4
     )
-    assert data["title"] == "Heads like B: L0 H3" and data["chosen"] == 3 and data["layers"] == 4
+    assert data["title"] == "Heads like B: L0 H3" and data["chosen"] == 3 and data["layers"] == [0, 1, 2, 3]
     assert data["shown"][3] == "B" and data["shown"][21] == "A"
     layer, head = divmod(others[0][1], 8)
     one = distances.divergence(

@@ -99,7 +99,36 @@ def test_a_hybrid_is_shown_with_its_own_numbers_of_layers(uncommon: dict[str, st
     assert [head["name"] for head in data["heads"]] == ["L6 H0", "L6 H1", "L6 H2", "L6 H3"]
     assert "layer 6, one of 2 with attention, 4 heads" in data["summary"]
     tiles = components(open_page("overview", model=uncommon["hybrid"], sentence="Der Hund"), "mosaic")[0]
+    layers = app.button_group(key="layer")
+    assert layers.options == ["2", "6"] and layers.value == 1
+    assert app.query_params["layer"] in ("1", ["1"]), "a link counts from 0, whatever the model calls its layers"
     assert tiles["rows"] == ["L2", "L6"] and tiles["names"][0] == "L2 H0" and len(tiles["names"]) == 8
+
+
+def test_every_page_calls_a_hybrids_layers_by_its_own_numbers(uncommon: dict[str, str]) -> None:
+    link = {"model": uncommon["hybrid"], "layer": "1", "sentence": "Der Hund"}
+    overview = open_page("overview", **link)
+    assert sorted(set(overview.dataframe[0].value["Layer"])) == [2, 6]
+    compared = open_page("compare", panels="decoder.L1.H3 decoder.L0.H1", **link)
+    cards = components(compared, "panel_cards")[0]["cards"]
+    assert [card["name"] for card in cards] == ["L6 H3", "L2 H1"] and cards[0]["numbers"] == [2, 6]
+    alike = components(compared, "similar_heads")[0]
+    assert alike["title"].endswith("L6 H3") and alike["layers"] == [2, 6] and alike["heads"][0]["name"] == "L2 H0"
+    steps = open_page("steps", step="7", head="3", **link)
+    assert not steps.exception and steps.button_group(key="layer").options == ["2", "6"]
+    assert any("L6 H3" in caption.value for caption in steps.caption)
+    translate = open_page("translate", **link)
+    assert components(translate, "text_player")[0]["map"]["title"].startswith("Masked self-attention, L6")
+
+
+def test_a_hybrid_may_follow_another_model_in_one_session(uncommon: dict[str, str]) -> None:
+    app = opened(model=uncommon["hybrid"], sentence="Der Hund", layer="1")
+    app.selectbox(key="model").set_value("bundled").run()
+    assert not app.exception and grid(app)["heads"][0]["name"] == "L1 H0"
+    app.selectbox(key="model").set_value(uncommon["hybrid"]).run()
+    assert not app.exception and grid(app)["heads"][0]["name"] == "L6 H0"
+    app.button_group(key="layer").set_value(0).run()
+    assert grid(app)["heads"][0]["name"] == "L2 H0" and app.query_params["layer"] in ("0", ["0"])
 
 
 def test_a_model_with_more_heads_in_some_layers_shows_all_of_them(uncommon: dict[str, str]) -> None:
