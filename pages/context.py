@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    controls.set_opening_sentences()
     with page_header.text_boxes():
-        sentences = (inputs.sentence_box(), controls.second_sentence_box())
+        sentences = (controls.first_sentence_box(), controls.second_sentence_box())
     controls.pair_examples()
     row = page_header.model_row()
     control_row, name, say = row.controls, row.name, row.say

@@ -30,14 +30,17 @@ if TYPE_CHECKING:
     from attnviz.tokenization.token import Token
     from attnviz.ui.screens.translate.payload import AttentionView
 
-FIRST = "De kat zit op de mat."
 LANGUAGES = ("de", "nl", "zh", "en")  # of the bundled model, as its card says
-GIVEN = {FIRST: "The cat sits on the mat."}  # targets for examples that the bundled model translates wrong
+GIVEN = {
+    "De kat zit op de mat.": "The cat sits on the mat."
+}  # targets for examples that the bundled model translates wrong
 # All others were translated by the model that ships, read, and found right; a test holds what was read.
 SOURCES = (
-    FIRST,
+    "De kat zit op de mat.",
     "Der Hund sah den Ball.",
     "The teacher taught the student with the book.",
+    "老师把书给了学生。",
+    "女孩把花放在桌子上。",
     "学生在写作业。",
     "De student las het boek dat de leraar hem gaf.",
     "Der Lehrer gab dem Schüler das Buch, weil er es brauchte.",
@@ -50,8 +53,6 @@ OWN = ("kind", "layer", "head", "by_word", "hide_special")
 
 def main() -> None:
     arrives = controls.is_first_run()
-    if arrives:
-        controls.set_opening_value("sentence", FIRST, inputs.first_sentence())
     with page_header.text_boxes():
         sentence = inputs.sentence_box()
     examples = st.container()
@@ -64,7 +65,7 @@ def main() -> None:
     task = errors.attempt(figures, lambda: model_task(loaded)) if loaded else None
     if loaded is None or task is None:
         with examples:
-            inputs.example_sentences(SOURCES)
+            inputs.example_sentences(source_sentences())
         url_state.keep_values(*OWN, *controls.METHOD_KEYS, "length")
         return
     with examples:
@@ -143,7 +144,12 @@ def example_texts(task: str, loaded: models.Loaded) -> tuple[str, ...]:
     """Sentences to begin with that suit what the model does."""
     if task == "fill":
         return tuple(text.format(loaded.model.tokenizer.mask_token) for text in GAPS)
-    return BEGINNINGS if task == "continue" else SOURCES
+    return BEGINNINGS if task == "continue" else source_sentences()
+
+
+def source_sentences() -> tuple[str, ...]:
+    """Sentences to translate, the one that the app opens with before the others."""
+    return tuple(dict.fromkeys((inputs.first_sentence(), *SOURCES)))
 
 
 def generate_steps(

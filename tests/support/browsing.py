@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
@@ -71,6 +71,13 @@ def settled_box(locator: Locator) -> dict[str, float]:
           return last;
         }"""
     )
+
+
+def with_sentence(address: str, sentence: str) -> str:
+    """A page's address that names a sentence, where it does not name one yet; the page opens with it."""
+    if "sentence=" in address:
+        return address
+    return f"{address}{'&' if '?' in address else '?'}{urlencode({'sentence': sentence})}"
 
 
 def text_box(page: Page, key: str = "sentence") -> Locator:

@@ -147,7 +147,7 @@ class Screen:
 
 SCREENS = {
     "heads": Screen(
-        "/?head=3&kind=cross",
+        "/?head=3&kind=cross&sentence=Der+Hund+sah+den+Ball.",
         [
             tested(SENTENCE, "heads test_typing_needs_no_enter", "text_box(page)"),
             tested(".st-key-target textarea", "heads test_a_copied_link_shows_the_same", 'text_box(page, "target")'),
@@ -207,7 +207,7 @@ SCREENS = {
         ),
     ),
     "overview": Screen(
-        "/overview",
+        "/overview?sentence=Der+Hund+sah+den+Ball.",
         [
             tested(SENTENCE, "overview test_a_copied_link_shows_the_same", "text_box(page)"),
             tested(
@@ -236,7 +236,7 @@ SCREENS = {
         ),
     ),
     "compare": Screen(
-        "/compare?panels=encoder.L0.H1+cross.L2.H5",
+        "/compare?panels=encoder.L0.H1+cross.L2.H5&sentence=Der+Hund+sah+den+Ball.",
         [
             used(SENTENCE, "type Der Hund sah den Ball!", "sentence=Der Hund sah den Ball!"),
             used(".st-key-target textarea", "type A dog.", "target=A dog."),
@@ -273,7 +273,7 @@ SCREENS = {
         ),
     ),
     "steps": Screen(
-        "/steps",
+        "/steps?sentence=Der+Hund+sah+den+Ball.",
         [
             used(SENTENCE, "type Der Hund sah den Ball!", "sentence=Der Hund sah den Ball!"),
             used(".st-key-beside button", "click bytes", "beside=bytes"),
@@ -352,7 +352,7 @@ SCREENS = {
         ),
     ),
     "embeddings": Screen(
-        "/embeddings",
+        "/embeddings?sentence=Der+Hund+sah+den+Ball.",
         [
             tested(
                 ".st-key-more_words input",
@@ -405,7 +405,7 @@ SCREENS = {
         ],
     ),
     "translate": Screen(
-        "/translate",
+        "/translate?sentence=De+kat+zit+op+de+mat.",
         [
             tested(SENTENCE, "translate test_markup_is_never_run", "text_box(page)"),
             tested(".st-key-method button", "translate test_methods_show_what_they_do", "st-key-method"),

@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 
 from support.pages import components, open_page
 
-opened = functools.partial(open_page, "heads")
+SENTENCE = "Der Hund sah den Ball."
+opened = functools.partial(open_page, "heads", sentence=SENTENCE)
 
 
 def grid(app: AppTest) -> dict[str, Any]:

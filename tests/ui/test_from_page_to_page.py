@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 from playwright.sync_api import Page, TimeoutError, expect
 from support.browsing import address_parameters, settled_box, text_box
 
+from attnviz.examples import FIRST_EXAMPLES
+
 SENTENCE = "Der Ball ist rund."
 SHOWN = "document.querySelector('.attnviz-ready')?.dataset.sentence"
 RESTS = "document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"
@@ -38,15 +40,15 @@ def test_what_a_page_opens_with_stays_there(page: Page) -> None:
     opened(page, "/steps")
     go_to(page, "Translate", "/translate")
     assert page.locator(".st-key-head input").input_value() == ""  # all heads, not the one that was followed
-    assert sentence(page) == "De kat zit op de mat."
+    assert sentence(page) == FIRST_EXAMPLES["en"]
     go_to(page, "In context", "/context")
     assert sentence(page) == "Swing the bat!"
     assert page.locator(".st-key-word input").input_value() == page.locator(".st-key-word2 input").input_value()
     go_to(page, "Heads", "/")
-    assert sentence(page) == "Der Hund sah den Ball."
+    assert sentence(page) == FIRST_EXAMPLES["en"]
     expect(page.locator(".st-key-kind").get_by_role("radio", name="encoder")).to_be_checked()
     go_to(page, "Translate", "/translate")
-    assert sentence(page) == "De kat zit op de mat."
+    assert sentence(page) == FIRST_EXAMPLES["en"]
 
 
 def test_what_is_shared_follows_and_what_is_a_pages_own_waits_there(page: Page) -> None:
@@ -145,7 +147,7 @@ def test_the_key_p_sets_large_type_and_back(page: Page) -> None:
     box = text_box(page)
     box.press("End")
     box.press("p")  # a letter in a text stays one
-    expect(box).to_have_value("Der Hund sah den Ball.p")
+    expect(box).to_have_value(FIRST_EXAMPLES["en"] + "p")
     assert page.evaluate(size) == usual
     box.blur()
     page.keyboard.press("p")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from attnviz.examples import HOME_EXAMPLES, OTHER_EXAMPLES
+from attnviz.examples import FIRST_EXAMPLES, HOME_EXAMPLES, OTHER_EXAMPLES
 
 SOURCES = ("de", "nl", "zh")
 DIRECTIONS = (("de", "en"), ("nl", "en"), ("zh", "en"), ("en", "de"))
@@ -56,7 +56,7 @@ def is_example(source: str, target: str) -> bool:
     return skeleton(source) in _EXAMPLES or skeleton(target) in _EXAMPLES
 
 
-_EXAMPLES = frozenset(skeleton(sentence) for sentence in HOME_EXAMPLES + OTHER_EXAMPLES)
+_EXAMPLES = frozenset(map(skeleton, (*FIRST_EXAMPLES.values(), *HOME_EXAMPLES, *OTHER_EXAMPLES)))
 
 
 def training_pairs(corpus: Path) -> Iterator[Pair]:

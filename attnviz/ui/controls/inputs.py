@@ -17,7 +17,7 @@ from streamlit.errors import StreamlitAPIException
 from attnviz.examples import FIRST_EXAMPLES, HOME_EXAMPLES
 from attnviz.figures.style import Theme
 from attnviz.ui.components.ready import theme
-from attnviz.ui.controls.url_state import Say, named_choice, note_opening, replace_missing
+from attnviz.ui.controls.url_state import Say, follow_opening, named_choice, note_opening, replace_missing
 from attnviz.ui.shell.messages import _, kind_name, language
 from attnviz.ui.shell.model_names import BUNDLED, choice_label, model_label, offered_models
 
@@ -25,35 +25,36 @@ if TYPE_CHECKING:
     from attnviz.models.recording import Recording
 
 MOST_SEGMENTS = 12  # layers that fit side by side
-_FIRST = "attnviz_first_sentence"
 _USED = "attnviz_models"  # names of models that were asked for in this session
 _FAILED = "attnviz_failed_models"  # those of them that could not be loaded
 
 
-def text_box(label: str, key: str, value: str = "", **options: Any) -> str:
+def text_box(label: str, key: str, **options: Any) -> str:
     """A box that grows with its text; `page_shell` has the text taken over while it is typed, and with Enter.
 
     Args:
         label: stands above it.
         key: of the control, and of its value in the address.
-        value: what it opens with.
         options: others of `st.text_area`.
     """
-    return st.text_area(label, value, key=key, height="content", bind="query-params", **options) or ""
+    return st.text_area(label, key=key, height="content", bind="query-params", **options) or ""
 
 
-def sentence_box() -> str:
-    """The sentence, taken over while it is typed, after a pause of a quarter of a second."""
-    return text_box(_("Sentence"), "sentence", first_sentence())
+def sentence_box(opening: str | None = None) -> str:
+    """The sentence, taken over while it is typed, after a pause of a quarter of a second.
+
+    What it opens with stands in the address like any other: who opens a copied link may read in another language.
+
+    Args:
+        opening: what it opens with; None for the first sentence in the reader's language.
+    """
+    follow_opening("sentence", first_sentence() if opening is None else opening)
+    return text_box(_("Sentence"), "sentence")
 
 
 def first_sentence() -> str:
-    """What the sentence box opens with: a sentence in the reader's language; the same for the whole session.
-
-    Another one, when the reader picks another language, would take the place of what the picture shows.
-    """
-    first = FIRST_EXAMPLES.get(language(), HOME_EXAMPLES[0])
-    return st.session_state.setdefault(_FIRST, first)
+    """What the app opens with: a sentence in the reader's language."""
+    return FIRST_EXAMPLES[language()]
 
 
 def target_text() -> str | None:
@@ -99,11 +100,10 @@ def example_sentences(sentences: Sequence[str] | None = None) -> None:
     """Sentences to begin with; a click puts one into the sentence box.
 
     Args:
-        sentences: the home page's if None, the one that the app opened with before the others.
+        sentences: the home page's if None; before them comes the one that the app opens with.
     """
     if sentences is None:
-        first = first_sentence()
-        sentences = sorted(HOME_EXAMPLES, key=lambda sentence: sentence != first)
+        sentences = tuple(dict.fromkeys((first_sentence(), *HOME_EXAMPLES)))
 
     def pick() -> None:
         if st.session_state["example"]:

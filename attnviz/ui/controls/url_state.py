@@ -110,6 +110,24 @@ def note_opening(key: str, value: str | int) -> None:
     st.session_state.setdefault(_OPENED, {})[key] = value
 
 
+def follow_opening(key: str, value: str) -> None:
+    """Has a control open with a page's own choice, which may change with the language until the reader has chosen.
+
+    Called in each run, before the control is drawn.
+    """
+    if is_opening(key) or key not in st.session_state and key not in st.query_params:
+        open_with(key, value)
+        if st.query_params.get(key) != value:
+            with contextlib.suppress(StreamlitAPIException):
+                st.query_params[key] = value
+
+
+def is_opening(key: str) -> bool:
+    """Whether a control holds what the page opened with."""
+    opened = st.session_state.get(_OPENED, {})
+    return key in opened and st.session_state.get(key) == opened[key]
+
+
 def opened_head() -> tuple[int, int] | None:
     """Layer and head that the reader opened on the home page, or a link asks for; None where none is open."""
     layer, head = (st.session_state.get(key) for key in ("layer", "head"))

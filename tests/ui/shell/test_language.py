@@ -8,9 +8,11 @@ from string import Formatter
 import pytest
 from babel.messages.pofile import read_po
 from playwright.sync_api import Browser, Page
-from support.browsing import new_context
+from support.browsing import address_parameters, new_context, wait_until_drawn, with_sentence
 from support.pages import APP, components, open_page
 
+from attnviz.examples import FIRST_EXAMPLES
+from attnviz.ui.screens.context.controls import OPENING_PAIRS
 from attnviz.ui.shell import messages
 from attnviz.ui.shell.messages import LANGUAGES, LOCALE, known_language
 
@@ -21,12 +23,19 @@ def ready(page: Page) -> None:
     page.locator(".attnviz-ready").wait_for(state="attached")
 
 
+def pick(page: Page, name: str) -> None:
+    """Picks a language in the corner."""
+    page.get_by_test_id("stMenuButton").get_by_role("button").click()
+    page.get_by_role("menuitem", name=name, exact=True).click()
+
+
 def lang(page: Page) -> str:
     return page.evaluate("document.documentElement.lang")
 
 
-def test_each_language_has_a_catalogue() -> None:
+def test_each_language_has_a_catalogue_and_sentences_to_begin_with() -> None:
     assert set(LANGUAGES) == {path.parent.name for path in LOCALE.glob("*/LC_MESSAGES")}
+    assert set(LANGUAGES) == set(FIRST_EXAMPLES) == set(OPENING_PAIRS)
 
 
 @pytest.mark.parametrize(
@@ -131,12 +140,21 @@ def test_the_first_sentence_is_in_the_readers_language(browser: Browser, app_url
     box = page.get_by_role("textbox", name="Zin", exact=True)
     box.wait_for()
     ready(page)
-    assert box.input_value() == "De kat zit op de mat."
+    assert box.input_value() == FIRST_EXAMPLES["nl"] == "De kat zit op de mat."
     # Components write numbers as the page does.
     tip = page.locator(".attnviz-head-button").first.get_attribute("aria-label") or ""
     assert re.search(r"\d,\d\d", tip), tip
-    page.goto("/?sentence=Der+Hund.")
-    page.locator('.attnviz-ready[data-sentence="Der Hund."]').wait_for(state="attached")
+    # It stands in the address, for who opens a copied link may read in another language; and it follows the picker.
+    assert address_parameters(page) == {"sentence": [FIRST_EXAMPLES["nl"]]}
+    pick(page, "Deutsch")
+    wait_until_drawn(page, FIRST_EXAMPLES["de"])
+    assert address_parameters(page) == {"sentence": [FIRST_EXAMPLES["de"]], "lang": ["de"]}
+    # What a link names stays, whatever language is picked.
+    page.goto(with_sentence("/", FIRST_EXAMPLES["nl"]))
+    run = wait_until_drawn(page, FIRST_EXAMPLES["nl"])
+    pick(page, "English")
+    wait_until_drawn(page, FIRST_EXAMPLES["nl"], before=run)
+    assert page.get_by_role("textbox", name="Sentence", exact=True).input_value() == FIRST_EXAMPLES["nl"]
     context.close()
 
 

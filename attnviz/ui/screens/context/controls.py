@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz.ui.controls.inputs import MOST_SEGMENTS, first_sentence, text_box
-from attnviz.ui.controls.url_state import Say, note_opening, open_with, replace_missing
+from attnviz.ui.controls.inputs import MOST_SEGMENTS, sentence_box, text_box
+from attnviz.ui.controls.url_state import Say, follow_opening, is_opening, note_opening, replace_missing
 from attnviz.ui.screens.context.words import Word, opening_pair, sentence_words, shared_words, shorten_word
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, language
 from attnviz.ui.shell.model_names import model_label
 
 if TYPE_CHECKING:
@@ -27,9 +27,14 @@ PAIRS: tuple[tuple[str, str, str], ...] = (
     ("I saw a bird.", "He cut it with a saw.", "saw"),
     ("She sat on the bank of the river.", "He took the money to the bank.", "bank"),
     ("学生在写生。", "学生在写作。", "写"),
+    ("桌子上有花。", "我不想花太多。", "花"),
+    ("Haar arm doet pijn.", "De oude man is arm.", "arm"),
     ("Schwing den Schläger!", "Die Fledermaus flog nachts.", ""),
 )
 """Two sentences and the word that they are about; the last is the first in German, where the word is two words."""
+
+OPENING_PAIRS = {"en": PAIRS[0], "de": PAIRS[1], "nl": PAIRS[6], "zh_Hans": PAIRS[5], "zh_Hant": PAIRS[5]}
+"""What the page opens with, by the reader's language; both scripts of Chinese write 花 alike."""
 
 WORD_KEYS = ("word", "word2")
 _AUTOMATIC_KEY = "attnviz_words_found"
@@ -39,31 +44,32 @@ _SECOND_KEY = "attnviz_second_sentence"
 # Controls -----------------------------------------------------------------------------------------------------------
 
 
-def set_opening_sentences() -> None:
-    """Before anything is drawn: what the sentences are when the reader comes here and no link or choice says it."""
-    if "sentence2" in st.session_state:
-        return
-    shared = st.query_params.get("sentence", st.session_state.get("sentence"))
-    if shared is None or shared == first_sentence() and st.query_params.get("sentence") is None:
-        open_with("sentence", PAIRS[0][0])
-    if st.query_params.get("sentence2") is None and _SECOND_KEY in st.session_state:
-        st.session_state["sentence2"] = st.session_state[_SECOND_KEY]
+def first_sentence_box() -> str:
+    """The first sentence; it opens with that of a pair in the reader's language."""
+    return sentence_box(OPENING_PAIRS[language()][0])
 
 
 def second_sentence_box() -> str:
     """The second sentence, taken over while it is typed; it is there again when the reader comes back."""
-    text = text_box(_("Second sentence"), "sentence2", PAIRS[0][1])
+    if "sentence2" not in st.session_state and "sentence2" not in st.query_params and _SECOND_KEY in st.session_state:
+        st.session_state["sentence2"] = st.session_state[_SECOND_KEY]
+    if "sentence2" not in st.session_state or is_opening("sentence"):
+        # Beside a sentence that the reader has chosen it stays, whatever language is picked.
+        follow_opening("sentence2", OPENING_PAIRS[language()][1])
+    text = text_box(_("Second sentence"), "sentence2")
     st.session_state[_SECOND_KEY] = text
     return text
 
 
 def pair_examples() -> None:
     """Pairs to begin with; a click puts them into the two boxes."""
-    labels = [f"{first} · {second}" for first, second, _word in PAIRS]
+    opening = OPENING_PAIRS[language()]
+    pairs = (opening, *(pair for pair in PAIRS if pair != opening))
+    labels = [f"{first} · {second}" for first, second, _word in pairs]
 
     def pick() -> None:
         if st.session_state["pair_example"]:
-            first, second, word = PAIRS[labels.index(st.session_state["pair_example"])]
+            first, second, word = pairs[labels.index(st.session_state["pair_example"])]
             st.session_state["sentence"], st.session_state["sentence2"] = first, second
             st.session_state.pop(_AUTOMATIC_KEY, None)
             for key in WORD_KEYS:

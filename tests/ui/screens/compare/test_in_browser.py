@@ -15,7 +15,7 @@ HOSTILE = 'Über "Größe" & # % = 学生 😀 \\?'
 
 
 def opened(page: Page, panels: str = "", **parameters: str) -> Page:
-    texts = {**({"panels": panels} if panels else {}), **parameters}
+    texts = {"sentence": FIRST, **({"panels": panels} if panels else {}), **parameters}
     page.goto("/compare?" + "&".join(f"{name}={quote(text)}" for name, text in texts.items()))
     wait_until_drawn(page, parameters.get("sentence", FIRST))
     return page

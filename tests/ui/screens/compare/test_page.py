@@ -25,13 +25,11 @@ from attnviz.ui.screens.compare import similar_heads
 from attnviz.ui.screens.compare.panel_cards import Axes, divergence_text
 from attnviz.ui.screens.compare.panels import Panel, Panels
 
-opened = functools.partial(open_page, "compare")
+FIRST = "Der Hund sah den Ball."
+opened = functools.partial(open_page, "compare", sentence=FIRST)
 
 
 ROOT = Path(__file__).resolve().parents[4]
-
-
-FIRST = HOME_EXAMPLES[0]
 
 
 def asked(app: AppTest, text: str) -> AppTest:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import new_context, settled_box, wait_until_drawn
+from support.browsing import new_context, settled_box, wait_until_drawn, with_sentence
 
 FIRST = "Der Hund sah den Ball."
 DOT = ".attnviz-space-dot"
@@ -14,7 +14,7 @@ PICTURE = ".attnviz-space-picture"
 
 
 def opened(page: Page, address: str = "/embeddings", sentence: str = FIRST) -> str:
-    page.goto(address)
+    page.goto(with_sentence(address, sentence))
     return wait_until_drawn(page, sentence)
 
 

@@ -20,10 +20,11 @@ from attnviz.embeddings.embedding_table import Vocabulary
 from attnviz.embeddings.vectors import components, plane
 from attnviz.figures.embeddings import draw_angle, draw_cosines, draw_curves, draw_field, draw_neighbours
 
-opened = functools.partial(open_page, "embeddings")
+SENTENCE = "Der Hund sah den Ball."
+opened = functools.partial(open_page, "embeddings", sentence=SENTENCE)
+
 
 ROOT = Path(__file__).resolve().parents[4]
-SENTENCE = "Der Hund sah den Ball."
 
 
 def given(app: AppTest, name: str) -> dict[str, Any]:

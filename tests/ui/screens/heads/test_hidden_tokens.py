@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 from streamlit.testing.v1 import AppTest
-from support.head_grid import grid, opened, typed, weights
+from support.head_grid import SENTENCE, grid, opened, typed, weights
 from support.pages import APP, components
-
-from attnviz.examples import HOME_EXAMPLES
 
 # Hidden tokens and averaged rows ------------------------------------------------------------------------------------
 
@@ -69,6 +67,7 @@ def test_what_another_sentence_lacks_is_kept_for_the_one_that_has_it() -> None:
 
 def test_what_a_link_hides_and_the_sentence_lacks_is_said() -> None:
     app = AppTest.from_file(str(APP), default_timeout=120)
+    app.query_params["sentence"] = SENTENCE
     app.query_params["hide"] = ["Der", "Katze"]
     app.query_params["rows"] = ["<b>"]
     app.run()
@@ -85,7 +84,7 @@ def test_the_choice_is_kept_while_the_switches_are_away() -> None:
     app = opened()
     app.multiselect(key="hide").set_value(["Der"]).run()
     typed(app, "")
-    typed(app, HOME_EXAMPLES[0])
+    typed(app, SENTENCE)
     assert "Der" not in grid(app)["keys"]
 
 

@@ -18,6 +18,7 @@ from support.browsing import (
     text_box,
     wait_until_drawn,
     wider_than_the_screen,
+    with_sentence,
 )
 from support.texts import long_text
 
@@ -55,7 +56,7 @@ def choose(page: Page, key: str, *labels: str) -> None:
 
 
 def opened(page: Page, address: str = "/", sentence: str = FIRST) -> Page:
-    page.goto(address)
+    page.goto(with_sentence(address, sentence))
     wait_until_drawn(page, sentence)
     return page
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.bundled import bundled_model
-from support.head_grid import grid, opened, typed, weights
-from support.pages import APP, components
+from support.head_grid import SENTENCE, grid, opened, typed, weights
+from support.pages import APP, components, open_page
 
-from attnviz.examples import HOME_EXAMPLES
+from attnviz.examples import FIRST_EXAMPLES, HOME_EXAMPLES
 from attnviz.measures.findings import head_findings, opening_layer
 from attnviz.ui.shell.errors import as_markdown
 
@@ -26,22 +26,23 @@ LAYERS = 4
 
 
 def test_it_opens_with_a_sentence_and_all_heads_of_a_layer() -> None:
-    app = opened()
+    app = open_page("heads")
     data = grid(app)
-    assert app.text_area(key="sentence").value == HOME_EXAMPLES[0] == "Der Hund sah den Ball."
-    assert data["keys"] == data["queries"] == ["Der", "Hund", "sah", "den", "Ball", ".", "</s>"]
+    assert app.text_area(key="sentence").value == FIRST_EXAMPLES["en"]
+    assert app.query_params["sentence"] == FIRST_EXAMPLES["en"]  # a copied link may be read in another language
+    assert data["keys"] == data["queries"] == [*FIRST_EXAMPLES["en"][:-1].split(), ".", "</s>"]
     # The layer that has most to show, as it was measured.
     layer = opening_layer("bundled")
     assert [head["name"] for head in data["heads"]] == [f"L{layer} H{head}" for head in range(HEADS)]
     np.testing.assert_allclose(weights(data).sum(axis=-1), 1, atol=1e-3)
-    assert data["summary"] == f"Encoder, layer {layer} of 0–3, 8 heads, 7 tokens"
+    assert data["summary"] == f"Encoder, layer {layer} of 0–3, 8 heads, 10 tokens"
     assert data["open"] is None and not app.get("plotly_chart")
     assert not app.error and not app.warning
 
 
 def test_the_heads_are_those_of_the_engine() -> None:
     app = opened(layer="2")
-    expected = bundled_model().record(HOME_EXAMPLES[0]).weights("encoder", layer=2).numpy()
+    expected = bundled_model().record(SENTENCE).weights("encoder", layer=2).numpy()
     np.testing.assert_allclose(weights(grid(app)), expected, atol=1e-4)
 
 
@@ -50,7 +51,7 @@ def test_a_head_says_what_it_was_measured_to_do() -> None:
 
     for layer in range(LAYERS):
         for head in grid(opened(layer=str(layer)))["heads"]:
-            findings = applying(head_findings("bundled", "encoder", layer, head["head"]), HOME_EXAMPLES[0])
+            findings = applying(head_findings("bundled", "encoder", layer, head["head"]), SENTENCE)
             assert head["note"] == (finding_text(findings[0]) if findings else "")
     # Somebody else's model was not measured.
     assert head_findings("another/model", "encoder", 2, 7) == ()
@@ -95,7 +96,7 @@ def test_figures_are_complete_only_when_all_of_them_show_this_run() -> None:
     app = opened()
     (ready,) = components(app, "ready")
     assert ready.pop("call")
-    assert ready == {"run": grid(app)["run"], "sentence": HOME_EXAMPLES[0], "figures": 1, "theme": "light"}
+    assert ready == {"run": grid(app)["run"], "sentence": SENTENCE, "figures": 1, "theme": "light"}
     app.selectbox(key="head").set_value(5).run()
     (ready,) = components(app, "ready")
     assert ready["figures"] == 5  # the grid, the heatmap, the lines, and two other kinds of attention

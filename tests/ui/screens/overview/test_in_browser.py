@@ -7,7 +7,14 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import address_parameters, settled_box, text_box, wait_until_drawn, wider_than_the_screen
+from support.browsing import (
+    address_parameters,
+    settled_box,
+    text_box,
+    wait_until_drawn,
+    wider_than_the_screen,
+    with_sentence,
+)
 
 from attnviz.measures.findings import opening_layer
 
@@ -18,7 +25,7 @@ LAYERS, HEADS = 4, 8
 
 
 def opened(page: Page, address: str = "/overview", sentence: str = FIRST) -> Page:
-    page.goto(address)
+    page.goto(with_sentence(address, sentence))
     page.locator(TILE).first.wait_for(state="attached")
     wait_until_drawn(page, sentence)
     return page
@@ -68,7 +75,7 @@ def said(page: Page, layer: int, head: int) -> str:
 def test_the_sentence_follows_from_the_home_page(page: Page, outside_requests: list[str]) -> None:
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto("/")
+    page.goto(with_sentence("/", FIRST))
     wait_until_drawn(page, FIRST)
     box = text_box(page)
     box.fill("Der Ball sah den Hund.")

@@ -18,12 +18,13 @@ from support.pages import components, open_page
 
 import attnviz
 from attnviz.attention import pooled_maps
-from attnviz.examples import HOME_EXAMPLES
 from attnviz.measures.head_measures import measure, measure_all
 from attnviz.ui.controls.display_options import Switches
 from attnviz.ui.screens.overview import mosaic, traits
 
-opened = functools.partial(open_page, "overview")
+FIRST = "Der Hund sah den Ball."
+opened = functools.partial(open_page, "overview", sentence=FIRST)
+
 
 APP = str(Path(__file__).resolve().parents[4] / "app.py")
 LAYERS, HEADS = 4, 8  # of the bundled model
@@ -45,7 +46,7 @@ def weights(data: dict[str, Any]) -> np.ndarray:
     return read.reshape(len(data["names"]), len(data["queries"]), len(data["keys"]))
 
 
-def recorded(sentence: str = HOME_EXAMPLES[0], target: str | None = None) -> Any:
+def recorded(sentence: str = FIRST, target: str | None = None) -> Any:
     return bundled_model().record(sentence, target)
 
 
@@ -88,7 +89,7 @@ def test_every_tile_has_its_text() -> None:
 def test_figures_are_complete_when_the_tiles_show_this_run() -> None:
     app = opened()
     (ready,) = components(app, "ready")
-    assert (ready["figures"], ready["sentence"], ready["run"]) == (1, HOME_EXAMPLES[0], tiles(app)["run"])
+    assert (ready["figures"], ready["sentence"], ready["run"]) == (1, FIRST, tiles(app)["run"])
     before = ready["run"]
     app.toggle(key="hide_special").set_value(True).run()
     assert components(app, "ready")[0]["run"] == tiles(app)["run"] != before

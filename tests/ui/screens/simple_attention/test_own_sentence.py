@@ -38,7 +38,7 @@ def test_two_words_differ_along_one_axis_and_one_word_along_none(bundled: Model)
 
 
 def test_the_page_offers_the_readers_sentence_and_says_where_its_numbers_come_from() -> None:
-    app = open_page("simple_attention")
+    app = open_page("simple_attention", sentence="Der Hund sah den Ball.")
     app.button(key="own_sentence").click().run()
     assert not app.exception and not app.error
     assert from_text("".join(app.query_params["table"])).words == ("Der", "Hund", "sah", "den", "Ball")

@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.browsing import text_box, wait_until_drawn
+from support.browsing import text_box, wait_until_drawn, with_sentence
 
+FIRST = "Der Hund sah den Ball."
 HOSTILE = 'Ä & # % + "ß" 学生 🙂 <b>.'
 
 
@@ -23,8 +24,8 @@ def test_a_link_shows_the_same_step(page: Page, step: int) -> None:
 
 
 def test_one_walks_from_step_to_step_and_to_the_next_layer(page: Page) -> None:
-    page.goto("/steps?step=6&layer=0&head=0")
-    wait_until_drawn(page, "Der Hund sah den Ball.")
+    page.goto(with_sentence("/steps?step=6&layer=0&head=0", FIRST))
+    wait_until_drawn(page, FIRST)
     page.get_by_role("button", name="Next").click()
     page.get_by_role("button", name="On to layer 1").click()
     expect(page.get_by_text("Our output of L1 H0 equals")).to_be_visible()
@@ -33,8 +34,8 @@ def test_one_walks_from_step_to_step_and_to_the_next_layer(page: Page) -> None:
 
 
 def test_the_costs_open(page: Page) -> None:
-    page.goto("/steps")
-    wait_until_drawn(page, "Der Hund sah den Ball.")
+    page.goto(with_sentence("/steps", FIRST))
+    wait_until_drawn(page, FIRST)
     page.get_by_role("button", name="1,568 weights").click()
     expect(page.get_by_text("7 × 7 tokens × 8 heads × 4 layers = 1,568 attention weights")).to_be_visible()
     expect(page.get_by_text("128,000")).to_be_visible()
@@ -42,8 +43,8 @@ def test_the_costs_open(page: Page) -> None:
 
 def test_the_buttons_stand_side_by_side_or_below_each_other_on_a_narrow_screen(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    page.goto("/steps")
-    wait_until_drawn(page, "Der Hund sah den Ball.")
+    page.goto(with_sentence("/steps", FIRST))
+    wait_until_drawn(page, FIRST)
     boxes = [page.get_by_role("button", name=name).bounding_box() for name in ("Back", "Next", "Copy link", "Export")]
     placed = [box for box in boxes if box]
     assert len(placed) == 4 and all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in placed)
@@ -54,14 +55,14 @@ def test_the_buttons_stand_side_by_side_or_below_each_other_on_a_narrow_screen(p
 
 
 def test_a_click_on_each_of_the_seven_steps_goes_there(page: Page) -> None:
-    page.goto("/steps")
-    run = wait_until_drawn(page, "Der Hund sah den Ball.")
+    page.goto(with_sentence("/steps", FIRST))
+    run = wait_until_drawn(page, FIRST)
     buttons = page.locator(".st-key-step_shown button")
     expect(buttons).to_have_count(7)
     seen = set()
     for step in (7, 6, 5, 4, 3, 2, 1):  # not in the order of "Next"; the first one is where the page begins
         buttons.nth(step - 1).click()
-        run = wait_until_drawn(page, "Der Hund sah den Ball.", before=run)
+        run = wait_until_drawn(page, FIRST, before=run)
         expect(page).to_have_url(re.compile(rf"[?&]step={step}\b"))
         expect(page.locator(".st-key-step_shown").get_by_role("radio").nth(step - 1)).to_be_checked()
         seen.add(page.locator(".st-key-figures").inner_text())
@@ -69,12 +70,12 @@ def test_a_click_on_each_of_the_seven_steps_goes_there(page: Page) -> None:
 
 
 def test_the_last_step_leads_on(page: Page) -> None:
-    page.goto("/steps?step=7&layer=3&head=2")
-    wait_until_drawn(page, "Der Hund sah den Ball.")
+    page.goto(with_sentence("/steps?step=7&layer=3&head=2", FIRST))
+    wait_until_drawn(page, FIRST)
     page.locator(".st-key-lead_on a", has_text="by hand").click()
     expect(page.locator(".st-key-hand_all")).to_be_visible()
     page.go_back()
-    wait_until_drawn(page, "Der Hund sah den Ball.")
+    wait_until_drawn(page, FIRST)
     page.locator(".st-key-lead_on a", has_text="all heads").click()
     expect(page.locator(".attnviz-head-name").first).to_have_text("L3 H0")
 

@@ -17,10 +17,11 @@ from support.pages import open_page
 
 import attnviz
 from attnviz.computation.layer import follow
-from attnviz.examples import HOME_EXAMPLES
 from attnviz.measures.findings import findings
 
-opened = functools.partial(open_page, "steps")
+FIRST = "Der Hund sah den Ball."
+opened = functools.partial(open_page, "steps", sentence=FIRST)
+
 
 APP = str(Path(__file__).resolve().parents[4] / "app.py")
 
@@ -54,14 +55,14 @@ def bundled() -> attnviz.Model:
 def test_every_step_is_drawn(step: int, kind: str) -> None:
     app = opened(step=str(step), kind=kind)
     assert ready(app)["figures"] == len(figures(app))
-    assert ready(app)["sentence"] == HOME_EXAMPLES[0]
+    assert ready(app)["sentence"] == FIRST
     assert not app.error and not app.warning
     assert "equals the model's own" in said(app)
 
 
 def test_the_tokens_have_their_ids(bundled: attnviz.Model) -> None:
     app = opened(step="1")
-    tokens = bundled.record(HOME_EXAMPLES[0]).query_tokens("encoder")
+    tokens = bundled.record(FIRST).query_tokens("encoder")
     chips = "".join(element.proto.body for element in app.get("html"))
     for token in tokens:
         assert f"<small>{token.id}</small>" in chips
@@ -76,7 +77,7 @@ def test_markup_in_a_sentence_stays_text() -> None:
 
 
 def test_scores_and_weights_are_the_models(bundled: attnviz.Model) -> None:
-    recording = bundled.record(HOME_EXAMPLES[0])
+    recording = bundled.record(FIRST)
     app = opened(step="4", layer="2", looking="sah", looked_at="Ball")
     app.selectbox(key="head").set_value(5).run()
     table = app.dataframe[0].value
@@ -94,7 +95,7 @@ def test_scores_and_weights_are_the_models(bundled: attnviz.Model) -> None:
 def test_another_temperature_is_shown_beside_the_models_own(bundled: attnviz.Model) -> None:
     app = opened(step="5", layer="0", head="0", looking="sah")
     app.slider(key="temperature").set_value(4.0).run()
-    row = bundled.record(HOME_EXAMPLES[0]).scores("encoder", layer=0, head=0)[2]
+    row = bundled.record(FIRST).scores("encoder", layer=0, head=0)[2]
     expected = (row / 4).softmax(dim=-1)
     np.testing.assert_allclose(app.dataframe[0].value["at temperature 4"], expected, atol=1e-5)
 

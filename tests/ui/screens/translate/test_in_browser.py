@@ -6,7 +6,9 @@ import re
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import address_parameters, settled_box, text_box, wait_until_drawn, wider_than_the_screen
+from support.browsing import (
+    address_parameters, settled_box, text_box, wait_until_drawn, wider_than_the_screen, with_sentence
+)  # fmt: skip
 
 FIRST = "De kat zit op de mat."
 CHIPS, BARS, ROWS = ".attnviz-growing-chip", "button.attnviz-growing-bar", ".attnviz-growing-row"
@@ -15,7 +17,7 @@ CHIPS, BARS, ROWS = ".attnviz-growing-chip", "button.attnviz-growing-bar", ".att
 def opened(page: Page, query: str = "", sentence: str = FIRST) -> Page:
     page.goto("/")  # the router learns of the pages when the app first runs
     page.locator(".attnviz-ready").wait_for(state="attached")
-    page.goto(f"/translate{query}")
+    page.goto(with_sentence(f"/translate{query}", sentence))
     wait_until_drawn(page, sentence)
     return page
 
@@ -213,14 +215,6 @@ def test_choices_made_elsewhere_come_along_and_the_own_beginning_does_not_undo_t
     expect(text_box(page)).to_have_value("Der Ball.")
     expect(page.locator(".attnviz-architecture-here")).to_have_attribute("data-kind", "cross")
     assert address_parameters(page)["layer"] == ["1"]
-
-
-def test_the_page_has_an_example_of_its_own_where_nothing_was_typed(page: Page) -> None:
-    page.goto("/")
-    wait_until_drawn(page, "Der Hund sah den Ball.")
-    page.get_by_role("link", name="Translate").click()
-    wait_until_drawn(page, FIRST)
-    expect(text_box(page)).to_have_value(FIRST)
 
 
 def test_markup_is_never_run(page: Page, outside_requests: list[str]) -> None:
