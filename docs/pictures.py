@@ -1,6 +1,6 @@
 """Takes the pictures in this folder from the running app: `make pictures`.
 
-Every picture that the README and `steps.md` show is made here, so that none of them shows an app that is gone.
+Every picture that the READMEs and `steps.md` show is made here, so that none of them shows an app that is gone.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ from support import browser as chromium  # noqa: E402
 from support.server import serving  # noqa: E402
 
 WIDTH, COLOURS = 1366, 192
+SENTENCE = "sentence=Der+Hund+sah+den+Ball."  # that steps.md follows
 
 PICTURES: dict[str, tuple[str, int]] = {
     # name: the address, and the height of the window
     "home": ("/?kind=encoder", 860),
+    **{f"home.{language}": (f"/?kind=encoder&lang={language}", 860) for language in ("de", "nl", "zh-Hans", "zh-Hant")},
     "overview": ("/overview", 900),
     "compare": ("/compare", 1180),
     "translate": ("/translate", 860),
@@ -34,7 +36,7 @@ PICTURES: dict[str, tuple[str, int]] = {
     "embeddings": ("/embeddings", 900),
     "context": ("/context", 900),
     **{
-        f"step_{step}": (f"/steps?step={step}&layer=1&looking=sah&looked_at=Ball", height)
+        f"step_{step}": (f"/steps?step={step}&layer=1&looking=sah&looked_at=Ball&{SENTENCE}", height)
         for step, height in enumerate((760, 760, 900, 960, 860, 960, 800), 1)
     },
 }

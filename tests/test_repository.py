@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from attnviz.ui.shell.messages import LANGUAGES, web_name
+
 ROOT = Path(__file__).resolve().parent.parent
 SCREENS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 PACKAGE = sorted((ROOT / "attnviz").rglob("*.py"))
@@ -294,6 +296,21 @@ def test_readme_names_only_commands_that_exist() -> None:
 def test_make_alone_lists_every_target() -> None:
     result = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert set(re.findall(r"^  make ([a-z]+) ", result.stdout, re.MULTILINE)) == make_targets()
+
+
+TRANSLATED_READMES = [f"README.{web_name(language)}.md" for language in LANGUAGES if language != "en"]
+
+
+@pytest.mark.parametrize("document", TRANSLATED_READMES)
+def test_each_language_has_a_readme_with_commands_of_the_english_one(document: str) -> None:
+    english = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / document).read_text(encoding="utf-8")
+    assert f"]({document})" in english.split("\n\n")[1], "README.md does not lead there"
+    commands = {line for block in re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+                for line in block.splitlines()}  # fmt: skip
+    assert {"make run"} <= commands <= set(english.splitlines())
+    links = set(re.findall(r"\]\(((?!https?:)[^)#]+)\)", text))
+    assert {"README.md", "LICENSE"} <= links and [link for link in links if not (ROOT / link).exists()] == []
 
 
 def test_no_markers_of_unfinished_work_are_left_in_the_readme() -> None:

@@ -441,7 +441,7 @@ SCREENS = {
             used(".st-key-method button", "click beam", "method=beam"),
             tested(".attnviz-growing-node", "translate test_methods_show_what_they_do", "attnviz-growing-node"),
             used(".st-key-width input", "type 2", "width=2"),
-            used(".st-key-example button", "click 学生", "sentence=学生在写作业。"),
+            used(".st-key-example button", "click 学生在写", "sentence=学生在写作业。"),
             MODEL,
         ],
         (

@@ -7,7 +7,12 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.browsing import (
-    address_parameters, settled_box, text_box, wait_until_drawn, wider_than_the_screen, with_sentence
+    address_parameters,
+    settled_box,
+    text_box,
+    wait_until_drawn,
+    wider_than_the_screen,
+    with_sentence,
 )  # fmt: skip
 
 FIRST = "De kat zit op de mat."
