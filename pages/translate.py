@@ -10,13 +10,12 @@ import streamlit as st
 
 from attnviz.errors import InputError
 from attnviz.measures.findings import opening_layer
-from attnviz.tokenization.language import guess_language
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import inputs, page_header, url_state
-from attnviz.ui.screens.translate import controls
+from attnviz.ui.screens.translate import controls, direction
 from attnviz.ui.screens.translate.controls import Choices, join_ids, set_choices
 from attnviz.ui.shell import errors, model_names, models
-from attnviz.ui.shell.messages import _, head_name, kind_name, language, language_name, model_label
+from attnviz.ui.shell.messages import _, head_name, kind_name, language, model_label
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from attnviz.tokenization.token import Token
     from attnviz.ui.screens.translate.payload import AttentionView
 
-LANGUAGES = ("de", "nl", "zh", "en")  # of the bundled model, as its card says
 GIVEN = {
     "De kat zit op de mat.": "The cat sits on the mat."
 }  # targets for examples that the bundled model translates wrong
@@ -85,11 +83,20 @@ def main() -> None:
             figures.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
         url_state.keep_values(*OWN)
         return
-    has_target = (
-        task == "translate" and row.model == model_names.BUNDLED and method_name == "greedy" and sentence in GIVEN
-    )
-    choices = controls.Choices((name, sentence), say, partial(given_ids, loaded, sentence) if has_target else tuple)
-    found = errors.attempt(figures, lambda: generate_steps(loaded, task, sentence, method, limit, choices, say))
+    has_directions = task == "translate" and row.model == model_names.BUNDLED
+    translation = figures.container(horizontal=True, vertical_alignment="center", key="translation")
+    if has_directions:
+        with translation:
+            chosen = direction.direction_control(sentence, say)
+    else:
+        url_state.keep_values(direction.KEY)
+        chosen = ""
+    has_target = has_directions and not chosen and method_name == "greedy" and sentence in GIVEN
+    given = partial(given_ids, loaded, sentence) if has_target else tuple
+    # Another direction begins without the choices, which go on from the token that names the language.
+    choices = controls.Choices((name, sentence, chosen), say, given)
+    first = direction.first_ids(loaded.model, chosen)
+    found = errors.attempt(figures, lambda: generate_steps(loaded, task, sentence, method, limit, choices, first, say))
     if found is None:
         url_state.keep_values(*OWN)
         return
@@ -97,9 +104,12 @@ def main() -> None:
     if arrives:
         controls.set_opening_value("layer", steps.recording.size(kinds[0])[0] - 1, opening_layer(row.model))
     with figures:
+        if task == "translate":
+            text = "".join(token.text for token in steps.tokens if not token.special).strip()
+            with translation:
+                direction.draw_translation(text, has_target and choices.prefix == given_ids(loaded, sentence))
+            direction.draw_languages(sentence, text, row.model)
         left, right = st.columns([72, 28], gap="medium")
-    if has_target and choices.prefix == given_ids(loaded, sentence):
-        left.caption(_("This translation is given; the model only reads it. One click shows what it writes itself."))
     with right:
         kind = inputs.kind_control(kinds, name, say)
     with control_row:
@@ -109,8 +119,6 @@ def main() -> None:
     if errors.attempt(figures, lambda: draw((left, right), loaded, steps, view, words, choices, run)):
         figures_ready(run, sentence, figures=2)
         with figures:
-            if task == "translate":
-                draw_translation(sentence, steps, row.model)
             draw_numbers(steps, view, name, sentence)
 
 
@@ -118,19 +126,6 @@ def given_ids(loaded: models.Loaded, sentence: str) -> tuple[int, ...]:
     """The vocabulary ids of an example's own target, without the token that a decoder starts with."""
     tokens = loaded.record(sentence, GIVEN[sentence]).query_tokens("decoder")
     return tuple(token.id for token in tokens[1:])
-
-
-def draw_translation(sentence: str, steps: Steps, model: str) -> None:
-    """The translation as plain text with a button that copies it, and its direction where both can be guessed."""
-    text = "".join(token.text for token in steps.tokens if not token.special).strip()
-    languages = [guess_language(sentence), guess_language(text)]
-    source = languages[0]
-    if model == model_names.BUNDLED and source is not None and source not in LANGUAGES:
-        st.caption(_("{0} is none of this model's languages; expect no translation.").format(language_name(source)))
-    elif all(languages):
-        st.caption(_("{0} → {1}, guessed from the words").format(*(language_name(code or "") for code in languages)))
-    if text:
-        st.code(text, language=None, wrap_lines=True)
 
 
 def model_task(loaded: models.Loaded) -> str:
@@ -159,9 +154,13 @@ def generate_steps(
     method: Method,
     limit: int | None,
     choices: Choices,
+    first: tuple[int, ...],
     say: errors.Remarks,
 ) -> tuple[Steps, tuple[Token, ...]]:
-    """The text with its steps, and of a gap that was made here the tokens that could be masked instead."""
+    """The text with its steps, and of a gap that was made here the tokens that could be masked instead.
+
+    Without a choice of the reader's a written text begins with the ids `first`.
+    """
     from attnviz.generation.decode import decode
     from attnviz.generation.fill_mask import MASKS, fill, mask_word
     from attnviz.generation.steps import Steps
@@ -196,9 +195,9 @@ def generate_steps(
         writer.check_prefix(choices.prefix)
     except InputError as error:
         choices.drop(error, say)
-    text = loaded.cache.get(
-        ("written text", source, choices.prefix, method, limit), lambda: decode(writer, choices.prefix, method, limit)
-    )
+    prefix = choices.prefix or first
+    key = ("written text", source, prefix, method, limit)
+    text = loaded.cache.get(key, lambda: decode(writer, prefix, method, limit))
     recording = loaded.cache.get(("recording of a written text", source, text.ids), lambda: writer.record(text.ids))
     return Steps.of_text(writer, text, method, recording), ()
 
@@ -246,6 +245,8 @@ def draw(
     def reset() -> None:
         # The step in the address tells this text from one that nothing was chosen for.
         set_choices(prefix=None, step=str(first_step(steps)))
+        if direction.KEY in st.session_state:
+            st.session_state[direction.KEY] = ""
 
     step = first_step(steps) if choices.step is None else min(choices.step, len(steps) - 1)
     pieces = loaded.cache.get(("pieces",), lambda: Pieces(loaded.model.tokenizer))

@@ -408,6 +408,7 @@ SCREENS = {
         "/translate?sentence=De+kat+zit+op+de+mat.",
         [
             tested(SENTENCE, "translate test_markup_is_never_run", "text_box(page)"),
+            used(".st-key-direction input", "pick English → German", "direction=en-de"),
             tested(".st-key-method button", "translate test_methods_show_what_they_do", "st-key-method"),
             tested(
                 ":is(.attnviz-growing-back, .attnviz-growing-next, .attnviz-growing-chip, .attnviz-growing-row)",

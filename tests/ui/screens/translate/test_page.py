@@ -367,8 +367,8 @@ def test_a_model_without_a_language_head_says_so(folders: dict[str, str]) -> Non
 @pytest.mark.parametrize(
     ("sentence", "direction"),
     [
-        ("Der Hund sah den Ball.", "German → English, guessed from the words"),
-        ("The dog saw the ball.", "English → German, guessed from the words"),
+        ("Der Hund sah den Ball.", "German → English (guessed)"),
+        ("The dog saw the ball.", "English → German (guessed)"),
         ("Le chat est sur la table.", "French is none of this model's languages; expect no translation."),
     ],
 )
@@ -377,4 +377,14 @@ def test_the_translation_is_there_as_plain_text_with_its_direction(
 ) -> None:
     app = opened(sentence=sentence)
     assert [element.value for element in app.code] == [bundled.translate(sentence)]
-    assert direction in [element.value for element in app.caption]
+    assert direction in [*(element.value for element in app.caption), app.selectbox(key="direction").options[0]]
+
+
+def test_a_direction_is_chosen_and_given_back(bundled: Model) -> None:
+    app = opened(sentence="学生在写作业。", direction="en-de")
+    assert words(story(app))[1] == ">>de<<" and app.code[0].value.startswith("Die ")
+    app.selectbox(key="direction").set_value("").run()
+    assert app.code[0].value == bundled.translate("学生在写作业。")
+    assert "direction" not in app.query_params
+    app = opened(sentence="学生在写作业。", direction="fr-en")
+    assert "no direction fr-en" in app.warning[0].value and app.selectbox(key="direction").value == ""
