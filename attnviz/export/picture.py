@@ -195,6 +195,8 @@ def facts(picture: Picture) -> list[str]:
     if kind := _common(picture, "kind"):
         phrases.append(picture.say("{0} attention", picture.texts.get(kind, kind)))
     phrases += [part for name, value in picture.settings.items() if (part := _setting(picture, name, value))]
+    if any(token.generated for panel in picture.panels for token in (*panel.query_tokens, *panel.key_tokens)):
+        phrases.append(picture.say("underlined: written by the model"))
     if any(isinstance(panel, AttentionMap) and panel.renormalised for panel in picture.panels):
         phrases.append(picture.say("rows renormalised"))
     if len(picture.panels) > 1:

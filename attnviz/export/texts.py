@@ -29,6 +29,7 @@ TEXTS: tuple[Message, ...] = (
     Message("special tokens hidden"),
     Message("hidden: {0}"),
     Message("rows averaged: {0}"),
+    Message("underlined: written by the model"),
     Message("rows renormalised"),
     Message("one scale for all panels"),
     Message("each panel on its own scale"),

@@ -61,6 +61,13 @@ def draw_head(
     queries, keys = len(map.query_tokens), len(map.key_tokens)
     query_labels = [style.escape_markup(label) for label in map.query_labels]
     key_labels = [style.escape_markup(label) for label in map.key_labels]
+    query_ticks, key_ticks = label_ticks(query_labels), label_ticks(key_labels)
+    for ticks, tokens in ((query_ticks, map.query_tokens), (key_ticks, map.key_tokens)):
+        # Underlined is what the model wrote.
+        ticks["ticktext"] = [
+            f"<u>{text}</u>" if tokens[place].generated else text
+            for place, text in zip(ticks["tickvals"], ticks["ticktext"], strict=True)
+        ]
     square = max(queries, keys) <= MOST_SQUARE
     has_hidden = bool((map.hidden_mass > 0).any())
 
@@ -112,8 +119,8 @@ def draw_head(
     figure.update_layout(
         **style.layout(theme, **_figure_size(queries, keys, title)),
         title={"text": title, "x": 0, "xref": "paper", "font": {"size": style.FONT_SIZE + 2}} if title else None,
-        xaxis=style.axis(names.key, theme, side="top", **label_ticks(key_labels), range=[-0.5, right]),
-        yaxis=style.axis(names.query, theme, **label_ticks(query_labels), range=[queries - 0.5, -0.5]),
+        xaxis=style.axis(names.key, theme, side="top", **key_ticks, range=[-0.5, right]),
+        yaxis=style.axis(names.query, theme, **query_ticks, range=[queries - 0.5, -0.5]),
     )
     if has_hidden:
         # The frame is around the map alone; the bars stand outside it.

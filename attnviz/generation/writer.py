@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -185,7 +186,11 @@ class Writer:
         read = self._read(ids[:-1])
         model = self.model
         source = self.source if self.pair else tuple(read)
-        shown = tokenizer.from_ids(model.tokenizer, source)
+        typed = len(self.source)
+        shown = tuple(
+            replace(token, generated=index >= typed)
+            for index, token in enumerate(tokenizer.from_ids(model.tokenizer, source))
+        )
         return model.recorder.record(shown, list(source), {}, read if self.pair else None, None)
 
     @property

@@ -9,6 +9,7 @@ import contextlib
 import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -219,6 +220,8 @@ class Recorder:
         else:
             chosen = self.greedy(ids, states, limit or MAX_NEW_TOKENS)[:-1] if target is None else target
             shown = from_ids(self.inputs.tokenizer, chosen)
+            if target is None:
+                shown = (*shown[:1], *(replace(token, generated=True) for token in shown[1:]))
         self.inputs.check_length(len(chosen), Message("The target"), of_decoder=True)
         return chosen, shown
 

@@ -42,7 +42,7 @@ class Token:
     start: int | None  # character offsets into the text; None for special tokens
     end: int | None
     count: int = 1  # how many neighbouring positions of a long text it stands for; more than 1 in a pooled map only
-    generated: bool = False  # whether the model wrote it, after a text that somebody typed
+    generated: bool = False  # whether the model wrote it, and nobody typed it
 
 
 @dataclass(frozen=True, slots=True)

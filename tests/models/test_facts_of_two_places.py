@@ -7,6 +7,7 @@ import warnings
 import pytest
 import torch
 from support import tiny_models as tiny
+from support.bundled import bundled_model
 from support.tiny_tokenizers import gpt2, wordlevel
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
@@ -14,6 +15,7 @@ from transformers import PreTrainedTokenizerFast
 from attnviz import Model
 from attnviz.errors import InputError, NoAttentionError
 from attnviz.export import Picture, read, to_svg
+from attnviz.figures import draw_head
 from attnviz.tokenization.token import labels
 
 NAMES = ["[UNK]", "[PAD]", "<s>", "the", "dog", "sees", "a", "cat"]
@@ -93,8 +95,25 @@ def test_what_is_generated_within_a_word_belongs_to_it() -> None:
 
 def test_an_export_knows_what_was_generated() -> None:
     recording = Model(tiny.network("llama", eos_token_id=None), words()).record("the zebra", generate=2)
-    picture = Picture((recording.map("decoder", layer=0, head=0),))
-    assert read(to_svg(picture).encode()).panels[0].query_tokens == recording.query_tokens("decoder")
+    map = recording.map("decoder", layer=0, head=0)
+    drawn = to_svg(Picture((map,)))
+    assert read(drawn.encode()).panels[0].query_tokens == recording.query_tokens("decoder")
+    assert drawn.count('text-decoration="underline"') == 2 * 2 and "underlined: written by the model" in drawn
+    ticks = draw_head(map).layout.yaxis.ticktext
+    assert [text.startswith("<u>") for text in ticks] == [False] * (len(ticks) - 2) + [True] * 2
+    assert "underline" not in to_svg(
+        Picture((recording.map("decoder", layer=0, head=0).hide(lambda one: one.generated),))
+    )
+
+
+def test_a_translation_of_the_models_own_is_generated_and_a_target_is_not() -> None:
+    bundled = bundled_model()
+    own = bundled.record("Der Hund sah den Ball.")
+    tokens = own.query_tokens("cross")
+    assert [token.generated for token in tokens] == [False] + [True] * (len(tokens) - 1)
+    given = bundled.record("Der Hund sah den Ball.", target="The dog saw the ball.")
+    assert not any(token.generated for token in (*given.query_tokens("cross"), *given.key_tokens("cross")))
+    assert not any(token.generated for token in own.key_tokens("cross"))
 
 
 # Texts packed into one sequence ---------------------------------------------------------------------------------------

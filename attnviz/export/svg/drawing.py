@@ -43,7 +43,7 @@ from attnviz.export.svg.layout import (
     Shape,
     arrange,
 )
-from attnviz.export.svg.text import FONT, escape_text, fonts, in_language, width, wrap
+from attnviz.export.svg.text import FONT, escape_text, fonts, in_language, underlined, width, wrap
 from attnviz.figures import style
 from attnviz.figures.compare import format_signed as signed_number
 
@@ -163,25 +163,26 @@ class Drawing:
             f'<rect x="{_n(shape.x - 0.5)}" y="{_n(shape.y - 0.5)}" width="{_n(shape.width + 1)}" '
             f'height="{_n(shape.height + 1)}" fill="none" stroke="{self.palette.line}"/>'
         )
-        size = shape.label_size
-        queries, keys = query_labels(panel), key_labels(panel)
+        size, queries, keys = shape.label_size, query_labels(panel), key_labels(panel)
         for index, label in shape.keys:
             x = shape.x + (index + 0.5) * shape.cell_width
-            full_label = keys[index]
+            more = underlined(panel.key_tokens[index])
             if shape.slanted:
-                turn = f' transform="rotate(-{_n(SLANT)} {_n(x + 0.3 * size)} {_n(shape.y - 5.0)})"'
-                yield self._label(x + 0.3 * size, shape.y - 5.0, label, full_label, size, "", turn)
+                more += f' transform="rotate(-{_n(SLANT)} {_n(x + 0.3 * size)} {_n(shape.y - 5.0)})"'
+                yield self._label(x + 0.3 * size, shape.y - 5.0, label, keys[index], size, "", more)
             else:
-                yield self._label(x, shape.y - 0.45 * size - 1.5, label, full_label, size, "middle")
+                yield self._label(x, shape.y - 0.45 * size - 1.5, label, keys[index], size, "middle", more)
         for index, label in shape.queries:
             y = shape.y + (index + 0.5) * shape.cell_height + 0.35 * size
-            yield self._label(shape.x - 6.0, y, label, queries[index], size, "end")
+            more = underlined(panel.query_tokens[index])
+            yield self._label(shape.x - 6.0, y, label, queries[index], size, "end", more)
         if shape.queries:
-            word = self.picture.say("key")
-            yield self._text(shape.x - 8.0, shape.y - 6.0, word, QUIET_SIZE, quiet=True, anchor="end")
+            yield self._text(
+                shape.x - 8.0, shape.y - 6.0, self.picture.say("key"), QUIET_SIZE, quiet=True, anchor="end"
+            )
             x, y = shape.x - shape.left + 0.85 * QUIET_SIZE, shape.y + shape.height / 2
-            yield self._text(x, y, self.picture.say("query"), QUIET_SIZE, quiet=True, anchor="middle",
-                             more=f' transform="rotate(-90 {_n(x)} {_n(y)})"')  # fmt: skip
+            turn = f' transform="rotate(-90 {_n(x)} {_n(y)})"'
+            yield self._text(x, y, self.picture.say("query"), QUIET_SIZE, quiet=True, anchor="middle", more=turn)
         yield from self._hidden_bars(panel, shape, shape.x + shape.width + 8.0)
 
     def _top(self, panel: AttentionMap | Difference) -> float:
@@ -284,17 +285,15 @@ class Drawing:
                 f'd="M0 {start}C{middle} {start} {middle} {end} {_n(shape.width)} {end}"/>'
             )
         yield "</g>"
-        for side, labels, full_labels in (
-            ("query", shape.queries, query_labels(panel)),
-            ("key", shape.keys, key_labels(panel)),
+        for side, labels, full_labels, tokens in (
+            ("query", shape.queries, query_labels(panel), panel.query_tokens),
+            ("key", shape.keys, key_labels(panel), panel.key_tokens),
         ):
             for index, label in labels:
                 y = shape.y + (index + 0.5) * shape.cell_height + 0.35 * size
-                more = f' data-{side}="{index}"'
-                if side == "query":
-                    yield self._label(shape.x - 6.0, y, label, full_labels[index], size, "end", more)
-                else:
-                    yield self._label(right + 6.0, y, label, full_labels[index], size, "", more)
+                more = f' data-{side}="{index}"{underlined(tokens[index])}'
+                x, anchor = (shape.x - 6.0, "end") if side == "query" else (right + 6.0, "")
+                yield self._label(x, y, label, full_labels[index], size, anchor, more)
         yield from self._hidden_bars(panel, shape, shape.x - shape.left)
 
     def _stroke(self, sign: float, signed: bool) -> str:

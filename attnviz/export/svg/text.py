@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
+
+if TYPE_CHECKING:
+    from attnviz.tokenization.token import Token
 
 # Widely installed and nearly equally wide; then what has Chinese, Japanese, Korean and emoji.
 _LATIN = "Helvetica Neue, Helvetica, Arial, Liberation Sans, Noto Sans, DejaVu Sans"
@@ -44,6 +48,11 @@ def in_language(svg: str, language: str) -> str:
         return svg
     svg = svg.replace("<svg ", f'<svg xml:lang="{escape_text(language)}" ', 1)
     return svg.replace(_WIDE, _TRADITIONAL) if language == "zh-Hant" else svg
+
+
+def underlined(token: Token) -> str:
+    """The attribute that underlines the label of a token that the model wrote; "" for what somebody typed."""
+    return ' text-decoration="underline"' if token.generated else ""
 
 
 def legal_text(text: str) -> str:

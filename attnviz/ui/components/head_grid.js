@@ -49,6 +49,7 @@ class Heads extends Figure {
         weights: part(weights, index, queries.length * keys.length),
         colourIndex: (weight) => weight * factor,
         hidden: hidden && part(hidden, index, queries.length),
+        written: this.data.written,
       };
     });
   }
@@ -179,6 +180,10 @@ class Heads extends Figure {
     let text = `${queries[at.query]} → ${keys[at.key]} ${number(this.weight(place, at.query, at.key))}`;
     const share = hidden ? hidden[at.query] : 0;
     if (share > 0) text += `\n${fill(texts.hidden, number(share))}`;
+    const { written } = this.data;
+    const named = written ? [[queries, "queries", at.query], [keys, "keys", at.key]] : [];
+    const own = named.filter(([, side, place]) => written[side][place]).map(([labels, , place]) => labels[place]);
+    if (own.length) text += `\n${fill(texts.written, [...new Set(own)].join(", "))}`;
     this.tip.say(text);
     this.tip.moveTo(...(event ? [event.clientX, event.clientY] : this.cards[place].heatmap.cornerOf(at)));
   }

@@ -20,6 +20,13 @@ COLUMNS = 4  # of cards on a wide screen, as in heads.css
 ABOVE = 330  # CSS pixels of a laptop's screen that the page needs for what stands above the grid
 
 
+def written_tokens(map: AttentionMap) -> dict[str, list[bool]] | None:
+    """Which of a map's queries and keys the model wrote; None where somebody typed them all."""
+    sides = {"queries": map.query_tokens, "keys": map.key_tokens}
+    written = {side: [token.generated for token in tokens] for side, tokens in sides.items()}
+    return written if any(any(one) for one in written.values()) else None
+
+
 def head_grid(
     maps: Sequence[AttentionMap],
     *,
@@ -53,6 +60,7 @@ def head_grid(
     weights = encode(np.stack([map.weights for map in maps]))
     masses = np.stack([map.hidden_mass for map in maps])
     hidden = encode(masses) if (masses > 0).any() else None
+    written = written_tokens(first)
     top = top_of_scale(maps, "shared")
     before = f"{title} " if title else ""
     heads = [
@@ -68,13 +76,14 @@ def head_grid(
     data = {
         "run": run,
         "picture": run_name(
-            weights, hidden, queries, keys, summary, scale, height, [head["name"] for head in heads], notes
+            weights, hidden, written, queries, keys, summary, scale, height, [head["name"] for head in heads], notes
         ),
         "summary": summary,
         "queries": queries,
         "keys": keys,
         "weights": weights,
         "hidden": hidden,
+        "written": written,
         "heads": heads,
         "open": opened,
         "perHead": scale == "head",
@@ -89,6 +98,7 @@ def head_grid(
             "rows": _("looks ↓"),
             "columns": _("looked at →"),
             "hidden": _("hidden {0}"),
+            "written": _("{0}: written by the model"),
             "open": _("Open large"),
         },
     }

@@ -41,7 +41,7 @@ function frameMap(context, theme, { left, top, width, height, ratio }) {
 }
 
 /** The labels of keys above their columns, every n-th; slanted, or with their middles over the columns' middles. */
-function writeKeyLabels(context, labels, every, { left, top, cellWidth, slanted }, above = slanted ? 5 : 8) {
+function writeKeyLabels(context, labels, every, { left, top, cellWidth, slanted }, above = slanted ? 5 : 8, written = null) {
   context.textBaseline = "middle";
   context.textAlign = slanted ? "left" : "center";
   for (let key = 0; key < labels.length; key += every) {
@@ -49,8 +49,24 @@ function writeKeyLabels(context, labels, every, { left, top, cellWidth, slanted 
     context.translate(left + (key + 0.5) * cellWidth, top - above);
     if (slanted) context.rotate(SLANT);
     context.fillText(labels[key], 0, 0);
+    if (written?.[key]) underline(context, labels[key], 0, 0);
     context.restore();
   }
+}
+
+/** A dotted line under a label that was just written at a place: the model wrote that token, nobody typed it. */
+function underline(context, label, x, y) {
+  const width = context.measureText(label).width;
+  const left = { left: x, right: x - width, center: x - width / 2 }[context.textAlign];
+  context.save();
+  context.strokeStyle = context.fillStyle;
+  context.lineWidth = 1;
+  context.setLineDash([1, 2]);
+  context.beginPath();
+  context.moveTo(left, y + LABEL_SIZE / 2 + 1.5);
+  context.lineTo(left + width, y + LABEL_SIZE / 2 + 1.5);
+  context.stroke();
+  context.restore();
 }
 
 /** The cell that an arrow key leads to: the first one where there is none yet; undefined for another key. */
@@ -68,7 +84,8 @@ function arrowTo(event, from, rows, columns) {
  * One map with its labels, and marks over it.
  *
  * A map has `queries` and `keys`, its labels; `weights`, row by row; `colourIndex(weight)`, where a weight is on the scale
- * of 256 colours; and `hidden`, for each query the share that is not shown, or null.
+ * of 256 colours; `hidden`, for each query the share that is not shown, or null; and `written`, where there are any, of
+ * which queries and keys the model wrote the tokens.
  */
 class Heatmap {
   constructor() {
@@ -189,8 +206,9 @@ class Heatmap {
     context.textAlign = "right";
     for (let query = 0; query < queryLabels.length; query += every(cellHeight)) {
       context.fillText(queryLabels[query], left - 5, top + (query + 0.5) * cellHeight);
+      if (this.map.written?.queries[query]) underline(context, queryLabels[query], left - 5, top + (query + 0.5) * cellHeight);
     }
-    writeKeyLabels(context, keyLabels, every(cellWidth * apart), this.shape);
+    writeKeyLabels(context, keyLabels, every(cellWidth * apart), this.shape, undefined, this.map.written?.keys);
   }
 
   /** What is under the pointer: {query, key}, one of them null on a label; null beside all of it. */

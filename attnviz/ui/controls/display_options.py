@@ -81,15 +81,19 @@ class Switches:
         }
 
     def remarks(self, whole: AttentionMap, shown: Sequence[AttentionMap]) -> list[str]:
-        """What a summary says of hidden tokens and averaged rows; nothing where all is shown as it is.
+        """What a summary says of tokens that the model wrote or that are hidden, and of averaged rows; else nothing.
 
         Args:
             whole: one of the maps before `apply`.
             shown: the maps after it.
         """
+        if shown and any(token.generated for token in (*shown[0].query_tokens, *shown[0].key_tokens)):
+            written = [_("underlined: written by the model")]
+        else:
+            written = []
         if not shown or pooled_maps.is_pooled(whole.query_tokens) or pooled_maps.is_pooled(whole.key_tokens):
-            return []
-        parts = []
+            return written
+        parts = written
         hidden = list(dict.fromkeys(self._hidden_labels(whole.by_word() if self.by_word else whole).values()))
         if hidden:
             share = sum(float(map.hidden_mass.mean()) for map in shown if map.weights.size) / len(shown)

@@ -55,6 +55,7 @@ class Panels extends Figure {
     const figure = (one, weights, colourIndex) => ({
       queryAxis: one.queries, keyAxis: one.keys,
       queries: axes[one.queries].labels, keys: axes[one.keys].labels,
+      written: { queries: axes[one.queries].written ?? [], keys: axes[one.keys].written ?? [] },
       hidden: one.hidden ? decode(one.hidden) : null,
       weights, colourIndex,
     });

@@ -137,11 +137,13 @@ class Axes:
     """The axes of all maps, each once: `entries` has their labels and what word each position belongs to."""
 
     def __init__(self) -> None:
-        self.entries: list[dict[str, list[str]]] = []
+        self.entries: list[dict[str, list[Any]]] = []
 
     def index(self, tokens: Sequence[Token]) -> int:
         """The number of the axis of these tokens."""
-        axis = {"labels": list(token.labels(tokens)), "words": _words(tokens)}
+        axis: dict[str, list[Any]] = {"labels": list(token.labels(tokens)), "words": _words(tokens)}
+        if any(one.generated for one in tokens):
+            axis["written"] = [one.generated for one in tokens]
         if axis not in self.entries:
             self.entries.append(axis)
         return self.entries.index(axis)

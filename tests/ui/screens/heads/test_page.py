@@ -283,3 +283,12 @@ def test_the_controls_do_not_wait_for_the_libraries() -> None:
     program = f"import sys, {modules}; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", program], cwd=Path(APP).parent, capture_output=True, text=True)
     assert result.stdout.strip() == "False", result.stderr
+
+
+def test_tokens_that_the_model_wrote_are_marked_and_a_target_that_was_typed_is_not() -> None:
+    own = opened(kind="cross")
+    data = grid(own)
+    assert data["written"]["queries"][1:] == [True] * (len(data["queries"]) - 1) and not any(data["written"]["keys"])
+    assert "underlined: written by the model" in data["summary"]
+    given = grid(opened(kind="cross", target="The dog saw the ball."))
+    assert given["written"] is None and "written by the model" not in given["summary"]
