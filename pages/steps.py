@@ -15,12 +15,14 @@ from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.cost import cost_button
 from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.simple_attention import own_sentence
-from attnviz.ui.screens.steps import controls, opening
+from attnviz.ui.screens.steps import controls, opening, words
 from attnviz.ui.shell import errors, models
 from attnviz.ui.shell.messages import _, kind_name, language, local_number, model_label
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
 
     from attnviz.attention.attention_map import AttentionMap
@@ -65,30 +67,31 @@ def main() -> None:
     queries, keys = labels.query_labels, labels.key_labels
     with top.controls:
         tokens = computation.query_tokens, computation.key_tokens
+        by_token = words.pieces_switch(*tokens)
+        looking, looked_at = (words.choices(axis, by_token) for axis in tokens)
         first, second = opening.opening_pair(labels.weights, *tokens, own=kind != "cross")
-        query = controls.token_control(_("Word"), "looking", queries, first, top.say)
-        best = second
-        if query != first:
-            best = strongest_key(labels.weights[query], [token.special for token in computation.key_tokens])
-        key = controls.token_control(_("looks at"), "looked_at", keys, best, top.say)
+        asker = choose(_("Word"), "looking", looking, first, top.say)
+        if asker != looking[words.choice_at(looking, first)]:
+            second = strongest_key(labels.weights[asker.position], [token.special for token in computation.key_tokens])
+        answerer = choose(_("looks at"), "looked_at", looked_at, second, top.say)
         cost_button(recording, kind)
     settings = top.settings(text)
     numbers: list[Table] = []
     origin = f"L{labels.layer_number}-H{head}-{kind}"
     page = PageFigures(
-        f"attnviz-step-{step}-{origin}", title(step, labels, query, key, top.sentence), lambda: numbers,
+        f"attnviz-step-{step}-{origin}", title(step, labels, asker, answerer, top.sentence), lambda: numbers,
         [_("model {0}").format(model_label(top.model)), _("{0} attention").format(kind_name(kind))],
     )  # fmt: skip
     with row:
         export_menu(partial(picture, labels, settings, theme()), name=f"attnviz-{origin}", page=page)
     own = st.session_state.get(controls.STEP_KEYS[step]) if step in controls.STEP_KEYS else None
-    run = run_name(*asked, head, query, key, step, own, language(), theme())
+    run = run_name(*asked, head, asker, answerer, step, own, language(), theme())
 
     # Plotly and torch come in only now: the controls are on the screen before.
     from attnviz.ui.screens.steps import steps
     from attnviz.ui.screens.steps.context import StepContext
 
-    context = StepContext(loaded.model, recording, computation, head, query, key, queries, keys, run)
+    context = StepContext(loaded.model, recording, computation, head, asker, answerer, queries, keys, run)
 
     def show() -> int:
         with figures:
@@ -119,9 +122,15 @@ def follow_layer(loaded: models.Loaded, recording: Recording, kind: str, layer: 
     return loaded.cache.get(key, lambda: follow(loaded.model, recording, kind, layer=layer))
 
 
-def title(step: int, map: AttentionMap, query: int, key: int, sentence: str) -> str:
+def choose(title: str, key: str, options: Sequence[words.Choice], position: int, say: url_state.Say) -> words.Choice:
+    """A control for one of them; it opens on the one that the token at `position` belongs to."""
+    opening_one = words.choice_at(options, position)
+    return options[controls.token_control(title, key, [one.label for one in options], opening_one, say)]
+
+
+def title(step: int, map: AttentionMap, asker: words.Choice, answerer: words.Choice, sentence: str) -> str:
     """What the figures of a step are called in an export."""
-    pair = f"{map.query_labels[query]} → {map.key_labels[key]}"
+    pair = f"{asker.label} → {answerer.label}"
     step_name = f"{step} {controls.step_names()[step - 1]}"
     return " · ".join([_("Step by step"), step_name, map.name, pair, url_state.shorten(sentence, 80)])
 

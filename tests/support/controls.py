@@ -93,6 +93,11 @@ EVERYWHERE = [
         "attnviz-fold",
     ),
     tested(
+        ".st-key-pieces input",  # where a word is read in several tokens
+        "steps test_a_word_is_followed_whole_and_its_tokens_on_request",
+        "st-key-pieces",
+    ),
+    tested(
         ".st-key-pair textarea",  # where the model reads pairs
         "test_sentence_pairs.py test_a_second_sentence_is_typed_and_follows_to_other_pages",
         'text_box(page, "pair")',

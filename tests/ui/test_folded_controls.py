@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import address_parameters, new_context, text_box, wait_until_drawn
+from support.browsing import address_parameters, new_context, text_box, wait_until_drawn, with_sentence
 
 SENTENCE = "Der Ball ist rund."
 FIRST = "Der Hund sah den Ball."
@@ -13,7 +13,7 @@ SHOWN = "document.querySelector('.attnviz-ready')?.dataset.sentence"
 
 def test_the_controls_fold_into_a_line_that_says_what_is_chosen(page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 720})
-    page.goto("/?hide_special=true&layer=1")
+    page.goto(with_sentence("/?hide_special=true&layer=1", FIRST))
     wait_until_drawn(page, FIRST)
     button, layers = page.locator(".attnviz-fold"), page.locator(".st-key-layer")
     expect(button).to_have_attribute("aria-expanded", "true")
@@ -51,7 +51,7 @@ def test_the_controls_fold_into_a_line_that_says_what_is_chosen(page: Page) -> N
 def test_on_a_telephone_the_controls_fold_once_by_themselves(browser: Browser, app_url: str) -> None:
     context = new_context(browser, base_url=app_url, viewport={"width": 390, "height": 844}, locale="en-GB")
     page = context.new_page()
-    page.goto("/")
+    page.goto(with_sentence("/", FIRST))
     wait_until_drawn(page, FIRST)
     button, layers = page.locator(".attnviz-fold"), page.locator(".st-key-layer")
     expect(layers).to_be_visible()
@@ -72,7 +72,7 @@ def test_on_a_telephone_the_controls_fold_once_by_themselves(browser: Browser, a
     page.close()
     # In another tab they fold once they are out of sight; what is seen stays in its place.
     page = context.new_page()
-    page.goto("/")
+    page.goto(with_sentence("/", FIRST))
     wait_until_drawn(page, FIRST)
     layers = page.locator(".st-key-layer")
     run = page.locator(".attnviz-ready").get_attribute("data-run") or ""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def draw_scores(context: StepContext) -> int:
     """The query against every key."""
     computation = context.computation
-    word, other = context.queries[context.query], context.keys[context.key]
+    word, other = context.asker.label, context.answerer.label
     raw = computation.raw(context.head)[context.query]
     final = context.recording.scores(computation.kind, **context.head_index)[context.query]
     bias = computation.bias(context.head)
@@ -118,7 +118,7 @@ def draw_score_formula(context: StepContext, raw: torch.Tensor, final: torch.Ten
 def draw_softmax(context: StepContext) -> int:
     """Scores → weights."""
     computation = context.computation
-    word = context.queries[context.query]
+    word = context.asker.label
     row = context.recording.scores(computation.kind, **context.head_index)[context.query]
     own = context.recording.weights(computation.kind, **context.head_index)[context.query]
     size = context.recording.queries(computation.kind, **context.head_index).shape[-1]
@@ -184,7 +184,7 @@ def draw_softmax(context: StepContext) -> int:
 def draw_output(context: StepContext) -> int:
     """Weights × values."""
     computation = context.computation
-    word = context.queries[context.query]
+    word = context.asker.label
     weights = context.recording.weights(computation.kind, **context.head_index)[context.query]
     values = context.recording.values(computation.kind, **context.head_index)
     vectors = weights[:, None] * values

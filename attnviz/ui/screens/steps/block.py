@@ -21,7 +21,7 @@ def draw_block(context: StepContext) -> int:
     """All heads joined, residual, normalisation, feed-forward."""
     computation = context.computation
     layers, heads, _queries, _keys = context.recording.size(computation.kind)
-    word = context.queries[context.query]
+    word = context.asker.label
     stages = computation.stages
     st.markdown(
         _(

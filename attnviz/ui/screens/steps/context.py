@@ -11,6 +11,7 @@ import streamlit as st
 
 from attnviz.ui.components.numbers_table import numbers_table as draw_table
 from attnviz.ui.components.ready import mark_run
+from attnviz.ui.screens.steps.words import Choice
 from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _, local_number
 
@@ -29,7 +30,7 @@ class StepContext:
     Attributes:
         model, recording, computation: as in the package.
         head: from 0.
-        query, key: places of the two words that are looked at.
+        asker, answerer: the word whose query is followed, and the one whose key it meets.
         queries, keys: labels of all tokens.
         run: the name of what the page shows.
     """
@@ -38,11 +39,21 @@ class StepContext:
     recording: Recording
     computation: Computation
     head: int
-    query: int
-    key: int
+    asker: Choice
+    answerer: Choice
     queries: tuple[str, ...]
     keys: tuple[str, ...]
     run: str
+
+    @property
+    def query(self) -> int:
+        """The token whose query is followed."""
+        return self.asker.position
+
+    @property
+    def key(self) -> int:
+        """The token whose key it meets."""
+        return self.answerer.position
 
     @property
     def head_index(self) -> dict[str, int]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 STEPS = 7
 STEP_KEYS = {1: "beside", 3: "matrix", 5: "temperature"}  # of controls that one step has
-KEYS = ("looking", "looked_at", *STEP_KEYS.values())
+KEYS = ("looking", "looked_at", "pieces", *STEP_KEYS.values())
 """Keys of the controls that belong to single steps, for `url_state.keep_values`."""
 
 
@@ -96,7 +96,7 @@ def head_control(heads: int, say: url_state.Say) -> int:
 
 
 def token_control(title: str, key: str, labels: Sequence[str], default: int, say: url_state.Say) -> int:
-    """One of the tokens on the screen, by its label; returns its place.
+    """One of the words or tokens on the screen, by its label; returns its place.
 
     What is no token of this sentence is replaced by `default`, and said only where a link asked for it: a sentence that
     is being typed changes its tokens all the time.

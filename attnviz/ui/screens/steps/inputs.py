@@ -23,7 +23,7 @@ from attnviz.ui.shell import errors, model_names, models
 from attnviz.ui.shell.messages import _, local_number, ngettext
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from attnviz.computation.module_roles import Projection, Role
     from attnviz.tokenization.token import Token
@@ -47,7 +47,7 @@ def draw_tokens(context: StepContext) -> int:
             (label, str(token.id), token.special, token.word)
             for label, token in zip(context.queries, items, strict=True)
         ],
-        context.query,
+        context.asker.positions,
     )
     words = sum(is_word(word) for word in whole_words(items))
     pieces = sum(not token.special for token in items)
@@ -114,7 +114,7 @@ def draw_other_tokenizations(context: StepContext) -> None:
     else:
         pieces = [(f"{byte:02x}", "", False, None) for byte in text.encode()]
         said = _("{0} tokens from a vocabulary of 256: any language, any emoji, and never fewer than characters.")
-    draw_chips(pieces[:MOST_CHIPS], None)
+    draw_chips(pieces[:MOST_CHIPS])
     st.caption(said.format(len(pieces)))
 
 
@@ -145,13 +145,13 @@ def _model_chips(name: str, text: str) -> list[Chip]:
     return [(label, str(token.id), token.special, token.word) for label, token in named]
 
 
-def draw_chips(items: list[Chip], chosen: int | None) -> None:
+def draw_chips(items: list[Chip], chosen: Collection[int] = ()) -> None:
     """Tokens as boxes; the pieces of a word stand close together."""
     parts = []
     for place, (label, below, special, word) in enumerate(items):
         joins = place > 0 and word is not None and items[place - 1][3] == word
         looks = (
-            " attnviz-chip-special" * special + " attnviz-chip-on" * (place == chosen) + " attnviz-chip-joins" * joins
+            " attnviz-chip-special" * special + " attnviz-chip-on" * (place in chosen) + " attnviz-chip-joins" * joins
         )
         under = f"<small>{html.escape(below)}</small>" if below else ""
         parts.append(f'<span class="attnviz-chip{looks}" role="listitem"><b>{html.escape(label)}</b>{under}</span>')
@@ -162,7 +162,7 @@ def draw_embeddings(context: StepContext) -> int:
     """Ids → vectors, and positions."""
     computation = context.computation
     width = computation.entering.shape[1]
-    word = context.queries[context.query]
+    word = context.asker.label
     names = {
         "token": _("token"),
         "position": _("position"),
@@ -224,7 +224,7 @@ def _position_text(where: str) -> str:
 def draw_projections(context: StepContext) -> int:
     """Query, key and value of the chosen word."""
     computation = context.computation
-    asks = escape_label(context.queries[context.query])
+    asks = escape_label(context.asker.label)
     st.markdown(
         _(
             "Three learned matrices turn what the layer reads into a **query** (what {0} looks for), a **key** (what a "
@@ -235,8 +235,8 @@ def draw_projections(context: StepContext) -> int:
     rows: list[np.ndarray] = []
     told = []
     for role in ROLES:
-        place = context.query if role == "query" else context.key if computation.kind == "cross" else context.query
-        name = (context.queries if role == "query" else context.keys)[place]
+        one = context.answerer if role != "query" and computation.kind == "cross" else context.asker
+        place, name = one.position, one.label
         found = computation.projection(role, context.head)
         letter = role[0]
         told.append(_origin_text(letter, name, found))

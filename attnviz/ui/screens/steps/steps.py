@@ -12,13 +12,33 @@ import streamlit as st
 
 from attnviz.ui.screens.steps.attention import draw_output, draw_scores, draw_softmax
 from attnviz.ui.screens.steps.block import draw_block
-from attnviz.ui.screens.steps.context import StepContext
+from attnviz.ui.screens.steps.context import StepContext, escape_label
 from attnviz.ui.screens.steps.inputs import draw_embeddings, draw_projections, draw_tokens
+from attnviz.ui.shell.messages import _
 
 
 def draw(step: int, context: StepContext) -> int:
     """Draws a step, from 1; returns how many figures it has."""
     st.html(Path(__file__).with_name("steps.css"))
+    say_pieces(step, context)
     return (draw_tokens, draw_embeddings, draw_projections, draw_scores, draw_softmax, draw_output, draw_block)[
         step - 1
     ](context)
+
+
+def say_pieces(step: int, context: StepContext) -> None:
+    """Which token's numbers are shown of a word that is read in several."""
+    named = [(context.asker, context.queries)] if step > 1 else []
+    if step in (4, 5, 6) or (step == 3 and context.computation.kind == "cross"):
+        named.append((context.answerer, context.keys))
+    for word, labels in dict.fromkeys(named):
+        if len(word.positions) > 1:
+            pieces = " · ".join(labels[position] for position in word.positions)
+            st.caption(
+                _("{0} is read in {1} tokens: {2}. The numbers are those of the last, {3}.").format(
+                    f"**{escape_label(word.label)}**",
+                    len(word.positions),
+                    escape_label(pieces),
+                    f"**{escape_label(labels[word.position])}**",
+                )
+            )

@@ -88,3 +88,19 @@ def test_the_sentence_is_taken_into_the_hand_table(page: Page) -> None:
     expect(page.locator(".st-key-hand_made_of")).to_contain_text("principal components")
     page.reload()  # the link has the numbers
     wait_until_drawn(page, "De kat zit op de mat")
+
+
+def test_a_word_is_followed_whole_and_its_tokens_on_request(page: Page) -> None:
+    page.goto("/steps?" + urlencode({"sentence": "Die Fledermaus flog nachts.", "step": 3, "looking": "Fledermaus"}))
+    run = wait_until_drawn(page, "Die Fledermaus flog nachts.")
+    figures = page.locator(".st-key-figures")
+    expect(figures).to_contain_text("query (what Fledermaus looks for)")
+    expect(figures).to_contain_text("Fledermaus is read in 4 tokens: Fl · eder · m · aus.")
+    page.locator(".st-key-pieces label").first.click()
+    run = wait_until_drawn(page, "Die Fledermaus flog nachts.", run)
+    box = page.locator(".st-key-looking input")
+    box.fill("eder")
+    page.get_by_role("option", name="eder", exact=True).click()
+    wait_until_drawn(page, "Die Fledermaus flog nachts.", run)
+    expect(figures).to_contain_text("query (what eder looks for)")
+    assert "pieces=true" in page.url and "looking=eder" in page.url

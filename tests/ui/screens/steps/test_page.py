@@ -227,3 +227,27 @@ def test_the_last_step_of_the_last_layer_leads_on() -> None:
 
 def test_that_lengths_do_not_add_is_said() -> None:
     assert "Lengths do not add" in said(opened(step="7"))
+
+
+def test_whole_words_are_chosen_and_the_piece_whose_numbers_are_shown_is_said(bundled: attnviz.Model) -> None:
+    sentence = "Die Fledermaus flog nachts."
+    recording = bundled.record(sentence)
+    tokens = [token.text.strip() for token in recording.query_tokens("encoder")]
+    app = opened(sentence=sentence, step="4", layer="2", head="5", looking="Fledermaus")
+    assert (
+        "Fledermaus" in app.selectbox(key="looking").options and tokens[1] not in app.selectbox(key="looking").options
+    )
+    assert "key of each word" in said(app) and "**Fledermaus**" in said(app)
+    last = next(place for place, text in enumerate(tokens) if "".join(tokens[1 : place + 1]) == "Fledermaus")
+    assert f"The numbers are those of the last, **{tokens[last]}**." in said(app)
+    scores = recording.scores("encoder", layer=2, head=5)
+    np.testing.assert_allclose(app.dataframe[0].value["score"], scores[last], atol=1e-5)
+    # Its tokens on request, or where a link names one.
+    app.toggle(key="pieces").set_value(True).run()
+    assert "numbers are those of the last" not in said(app)
+    app.selectbox(key="looking").set_value(tokens[1]).run()
+    np.testing.assert_allclose(app.dataframe[0].value["score"], scores[1], atol=1e-5)
+    linked = opened(sentence=sentence, step="4", layer="2", head="5", looking=tokens[1])
+    assert linked.toggle(key="pieces").value and linked.selectbox(key="looking").value == tokens[1]
+    assert not linked.warning
+    assert [box.key for box in opened().toggle] == []

@@ -1,0 +1,72 @@
+"""What can be chosen in a sentence whose computation is followed: whole words, or the tokens that they are read in.
+
+The numbers of a computation belong to tokens. Of a word that is read in several they are those of its last token, which
+in a decoder is the only one that has read all of the word; the page says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from attnviz.tokenization.token import Token, labels, word_groups, words
+from attnviz.ui.controls import url_state
+from attnviz.ui.shell.messages import _
+
+KEY = "pieces"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A word that is looked at, or a token by itself.
+
+    Attributes:
+        label: what it is called.
+        position: of the token whose numbers are shown.
+        positions: of all its tokens.
+    """
+
+    label: str
+    position: int
+    positions: tuple[int, ...]
+
+
+def choices(tokens: Sequence[Token], by_token: bool) -> tuple[Choice, ...]:
+    """What can be chosen, in order.
+
+    >>> un, seen = Token(7, " un", False, 0, 3, 6), Token(9, "seen", False, 0, 6, 10)
+    >>> [(one.label, one.position) for one in choices([un, seen], by_token=False)]
+    [('unseen', 1)]
+    """
+    if by_token:
+        return tuple(Choice(label, place, (place,)) for place, label in enumerate(labels(tokens)))
+    named = zip(labels(words(tokens)), word_groups(tokens), strict=True)
+    return tuple(Choice(label, group[-1], group) for label, group in named)
+
+
+def choice_at(options: Sequence[Choice], position: int) -> int:
+    """The number of the choice that a token belongs to."""
+    return next(number for number, one in enumerate(options) if position in one.positions)
+
+
+def pieces_switch(*axes: Sequence[Token]) -> bool:
+    """Whether tokens are chosen rather than words; a switch, where some word is read in several.
+
+    A link that names a token that is no word turns it on.
+    """
+    if all(len(group) == 1 for tokens in axes for group in word_groups(tokens)):
+        url_state.keep_values(KEY)
+        return False
+    for key, tokens in zip(("looking", "looked_at"), axes, strict=True):
+        asked = None if key in st.session_state else st.query_params.get(key)
+        whole, pieces = ({one.label for one in choices(tokens, by_token)} for by_token in (False, True))
+        if asked in pieces and asked not in whole and KEY not in st.session_state:
+            st.session_state[KEY] = True
+    return st.toggle(
+        _("Tokens"),
+        key=KEY,
+        bind="query-params",
+        help=_("The tokens that a word is read in, each by itself. Off: whole words, with the numbers of their last."),
+    )
