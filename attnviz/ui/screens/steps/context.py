@@ -75,8 +75,9 @@ def format_number(value: float, digits: int = 4) -> str:
 def numbers_table(name: str, table: dict[str, list]) -> None:
     """The numbers of a figure, to be copied."""
     with st.expander(_("Numbers")):
+        # A column with "−∞" is one of texts throughout: the table has one type for each.
         columns = {
-            name: ["−∞" if isinstance(item, float) and item == -np.inf else item for item in column]
+            name: ["−∞" if item == -np.inf else format_number(item, 5) for item in column]
             if any(isinstance(item, float) and item == -np.inf for item in column)
             else column
             for name, column in table.items()
