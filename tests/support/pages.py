@@ -30,9 +30,10 @@ def open_page(page: str, **parameters: str) -> AppTest:
 
 
 def components(app: AppTest, name: str) -> list[dict[str, Any]]:
-    """What the page hands to the components of one name."""
+    """What the page hands to the components of one name, without the page's language, which each of them gets."""
     protos = [element.proto for element in app.get("bidi_component")]
-    return [json.loads(proto.json) for proto in protos if proto.component_name == f"attnviz.{name}"]
+    data = [json.loads(proto.json) for proto in protos if proto.component_name == f"attnviz.{name}"]
+    return [{key: value for key, value in one.items() if key != "pageLanguage"} for one in data]
 
 
 def save_checkpoint(folder: Path, name: str, tokenizer: Any, **changes: Any) -> str:
