@@ -157,6 +157,12 @@ class Figure {
   }
 }
 
+/** Tells the browser the page's language, where it is another: telling it again would style the whole page anew. */
+function setLanguage(language) {
+  const root = document.documentElement;
+  if (language && root.lang !== language) root.lang = language;
+}
+
 /** One drawing of a component per element that it lives in; Streamlit calls again whenever data or theme change. */
 function mounted(instances, create) {
   return (component) => {
@@ -167,7 +173,7 @@ function mounted(instances, create) {
       instances.set(component.parentElement, instance);
     }
     const call = ++instance.calls;
-    if (component.data) document.documentElement.lang = component.data.pageLanguage;
+    setLanguage(component.data?.pageLanguage);
     instance.update(component.data, component.setTriggerValue);
     return () => {
       // Streamlit also ends a call that a newer one has overtaken; only the last one takes the drawing with it.
