@@ -18,15 +18,15 @@ class Cost:
     Attributes:
         queries, keys: the length, in tokens; alike in self-attention.
         weights: how many attention weights there are: queries × keys × heads × layers.
-        bytes: what they need in float32 if all are kept.
-        kept: what queries and keys need instead, from which any of them can be computed again.
+        bytes: what they need in float32 if all are stored.
+        query_key_bytes: what queries and keys need instead, from which any of them can be computed again.
     """
 
     queries: int
     keys: int
     weights: int
     bytes: int
-    kept: int
+    query_key_bytes: int
 
 
 def cost(queries: int, keys: int, *, layers: int, heads: int, key_heads: int | None = None, head_dim: int) -> Cost:

@@ -16,21 +16,21 @@ def test_the_weights_are_as_many_as_a_recording_has() -> None:
     assert vectors is not None
     counted = cost(queries, keys, layers=layers, heads=heads, key_heads=vectors[0], head_dim=vectors[1])
     assert counted.weights == sum(recording.weights("encoder", layer=layer).numel() for layer in range(layers))
-    kept = sum(
+    vector_numbers = sum(
         recording.queries("encoder", layer=layer).numel() + recording.keys("encoder", layer=layer).numel()
         for layer in range(layers)
     )
-    assert counted.kept == kept * BYTES
+    assert counted.query_key_bytes == vector_numbers * BYTES
 
 
 def test_twice_the_tokens_are_four_times_the_weights() -> None:
     once, twice = (cost(n, n, layers=3, heads=5, head_dim=7) for n in (11, 22))
     assert twice.weights == 4 * once.weights and twice.bytes == 4 * once.bytes
-    assert twice.kept == 2 * once.kept
+    assert twice.query_key_bytes == 2 * once.query_key_bytes
 
 
 def test_shared_keys_need_less() -> None:
-    assert cost(8, 8, layers=1, heads=6, key_heads=2, head_dim=10).kept == (8 * 6 + 8 * 2) * 10 * BYTES
+    assert cost(8, 8, layers=1, heads=6, key_heads=2, head_dim=10).query_key_bytes == (8 * 6 + 8 * 2) * 10 * BYTES
 
 
 @pytest.mark.parametrize(

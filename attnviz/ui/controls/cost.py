@@ -41,7 +41,7 @@ def cost_button(recording: Recording, kind: str) -> None:
                 _("tokens"): [local_number(f"{row.keys:,}") for row in rows],
                 _("weights"): [local_count(row.weights) for row in rows],
                 _("all of them"): [local_number(readable(row.bytes, "B")) for row in rows],
-                _("queries and keys"): [local_number(readable(row.kept, "B")) for row in rows],
+                _("queries and keys"): [local_number(readable(row.query_key_bytes, "B")) for row in rows],
             },
             hide_index=True,
         )

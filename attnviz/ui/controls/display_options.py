@@ -68,7 +68,7 @@ class Switches:
         if hidden:
             # By identity: two special tokens of a kind are equal, and have labels of their own all the same.
             map = map.hide(lambda token: id(token) in hidden, renormalise=self.renormalise)
-        positions = [place for place, token in enumerate(map.query_tokens) if id(token) in chosen]
+        positions = [position for position, token in enumerate(map.query_tokens) if id(token) in chosen]
         return map.average_queries(positions) if positions else map
 
     def _hidden_labels(self, map: AttentionMap) -> dict[int, str]:
@@ -80,28 +80,28 @@ class Switches:
             if label in self.hide or (self.hide_special and token.special)
         }
 
-    def remarks(self, whole: AttentionMap, shown: Sequence[AttentionMap]) -> list[str]:
+    def remarks(self, original: AttentionMap, shown: Sequence[AttentionMap]) -> list[str]:
         """What a summary says of tokens that the model wrote or that are hidden, and of averaged rows; else nothing.
 
         Args:
-            whole: one of the maps before `apply`.
+            original: one of the maps before `apply`.
             shown: the maps after it.
         """
         if shown and any(token.generated for token in (*shown[0].query_tokens, *shown[0].key_tokens)):
             written = [_("underlined: written by the model")]
         else:
             written = []
-        if not shown or pooled_maps.is_pooled(whole.query_tokens) or pooled_maps.is_pooled(whole.key_tokens):
+        if not shown or pooled_maps.is_pooled(original.query_tokens) or pooled_maps.is_pooled(original.key_tokens):
             return written
         parts = written
-        hidden = list(dict.fromkeys(self._hidden_labels(whole.by_word() if self.by_word else whole).values()))
+        hidden = list(dict.fromkeys(self._hidden_labels(original.by_word() if self.by_word else original).values()))
         if hidden:
             share = sum(float(map.hidden_mass.mean()) for map in shown if map.weights.size) / len(shown)
-            said = _("hidden: {0} – {1} of the attention").format(
+            hidden_text = _("hidden: {0} – {1} of the attention").format(
                 join_labels(hidden), local_percent(str(round(100 * share)))
             )
-            parts.append(_("{0}, rows renormalised").format(said) if self.renormalise else said)
-        if shown[0].query_tokens and any(label in self.rows for label in _labels(whole.query_tokens, self.by_word)):
+            parts.append(_("{0}, rows renormalised").format(hidden_text) if self.renormalise else hidden_text)
+        if shown[0].query_tokens and any(label in self.rows for label in _labels(original.query_tokens, self.by_word)):
             parts.append(_("rows averaged: {0}").format(shown[0].query_labels[0]))
         return parts
 
@@ -228,8 +228,8 @@ def join_labels(labels: Iterable[str]) -> str:
     more = len(labels) - MOST_NAMED
     if more <= 0:
         return _(", ").join(labels)
-    named = _(", ").join(labels[:MOST_NAMED])
-    return ngettext("{0} and {1} more", "{0} and {1} more", more).format(named, more)
+    first_labels = _(", ").join(labels[:MOST_NAMED])
+    return ngettext("{0} and {1} more", "{0} and {1} more", more).format(first_labels, more)
 
 
 def _flag(on: bool) -> str:

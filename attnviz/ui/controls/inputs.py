@@ -125,13 +125,13 @@ def model_picker() -> str:
     """
     if "model" not in st.session_state and st.query_params.get("model"):
         st.session_state["model"] = st.query_params["model"]
-    asked = _plain_model(st.session_state.get("model"))
+    requested = _plain_model(st.session_state.get("model"))
     used: list[str] = st.session_state.setdefault(_USED, [BUNDLED])
-    if asked not in used:
-        used.append(asked)
+    if requested not in used:
+        used.append(requested)
     if "model" in st.session_state:
-        st.session_state["model"] = asked
-    options = list(dict.fromkeys([*used_models(), asked, *offered_models()]))
+        st.session_state["model"] = requested
+    options = list(dict.fromkeys([*used_models(), requested, *offered_models()]))
     name = st.selectbox(
         _("Model"),
         options,
@@ -235,9 +235,9 @@ def _numbered_layer(numbers: Sequence[int], opening: int) -> int:
     Streamlit would write these numbers into the address, where layers are counted from 0; so that is done by hand.
     """
     layers = range(len(numbers))
-    asked = str(st.session_state.get("layer", st.query_params.get("layer", opening)))
+    requested = str(st.session_state.get("layer", st.query_params.get("layer", opening)))
     # Written down in each run: without an address of its own the control would begin anew on each page.
-    st.session_state["layer"] = int(asked) if asked in {str(layer) for layer in layers} else opening
+    st.session_state["layer"] = int(requested) if requested in {str(layer) for layer in layers} else opening
     options: dict[str, Any] = {"key": "layer", "format_func": lambda layer: str(numbers[layer])}
     if len(numbers) <= MOST_SEGMENTS:
         layer = st.segmented_control(_("Layer"), layers, required=True, **options)

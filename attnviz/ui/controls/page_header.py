@@ -57,10 +57,10 @@ class ModelRow:
         """The model's name without its revision."""
         return model_names.model_and_revision(self.name)[0]
 
-    def load(self, place: DeltaGenerator) -> Loaded | None:
-        """The model; None where the reader was told in `place` why not."""
+    def load(self, container: DeltaGenerator) -> Loaded | None:
+        """The model; None where the reader was told in `container` why not."""
         model, revision = model_names.model_and_revision(self.name)
-        loaded = errors.attempt(place, lambda: models.load(model, self.progress, revision=revision))
+        loaded = errors.attempt(container, lambda: models.load(model, self.progress, revision=revision))
         inputs.note_loading(self.name, loaded is not None)
         return loaded
 
@@ -77,15 +77,15 @@ class PageHeader(ModelRow):
     sentence: str
     boxes: DeltaGenerator
 
-    def record(self, place: DeltaGenerator, loaded: Loaded, kind: str) -> tuple[Recording | None, Text]:
-        """The recording, None where the reader was told in `place` why not, and the text that was asked for.
+    def record(self, container: DeltaGenerator, loaded: Loaded, kind: str) -> tuple[Recording | None, Text]:
+        """The recording, None where the reader was told in `container` why not, and the text that was asked for.
 
         Where this kind has to do with a target, its box stands in the row of boxes, with the model's own words in it as
         long as nobody asked for others; and where the model reads pairs, the box of the second sentence.
         """
         target = inputs.target_text() if "cross" in loaded.kinds else None
         text = Text(self.sentence, target, self.second_sentence(loaded.reads_pairs))
-        recording = record(place, loaded, text, kind)
+        recording = record(container, loaded, text, kind)
         if "cross" in loaded.kinds and kind != "encoder":
             with self.boxes:
                 inputs.target_box(decoder_text(recording) if recording and target is None else "")
@@ -136,10 +136,10 @@ def model_row() -> ModelRow:
     return ModelRow(name, controls, st.empty(), say)
 
 
-def record(place: DeltaGenerator, loaded: Loaded, text: Text, kind: str) -> Recording | None:
-    """The recording, once its part of this kind is computed; None where the reader was told in `place` why not."""
+def record(container: DeltaGenerator, loaded: Loaded, text: Text, kind: str) -> Recording | None:
+    """The recording, once its part of this kind is computed; None where the reader was told in `container` why not."""
     if not text.sentence.strip():
-        place.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
+        container.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
         return None
 
     def make() -> Recording:
@@ -147,7 +147,7 @@ def record(place: DeltaGenerator, loaded: Loaded, text: Text, kind: str) -> Reco
         recording.size(kind)
         return recording
 
-    return errors.attempt(place, make)
+    return errors.attempt(container, make)
 
 
 def decoder_text(recording: Recording) -> str:

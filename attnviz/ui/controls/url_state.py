@@ -179,17 +179,17 @@ def replace_missing(
     """Before a control is drawn: replaces a value that is not among its options, and says so."""
     if key in st.session_state:
         value = st.session_state[key]
-        asked = None if value is None else str(value)
+        requested = None if value is None else str(value)
     else:
-        # The first run of a link. The control reads it by itself, but drops what it does not know without a word.
-        value = asked = st.query_params.get(key)
+        # The first run of a link. The control reads the address by itself, but ignores an unknown value silently.
+        value = requested = st.query_params.get(key)
     instead = (options[0] if default is None else default) if fallback is ... else fallback
     if isinstance(value, int) and len(options) and fallback is ...:
         instead = min(max(value, options[0]), options[-1])
-    if asked is None or asked in {str(option) for option in options}:
+    if requested is None or requested in {str(option) for option in options}:
         return
-    if asked:
-        say(missing(shorten(asked), instead))
+    if requested:
+        say(missing(shorten(requested), instead))
     if key in st.session_state:
         st.session_state[key] = instead
 

@@ -87,13 +87,13 @@ class _Beside:
 def measure(value: object, beside: _Beside) -> Footprint:
     """The memory of a value, block by block."""
     footprint = Footprint()
-    seen = set(beside.objects)
+    visited = set(beside.objects)
     waiting: list[Any] = [value]
     while waiting:
         item = waiting.pop()
-        if id(item) in seen or isinstance(item, _PROGRAM):
+        if id(item) in visited or isinstance(item, _PROGRAM):
             continue
-        seen.add(id(item))
+        visited.add(id(item))
         footprint.objects += _own_size(item)
         if isinstance(item, _PLAIN):
             continue

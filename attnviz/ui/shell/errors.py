@@ -27,28 +27,28 @@ def as_markdown(text: str) -> str:
     return escaped.replace("www.", "www\\.").replace("\n", "  \n")
 
 
-def attempt(place: DeltaGenerator, make: Callable[[], T]) -> T | None:
-    """Returns what `make` makes; where it fails, says why in `place` and returns None. What was typed stays."""
+def attempt(container: DeltaGenerator, make: Callable[[], T]) -> T | None:
+    """Returns what `make` makes; where it fails, says why in `container` and returns None. What was typed stays."""
     try:
         return make()
     except AttnvizError as error:
-        place.error(as_markdown(translate(error.message)), icon=":material/error:")
+        container.error(as_markdown(translate(error.message)), icon=":material/error:")
     except Exception as error:
         # A mistake of ours: the details are for the terminal.
         _logger.exception("a page could not be drawn")
-        said = _("Something went wrong that should not have. The terminal that runs attnviz says more.")
-        place.error(f"{said} {as_markdown(f'({type(error).__name__})')}", icon=":material/error:")
+        message = _("Something went wrong that should not have. The terminal that runs attnviz says more.")
+        container.error(f"{message} {as_markdown(f'({type(error).__name__})')}", icon=":material/error:")
     return None
 
 
 class Remarks:
-    """What was asked for and is not there, and what is shown instead: one box in `place`, however many there are."""
+    """What a link asks for that does not exist, and what is shown instead; all in one warning box in `container`."""
 
-    def __init__(self, place: DeltaGenerator) -> None:
-        self._place = place
-        self._said: list[str] = []
+    def __init__(self, container: DeltaGenerator) -> None:
+        self._container = container
+        self._remarks: list[str] = []
 
     def __call__(self, text: str) -> None:
         """Adds one."""
-        self._said.append(as_markdown(text))
-        self._place.warning("  \n".join(self._said), icon=":material/info:")
+        self._remarks.append(as_markdown(text))
+        self._container.warning("  \n".join(self._remarks), icon=":material/info:")

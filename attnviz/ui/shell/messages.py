@@ -178,9 +178,9 @@ def keep_language() -> None:
 
     Streamlit takes what it does not know out of the address when another page is opened.
     """
-    asked = known_language(st.query_params.get(_ADDRESS))
-    if asked:
-        st.session_state[_CHOSEN] = asked
+    requested = known_language(st.query_params.get(_ADDRESS))
+    if requested:
+        st.session_state[_CHOSEN] = requested
     elif _CHOSEN in st.session_state:
         st.query_params[_ADDRESS] = web_name(st.session_state[_CHOSEN])
 

@@ -42,11 +42,11 @@ class OfferedModel:
             "tasks": _("several tasks"),
             "translation": _("translates"),
         }[self.use]
-        known = _("many languages")
+        languages = _("many languages")
         if names:
-            known = " → ".join(names) if self.use == "translation" else _(", ").join(names)
+            languages = " → ".join(names) if self.use == "translation" else _(", ").join(names)
         size = f"{self.megabytes} MB" if self.megabytes < 1000 else f"{local_number(f'{self.megabytes / 1000:.1f}')} GB"
-        return " · ".join([self.title, f"{use}: {known}", size, self.licence or _("no licence named")])
+        return " · ".join([self.title, f"{use}: {languages}", size, self.licence or _("no licence named")])
 
 
 OFFERED = (
@@ -80,9 +80,9 @@ def model_label(name: str) -> str:
 
 def choice_label(name: str, others: tuple[str, ...]) -> str:
     """A model in the list to choose from, told from the others: of two folders with one name the whole path."""
-    known = next((model for model in OFFERED if model.name == name), None)
-    if known:
-        return known.label
+    offered = next((model for model in OFFERED if model.name == name), None)
+    if offered:
+        return offered.label
     label = model_label(name)
     return name if any(other != name and model_label(other) == label for other in others) else label
 

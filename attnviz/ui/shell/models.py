@@ -113,12 +113,12 @@ def _free_memory() -> None:
     gc.freeze()
 
 
-def load(name: str, place: DeltaGenerator, *, revision: str | None = None) -> Loaded:
+def load(name: str, placeholder: DeltaGenerator, *, revision: str | None = None) -> Loaded:
     """Takes a model from the shelf, or loads it and says how far it is.
 
     Args:
         name: "bundled", a local folder or a Hub id.
-        place: an empty place for a progress bar with what is happening; it is empty again in the end.
+        placeholder: an `st.empty`; shows a progress bar with what is happening, and is empty again in the end.
         revision: of a Hub id.
 
     Raises:
@@ -128,7 +128,7 @@ def load(name: str, place: DeltaGenerator, *, revision: str | None = None) -> Lo
     key = (name, revision, device, dtype, _newest_change(name))
 
     def progress(fraction: float | None, doing: str) -> None:
-        place.progress(fraction or 0.0, as_markdown(translate(doing)))
+        placeholder.progress(fraction or 0.0, as_markdown(translate(doing)))
 
     def make() -> Loaded:
         progress(None, _("Loading {0}").format(model_label(name)))
@@ -144,7 +144,7 @@ def load(name: str, place: DeltaGenerator, *, revision: str | None = None) -> Lo
     try:
         return shelf.get(key, make)
     finally:
-        place.empty()
+        placeholder.empty()
 
 
 def _newest_change(name: str) -> int | None:
