@@ -49,13 +49,18 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """The app as a user's `streamlit run app.py` serves it; yields its address."""
+def serving(folder: Path, **variables: str) -> Iterator[str]:
+    """The app as a user's `streamlit run app.py` serves it; yields its address.
+
+    Args:
+        folder: for what it downloads and what it says at the terminal.
+        variables: of its environment, such as HF_ENDPOINT.
+    """
     log = folder / "server.log"
     port = free_port()
     # Neither this user's settings nor the models this user has downloaded change what the tests see.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STREAMLIT_")}
-    environment["HF_HOME"] = str(folder / "huggingface")
+    environment |= {"HF_HOME": str(folder / "huggingface"), **variables}
     options = {"headless": "true", "address": "127.0.0.1", "port": str(port)}
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
     command += [part for name, value in options.items() for part in (f"--server.{name}", value)]

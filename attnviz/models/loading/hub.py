@@ -87,16 +87,19 @@ def _fetch(name: str, revision: str | None, files: list[str], size: int, tell: P
     pool = concurrent.futures.ThreadPoolExecutor(1, "attnviz-download")
     running = pool.submit(snapshot_download, name, revision=revision, allow_patterns=files, tqdm_class=counter)
     pool.shutdown(wait=False)
-    done_bytes = -1
+    told = None
     while True:
         ended = concurrent.futures.wait([running], timeout=0.1).done
-        if counter.most > done_bytes:
-            done_bytes, total = counter.most, max(size, counter.most, 1)
+        if told != (counter.files, counter.most):
+            told = done_files, done_bytes = counter.files, counter.most
+            total = max(size, done_bytes, 1)
             tell(
                 done_bytes / total,
                 Message(
-                    "Downloading {0}: {1:,.0f} of {2:,.0f} MB",
+                    "Downloading {0}: {1} of {2} files, {3:,.0f} of {4:,.0f} MB",
                     name,
+                    done_files,
+                    len(files),
                     done_bytes / 1000000.0,
                     total / 1000000.0,
                 ),
@@ -127,7 +130,7 @@ def first_line(error: Exception) -> str:
 
 
 def _counter() -> Any:
-    """A class in place of huggingface_hub's progress bars: it draws nothing and counts the bytes.
+    """A class in place of huggingface_hub's progress bars: it draws nothing and counts the files and the bytes.
 
     Its bars are updated from the threads of the download, where an app's screen cannot be written to.
     """
@@ -135,6 +138,7 @@ def _counter() -> Any:
 
     class Counter(tqdm):
         most = 0  # bytes, of the bar that is further
+        files = 0  # that are complete
 
         def __init__(self, *args: Any, **options: Any) -> None:
             # On even where somebody turned progress bars off, for a bar that is off does not count.
@@ -144,6 +148,8 @@ def _counter() -> Any:
             drawn = super().update(n)
             if self.unit == "B":
                 Counter.most = max(Counter.most, int(self.n))
+            else:
+                Counter.files = max(Counter.files, int(self.n))
             return drawn
 
     return Counter

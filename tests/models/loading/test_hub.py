@@ -2,114 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
-import threading
-import zlib
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from safetensors.torch import load_file, save_file
 from support.checkpoints import ROOT
+from support.hub import Hub, serving
 
 from attnviz.errors import NetworkError, NotFoundError, UnsafeError
-
-
-class Hub:
-    """As much of the Hub's interface as a download needs, on this machine.
-
-    Attributes:
-        files: by repository and commit, the content of each file.
-        refs: by repository, the commit of each branch and tag.
-        gated: repositories whose files are given on request only; everybody may see their list, as on the Hub.
-        requests: method and path of each request so far.
-    """
-
-    def __init__(self) -> None:
-        self.files: dict[str, dict[str, dict[str, bytes]]] = {}
-        self.refs: dict[str, dict[str, str]] = {}
-        self.gated: set[str] = set()
-        self.requests: list[str] = []
-
-    def add(self, name: str, files: dict[str, bytes], *, branch: str = "main") -> str:
-        """Adds a commit to a repository."""
-        commit = hashlib.sha1(f"{name} {branch}".encode() + b"".join(files.values())).hexdigest()
-        self.files.setdefault(name, {})[commit] = files
-        self.refs.setdefault(name, {})[branch] = commit
-        return commit
-
-    def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body for a path."""
-        path = path.split("?")[0].strip("/").replace("%2F", "/")
-        if path.startswith("api/models/"):
-            name, _, rest = path.removeprefix("api/models/").partition("/revision/")
-            name, _, tree = name.partition("/tree/")
-            return self._listing(name, rest or tree or "main", tree=bool(tree))
-        name, _, rest = path.partition("/resolve/")
-        revision, _, file = rest.partition("/")
-        commit = self.refs.get(name, {}).get(revision, revision)
-        content = self.files.get(name, {}).get(commit, {}).get(file)
-        if name in self.gated:
-            return 401, {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access to this model is restricted."}, b""
-        if content is None:
-            return 404, {"X-Error-Code": "EntryNotFound"}, b""
-        return 200, {"X-Repo-Commit": commit, "ETag": f'"{hashlib.sha1(content).hexdigest()}"'}, content
-
-    def _listing(self, name: str, revision: str, *, tree: bool) -> tuple[int, dict[str, str], bytes]:
-        if name not in self.files:
-            return 401, {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Repository not found"}, b""
-        commit = self.refs[name].get(revision, revision)
-        if commit not in self.files[name]:
-            return 404, {"X-Error-Code": "RevisionNotFound", "X-Error-Message": f"Invalid rev id: {revision}"}, b""
-        files = self.files[name][commit]
-        data: Any = {"id": name, "modelId": name, "sha": commit, "siblings": [{"rfilename": file} for file in files]}
-        data |= {"private": False, "gated": "manual" if name in self.gated else False, "tags": [], "downloads": 1}
-        if tree:
-            data = [{"type": "file", "path": file, "size": len(content), "oid": f"{zlib.crc32(content):040x}"}
-                    for file, content in files.items()]  # fmt: skip
-        return 200, {"Content-Type": "application/json"}, json.dumps(data).encode()
-
-
-@contextlib.contextmanager
-def serving(hub: Hub) -> Iterator[str]:
-    """The address at which the Hub answers inside."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            hub.requests.append(f"{self.command} {self.path}")
-            status, headers, body = hub.answer(self.path)
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body)
-
-        do_HEAD = do_GET
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing at the terminal."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
 
 PROGRAM = """
 import json, socket, sys
@@ -199,6 +106,13 @@ def hub_results(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     offline = {name: online[name] for name in ("bert", "old", "commit", "marian", "unknown")}
     gone = dict(zip(offline, run(endpoint, home, list(offline.values())), strict=True))
     said_so = run(endpoint, home, [online["bert"], online["unknown"]], HF_HUB_OFFLINE="1")
+    hub.breaks_off, hub.gone = True, False
+    with serving(hub) as endpoint:
+        broken_home = tmp_path_factory.mktemp("broken")
+        broken = run(endpoint, broken_home, [online["bert"]])[0]
+        hub.breaks_off = hub.gone = False
+        again = run(endpoint, broken_home, [online["bert"]])[0]
+    results |= {"broken": broken, "again": again}
     yield {"online": results, "gone": gone, "quiet": quiet[0], "offline": said_so, "hub": hub, "commits": commits}
 
 
@@ -235,6 +149,18 @@ def test_a_download_tells_how_far_it_is(hub_results: dict[str, Any]) -> None:
         fractions = [fraction for fraction, text in told if text.startswith(f"Downloading {full}: ")]
         assert fractions and all(0.0 <= fraction <= 1.0 for fraction in fractions)
         assert max(fractions) == 1.0
+        texts = [text for _fraction, text in told if text.startswith("Downloading")]
+        assert all(re.fullmatch(r"Downloading .+: \d of \d files, \d+ of \d+ MB", text) for text in texts), texts
+        counts = [re.search(r"(\d) of (\d) files", text).groups() for text in texts]  # type: ignore[union-attr]
+        assert counts[-1][0] == counts[-1][1] and counts == sorted(counts)
+
+
+def test_a_download_that_breaks_off_says_so_and_goes_on_from_there(hub_results: dict[str, Any]) -> None:
+    broken, again = hub_results["online"]["broken"], hub_results["online"]["again"]
+    assert broken.get("error") == NetworkError.__name__, broken
+    assert broken["text"].startswith("The download of somebody/tiny-bert stopped (")
+    assert broken["text"].endswith("What is there is kept; try again.")
+    assert again.get("kinds") == ["encoder"] and again["weight"] == hub_results["online"]["bert"]["weight"], again
 
 
 def test_a_download_goes_well_where_progress_bars_are_off(hub_results: dict[str, Any]) -> None:
