@@ -52,28 +52,28 @@ def main() -> None:
     figures = st.container(key="figures")
 
     page = PageDefaults(top.sentence, inputs.target_text(), inputs.pair_text(), top.name, top.progress)
-    found = errors.attempt(figures, lambda: resolve_panels(current_panels(page, top.say), page, top.say))
-    if found is None:
+    resolved = errors.attempt(figures, lambda: resolve_panels(current_panels(page, top.say), page, top.say))
+    if resolved is None:
         url_state.keep_values("target", "pair", *display_options.SWITCH_KEYS)
         return
-    shown, sources, wholes, cards = found
+    shown, sources, full_maps, cards = resolved
     st.session_state[SHOWN_KEY] = shown
     with top.boxes:
         target_box(shown, sources)
     # A panel with a sentence of its own has no second one. Where nothing could be read, the second may be the reason.
     reads = [
-        here.loaded.reads_pairs and not panel.sentence
-        for panel, here in zip(shown.panels, sources, strict=True)
-        if here
+        source.loaded.reads_pairs and not panel.sentence
+        for panel, source in zip(shown.panels, sources, strict=True)
+        if source
     ]
     if not top.second_sentence(any(reads) or (page.pair is not None and not any(sources))):
         page = replace(page, pair=None)
     with top.controls:
-        switches = display_options.switch_controls(*switch_tokens(wholes), top.say)
+        switches = display_options.switch_controls(*switch_tokens(full_maps), top.say)
 
     def show() -> None:
         run, drawn = draw(
-            figures, page, shown, sources, wholes, [apply_switches(card, switches) for card in cards], switches
+            figures, page, shown, sources, full_maps, [apply_switches(card, switches) for card in cards], switches
         )
         if drawn:
             figures_ready(run, top.sentence, figures=drawn)
@@ -83,10 +83,15 @@ def main() -> None:
 
 def target_box(shown: Panels, sources: list[Source | None]) -> None:
     """The box for the decoder's sentence, where a panel shows what the decoder does with the page's sentence."""
-    for panel, here in zip(shown.panels, sources, strict=True):
-        if here and panel.kind != "encoder" and "cross" in here.loaded.kinds and not (panel.sentence or panel.target):
-            spoken = here.recording.query_tokens("decoder")
-            own = "".join(token.text for token in spoken if not token.special).strip()
+    for panel, source in zip(shown.panels, sources, strict=True):
+        if (
+            source
+            and panel.kind != "encoder"
+            and "cross" in source.loaded.kinds
+            and not (panel.sentence or panel.target)
+        ):
+            decoder_tokens = source.recording.query_tokens("decoder")
+            own = "".join(token.text for token in decoder_tokens if not token.special).strip()
             inputs.target_box("" if inputs.target_text() else own)
             return
     url_state.keep_values("target")
@@ -96,17 +101,17 @@ def target_box(shown: Panels, sources: list[Source | None]) -> None:
 
 
 def draw(
-    place: DeltaGenerator,
+    container: DeltaGenerator,
     page: PageDefaults,
     shown: Panels,
     sources: list[Source | None],
-    wholes: list[AttentionMap | None],
+    full_maps: list[AttentionMap | None],
     cards: list[Card],
     switches: Switches,
 ) -> tuple[str, int]:
     """Draws everything; returns the name of what is shown and how many figures that are, 0 where no panel has one."""
     difference = compare_panels(shown, cards)
-    keys = [here and here.loaded.key for here in sources]
+    keys = [source and source.loaded.key for source in sources]
     run = run_name(
         shown.text, page.sentence, page.target, page.pair, keys, astuple(switches), [card.error for card in cards],
         language(), theme(),
@@ -114,8 +119,8 @@ def draw(
     any_map = any(card.map for card in cards)
     if not any_map:
         for error in dict.fromkeys(card.error for card in cards):
-            place.error(errors.as_markdown(error), icon=":material/error:")
-    with place:
+            container.error(errors.as_markdown(error), icon=":material/error:")
+    with container:
         if any_map:
             with st.container(key="take_corner"):
                 export_menu(partial(picture, page, cards, difference, switches), name="attnviz-compare")
@@ -126,7 +131,7 @@ def draw(
             run=run,
             key="cards",
             edit=st.session_state.get(EDIT_KEY, 0),
-            summary=summary(wholes, cards, switches),
+            summary=summary(full_maps, cards, switches),
             scale=switches.scale,
             page={
                 "sentence": page.sentence,
@@ -147,18 +152,18 @@ def draw(
 
 def compare_panels(shown: Panels, cards: list[Card]) -> Comparison:
     """The difference of the two panels that are compared."""
-    first, second = (cards[place].map for place in shown.compared)
+    first, second = (cards[index].map for index in shown.compared)
     if first is None or second is None:
-        letters = [LETTERS[place] for place in shown.compared if cards[place].map is None]
+        letters = [LETTERS[index] for index in shown.compared if cards[index].map is None]
         return Comparison(error=_("There is nothing to compare with: no map in {0}.").format(_(", ").join(letters)))
     try:
-        found = distances.difference(first, second)
+        difference = distances.difference(first, second)
     except AttnvizError as error:
         return Comparison(error=translate(error.message))
-    return Comparison(found, by_words=found.a is not first)
+    return Comparison(difference, by_words=difference.a is not first)
 
 
-def summary(wholes: list[AttentionMap | None], cards: list[Card], switches: Switches) -> str:
+def summary(full_maps: list[AttentionMap | None], cards: list[Card], switches: Switches) -> str:
     """What is shown, in a line."""
     maps = [card.map for card in cards if card.map]
     if not maps:
@@ -168,9 +173,9 @@ def summary(wholes: list[AttentionMap | None], cards: list[Card], switches: Swit
     ]
     if any(is_long(map) for map in maps):
         parts.append(_("neighbours taken together, words and special tokens as they come"))
-    whole = next((map for map in wholes if map and not is_long(map)), None)
-    if whole:
-        parts += switches.remarks(whole, maps)
+    full_map = next((map for map in full_maps if map and not is_long(map)), None)
+    if full_map:
+        parts += switches.remarks(full_map, maps)
     count = ngettext("{0} panel", "{0} panels", len(cards)).format(len(cards))
     return _("; ").join([f"{count}, {parts[0]}", *parts[1:]])
 
@@ -179,35 +184,35 @@ def draw_similar_heads(
     shown: Panels, sources: list[Source | None], page: PageDefaults, switches: Switches, run: str
 ) -> int:
     """Draws the heads like that of the chosen panel; returns how many figures that are."""
-    panel, here = shown.panels[shown.chosen], sources[shown.chosen]
-    if here is None or panel.kind not in here.recording.kinds:
+    panel, source = shown.panels[shown.chosen], sources[shown.chosen]
+    if source is None or panel.kind not in source.recording.kinds:
         return 0
-    layers, heads, queries, keys = here.recording.size(panel.kind)
-    if not here.is_distance_quick(panel.kind):
+    layers, heads, queries, keys = source.recording.size(panel.kind)
+    if not source.is_distance_quick(panel.kind):
         st.caption(_("Placing {0} heads by what they do with {1} tokens takes a while.").format(layers * heads, keys))
         if not st.button(_("Place all heads"), key="place_heads", icon=":material/scatter_plot:"):
             return 0
     # As the maps are shown, so that its numbers are those of the difference; nothing is hidden of long texts.
-    leaves = replace(switches, per_head=False)
-    whole = leaves == display_options.Switches() or pooled_maps.is_long(here.recording, panel.kind)
-    known = here.head_distances(panel.kind, None if whole else leaves)
+    map_switches = replace(switches, per_head=False)
+    unchanged = map_switches == display_options.Switches() or pooled_maps.is_long(source.recording, panel.kind)
+    head_distances = source.head_distances(panel.kind, None if unchanged else map_switches)
     single = isinstance(panel.layer, int) and isinstance(panel.head, int)
-    number = here.recording.layer_number(panel.kind, panel.layer) if isinstance(panel.layer, int) else panel.layer
+    number = source.recording.layer_number(panel.kind, panel.layer) if isinstance(panel.layer, int) else panel.layer
     title = _("Heads like {0}: {1}").format(LETTERS[shown.chosen], f"L{number} H{panel.head}")
-    said = _("By Jensen–Shannon divergence, for “{0}”.").format(url_state.shorten(panel.sentence or page.sentence, 60))
+    note = _("By Jensen–Shannon divergence, for “{0}”.").format(url_state.shorten(panel.sentence or page.sentence, 60))
     if not single:
         title = _("All heads")
-        said = _("Panel {0} shows several heads together; choose one with a single head to see those like it.").format(
+        note = _("Panel {0} shows several heads together; choose one with a single head to see those like it.").format(
             LETTERS[shown.chosen]
         )
     similar_heads.similar_heads(
-        known,
+        head_distances,
         (panel.layer, panel.head) if single else None,
-        letters_by_head(shown, sources, here, panel.kind),
+        letters_by_head(shown, sources, source, panel.kind),
         run=run,
         key="alike",
         title=title,
-        note=said,
+        note=note,
         on_put=add_head,
     )
     return 1
@@ -224,7 +229,7 @@ def numbers_table(shown: Panels, cards: list[Card], difference: Comparison) -> N
                 st.caption(errors.as_markdown(f"{letter}: {kind_name(card.panel.kind)} {head_name(card.map.name)}"))
                 head_table(card.map)
         if difference.difference:
-            first, second = (LETTERS[place] for place in shown.compared)
+            first, second = (LETTERS[index] for index in shown.compared)
             st.caption(errors.as_markdown(f"{first} − {second}"))
             map = difference.difference.a
             head_table(replace(map, weights=difference.difference.weights, hidden_mass=np.zeros_like(map.hidden_mass)))

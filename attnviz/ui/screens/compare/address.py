@@ -39,12 +39,12 @@ def current_panels(page: PageDefaults, say: url_state.Say) -> Panels:
     if not text or (text == untouched and came != came_then):
         text = (opening_panels(page, kind, opened) if kind or opened else plain).text
         st.session_state[_FIRST_KEY] = (text, came)
-    asked, remarks = panels.parse_text(text, plain.panels)
+    requested, remarks = panels.parse_text(text, plain.panels)
     for remark in remarks:
         say(remark)
     st.session_state[PANELS_KEY] = text
     write_to_url(None if text == plain.text else text)
-    return asked
+    return requested
 
 
 def write_to_url(text: str | None) -> None:
@@ -72,27 +72,27 @@ def opening_panels(page: PageDefaults, kind: str | None, opened: tuple[int, int]
     loaded = load_model(page.model, page)
     kind = kind if kind in loaded.kinds else loaded.kinds[0]
     try:
-        here = load_source(Panel(kind), page, set())
+        source = load_source(Panel(kind), page, set())
     except AttnvizError:
         # What is wrong with the sentence is said where the panels are; a later sentence has the same panels.
         return Panels((Panel(kind), Panel(kind, 0, 1)))
-    layers, heads, _queries, _keys = here.recording.size(kind)
-    if not here.is_distance_quick(kind):
+    layers, heads, _queries, _keys = source.recording.size(kind)
+    if not source.is_distance_quick(kind):
         return Panels((Panel(kind), Panel(kind, layers - 1, heads - 1)))
-    known = here.head_distances(kind)
-    pair = known.farthest_pair()
-    if opened in known.heads:
-        pair = (opened, known.heads[int(known.divergences[known.heads.index(opened)].argmax())])
+    distances = source.head_distances(kind)
+    pair = distances.farthest_pair()
+    if opened in distances.heads:
+        pair = (opened, distances.heads[int(distances.divergences[distances.heads.index(opened)].argmax())])
     return Panels(tuple(Panel(kind, layer, head) for layer, head in pair))
 
 
 def apply_edit(message: object) -> None:
     """Takes over what the browser says that the panels shall be."""
-    asked = panels.parse_message(message)
-    if asked is not None and isinstance(message, dict):
+    requested = panels.parse_message(message)
+    if requested is not None and isinstance(message, dict):
         number = message.get("edit")
         st.session_state[EDIT_KEY] = number if isinstance(number, int) else 0
-        set_panels(asked)
+        set_panels(requested)
 
 
 def add_head(layer: int, head: int) -> None:
@@ -100,8 +100,8 @@ def add_head(layer: int, head: int) -> None:
     set_panels(st.session_state[SHOWN_KEY].with_head(layer, head))
 
 
-def set_panels(asked: Panels) -> None:
+def set_panels(requested: Panels) -> None:
     """Takes over the panels that were asked for, and remembers that a reader did so."""
-    st.session_state[PANELS_KEY] = asked.text
-    st.session_state[SHOWN_KEY] = asked
+    st.session_state[PANELS_KEY] = requested.text
+    st.session_state[SHOWN_KEY] = requested
     st.session_state[_EDITED_KEY] = True

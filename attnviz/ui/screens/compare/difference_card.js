@@ -34,8 +34,8 @@ class DifferenceCard {
     this.name.textContent = one.name;
     this.name.setAttribute("aria-label", one.text);
     this.heatmap.canvas.setAttribute("aria-label", one.text);
-    this.far.textContent = one.said;
-    this.far.hidden = !one.said;
+    this.far.textContent = one.divergence;
+    this.far.hidden = !one.divergence;
     this.error.textContent = one.error;
     this.error.hidden = !one.error;
     this.heatmap.root.hidden = this.legend.hidden = Boolean(one.error);

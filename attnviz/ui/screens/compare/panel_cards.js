@@ -22,7 +22,7 @@ class Panels extends Figure {
     this.models = make("datalist", "", { id: `attnviz-models-${Math.random().toString(36).slice(2)}` });
     this.grid = this.sized = make("div", "attnviz-panels-grid", { role: "list" });
     this.tip = new Tip();
-    this.difference = new DifferenceCard((side, place) => this.compare(side, place));
+    this.difference = new DifferenceCard((side, position) => this.compare(side, position));
     this.listen(this.difference, -1);
     this.listenTo(window, "scroll", () => this.look(null), true);
     return make("div", "attnviz-panels attnviz-maps attnviz-figure", {}, [
@@ -80,9 +80,9 @@ class Panels extends Figure {
     this.trigger("edit", { ...state, edit: this.sent });
   }
 
-  change(place, changes) {
+  change(position, changes) {
     const state = structuredClone(this.state);
-    Object.assign(state.panels[place], changes);
+    Object.assign(state.panels[position], changes);
     this.send(state);
   }
 
@@ -97,42 +97,42 @@ class Panels extends Figure {
   reorder(order) {
     if (this.sent) return; // the cards on the screen are not yet those that the last change leads to
     const { panels, compared, chosen } = this.state;
-    const pair = compared.map((place) => order.indexOf(place));
+    const pair = compared.map((position) => order.indexOf(position));
     this.send({
-      panels: order.map((place) => panels[place]),
+      panels: order.map((position) => panels[position]),
       compared: pair.includes(-1) ? [0, 1] : pair,
       chosen: Math.max(0, order.indexOf(chosen)),
     });
   }
 
-  drop(place) {
-    this.reorder([...this.state.panels.keys()].filter((other) => other !== place));
-    this.cards[Math.max(0, place - 1)].name.focus();
+  drop(position) {
+    this.reorder([...this.state.panels.keys()].filter((other) => other !== position));
+    this.cards[Math.max(0, position - 1)].name.focus();
   }
 
-  shift(place, by) {
+  shift(position, by) {
     const order = [...this.state.panels.keys()];
-    [order[place], order[place + by]] = [order[place + by], order[place]];
+    [order[position], order[position + by]] = [order[position + by], order[position]];
     this.reorder(order);
-    this.cards[place + by].name.focus();
+    this.cards[position + by].name.focus();
   }
 
-  compare(side, place) {
+  compare(side, position) {
     const state = structuredClone(this.state);
-    if (state.compared[1 - side] === place) state.compared.reverse();
-    else state.compared[side] = place;
+    if (state.compared[1 - side] === position) state.compared.reverse();
+    else state.compared[side] = position;
     this.send(state);
   }
 
-  choose(place) {
-    if (place !== this.state.chosen) this.send({ ...structuredClone(this.state), chosen: place });
+  choose(position) {
+    if (position !== this.state.chosen) this.send({ ...structuredClone(this.state), chosen: position });
   }
 
   // Cards -----------------------------------------------------------------------------------------------------------
 
-  card(place) {
+  card(position) {
     const card = {
-      letter: make("span", "attnviz-panel-letter", { textContent: this.data.letters[place] }),
+      letter: make("span", "attnviz-panel-letter", { textContent: this.data.letters[position] }),
       title: make("span", "attnviz-panel-title"),
       value: make("span", "attnviz-panel-value"),
       note: make("button", "attnviz-panel-note", { type: "button" }),
@@ -140,15 +140,15 @@ class Panels extends Figure {
       heatmap: new Heatmap(),
     };
     card.menu = new PanelMenu(this.models.id, {
-      panel: () => this.state.panels[place],
-      change: (changes) => this.change(place, changes),
-      shift: (by) => this.shift(place, by),
-      drop: () => this.drop(place),
+      panel: () => this.state.panels[position],
+      change: (changes) => this.change(position, changes),
+      shift: (by) => this.shift(position, by),
+      drop: () => this.drop(position),
     });
     card.name = make("button", "attnviz-panel-name", { type: "button" }, [card.letter, card.title]);
-    card.name.addEventListener("click", () => this.choose(place));
+    card.name.addEventListener("click", () => this.choose(position));
     card.note.addEventListener("click", () => card.menu.unfold(true));
-    this.listen(card, place);
+    this.listen(card, position);
     card.root = make("div", "attnviz-panel", { role: "listitem" }, [
       make("div", "attnviz-panel-bar", {}, [card.name, card.value, ...card.menu.icons]),
       card.menu.selects,
@@ -176,9 +176,9 @@ class Panels extends Figure {
       this.grid.append(this.cards.at(-1).root);
     }
     this.grid.append(this.difference.root);
-    data.cards.forEach((one, place) => {
-      const card = this.cards[place];
-      const letter = data.letters[place];
+    data.cards.forEach((one, position) => {
+      const card = this.cards[position];
+      const letter = data.letters[position];
       card.title.textContent = one.name;
       card.note.textContent = one.note;
       card.note.hidden = !one.note;
@@ -199,45 +199,45 @@ class Panels extends Figure {
     const { data, state } = this;
     const count = state.panels.length;
     this.more.disabled = count >= data.most;
-    data.cards.forEach((one, place) => {
-      const card = this.cards[place];
-      const panel = state.panels[place];
+    data.cards.forEach((one, position) => {
+      const card = this.cards[position];
+      const panel = state.panels[position];
       if (!panel) return;
-      const chosen = place === state.chosen;
+      const chosen = position === state.chosen;
       card.root.classList.toggle("attnviz-panel-chosen", chosen);
       card.name.setAttribute("aria-pressed", chosen);
       card.menu.show(panel, one, data.texts, {
-        first: place === 0,
-        last: place === count - 1,
+        first: position === 0,
+        last: position === count - 1,
         needed: count <= data.least,
       });
     });
-    this.difference.show(state.panels.map((_, place) => [place, data.letters[place]]), state.compared, data.texts.pair);
+    this.difference.show(state.panels.map((_, position) => [position, data.letters[position]]), state.compared, data.texts.pair);
   }
 
   // Pointing --------------------------------------------------------------------------------------------------------
 
-  listen(card, place) {
+  listen(card, position) {
     const { root } = card.heatmap;
-    const figure = () => (place < 0 ? this.cards.length : place);
+    const figure = () => (position < 0 ? this.cards.length : position);
     root.addEventListener("pointermove", (event) => {
-      if (event.pointerType !== "touch") this.look(this.found(card, figure(), event), event);
+      if (event.pointerType !== "touch") this.look(this.cellAt(card, figure(), event), event);
     });
     root.addEventListener("pointerleave", () => this.look(null));
-    root.addEventListener("click", (event) => this.pin(this.found(card, figure(), event), event));
+    root.addEventListener("click", (event) => this.pin(this.cellAt(card, figure(), event), event));
     card.name.addEventListener("keydown", (event) => this.arrow(event, figure()));
     card.name.addEventListener("blur", () => this.look(null));
   }
 
-  found(card, figure, event) {
+  cellAt(card, figure, event) {
     const under = card.heatmap.under(event);
     return under && { figure, ...under };
   }
 
-  pin(what, event) {
-    const same = JSON.stringify(what) === JSON.stringify(this.pinned);
-    this.pinned = same ? null : what;
-    this.look(same ? null : what, event);
+  pin(cell, event) {
+    const same = JSON.stringify(cell) === JSON.stringify(this.pinned);
+    this.pinned = same ? null : cell;
+    this.look(same ? null : cell, event);
   }
 
   arrow(event, figure) {
@@ -251,19 +251,19 @@ class Panels extends Figure {
     if (to) this.look({ figure, ...to });
   }
 
-  look(what, event) {
-    const at = what ?? this.pinned;
+  look(cell, event) {
+    const at = cell ?? this.pinned;
     if (JSON.stringify(at) !== JSON.stringify(this.at)) {
       this.at = at;
       this.markAll();
       this.values();
     }
-    if (!what) {
+    if (!cell) {
       this.tip.hide();
       return;
     }
-    this.tip.say(this.spoken(what));
-    this.tip.moveTo(...(event ? [event.clientX, event.clientY] : this.heatmap(what.figure).cornerOf(what)));
+    this.tip.say(this.spoken(cell));
+    this.tip.moveTo(...(event ? [event.clientX, event.clientY] : this.heatmap(cell.figure).cornerOf(cell)));
   }
 
   /** "sah → Hund 0.42"; a word alone with its strongest. */
@@ -284,7 +284,7 @@ class Panels extends Figure {
   }
 
   /** The rows and columns of a figure that show what is pointed at. */
-  places(figure) {
+  rowsAndColumns(figure) {
     const map = this.figures[figure];
     if (!map || !this.at) return [[], []];
     const source = this.figures[this.at.figure];
@@ -303,12 +303,12 @@ class Panels extends Figure {
     const [one, other] = [this.axes[from], this.axes[to]];
     const exact = other.labels.indexOf(one.labels[index]);
     if (exact >= 0) return [exact];
-    return [...other.words.keys()].filter((place) => other.words[place] && other.words[place] === one.words[index]);
+    return [...other.words.keys()].filter((position) => other.words[position] && other.words[position] === one.words[index]);
   }
 
   markAll() {
     this.figures.forEach((_, figure) => {
-      this.heatmap(figure).mark(...(this.at ? this.places(figure) : [[], []]));
+      this.heatmap(figure).mark(...(this.at ? this.rowsAndColumns(figure) : [[], []]));
     });
   }
 
@@ -317,7 +317,7 @@ class Panels extends Figure {
     this.figures.forEach((map, figure) => {
       const { value } = figure === this.cards.length ? this.difference : this.cards[figure];
       const own = this.data.perHead && figure < this.cards.length && map ? fill(this.data.texts.max, number(this.data.cards[figure].max)) : "";
-      value.textContent = !map ? "" : this.at ? this.read(figure, ...this.places(figure)) : own;
+      value.textContent = !map ? "" : this.at ? this.read(figure, ...this.rowsAndColumns(figure)) : own;
       value.classList.toggle("attnviz-panel-value-now", Boolean(this.at));
     });
   }
@@ -329,7 +329,7 @@ class Panels extends Figure {
     const at = (query, key) => weights[query * keys.length + key];
     const mean = (key) => rows.reduce((sum, query) => sum + at(query, key), 0) / rows.length;
     if (rows.length && columns.length) return say(columns.reduce((sum, key) => sum + mean(key), 0));
-    const strongest = (values) => values.reduce((best, one, place) => (Math.abs(one) > Math.abs(values[best]) ? place : best), 0);
+    const strongest = (values) => values.reduce((best, one, position) => (Math.abs(one) > Math.abs(values[best]) ? position : best), 0);
     if (rows.length) {
       const row = keys.map((_, key) => mean(key));
       return `→ ${keys[strongest(row)]} ${say(row[strongest(row)])}`;

@@ -31,7 +31,7 @@ _DIVERGING = {theme: [colour for _stop, colour in style.diverging(theme)] for th
 
 @dataclass(frozen=True)
 class Card:
-    """A panel with what it came to.
+    """A panel with its map, or with the error that came in its place.
 
     Attributes:
         panel: what it shows.
@@ -39,7 +39,7 @@ class Card:
         size: (layers, heads); None where they are not known.
         map: None where there is none.
         error: why there is none.
-        note: what of its own it has, in a line.
+        note: its own sentence, target and model, in a line; empty where it has the page's.
         has_target: whether its model reads a target.
         numbers: what its model itself calls the layers; empty where they are not known.
     """
@@ -152,14 +152,14 @@ class Axes:
 def _words(tokens: Sequence[Token]) -> list[str]:
     """The word of each position, numbered where it occurs again; "" in groups of a long text's tokens."""
     words = [""] * len(tokens)
-    seen: dict[str, int] = {}
+    occurrences: dict[str, int] = {}
     if pooled_maps.is_pooled(tokens):
         return words
     for positions, word in zip(token.word_groups(tokens), token.words(tokens), strict=True):
         text = word.text.strip().casefold()
-        seen[text] = seen.get(text, 0) + 1
+        occurrences[text] = occurrences.get(text, 0) + 1
         for position in positions:
-            words[position] = f"{text} {seen[text]}" if text else ""
+            words[position] = f"{text} {occurrences[text]}" if text else ""
     return words
 
 
@@ -178,8 +178,8 @@ def _card_data(card: Card, axes: Axes) -> dict[str, Any]:
         "text": card.error,
     }
     if map:
-        said = describe(map, decimal=decimal_sign(), name=head_name(map.name))
-        data["text"] = f"{kind_title(panel.kind)} {said}"
+        description = describe(map, decimal=decimal_sign(), name=head_name(map.name))
+        data["text"] = f"{kind_title(panel.kind)} {description}"
         data |= {
             "queries": axes.index(map.query_tokens),
             "keys": axes.index(map.key_tokens),
@@ -197,23 +197,23 @@ def _name(panel: Panel) -> str:
 
 
 def _difference_data(panels: Panels, compared: Comparison, scale: Scale, axes: Axes) -> dict[str, Any]:
-    first, second = (LETTERS[place] for place in panels.compared)
+    first, second = (LETTERS[position] for position in panels.compared)
     name = f"{first} − {second}"
     difference = compared.difference
     if difference is None:
-        return {"name": name, "text": f"{name}: {compared.error}", "error": compared.error, "said": ""}
+        return {"name": name, "text": f"{name}: {compared.error}", "error": compared.error, "divergence": ""}
     top = top_of_difference(difference, scale)
     shown = local_number(f"{top:.2f}") if scale == "head" or top != 1.0 else "1"
     low, high = _("−{0}: more in {1}"), _("+{0}: more in {1}")
     if scale == "shared" and top != 1.0:  # of long texts: larger differences have the same colours
         low, high = _("−{0} and beyond: more in {1}"), _("+{0} and beyond: more in {1}")
-    said = divergence_text(difference.divergence, compared.by_words)
+    divergence = divergence_text(difference.divergence, compared.by_words)
     described = describe_difference(difference, decimal=decimal_sign(), name=head_name(difference.name))
     return {
         "name": name,
-        "text": f"{name}, {described}. {said}",
+        "text": f"{name}, {described}. {divergence}",
         "error": "",
-        "said": said,
+        "divergence": divergence,
         "queries": axes.index(difference.query_tokens),
         "keys": axes.index(difference.key_tokens),
         # -1 … 1 as 0 … 1.
@@ -227,19 +227,19 @@ def _difference_data(panels: Panels, compared: Comparison, scale: Scale, axes: A
 def divergence_text(divergence: float, by_words: bool = False) -> str:
     """The divergence in [0, 1] with words for it."""
     if divergence < 0.005:
-        said = _("The same: {0}")
+        verdict = _("The same: {0}")
     elif divergence < 0.1:
-        said = _("Nearly the same: {0}")
+        verdict = _("Nearly the same: {0}")
     elif divergence < 0.3:
-        said = _("Similar: {0}")
+        verdict = _("Similar: {0}")
     elif divergence < 0.6:
-        said = _("Different: {0}")
+        verdict = _("Different: {0}")
     else:
-        said = _("Very different: {0}")
-    what = _("(0 is the same, 1 nothing in common: Jensen–Shannon divergence, mean over the rows)")
+        verdict = _("Very different: {0}")
+    explanation = _("(0 is the same, 1 nothing in common: Jensen–Shannon divergence, mean over the rows)")
     if by_words:
-        what = _("(0 is the same, 1 nothing in common: Jensen–Shannon divergence, mean over the rows, by words)")
-    return f"{said.format(local_number(f'{divergence:.2f}'))} {what}"
+        explanation = _("(0 is the same, 1 nothing in common: Jensen–Shannon divergence, mean over the rows, by words)")
+    return f"{verdict.format(local_number(f'{divergence:.2f}'))} {explanation}"
 
 
 def _texts(top: float) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class Panels:
         """
         parts = [panel.text for panel in self.panels]
         if self.compared != (0, 1):
-            parts.append("difference={}-{}".format(*(LETTERS[place] for place in self.compared)))
+            parts.append("difference={}-{}".format(*(LETTERS[index] for index in self.compared)))
         if self.chosen:
             parts.append(f"like={LETTERS[self.chosen]}")
         return " ".join(parts)
@@ -108,14 +108,14 @@ class Panels:
         new = replace(self.panels[self.chosen], layer=layer, head=head)
         panels, chosen = list(self.panels), self.chosen
         if new in panels:
-            place = panels.index(new)
+            position = panels.index(new)
         elif len(panels) < MOST:
-            place = chosen + 1
-            panels.insert(place, new)
+            position = chosen + 1
+            panels.insert(position, new)
         else:
-            place = MOST - 1 if chosen != MOST - 1 else MOST - 2
-            panels[place] = new
-        compared = (chosen, place) if chosen != place else self.compared
+            position = MOST - 1 if chosen != MOST - 1 else MOST - 2
+            panels[position] = new
+        compared = (chosen, position) if chosen != position else self.compared
         return Panels(tuple(panels), compared, chosen)
 
 
@@ -137,28 +137,28 @@ def parse_text(text: str, fill: Sequence[Panel]) -> tuple[Panels, list[str]]:
     for piece, value in _pieces(text[:MOST_TEXT]):
         if value is not None and piece in OWN and panels:
             panels[-1] = replace(panels[-1], **{piece: value})
-        elif value is None and (found := _PANEL.fullmatch(piece)):
-            kind, layer, layers, head, heads = found.groups()
+        elif value is None and (match := _PANEL.fullmatch(piece)):
+            kind, layer, layers, head, heads = match.groups()
             panels.append(
                 Panel(kind.lower(), int(layer) if layer else layers.lower(), int(head) if head else heads.lower())
             )
-        elif value is None and (found := _PAIR.fullmatch(piece)):
-            pair = (LETTERS.index(found[1].upper()), LETTERS.index(found[2].upper()))
-        elif value is None and (found := _LIKE.fullmatch(piece)):
-            chosen = LETTERS.index(found[1].upper())
+        elif value is None and (match := _PAIR.fullmatch(piece)):
+            pair = (LETTERS.index(match[1].upper()), LETTERS.index(match[2].upper()))
+        elif value is None and (match := _LIKE.fullmatch(piece)):
+            chosen = LETTERS.index(match[1].upper())
         else:
             unread.append(piece if value is None else f"{piece}={json.dumps(value, ensure_ascii=False)}")
 
     remarks = []
     if unread:
-        named = _(", ").join(url_state.shorten(piece) for piece in unread[:MOST_NAMED])
+        unread_list = _(", ").join(url_state.shorten(piece) for piece in unread[:MOST_NAMED])
         more = "" if len(unread) <= MOST_NAMED else " …"
         remarks.append(
             ngettext(
                 "A part of the link's panels cannot be read and is left out: {0}. A panel looks like encoder.L2.H5.",
                 "Parts of the link's panels cannot be read and are left out: {0}. A panel looks like encoder.L2.H5.",
                 len(unread),
-            ).format(named + more)
+            ).format(unread_list + more)
         )
     if len(panels) > MOST:
         remarks.append(_("The link has {0} panels; the first {1} are shown.").format(len(panels), MOST))
@@ -173,7 +173,7 @@ def parse_text(text: str, fill: Sequence[Panel]) -> tuple[Panels, list[str]]:
     if pair and (pair[0] == pair[1] or max(pair) >= count):
         remarks.append(
             _("There is no difference {0} − {1} of these panels; A − B is shown instead.").format(
-                *(LETTERS[place] for place in pair)
+                *(LETTERS[index] for index in pair)
             )
         )
         pair = None
@@ -187,47 +187,47 @@ def parse_message(message: Any) -> Panels | None:
     """The panels as the page in the browser has them; None where that is no such thing."""
     try:
         panels = tuple(_parse_panel(one) for one in message["panels"])
-        first, second = (int(place) for place in message["compared"])
+        first, second = (int(index) for index in message["compared"])
         chosen = int(message["chosen"])
     except (KeyError, TypeError, ValueError):
         return None
     count = len(panels)
-    if not LEAST <= count <= MOST or not all(0 <= place < count for place in (first, second, chosen)):
+    if not LEAST <= count <= MOST or not all(0 <= index < count for index in (first, second, chosen)):
         return None
     return Panels(panels, (first, second) if first != second else (0, 1), chosen)
 
 
 def fit_kind(panel: Panel, kinds: Sequence[str], model: str) -> tuple[Panel, list[str]]:
-    """The panel with a kind of attention that the model has, and what had to be said for it."""
+    """The panel with a kind of attention that the model has, and remarks for the reader on what was replaced."""
     if panel.kind in kinds:
         return panel, []
-    said = _("{0} has no {1} attention; its {2} attention is shown instead.")
-    return replace(panel, kind=kinds[0]), [said.format(model, panel.kind, kinds[0])]
+    remark = _("{0} has no {1} attention; its {2} attention is shown instead.")
+    return replace(panel, kind=kinds[0]), [remark.format(model, panel.kind, kinds[0])]
 
 
 def fit_range(panel: Panel, layers: int, heads: int) -> tuple[Panel, list[str]]:
-    """The panel with a layer and a head that there are, and what had to be said for it."""
-    said = []
+    """The panel with a layer and a head that there are, and remarks for the reader on what was replaced."""
+    remarks = []
     if isinstance(panel.layer, int) and panel.layer >= layers:
-        said.append(
+        remarks.append(
             _("The layers are 0 to {0}, there is no layer {1}; layer {0} is shown instead.").format(
                 layers - 1, panel.layer
             )
         )
         panel = replace(panel, layer=layers - 1)
     if isinstance(panel.head, int) and panel.head >= heads:
-        said.append(
+        remarks.append(
             _("The heads are 0 to {0}, there is no head {1}; head {0} is shown instead.").format(heads - 1, panel.head)
         )
         panel = replace(panel, head=heads - 1)
     if panel.head == ROLLOUT and not isinstance(panel.layer, int):
-        said.append(
+        remarks.append(
             _("Attention rollout goes up to a layer, not over the {0} of them; layer {1} is shown instead.").format(
                 panel.layer, layers - 1
             )
         )
         panel = replace(panel, layer=layers - 1)
-    return panel, said
+    return panel, remarks
 
 
 def panel_map(recording: Recording, panel: Panel) -> AttentionMap:

@@ -24,7 +24,7 @@ class Alike extends Figure {
   }
 
   receive(before, changed, themeChanged) {
-    if (before?.places !== this.data.places || themeChanged) this.place();
+    if (before?.positions !== this.data.positions || themeChanged) this.drawDots();
     if (changed) this.write();
   }
 
@@ -45,7 +45,7 @@ class Alike extends Figure {
   }
 
   /** The dots, at the positions that the divergences give them. */
-  place() {
+  drawDots() {
     const { heads, texts } = this.data;
     const had = this.plane.contains(document.activeElement);
     this.dots = heads.map((head, index) => {

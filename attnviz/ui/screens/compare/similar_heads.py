@@ -33,13 +33,13 @@ class HeadDistances:
     Attributes:
         heads: (layer, head) of each.
         divergences: (head, head) in [0, 1], Jensen–Shannon, base 2, mean over rows.
-        places: (head, 2): near means alike.
+        positions: (head, 2), each head's position on the map of heads: near means alike.
         numbers: what the model itself calls the layers.
     """
 
     heads: tuple[tuple[int, int], ...]
     divergences: np.ndarray
-    places: np.ndarray
+    positions: np.ndarray
     numbers: tuple[int, ...]
 
     def order(self, index: int) -> np.ndarray:
@@ -75,7 +75,7 @@ def is_quick(recording: Recording, kind: str) -> bool:
 
 
 def similar_heads(
-    known: HeadDistances,
+    distances: HeadDistances,
     chosen: tuple[int, int] | None,
     shown: Mapping[tuple[int, int], str],
     *,
@@ -88,7 +88,7 @@ def similar_heads(
     """Draws the lists and the map.
 
     Args:
-        known: of the chosen panel's recording.
+        distances: between the heads of the chosen panel's recording.
         chosen: layer and head of the chosen panel; None where it shows no single head, and then there are no lists.
         shown: the letters of the panels that show a head of this recording.
         run: the name of what the page shows now, for `figures_ready`.
@@ -97,34 +97,34 @@ def similar_heads(
         note: under the title.
         on_put: called with layer and head of what was clicked, before the page runs again.
     """
-    place = known.heads.index(chosen) if chosen in known.heads else None
-    order = known.order(place).tolist() if place is not None else []
-    named = min(NAMED, len(order) // 2) or len(order)
-    far = known.divergences[place].tolist() if place is not None else [None] * len(known.heads)
+    chosen_index = distances.heads.index(chosen) if chosen in distances.heads else None
+    order = distances.order(chosen_index).tolist() if chosen_index is not None else []
+    list_length = min(NAMED, len(order) // 2) or len(order)
+    far = distances.divergences[chosen_index].tolist() if chosen_index is not None else [None] * len(distances.heads)
     heads = [
         {
             "layer": layer,
             "head": head,
-            "name": f"L{known.numbers[layer]} H{head}",
+            "name": f"L{distances.numbers[layer]} H{head}",
             "x": round(float(x), 5),
             "y": round(float(y), 5),
             "far": None if distance is None else round(distance, 4),
         }
-        for (layer, head), (x, y), distance in zip(known.heads, known.places, far, strict=True)
+        for (layer, head), (x, y), distance in zip(distances.heads, distances.positions, far, strict=True)
     ]
-    near = order[:named]
+    near = order[:list_length]
     data = {
         "run": run,
         "title": title,
         "note": note,
         "text": _text(heads, near, title),
         "heads": heads,
-        "layers": list(known.numbers),
+        "layers": list(distances.numbers),
         "near": near,
-        "far": order[len(order) - named :][::-1] if len(order) > 1 else [],
-        "chosen": place,
-        "shown": [shown.get(head, "") for head in known.heads],
-        "places": run_name(known.places.tolist(), known.heads),
+        "far": order[len(order) - list_length :][::-1] if len(order) > 1 else [],
+        "chosen": chosen_index,
+        "shown": [shown.get(head, "") for head in distances.heads],
+        "positions": run_name(distances.positions.tolist(), distances.heads),
         "texts": {
             "lists": [_("Nearest"), _("Farthest")],
             "layer": _("Layer {0}"),
@@ -135,18 +135,18 @@ def similar_heads(
     data["picture"] = run_name(data["title"], data["note"], heads, data["chosen"], data["shown"], data["texts"])
 
     def handle_put() -> None:
-        asked = st.session_state[key].get("put")
-        if isinstance(asked, list) and tuple(asked) in known.heads:
-            on_put(*asked)
+        head = st.session_state[key].get("put")
+        if isinstance(head, list) and tuple(head) in distances.heads:
+            on_put(*head)
 
     _component(key=key, data=data, on_put_change=handle_put)
 
 
 def _text(heads: list[dict[str, object]], near: list[int], title: str) -> str:
     """What the map shows, in words."""
-    said = _("{0} heads placed by their divergences").format(len(heads))
+    summary = _("{0} heads placed by their divergences").format(len(heads))
     if not near:
-        return said
-    return f"{said}. {title}: " + _(", ").join(
+        return summary
+    return f"{summary}. {title}: " + _(", ").join(
         f"{heads[index]['name']} {local_number(format(heads[index]['far'], '.2f'))}" for index in near
     )

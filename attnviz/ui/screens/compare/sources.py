@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PageDefaults:
-    """What panels have that have none of their own."""
+    """The sentence, target, second sentence and model of panels that have none of their own."""
 
     sentence: str
     target: str | None
     pair: str | None
     model: str
-    place: DeltaGenerator  # for a loading model's progress
+    progress: DeltaGenerator  # for a loading model's progress
 
 
 class Source(NamedTuple):
@@ -85,7 +85,7 @@ def load_model(name: str, page: PageDefaults) -> models.Loaded:
     """A model by its name, perhaps with a revision."""
     model, revision = model_names.model_and_revision(name)
     try:
-        loaded = models.load(model, page.place, revision=revision)
+        loaded = models.load(model, page.progress, revision=revision)
     except AttnvizError:
         inputs.note_loading(name, False)
         raise
@@ -106,42 +106,42 @@ def panel_target(panel: Panel, page: PageDefaults) -> str | None:
 
 
 def resolve_panels(
-    asked: Panels, page: PageDefaults, say: url_state.Say
+    requested: Panels, page: PageDefaults, say: url_state.Say
 ) -> tuple[Panels, list[Source | None], list[AttentionMap | None], list[Card]]:
-    """What each panel shows: as it can be shown, what it looks at, its whole map, and its card, still without a map."""
-    found: list[Panel] = []
+    """The panels as they can be shown, and of each its source, its map before the switches, and the card with it."""
+    resolved: list[Panel] = []
     sources: list[Source | None] = []
-    wholes: list[AttentionMap | None] = []
+    full_maps: list[AttentionMap | None] = []
     cards: list[Card] = []
-    said: dict[str, list[str]] = {}  # remarks, with the letters of the panels that they are about
+    letters_by_remark: dict[str, list[str]] = {}  # remarks, with the letters of the panels that they are about
     in_use: set[str] = set()
-    for letter, panel in zip(LETTERS, asked.panels, strict=False):
+    for letter, panel in zip(LETTERS, requested.panels, strict=False):
         kinds: tuple[str, ...] = (panel.kind,)
-        size, here, whole, error = None, None, None, ""
+        size, source, full_map, error = None, None, None, ""
         numbers: tuple[int, ...] = ()
         try:
-            here = load_source(panel, page, in_use)
-            kinds = here.loaded.kinds
+            source = load_source(panel, page, in_use)
+            kinds = source.loaded.kinds
             panel, remarks = panels.fit_kind(panel, kinds, model_names.model_label(panel_model(panel, page)))
-            size = here.recording.size(panel.kind)[:2]
-            numbers = tuple(inputs.layer_numbers(here.recording, panel.kind))
+            size = source.recording.size(panel.kind)[:2]
+            numbers = tuple(inputs.layer_numbers(source.recording, panel.kind))
             panel, more = panels.fit_range(panel, *size)
             for remark in (*remarks, *more):
-                said.setdefault(remark, []).append(letter)
-            whole = panels.panel_map(here.recording, panel)
+                letters_by_remark.setdefault(remark, []).append(letter)
+            full_map = panels.panel_map(source.recording, panel)
         except AttnvizError as problem:
             error = translate(problem.message)
-        found.append(panel)
-        sources.append(here)
-        wholes.append(whole)
-        cards.append(Card(panel, kinds, size, whole, error, panel_note(panel), "cross" in kinds, numbers))
-    for remark, letters in said.items():
+        resolved.append(panel)
+        sources.append(source)
+        full_maps.append(full_map)
+        cards.append(Card(panel, kinds, size, full_map, error, panel_note(panel), "cross" in kinds, numbers))
+    for remark, letters in letters_by_remark.items():
         say(f"{', '.join(letters)}: {remark}")
-    return replace(asked, panels=tuple(found)), sources, wholes, cards
+    return replace(requested, panels=tuple(resolved)), sources, full_maps, cards
 
 
 def panel_note(panel: Panel) -> str:
-    """What of its own a panel has."""
+    """The panel's own sentence, target and model, in a line; empty where it has the page's."""
     model = [model_names.model_label(panel.model)] if panel.model else []
     texts = [f"“{text}”" for text in (panel.sentence, panel.target) if text]
     return " · ".join([" → ".join(texts)] * bool(texts) + model)
@@ -157,9 +157,9 @@ def apply_switches(card: Card, switches: Switches) -> Card:
     return replace(card, map=None, error=_("All of its tokens are hidden. Show some of them again."))
 
 
-def switch_tokens(wholes: list[AttentionMap | None]) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
-    """Queries and keys for the switches: of the first panel, and words that only other panels have."""
-    maps = [map for map in wholes if map is not None]
+def switch_tokens(full_maps: list[AttentionMap | None]) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
+    """Query and key tokens for the switches: those of the first panel, and words that only other panels have."""
+    maps = [map for map in full_maps if map is not None]
     short = [map for map in maps if not is_long(map)] or maps[:1]
     return _merge_tokens([map.query_tokens for map in short]), _merge_tokens([map.key_tokens for map in short])
 
@@ -171,27 +171,31 @@ def is_long(map: AttentionMap) -> bool:
 
 def _merge_tokens(axes: list[tuple[Token, ...]]) -> tuple[Token, ...]:
     """The tokens of the first axis, and of each other one the words whose text none before it has."""
-    found = list(axes[0]) if axes else []
+    merged = list(axes[0]) if axes else []
     for axis in axes[1:]:
         if axis == axes[0]:
             continue
-        texts = {token.text.strip() for token in found}
+        texts = {token.text.strip() for token in merged}
         new = {token.word for token in axis if not token.special and token.text.strip() not in texts}
-        after = max((token.word for token in found if token.word is not None), default=-1) + 1
+        after = max((token.word for token in merged if token.word is not None), default=-1) + 1
         for token in axis:
             fresh = token.word in new if not token.special else token.text.strip() not in texts
-            if fresh and len(found) < pooled_maps.MOST:
-                found.append(token if token.word is None else replace(token, word=after + token.word))
-    return tuple(found)
+            if fresh and len(merged) < pooled_maps.MOST:
+                merged.append(token if token.word is None else replace(token, word=after + token.word))
+    return tuple(merged)
 
 
 def letters_by_head(
-    shown: Panels, sources: list[Source | None], here: Source, kind: str
+    shown: Panels, sources: list[Source | None], source: Source, kind: str
 ) -> dict[tuple[int | str, int | str], str]:
     """The panels that show a head of this recording: (layer, head) and their letters."""
-    found: dict[tuple[int | str, int | str], str] = {}
-    for panel, its, letter in zip(shown.panels, sources, LETTERS, strict=False):
-        if its and (its.loaded.key, its.text) == (here.loaded.key, here.text) and panel.kind == kind:
-            place = (panel.layer, panel.head)
-            found[place] = found.get(place, "") + letter
-    return found
+    letters: dict[tuple[int | str, int | str], str] = {}
+    for panel, panel_source, letter in zip(shown.panels, sources, LETTERS, strict=False):
+        if (
+            panel_source
+            and (panel_source.loaded.key, panel_source.text) == (source.loaded.key, source.text)
+            and panel.kind == kind
+        ):
+            layer_and_head = (panel.layer, panel.head)
+            letters[layer_and_head] = letters.get(layer_and_head, "") + letter
+    return letters

@@ -77,7 +77,7 @@ def test_it_opens_with_two_heads_that_differ_and_their_difference(recording: Rec
     pair = [(panel["layer"], panel["head"]) for panel in data["state"]["panels"]]
     assert pair == list(known.farthest_pair())
     assert [card["error"] for card in data["cards"]] == ["", ""]
-    assert f"{known.divergences.max():.2f}" in data["difference"]["said"]
+    assert f"{known.divergences.max():.2f}" in data["difference"]["divergence"]
     assert not app.error and not app.warning
     assert "panels" not in app.query_params
     (ready,) = components(app, "ready")
@@ -111,7 +111,7 @@ def test_the_difference_and_the_divergence_are_those_of_numpy(recording: Recordi
     far = float((entropy[0] - (entropy[1] + entropy[2]) / 2).mean())
     maps = [recording.map("encoder", layer=layer, head=head) for layer, head in ((1, 1), (2, 5))]
     assert distances.divergence(*maps) == pytest.approx(far, abs=1e-5)
-    assert data["difference"]["said"] == divergence_text(
+    assert data["difference"]["divergence"] == divergence_text(
         distances.divergence(*maps)
     ) and f"{far:.2f}" in divergence_text(far)
     assert data["difference"]["name"] == "C − A" and data["difference"]["top"] == 1
@@ -173,7 +173,7 @@ def test_two_tokenizers_are_compared_by_words(other_tokenizer: str) -> None:
     other = attnviz.load(other_tokenizer).record(sentence).map("encoder", layer=1, head=2)
     assert one.key_labels != other.key_labels
     np.testing.assert_allclose(difference(data), distances.difference(one, other).weights, atol=1e-4)
-    assert "by words" in data["difference"]["said"]
+    assert "by words" in data["difference"]["divergence"]
     # The same words under both names, for what is pointed at.
     words = [set(axis["words"]) for axis in data["axes"][:2]]
     assert {"hund 1", "ball 1"} <= words[0] & words[1]
@@ -200,7 +200,7 @@ def test_the_difference_is_one_of_what_is_shown(recording: Recording) -> None:
     ]
     data = shown(app)
     np.testing.assert_allclose(difference(data), maps[0].weights - maps[1].weights, atol=1e-4)
-    assert data["difference"]["said"] == divergence_text(distances.divergence(*maps))
+    assert data["difference"]["divergence"] == divergence_text(distances.divergence(*maps))
     (heads,) = components(app, "similar_heads")
     assert heads["heads"][3]["far"] == pytest.approx(distances.divergence(*maps), abs=1e-4)
 
