@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlencode
 
-from playwright.sync_api import Page, TimeoutError, expect
-from support.browsing import address_parameters, settled_box, text_box
+from playwright.sync_api import Browser, Page, TimeoutError, expect
+from support.browsing import address_parameters, new_context, settled_box, text_box
 
 from attnviz.examples import FIRST_EXAMPLES
 
@@ -137,6 +138,20 @@ def test_on_a_telephone_the_menu_goes_once_a_page_is_chosen(page: Page) -> None:
     page.reload()
     page.wait_for_function(SHOWN)
     expect(link).not_to_be_in_viewport()
+
+
+def test_pages_that_do_not_fit_beside_the_language_are_in_a_list(browser: Browser, app_url: str) -> None:
+    context = new_context(browser, base_url=app_url, viewport={"width": 900, "height": 720}, locale="de")
+    page = context.new_page()
+    opened(page, "/simple_attention")
+    more = page.get_by_test_id("stTopNav").get_by_text(re.compile(r"^\d weitere$"))
+    picker = settled_box(page.locator(".st-key-language button").first)
+    box = settled_box(more)
+    assert box["x"] + box["width"] < picker["x"]
+    more.click()
+    page.get_by_role("link", name="Übersetzen", exact=True).last.click()
+    page.wait_for_function(f"location.pathname === '/translate' && {SHOWN}")
+    context.close()
 
 
 def test_the_key_p_sets_large_type_and_back(page: Page) -> None:

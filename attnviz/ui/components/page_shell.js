@@ -160,7 +160,7 @@ class Words {
     if (!element || !now || now.length > LONGEST || element.closest(OWN)) return;
     // A word of the sentence may be one of Streamlit's, such as "Open"; nobody's sentence has "Add: Open".
     const text = name === "data" && element.closest(OWN_TEXT) && !element.closest(TIP);
-    if (text && !this.patterns.some(([[start]]) => now.startsWith(start))) return;
+    if (text && !this.patterns.some(([[start]]) => start && now.startsWith(start))) return;
     const before = this.english.get(node)?.[name];
     const english = before && before.own === now ? before.english : now;
     const own = this.inLanguage(english);

@@ -25,6 +25,7 @@ def _words() -> dict[str, str]:
     return {
         # Around the page.
         "App pages": _("Pages"),
+        "{0} more": _("{0} more"),
         "Skip to main content": _("To the contents of the page"),
         "Navigate to home page": _("To the first page"),
         "Logo": _("Logo"),

@@ -275,11 +275,11 @@ def how_to_read(theme: Theme) -> str:
     if theme == "dark":
         return _(
             "Each row is a word that looks, each column a word it looks at; the brighter, the more. "
-            "Each picture is one head: one of the ways in which a layer looks at the sentence."
+            "Each picture is one head: one of the layer's ways of looking."
         )
     return _(
         "Each row is a word that looks, each column a word it looks at; the darker, the more. "
-        "Each picture is one head: one of the ways in which a layer looks at the sentence."
+        "Each picture is one head: one of the layer's ways of looking."
     )
 
 
