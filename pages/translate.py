@@ -92,15 +92,17 @@ def main() -> None:
         url_state.keep_values(direction.KEY)
         chosen = ""
     has_target = has_directions and not chosen and method_name == "greedy" and sentence in GIVEN
-    given = partial(given_ids, loaded, sentence) if has_target else tuple
+    initial_prefix = partial(given_ids, loaded, sentence) if has_target else tuple
     # Another direction begins without the choices, which go on from the token that names the language.
-    choices = controls.Choices((name, sentence, chosen), say, given)
+    choices = controls.Choices((name, sentence, chosen), say, initial_prefix)
     first = direction.first_ids(loaded.model, chosen)
-    found = errors.attempt(figures, lambda: generate_steps(loaded, task, sentence, method, limit, choices, first, say))
-    if found is None:
+    steps_and_words = errors.attempt(
+        figures, lambda: generate_steps(loaded, task, sentence, method, limit, choices, first, say)
+    )
+    if steps_and_words is None:
         url_state.keep_values(*OWN)
         return
-    steps, words = found
+    steps, words = steps_and_words
     if arrives:
         controls.set_opening_value("layer", steps.recording.size(kinds[0])[0] - 1, opening_layer(row.model))
     with figures:
@@ -220,7 +222,7 @@ def attention_controls(steps: Steps, name: str, kind: str, say: errors.Remarks) 
 
 
 def draw(
-    places: tuple[DeltaGenerator, DeltaGenerator],
+    columns: tuple[DeltaGenerator, DeltaGenerator],
     loaded: models.Loaded,
     steps: Steps,
     view: AttentionView,
@@ -250,7 +252,7 @@ def draw(
 
     step = first_step(steps) if choices.step is None else min(choices.step, len(steps) - 1)
     pieces = loaded.cache.get(("pieces",), lambda: Pieces(loaded.model.tokenizer))
-    left, right = places
+    left, right = columns
     with left:
         text_player(
             steps, view, pieces, run=run, key="growing", step=step, words=words, on_choose=choose,
@@ -301,7 +303,7 @@ def picture(map: AttentionMap, view: AttentionView, sentence: str) -> Picture:
 
 def first_step(steps: Steps) -> int:
     """The first step that predicts a word: what comes before it, such as the language, is less to look at."""
-    return next((place for place, token in enumerate(steps.tokens) if not token.special), 0)
+    return next((position for position, token in enumerate(steps.tokens) if not token.special), 0)
 
 
 require_router()

@@ -31,14 +31,14 @@ class Written:
 
     Attributes:
         ids: all its tokens, its end token included where it has one.
-        given: how many of them were the prefix.
+        prefix_length: how many of them, from the first on, were the prefix.
         end_reason: "end" by the end token, "limit" by the most that may be written, "gaps" where each gap is filled.
         beams: per step of a beam search what it looked at, the likeliest first; the kept ones are the next parents.
         score: of a beam search, the sum of log-probabilities divided by a power of the length; else None.
     """
 
     ids: tuple[int, ...]
-    given: int
+    prefix_length: int
     end_reason: EndReason
     beams: tuple[tuple[Hypothesis, ...], ...] = field(default=())
     score: float | None = None

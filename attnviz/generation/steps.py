@@ -1,7 +1,7 @@
 """A written text as steps: what each token was chosen from, and what its prediction looked at.
 
     Writer or fill ─ Steps ─ .map(kind, layer, head)      rows are steps
-                        └── .distribution(place), .shaped(place)
+                        └── .distribution(position), .shaped_distribution(position)
 
 Whose row is it? In a decoder, position t reads token t and predicts token t + 1. A row of these maps therefore belongs
 to the token that it predicts: it is labelled "cat → sits" where "cat" was read and "sits" predicted. In a masked model
@@ -103,20 +103,20 @@ class Steps:
         assert logits is not None  # only models with a language head get here
         return Distribution(logits[self._rows[position]])
 
-    def constrained(self, position: int) -> Distribution:
+    def constrained_distribution(self, position: int) -> Distribution:
         """The prediction after the checkpoint's own rules, such as a penalty for repetition."""
         distribution = self.distribution(position)
         return (
             distribution if self._writer is None else self._writer.constrain(self.written.ids[:position], distribution)
         )
 
-    def shaped(self, position: int) -> Shaped:
+    def shaped_distribution(self, position: int) -> Shaped:
         """The prediction as the method (its temperature, its top-k or top-p) reshapes it."""
-        return self.method.shape(self.constrained(position))
+        return self.method.shape(self.constrained_distribution(position))
 
     def survivors(self, position: int) -> frozenset[int]:
         """The tokens at a position with which the beam went on; before it began, the one token that was given."""
-        prefix_length, ids = self.written.given, self.written.ids
+        prefix_length, ids = self.written.prefix_length, self.written.ids
         if position < prefix_length:
             return frozenset((ids[position],))
         looked = self.written.beams[position - prefix_length]

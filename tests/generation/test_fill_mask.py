@@ -28,7 +28,7 @@ def test_gaps_are_filled_from_left_to_right(masked: Model) -> None:
         assert found.written.ids[gap] == int(logits.argmax())
         filled[position] = found.written.ids[gap]
     other = fill(masked, ids, given=(9,))
-    assert other.written.ids[0] == 9 and other.written.given == 1 and other.written.end_reason == "gaps"
+    assert other.written.ids[0] == 9 and other.written.prefix_length == 1 and other.written.end_reason == "gaps"
     assert not torch.equal(other.distribution(1).logits, found.distribution(1).logits)
 
 

@@ -34,7 +34,7 @@ def test_a_row_belongs_to_the_token_that_it_predicts(name: str) -> None:
         # What the recording says at a step's row is what the writer chose from.
         expected = writer.next(steps.written.ids[:place])
         torch.testing.assert_close(steps.distribution(place).logits, expected.logits, atol=5e-5, rtol=1e-3)
-        assert int(steps.constrained(place).logits.argmax()) == index
+        assert int(steps.constrained_distribution(place).logits.argmax()) == index
     map = steps.map("cross" if writer.pair else "decoder", 1, 3)
     whole = steps.recording.weights(map.kind, layer=1, head=3).numpy()
     np.testing.assert_array_equal(map.weights, whole[writer.first_row :])

@@ -61,7 +61,7 @@ def test_greedy_texts_are_transformers(name: str, prefix: tuple[int, ...]) -> No
     model, ids = tiny_model(name), tiny_models.ids()
     found = decode(Writer(model, ids), prefix, limit=LIMIT)
     assert list(found.ids) == transformers_text(model, ids, LIMIT, prefix, num_beams=1)
-    assert found.given == len(prefix)
+    assert found.prefix_length == len(prefix)
 
 
 @pytest.mark.parametrize("name", [*PAIRS, *DECODERS])
@@ -138,7 +138,7 @@ def test_another_choice_is_gone_on_from(bundled: Model) -> None:
     whole = decode(writer).ids
     other = int(writer.next(whole[:3]).logits.topk(2).indices[1])
     found = decode(writer, (*whole[:3], other))
-    assert found.ids[:4] == (*whole[:3], other) and found.given == 4 and found.ids != whole
+    assert found.ids[:4] == (*whole[:3], other) and found.prefix_length == 4 and found.ids != whole
     assert found.end_reason == "end" and decode(writer, found.ids).ids == found.ids
 
 

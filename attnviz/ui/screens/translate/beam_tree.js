@@ -14,7 +14,7 @@ class BeamTree {
   }
 
   /** `beams` has for each step its hypotheses; there are none where no beam searched. */
-  write({ beams, texts, treeNote, given }) {
+  write({ beams, texts, treeNote, prefixLength }) {
     this.root.hidden = !beams.length;
     if (!beams.length) {
       this.tree.replaceChildren();
@@ -24,7 +24,7 @@ class BeamTree {
     this.note.textContent = treeNote;
     const [across, down] = NODE;
     const most = Math.max(...beams.map((column) => column.length));
-    const nodes = beams.flatMap((column, index) => column.map((node, row) => this.node(node, index, row, given)));
+    const nodes = beams.flatMap((column, index) => column.map((node, row) => this.node(node, index, row, prefixLength)));
     const lines = beams.flatMap((column, index) => column.flatMap((node, row) => this.line(node, index, row)));
     const size = { width: beams.length * across, height: most * down };
     const drawing = svg("svg", { class: "attnviz-growing-lines", ...size, "aria-hidden": "true" }, lines);
@@ -34,21 +34,21 @@ class BeamTree {
     this.tree.firstChild.style.width = `${size.width}px`;
   }
 
-  node(node, index, row, given) {
+  node(node, index, row, prefixLength) {
     const [across, down] = NODE;
     const element = make("button", `attnviz-growing-node ${classesOf(node)}`, {
       type: "button",
-      title: node.said,
+      title: node.label,
       tabIndex: -1,
-      "aria-label": node.said,
+      "aria-label": node.label,
     }, [
       make("span", "attnviz-growing-token", { textContent: node.text }),
       make("span", "attnviz-growing-score", { textContent: node.score }),
     ]);
     element.style.left = `${index * across}px`;
     element.style.top = `${row * down + 3}px`;
-    element.dataset.step = given + index;
-    element.addEventListener("click", () => this.go(given + index));
+    element.dataset.step = prefixLength + index;
+    element.addEventListener("click", () => this.go(prefixLength + index));
     return element;
   }
 

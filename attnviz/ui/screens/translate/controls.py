@@ -54,9 +54,9 @@ def method_control(beam: bool, say: Say) -> str:
         say: told what was asked for and is not there; likewise below.
     """
     options = METHODS if beam else ("greedy", "sample")
-    asked = st.session_state.get("method", st.query_params.get("method"))
-    if asked is not None and asked not in options:
-        say(_("There is no method “{0}” here; greedy is used instead.").format(str(asked)[:40]))
+    requested = st.session_state.get("method", st.query_params.get("method"))
+    if requested is not None and requested not in options:
+        say(_("There is no method “{0}” here; greedy is used instead.").format(str(requested)[:40]))
         if "method" in st.session_state:
             st.session_state["method"] = options[0]
     names = {"greedy": _("greedy"), "beam": _("beam"), "sample": _("sample")}
@@ -97,12 +97,12 @@ def length_setting(say: Say) -> int:
 
 def _number(key: str, label: str, low: float, high: float, default: float, pace: float, say: Say, help: str) -> float:
     """A number; what a link asks for beyond the range is said and replaced by the nearest."""
-    asked = None if key in st.session_state else st.query_params.get(key)
-    if asked is not None:
-        nearest = _nearest(asked, low, high, default)
-        if str(nearest) != asked and nearest != _as_number(asked):
+    requested = None if key in st.session_state else st.query_params.get(key)
+    if requested is not None:
+        nearest = _nearest(requested, low, high, default)
+        if str(nearest) != requested and nearest != _as_number(requested):
             say(_("{0} is a number from {1} to {2}, not {3}; {4} is used instead.").format(
-                label, low, high, asked[:40], nearest
+                label, low, high, requested[:40], nearest
             ))  # fmt: skip
             st.session_state[key] = nearest
     value = st.number_input(
@@ -138,21 +138,21 @@ class Choices:
         masked: the word that is masked, or None.
     """
 
-    def __init__(self, owner: tuple[str, ...], say: Say, given: Callable[[], tuple[int, ...]] = tuple) -> None:
+    def __init__(self, owner: tuple[str, ...], say: Say, initial_prefix: Callable[[], tuple[int, ...]] = tuple) -> None:
         """Takes up the choices of this owner, the sentence and the model; of the address on a link's first run.
 
         Args:
             owner: whose choices they are.
             say: told what a link asks for and cannot be had.
-            given: the text that this owner begins with where nothing was chosen; called only then.
+            initial_prefix: the text that this owner begins with where nothing was chosen; called only then.
         """
-        held = st.session_state.get(_CHOICES)
-        if held is None or held["owner"] != owner:
-            linked = dict.fromkeys(_NAMES) if held else {name: st.query_params.get(name) for name in _NAMES}
-            held = {"owner": owner, **linked}
+        stored = st.session_state.get(_CHOICES)
+        if stored is None or stored["owner"] != owner:
+            linked = dict.fromkeys(_NAMES) if stored else {name: st.query_params.get(name) for name in _NAMES}
+            stored = {"owner": owner, **linked}
             if not any(linked.values()):
-                held["prefix"] = join_ids(given())
-        st.session_state[_CHOICES] = held
+                stored["prefix"] = join_ids(initial_prefix())
+        st.session_state[_CHOICES] = stored
         self.prefix = self._read("prefix", _parse_ids, (), say)
         self.step = self._read("step", _parse_index, None, say)
         self.masked = self._read("masked", _parse_index, None, say)

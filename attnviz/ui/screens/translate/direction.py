@@ -32,11 +32,11 @@ def direction_control(sentence: str, say: url_state.Say) -> str:
         sentence: what is translated; the guess is about it.
         say: told which direction a link asks for that the model does not have.
     """
-    asked = st.session_state.get(KEY, st.query_params.get(KEY)) or ""
-    if asked and asked not in DIRECTIONS:
-        say(_("There is no direction {0} here; it is guessed from the words.").format(url_state.shorten(asked)))
+    requested = st.session_state.get(KEY, st.query_params.get(KEY)) or ""
+    if requested and requested not in DIRECTIONS:
+        say(_("There is no direction {0} here; it is guessed from the words.").format(url_state.shorten(requested)))
     # Written down in each run: Streamlit forgets it where the names have changed with the language.
-    st.session_state[KEY] = asked if asked in DIRECTIONS else ""
+    st.session_state[KEY] = requested if requested in DIRECTIONS else ""
     source = guess_language(sentence)
     guess = next((direction for direction in DIRECTIONS if direction.startswith(f"{source}-")), "")
     guessed = _("{0} → {1} (guessed)").format(*_languages(guess)) if guess else _("guessed from the words")
@@ -63,24 +63,24 @@ def first_ids(model: Model, direction: str) -> tuple[int, ...]:
     """The vocabulary id that names the language of a chosen direction; none where it is left to the model."""
     if not direction:
         return ()
-    named = model.tokenizer.convert_tokens_to_ids(f">>{direction.split('-')[1]}<<")
-    return (named,) if named in model.inputs.language_tokens() else ()
+    language_id = model.tokenizer.convert_tokens_to_ids(f">>{direction.split('-')[1]}<<")
+    return (language_id,) if language_id in model.inputs.language_tokens() else ()
 
 
-def draw_translation(text: str, given: bool) -> None:
-    """The translation, with a button that copies it; `given` says that the model only reads it."""
+def draw_translation(text: str, only_read: bool) -> None:
+    """The translation, with a button that copies it; `only_read`: it is an example's, which the model did not write."""
     if text:
         st.code(text, language=None, wrap_lines=True)
-    if given:
+    if only_read:
         st.caption(_("This translation is given; the model only reads it. One click shows what it writes itself."))
 
 
 def draw_languages(sentence: str, text: str, model: str) -> None:
-    """What is to be said of the languages: of a model without a choice the direction, of this one what it cannot."""
+    """The guessed direction, of a model without a choice; of the bundled one a warning where it lacks the language."""
     source, target = guess_language(sentence), guess_language(text)
     if model != model_names.BUNDLED:
         if source and target:
-            said = _("{0} → {1}, guessed from the words")
-            st.caption(said.format(language_name(source), language_name(target)))
+            template = _("{0} → {1}, guessed from the words")
+            st.caption(template.format(language_name(source), language_name(target)))
     elif source is not None and source not in _SOURCES:
         st.caption(_("{0} is none of this model's languages; expect no translation.").format(language_name(source)))

@@ -22,15 +22,15 @@ class Bar:
         id: of the vocabulary.
         before: what the model gives it, in [0, 1].
         after: what the method leaves of it or makes of it, in [0, 1].
-        kept: whether it can still be chosen.
-        taken: whether it stands in the text.
+        candidate: whether the method may choose it.
+        chosen: whether it stands in the text.
     """
 
     id: int
     before: float
     after: float
-    kept: bool
-    taken: bool
+    candidate: bool
+    chosen: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,11 @@ class Bars:
     """A distribution before and after a method shaped it; both sum to 1 over the bars and the others.
 
     Attributes:
-        bars: the likeliest, the likeliest first; the token that was taken is the last of them where it is less likely.
+        bars: the likeliest, the likeliest first; the token that was chosen is the last of them where it is less likely.
         others: how many tokens have no bar of their own.
         before, after: what these others have together.
         cut: in [0, 1], what share of the model's own probability was cut off.
-        left: how many tokens can still be chosen.
+        candidates: how many tokens the method may choose.
     """
 
     bars: tuple[Bar, ...]
@@ -50,31 +50,34 @@ class Bars:
     before: float
     after: float
     cut: float
-    left: int
+    candidates: int
 
 
-def next_bars(before: np.ndarray, after: np.ndarray, kept: np.ndarray, taken: int, most: int = MOST_BARS) -> Bars:
+def next_bars(
+    before: np.ndarray, after: np.ndarray, is_candidate: np.ndarray, chosen: int, most: int = MOST_BARS
+) -> Bars:
     """Chooses the bars.
 
     Args:
         before: (vocabulary,) in [0, 1], the model's probabilities; they sum to 1.
         after: (vocabulary,) in [0, 1], the method's; 0 where a token was cut off.
-        kept: bool (vocabulary,), which tokens were not cut off.
-        taken: the id that stands in the text.
+        is_candidate: bool (vocabulary,), which tokens were not cut off.
+        chosen: the id that stands in the text.
         most: bars for the likeliest tokens.
 
     Example:
-        >>> next_bars(np.array([0.5, 0.3, 0.2]), np.eye(3)[0], np.eye(3)[0] > 0, taken=0, most=1).before
+        >>> next_bars(np.array([0.5, 0.3, 0.2]), np.eye(3)[0], np.eye(3)[0] > 0, chosen=0, most=1).before
         0.5
     """
     count = min(most, len(before))
     likeliest = np.argpartition(-before, count - 1)[:count]
     # As the method sees them where the model finds two alike, and by id where both do.
     order = sorted(likeliest.tolist(), key=lambda index: (-before[index], -after[index], index))
-    if taken not in order:
-        order.append(taken)
+    if chosen not in order:
+        order.append(chosen)
     bars = tuple(
-        Bar(index, float(before[index]), float(after[index]), bool(kept[index]), index == taken) for index in order
+        Bar(index, float(before[index]), float(after[index]), bool(is_candidate[index]), index == chosen)
+        for index in order
     )
     others = np.ones(len(before), dtype=bool)
     others[order] = False
@@ -83,8 +86,8 @@ def next_bars(before: np.ndarray, after: np.ndarray, kept: np.ndarray, taken: in
         len(before) - len(order),
         float(before[others].sum()),
         float(after[others].sum()),
-        float(before[~kept].sum()),
-        int(kept.sum()),
+        float(before[~is_candidate].sum()),
+        int(is_candidate.sum()),
     )
 
 

@@ -90,10 +90,10 @@ def text_payload(steps: Steps, view: AttentionView, pieces: Pieces, words: Seque
         words: of a masked text whose gap was made here, all its tokens as they were.
     """
     return {
-        "given": steps.written.given,
+        "prefixLength": steps.written.prefix_length,
         "ended": _ending_text(steps, bool(words)),
         "text": _text(steps, words),
-        "steps": [_step(steps, pieces, place) for place in range(len(steps))],
+        "steps": [_step(steps, pieces, step) for step in range(len(steps))],
         "strips": _strips(steps, view),
         "map": _map(steps, view, view.map(steps, view.kind)),
         "beams": _beams(steps, pieces),
@@ -111,35 +111,35 @@ def _text(steps: Steps, words: Sequence[Token]) -> list[dict[str, Any]]:
     def item(token: Token, joined: bool, step: int | None = None, word: int | None = None) -> dict[str, Any]:
         return {
             "text": token_text(token), "joined": joined, "special": token.special, "step": step, "word": word,
-            "given": step is not None and step < steps.written.given,
+            "inPrefix": step is not None and step < steps.written.prefix_length,
         }  # fmt: skip
 
     if steps.task == "fill":
         gaps = {position: gap for gap, position in enumerate(steps.positions)}
-        found, previous = [], None
+        items, previous = [], None
         for position, token in enumerate(steps.before):
             source = words[position] if words else token
             joined = source.word is not None and previous is not None and source.word == previous
             previous = source.word
             if position in gaps:
-                found.append(item(steps.tokens[gaps[position]], joined, step=gaps[position]))
+                items.append(item(steps.tokens[gaps[position]], joined, step=gaps[position]))
             else:
-                found.append(item(token, joined, word=source.word if words else None))
-        return found
+                items.append(item(token, joined, word=source.word if words else None))
+        return items
     every = [*steps.before, *steps.tokens]
     return [
         item(
             token,
-            _continues_word(every, place),
-            step=place - len(steps.before) if place >= len(steps.before) else None,
+            _continues_word(every, index),
+            step=index - len(steps.before) if index >= len(steps.before) else None,
         )
-        for place, token in enumerate(every)
+        for index, token in enumerate(every)
     ]
 
 
-def _continues_word(tokens: Sequence[Token], place: int) -> bool:
+def _continues_word(tokens: Sequence[Token], index: int) -> bool:
     """Whether a token goes on with the word before it."""
-    return place > 0 and tokens[place].word is not None and tokens[place].word == tokens[place - 1].word
+    return index > 0 and tokens[index].word is not None and tokens[index].word == tokens[index - 1].word
 
 
 def _ending_text(steps: Steps, masked_here: bool) -> str:
@@ -167,7 +167,7 @@ def _texts() -> dict[str, str]:
         "reset": _("See the model's own"),
         "where": _("step {0} of {1}"),
         "text": _("The text, step by step: arrow keys go through it"),
-        "taken": _("Stands in the text: go on"),
+        "chosen": _("Stands in the text: go on"),
         "choose": _("Take this one instead and go on from there"),
         "mask": _("Mask this word"),
         "beam": _("The beam, step by step"),
@@ -177,31 +177,31 @@ def _texts() -> dict[str, str]:
 # A step -------------------------------------------------------------------------------------------------------------
 
 
-def _step(steps: Steps, pieces: Pieces, place: int) -> dict[str, Any]:
+def _step(steps: Steps, pieces: Pieces, step: int) -> dict[str, Any]:
     """Everything about one step but its attention."""
-    before, taken = steps.distribution(place).probabilities.numpy(), steps.written.ids[place]
-    shaped = steps.shaped(place)
-    after, kept = shaped.probabilities.numpy(), shaped.candidates.numpy()
+    before, chosen = steps.distribution(step).probabilities.numpy(), steps.written.ids[step]
+    distribution = steps.shaped_distribution(step)
+    after, is_candidate = distribution.probabilities.numpy(), distribution.candidates.numpy()
     if steps.method.name == "beam":
-        kept = np.zeros_like(kept)
-        kept[list(steps.survivors(place))] = True
-        after = np.where(kept, after, 0)
-    bars = next_bars(before, after, kept, taken)
-    word = _word_so_far(steps, place)
+        is_candidate = np.zeros_like(is_candidate)
+        is_candidate[list(steps.survivors(step))] = True
+        after = np.where(is_candidate, after, 0)
+    bars = next_bars(before, after, is_candidate, chosen)
+    word = _word_so_far(steps, step)
     changed = steps.method.name == "sample"
     if not changed:
-        # A bar stands beside the model's own number, so what is taken fills no more of it than that.
+        # A bar stands beside the model's own probability, so its filled part is never longer than that.
         shares = tuple(replace(bar, after=min(bar.after, bar.before)) for bar in bars.bars)
         bars = replace(bars, bars=shares, after=min(bars.after, bars.before))
     shown = [_bar(bar, pieces.read(word, bar.id), changed) for bar in bars.bars]
-    token = token_text(steps.tokens[place])
-    chance = format_percent(next(bar.before for bar in bars.bars if bar.taken))
+    token = token_text(steps.tokens[step])
+    chance = format_percent(next(bar.before for bar in bars.bars if bar.chosen))
     likeliest = _(", ").join(f"{bar['text']} {format_percent(bar['p'])}" for bar in shown[:3])
     return {
         "token": token,
         "title": f"{token}, {chance}",
         "question": _("What stands in the gap?") if steps.task == "fill" else _("What comes next?"),
-        "after": "" if steps.task == "fill" else _("after “{0}”").format(_last_token_read(steps, place)),
+        "after": "" if steps.task == "fill" else _("after “{0}”").format(_last_token_read(steps, step)),
         "bars": shown,
         "others": {
             "text": _("all others"),
@@ -212,97 +212,97 @@ def _step(steps: Steps, pieces: Pieces, place: int) -> dict[str, Any]:
             "q": round(bars.after, 5),
             "numbers": _probability_text(bars.before, bars.after, changed, bars.after > 0),
         },
-        "effect": _method_text(steps, bars, place),
-        "said": _("Step {0}: {1}, {2}. The likeliest: {3}.").format(place + 1, token, chance, likeliest),
+        "effect": _method_text(steps, bars, step),
+        "description": _("Step {0}: {1}, {2}. The likeliest: {3}.").format(step + 1, token, chance, likeliest),
     }
 
 
 def _bar(bar: Bar, piece: tuple[str, str, bool], changed: bool) -> dict[str, Any]:
     before, text, special = piece
-    numbers = _probability_text(bar.before, bar.after, changed, bar.kept)
-    said = _("{0}, {1}").format(before + text, numbers)
+    numbers = _probability_text(bar.before, bar.after, changed, bar.candidate)
+    label = _("{0}, {1}").format(before + text, numbers)
     return {
         "id": bar.id, "before": before, "text": text, "special": special, "p": round(bar.before, 5),
-        "q": round(bar.after, 5), "kept": bar.kept, "taken": bar.taken, "numbers": numbers, "said": said,
+        "q": round(bar.after, 5), "candidate": bar.candidate, "chosen": bar.chosen, "numbers": numbers, "label": label,
     }  # fmt: skip
 
 
-def _probability_text(before: float, after: float, changed: bool, kept: bool) -> str:
+def _probability_text(before: float, after: float, changed: bool, candidate: bool) -> str:
     """ "42 % → 61 %" where the method changes probabilities."""
     if not changed:
         return format_percent(before)
-    return f"{format_percent(before)} → {format_percent(after) if kept else _('cut')}"
+    return f"{format_percent(before)} → {format_percent(after) if candidate else _('cut')}"
 
 
-def _last_token_read(steps: Steps, place: int) -> str:
+def _last_token_read(steps: Steps, step: int) -> str:
     """What the step reads last."""
-    return token_text(steps.tokens[place - 1] if place else steps.before[-1])
+    return token_text(steps.tokens[step - 1] if step else steps.before[-1])
 
 
-def _word_so_far(steps: Steps, place: int) -> tuple[int, ...]:
+def _word_so_far(steps: Steps, step: int) -> tuple[int, ...]:
     """The ids of the word that the step may go on with, or of the token that stands before it."""
     if steps.task == "fill":
-        position = steps.positions[place]
+        position = steps.positions[step]
         earlier = dict(zip(steps.positions, steps.tokens, strict=True))
         before = [earlier.get(other, token) for other, token in enumerate(steps.before[:position])][-8:]
     else:
-        before = [*steps.before, *steps.tokens[:place]][-8:]
+        before = [*steps.before, *steps.tokens[:step]][-8:]
     if not before or before[-1].special:
         return ()
     return tuple(token.id for token in before if token.word == before[-1].word)
 
 
-def _method_text(steps: Steps, bars: Bars, place: int) -> str:
+def _method_text(steps: Steps, bars: Bars, step: int) -> str:
     """What the method does to the distribution, in a sentence or two."""
     method = steps.method
-    said = [_("This token is given, as is all before it.")] if place < steps.written.given else []
+    sentences = [_("This token is given, as is all before it.")] if step < steps.written.prefix_length else []
     cut = format_percent(bars.cut)
     if method.name == "greedy":
-        said.append(
+        sentences.append(
             _("Hollow: the model. Filled: greedy, which takes the likeliest and cuts off the rest, {0}.").format(cut)
         )
     elif method.name == "beam":
-        said.append(_("Hollow: the model, of which a beam changes nothing. Filled: goes on in the beam."))
+        sentences.append(_("Hollow: the model, of which a beam changes nothing. Filled: goes on in the beam."))
     else:
-        drawn = ngettext("{0} token", "{0} tokens", bars.left).format(local_number(f"{bars.left:,}"))
-        said.append(_("Hollow: the model. Filled: what is drawn from, {0}; {1} is cut off.").format(drawn, cut))
-    return " ".join(said)
+        drawn = ngettext("{0} token", "{0} tokens", bars.candidates).format(local_number(f"{bars.candidates:,}"))
+        sentences.append(_("Hollow: the model. Filled: what is drawn from, {0}; {1} is cut off.").format(drawn, cut))
+    return " ".join(sentences)
 
 
 # Attention ----------------------------------------------------------------------------------------------------------
 
 
 def _strips(steps: Steps, view: AttentionView) -> list[dict[str, Any]]:
-    """For each place that a step looks from: the keys, and the weights of all steps."""
+    """For each kind of attention that a step has: the keys, and the weights of all steps."""
     kinds = [kind for kind in ("cross", steps.own) if kind in steps.kinds]
     titles = {
         "cross": (_("Looks at the source"), _("cross-attention")),
         "decoder": (_("and at what is written") if "cross" in kinds else _("Looks back"), _("masked self-attention")),
         "encoder": (_("The gap looks at"), _("encoder self-attention")),
     }
-    found = []
+    strips = []
     for kind in kinds:
         map = view.map(steps, kind)
         tokens = map.key_tokens
         gap = iter(range(len(steps.positions)))
         masks = {steps.before[position].id for position in steps.positions}
         title, name = titles[kind]
-        found.append({
+        strips.append({
             "title": title,
             "about": f"{name}, {head_name(map.name)}",
             "marked": kind == view.kind,
             "keys": [
                 {
-                    "text": token_text(token), "joined": not view.by_word and _continues_word(tokens, place),
+                    "text": token_text(token), "joined": not view.by_word and _continues_word(tokens, index),
                     "special": token.special, "gap": next(gap) if token.id in masks else None,
                 }
-                for place, token in enumerate(tokens)
+                for index, token in enumerate(tokens)
             ],
             "weights": encode(map.weights),
             "top": top_of_scale([map], "shared"),
-            "seen": view.visible_counts(steps, kind),
+            "visibleCounts": view.visible_counts(steps, kind),
         })  # fmt: skip
-    return found
+    return strips
 
 
 def _map(steps: Steps, view: AttentionView, map: AttentionMap) -> dict[str, Any]:
@@ -349,35 +349,35 @@ def _map(steps: Steps, view: AttentionView, map: AttentionMap) -> dict[str, Any]
 
 
 def _beams(steps: Steps, pieces: Pieces) -> list[list[dict[str, Any]]]:
-    """Per step the hypotheses that it looked at, and to which one of the step before each belongs."""
-    given, best = steps.written.given, steps.written.ids
+    """Per step the hypotheses that the beam compared, and which one of the step before each continues."""
+    prefix_length, best = steps.written.prefix_length, steps.written.ids
     columns: list[list[dict[str, Any]]] = []
-    before: dict[int, int] = {}  # a kept hypothesis's place among the kept -> its row in the column before
+    parent_rows: dict[int, int] = {}  # index among the kept hypotheses of the step before -> row in its column
     names = {"kept": _("kept"), "finished": _("finished"), "dropped": _("dropped")}
     for length, looked in enumerate(steps.written.beams, 1):
         column: list[dict[str, Any]] = []
-        kept: dict[int, int] = {}
+        rows: dict[int, int] = {}
         dropped = 0
         for hypothesis in looked:
-            won = hypothesis.ids == best[given : given + length] and hypothesis.state != "dropped"
+            won = hypothesis.ids == best[prefix_length : prefix_length + length] and hypothesis.state != "dropped"
             if hypothesis.state == "dropped":
                 dropped += 1
                 if dropped > MOST_DROPPED:
                     continue
             if hypothesis.state == "kept":
-                kept[len(kept)] = len(column)
-            ids = (*best[:given], *hypothesis.ids)
+                rows[len(rows)] = len(column)
+            ids = (*best[:prefix_length], *hypothesis.ids)
             text = pieces.read(ids[-2:-1], hypothesis.ids[-1])[1]
             score = local_number(f"{hypothesis.score:.2f}")
-            whole = steps.text(ids)
+            text_so_far = steps.text(ids)
             column.append({
                 "text": text, "score": score, "state": hypothesis.state, "won": won,
-                "parent": None if hypothesis.parent is None else before.get(hypothesis.parent),
-                "said": f"{whole}: {score}, {names[hypothesis.state]}",
+                "parent": None if hypothesis.parent is None else parent_rows.get(hypothesis.parent),
+                "label": f"{text_so_far}: {score}, {names[hypothesis.state]}",
             })  # fmt: skip
         columns.append(column)
-        before = kept
-    return columns[: len(steps) - given]
+        parent_rows = rows
+    return columns[: len(steps) - prefix_length]
 
 
 def _tree_note(steps: Steps) -> str:

@@ -12,14 +12,14 @@ from attnviz.ui.shell.messages import _
 def steps_table(steps: Steps) -> None:
     """A row for each step: what was read and predicted, how likely it was, and where the strongest look went."""
     table: dict[str, list[object]] = {name: [] for name in ("step", "row", "p", "log", "rank", "after")}
-    for place, index in enumerate(steps.written.ids):
-        found = steps.distribution(place)
-        table["step"].append(place + 1)
-        table["row"].append(steps.row_labels[place])
-        table["p"].append(float(found.probabilities[index]))
-        table["log"].append(float(found.logits.log_softmax(dim=-1)[index]))
-        table["rank"].append(found.rank(index) + 1)
-        table["after"].append(float(steps.shaped(place).probabilities[index]))
+    for position, index in enumerate(steps.written.ids):
+        distribution = steps.distribution(position)
+        table["step"].append(position + 1)
+        table["row"].append(steps.row_labels[position])
+        table["p"].append(float(distribution.probabilities[index]))
+        table["log"].append(float(distribution.logits.log_softmax(dim=-1)[index]))
+        table["rank"].append(distribution.rank(index) + 1)
+        table["after"].append(float(steps.shaped_distribution(position).probabilities[index]))
     if steps.method.name != "sample":
         del table["after"]
     columns = {
@@ -36,12 +36,12 @@ def steps_table(steps: Steps) -> None:
 def beam_table(steps: Steps) -> None:
     """A row for each hypothesis of each step, those that were dropped too."""
     names = {"kept": _("kept"), "finished": _("finished"), "dropped": _("dropped")}
-    given = steps.written.given
+    prefix_length = steps.written.prefix_length
     table: dict[str, list[object]] = {"step": [], "text": [], "sum": [], "state": []}
-    for place, looked in enumerate(steps.written.beams):
+    for step, looked in enumerate(steps.written.beams):
         for hypothesis in looked:
-            table["step"].append(given + place + 1)
-            table["text"].append(steps.text((*steps.written.ids[:given], *hypothesis.ids)))
+            table["step"].append(prefix_length + step + 1)
+            table["text"].append(steps.text((*steps.written.ids[:prefix_length], *hypothesis.ids)))
             table["sum"].append(hypothesis.score)
             table["state"].append(names[hypothesis.state])
     columns = {

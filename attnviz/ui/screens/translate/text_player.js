@@ -26,7 +26,7 @@ class Growing extends Figure {
     this.list = make("div", "attnviz-growing-bars", { role: "group" });
     this.list.addEventListener("keydown", (event) => this.barKey(event));
     this.effect = make("div", "attnviz-growing-note");
-    this.said = make("div", "attnviz-growing-said");
+    this.description = make("div", "attnviz-growing-said");
     this.tip = new Tip({ above: true });
     this.map = new StepMap(this.tip, (step) => this.go(step));
     this.sized = this.map.frame;
@@ -42,7 +42,7 @@ class Growing extends Figure {
         make("div", "attnviz-growing-choices", {}, [this.question, this.list, this.effect]),
         this.map.root,
       ]),
-      this.said,
+      this.description,
       this.beam.root,
       this.tip.root,
     ]);
@@ -74,11 +74,11 @@ class Growing extends Figure {
     this.map.draw(this.theme, this.step);
   }
 
-  ask(what, value) {
+  ask(event, value) {
     this.pause();
     clearTimeout(this.telling);
     this.root.classList.add("attnviz-growing-busy");
-    this.trigger(what, value);
+    this.trigger(event, value);
   }
 
   // Walking ---------------------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ class Growing extends Figure {
       },
     );
     this.face();
-    this.reset.hidden = !data.given;
+    this.reset.hidden = !data.prefixLength;
     this.ended.textContent = data.ended;
     this.chips.setAttribute("aria-label", texts.text);
     this.chips.replaceChildren(...data.text.map((item) => this.item(item)));
@@ -166,14 +166,14 @@ class Growing extends Figure {
   }
 
   /** A word of the text: a step, a word that can be masked instead, or neither. */
-  item({ text, joined, special, step, word, given }) {
+  item({ text, joined, special, step, word, inPrefix }) {
     const plain = step === null && word === null;
     const name = `attnviz-growing-word${joined ? " attnviz-growing-joined" : ""}${special ? " attnviz-growing-special" : ""}`;
     if (plain) return make("span", `${name} attnviz-growing-before`, { textContent: text });
     const element = make("button", name, { type: "button", textContent: text });
     if (step !== null) {
       element.classList.add("attnviz-growing-chip");
-      element.classList.toggle("attnviz-growing-given", given);
+      element.classList.toggle("attnviz-growing-given", inPrefix);
       element.dataset.step = step;
       element.title = this.data.steps[step].title;
       element.addEventListener("click", () => this.go(step));
@@ -209,42 +209,42 @@ class Growing extends Figure {
     this.back.disabled = step === 0;
     this.next.disabled = step === data.steps.length - 1;
     this.chips.querySelectorAll(".attnviz-growing-chip").forEach((chip) => {
-      const place = Number(chip.dataset.step);
-      chip.classList.toggle("attnviz-growing-now-chip", place === step);
-      chip.classList.toggle("attnviz-growing-later", place > step);
-      chip.tabIndex = place === step ? 0 : -1;
-      if (place === step) chip.setAttribute("aria-current", "step");
+      const index = Number(chip.dataset.step);
+      chip.classList.toggle("attnviz-growing-now-chip", index === step);
+      chip.classList.toggle("attnviz-growing-later", index > step);
+      chip.tabIndex = index === step ? 0 : -1;
+      if (index === step) chip.setAttribute("aria-current", "step");
       else chip.removeAttribute("aria-current");
     });
     keepInSight(this.chips, this.chip(step));
-    data.strips.forEach((strip, place) => this.colour(strip, place));
+    data.strips.forEach((strip, index) => this.colour(strip, index));
     this.bars(now);
-    this.said.textContent = now.said;
+    this.description.textContent = now.description;
     this.map.show(step);
     this.beam.show(step);
   }
 
   /** The words that the prediction looked at, each on the colour of its weight. */
-  colour(strip, place) {
-    const words = this.looks.children[place].lastChild;
+  colour(strip, index) {
+    const words = this.looks.children[index].lastChild;
     const count = strip.keys.length;
-    const seen = strip.seen[this.step];
-    const named = [];
+    const visible = strip.visibleCounts[this.step];
+    const weighted = [];
     [...words.children].forEach((word, key) => {
-      const weight = this.weights[place][this.step * count + key];
+      const weight = this.weights[index][this.step * count + key];
       const gap = strip.keys[key].gap;
       if (gap !== null) word.firstChild.textContent = gap < this.step ? this.data.steps[gap].token : strip.keys[key].text;
-      word.hidden = key >= seen;
+      word.hidden = key >= visible;
       if (word.hidden) return;
       const { colour, text } = shade(this.theme, weight, strip.top);
       word.style.backgroundColor = colour;
       word.style.color = text;
       word.lastChild.textContent = number(weight).replace(/^0\./, ".");
       word.title = `${word.firstChild.textContent} ${local(weight.toFixed(4))}`;
-      named.push([weight, word.firstChild.textContent]);
+      weighted.push([weight, word.firstChild.textContent]);
     });
-    named.sort((one, two) => two[0] - one[0]);
-    const strongest = named.slice(0, 4).map(([weight, text]) => `${text} ${number(weight)}`);
+    weighted.sort((one, two) => two[0] - one[0]);
+    const strongest = weighted.slice(0, 4).map(([weight, text]) => `${text} ${number(weight)}`);
     words.setAttribute("aria-label", `${strip.title}: ${strongest.join(", ")}`);
   }
 
@@ -262,14 +262,14 @@ class Growing extends Figure {
         make("span", "attnviz-growing-token", { textContent: bar.text }),
       ]);
       const element = make("button", "attnviz-growing-bar", { type: "button" }, [label, ...this.amount(bar)]);
-      element.classList.toggle("attnviz-growing-taken", bar.taken);
-      element.classList.toggle("attnviz-growing-cut", !bar.kept);
+      element.classList.toggle("attnviz-growing-taken", bar.chosen);
+      element.classList.toggle("attnviz-growing-cut", !bar.candidate);
       element.classList.toggle("attnviz-growing-special", bar.special);
-      element.setAttribute("aria-pressed", bar.taken);
-      element.setAttribute("aria-label", bar.said);
-      element.title = bar.taken ? texts.taken : texts.choose;
+      element.setAttribute("aria-pressed", bar.chosen);
+      element.setAttribute("aria-label", bar.label);
+      element.title = bar.chosen ? texts.chosen : texts.choose;
       element.addEventListener("click", () => {
-        if (bar.taken) this.go(this.step + 1);
+        if (bar.chosen) this.go(this.step + 1);
         else this.ask("choose", { step: this.step, id: bar.id });
       });
       return element;

@@ -19,14 +19,14 @@ def drawn() -> Distribution:
 def test_bars_sum_to_one_and_name_what_was_taken(drawn: Distribution) -> None:
     shaped = shape(drawn, 0.7, 3)
     before, after, kept = drawn.probabilities.numpy(), shaped.probabilities.numpy(), shaped.candidates.numpy()
-    bars = next_bars(before, after, kept, taken=11, most=5)
+    bars = next_bars(before, after, kept, chosen=11, most=5)
     assert [bar.id for bar in bars.bars[:-1]] == drawn.logits.topk(5).indices.tolist()
-    assert bars.bars[-1].id == 11 and bars.bars[-1].taken and not bars.bars[-1].kept
-    assert (bars.others, bars.left) == (503 - 6, 3)
+    assert bars.bars[-1].id == 11 and bars.bars[-1].chosen and not bars.bars[-1].candidate
+    assert (bars.others, bars.candidates) == (503 - 6, 3)
     assert sum(bar.before for bar in bars.bars) + bars.before == pytest.approx(1, abs=1e-5)
     assert sum(bar.after for bar in bars.bars) + bars.after == pytest.approx(1, abs=1e-5)
     assert bars.after == 0 and bars.cut == pytest.approx(shaped.cut, abs=1e-6)
-    few = next_bars(np.array([0.25, 0.75]), np.array([0.0, 1.0]), np.array([False, True]), taken=1)
+    few = next_bars(np.array([0.25, 0.75]), np.array([0.0, 1.0]), np.array([False, True]), chosen=1)
     assert [bar.id for bar in few.bars] == [1, 0] and few.others == 0 and few.before == 0
 
 

@@ -101,7 +101,7 @@ def test_it_opens_with_its_example_translated(writer: Writer) -> None:
     assert words(data) == [labels((token,))[0] for token in from_ids(
         writer.model.tokenizer, [*writer.start, *written.ids])]  # fmt: skip
     assert [item["step"] for item in data["text"]] == [None, *range(len(written.ids))]
-    assert data["ended"] == "Ended by its end token." and data["given"] == 0
+    assert data["ended"] == "Ended by its end token." and data["prefixLength"] == 0
     assert data["text"][1 + data["step"]]["special"] is False  # it begins at a word
     (drawing,) = components(app, "architecture")
     assert drawing["kind"] == "cross"
@@ -137,7 +137,7 @@ def test_an_example_that_the_model_gets_wrong_opens_with_its_target_given() -> N
     app = opened()
     data = story(app)
     assert "".join(words(data)[2:-1]).replace(" ", "") == "Thecatsitsonthemat."
-    assert data["given"] == len(data["steps"]) - 1
+    assert data["prefixLength"] == len(data["steps"]) - 1
     assert any("This translation is given" in item.value for item in app.caption)
     assert data["texts"]["reset"] == "See the model's own"
 
@@ -151,7 +151,7 @@ def test_the_numbers_are_the_engines(writer: Writer) -> None:
     expected = recording.weights("cross", layer=2, head=5).numpy()
     np.testing.assert_allclose(weights(cross, count), expected, atol=1e-4)
     np.testing.assert_allclose(weights(own, count), recording.weights("decoder", layer=2, head=5).numpy(), atol=1e-4)
-    assert own["seen"] == list(range(1, count + 1)) and set(cross["seen"]) == {len(cross["keys"])}
+    assert own["visibleCounts"] == list(range(1, count + 1)) and set(cross["visibleCounts"]) == {len(cross["keys"])}
     assert recording.logits is not None
     for step, row in zip(data["steps"], recording.logits.softmax(dim=-1), strict=True):
         for bar in step["bars"]:
@@ -207,17 +207,17 @@ def test_a_link_with_choices_shows_them(writer: Writer) -> None:
         labels((token,))[0] for token in from_ids(
             writer.model.tokenizer, [*writer.start, *decode(writer, prefix).ids])[1:]
     ]  # fmt: skip
-    assert data["given"] == 4 and data["step"] == 4 and not app.warning
-    assert [item["given"] for item in data["text"]][1:5] == [True] * 4
+    assert data["prefixLength"] == 4 and data["step"] == 4 and not app.warning
+    assert [item["inPrefix"] for item in data["text"]][1:5] == [True] * 4
     assert "is given" in data["steps"][3]["effect"] and "is given" not in data["steps"][4]["effect"]
-    assert next(bar for bar in data["steps"][3]["bars"] if bar["taken"])["id"] == other
+    assert next(bar for bar in data["steps"][3]["bars"] if bar["chosen"])["id"] == other
 
 
 def test_another_sentence_begins_without_choices(writer: Writer) -> None:
     app = opened(prefix=str(decode(writer).ids[0]), step="1")
-    assert story(app)["given"] == 1
+    assert story(app)["prefixLength"] == 1
     app.text_area(key="sentence").set_value("Der Hund sah den Ball.").run()
-    assert story(app)["given"] == 0 and not app.warning
+    assert story(app)["prefixLength"] == 0 and not app.warning
     assert "prefix" not in app.query_params and "step" not in app.query_params
 
 
@@ -239,7 +239,7 @@ def test_another_sentence_begins_without_choices(writer: Writer) -> None:
 def test_what_is_wrong_in_a_link_is_said(parameters: dict[str, str], said: str) -> None:
     app = opened(**parameters)
     assert said in app.warning[0].value.replace("\\", "")
-    assert story(app)["given"] == 0 and components(app, "ready")
+    assert story(app)["prefixLength"] == 0 and components(app, "ready")
     assert not app.run().warning
 
 
@@ -255,7 +255,7 @@ def test_greedy_cuts_off_all_but_the_likeliest() -> None:
     for step in story(opened(step="1"))["steps"]:
         # Filled as far as the number beside it says, not to the end.
         assert [bar["q"] for bar in step["bars"]] == [step["bars"][0]["p"], *[0] * (len(step["bars"]) - 1)]
-        assert step["bars"][0]["taken"] and "greedy" in step["effect"]
+        assert step["bars"][0]["chosen"] and "greedy" in step["effect"]
 
 
 def test_sampling_shows_what_is_cut_off_and_what_changes(writer: Writer) -> None:
@@ -264,7 +264,7 @@ def test_sampling_shows_what_is_cut_off_and_what_changes(writer: Writer) -> None
     method = Method("sample", temperature=1.5, top_k=3, seed=7)
     assert len(data["steps"]) == len(decode(writer, method=method).ids)
     step = data["steps"][1]
-    assert [bar["kept"] for bar in step["bars"][:8]] == [True] * 3 + [False] * 5
+    assert [bar["candidate"] for bar in step["bars"][:8]] == [True] * 3 + [False] * 5
     assert sum(bar["q"] for bar in step["bars"]) == pytest.approx(1, abs=1e-3) and step["others"]["q"] == 0
     assert step["bars"][0]["numbers"].count("→") == 1 and step["bars"][5]["numbers"].endswith("→ cut")
     assert "3 tokens" in step["effect"] and "is cut off" in step["effect"]
@@ -282,8 +282,8 @@ def test_a_beam_shows_what_survived_and_what_was_dropped(writer: Writer) -> None
     assert data["beams"][1][0]["parent"] == 0 and data["beams"][0][0]["parent"] is None
     first = data["beams"][0][0]
     assert float(first["score"].replace("−", "-")) == pytest.approx(written.beams[0][0].score, abs=0.006)
-    assert first["said"].endswith("kept") and "wins" in data["treeNote"]
-    kept = {bar["id"] for bar in data["steps"][0]["bars"] if bar["kept"]}
+    assert first["label"].endswith("kept") and "wins" in data["treeNote"]
+    kept = {bar["id"] for bar in data["steps"][0]["bars"] if bar["candidate"]}
     assert kept == {one.ids[0] for one in written.beams[0] if one.state != "dropped"}
 
 
@@ -325,7 +325,7 @@ def test_a_decoder_goes_on_with_a_text(folders: dict[str, str]) -> None:
     assert "limit of 5 tokens" in data["ended"]
     (strip,) = data["strips"]
     prompt = len(strip["keys"]) - 4
-    assert strip["seen"] == [prompt, prompt + 1, prompt + 2, prompt + 3, prompt + 4]
+    assert strip["visibleCounts"] == [prompt, prompt + 1, prompt + 2, prompt + 3, prompt + 4]
     assert data["map"]["rows"][0].startswith("the → ")
     assert [block["kind"] for block in components(app, "architecture")[0]["drawing"]["blocks"]].count("decoder") == 1
     assert app.segmented_control(key="kind").options == ["decoder"]
