@@ -66,65 +66,70 @@ def main() -> None:
         layer = inputs.layer_control(size[0], top.name, top.say, opening_layer(top.model), names)
         head = inputs.head_control(recording.heads(kind, layer) if recording else size[1], top.say)
         tokens = (recording.query_tokens(kind), recording.key_tokens(kind)) if recording else ((), ())
-        seen = HeadSelection(kind, layer, head, display_options.switch_controls(*tokens, top.say))
+        selection = HeadSelection(kind, layer, head, display_options.switch_controls(*tokens, top.say))
     if recording:
-        run = run_name(loaded.key, *text, astuple(seen), language(), theme())
-        drawn = errors.attempt(figures, lambda: draw(figures, recording, seen, run, top.settings(text)))
+        run = run_name(loaded.key, *text, astuple(selection), language(), theme())
+        drawn = errors.attempt(figures, lambda: draw(figures, recording, selection, run, top.settings(text)))
         if drawn:
             figures_ready(run, top.sentence, figures=drawn)
 
 
-def draw(place: DeltaGenerator, recording: Recording, seen: HeadSelection, run: str, settings: dict[str, str]) -> int:
+def draw(
+    container: DeltaGenerator, recording: Recording, selection: HeadSelection, run: str, settings: dict[str, str]
+) -> int:
     """Draws everything; returns how many figures that are, 0 where there is nothing to see."""
-    switches = seen.switches
-    maps = [switches.apply(map) for map in recording.pooled_maps(seen.kind, layer=seen.layer)]
+    switches = selection.switches
+    maps = [switches.apply(map) for map in recording.pooled_maps(selection.kind, layer=selection.layer)]
     if not maps[0].weights.size:
-        place.info(_("Nothing is left to show: all tokens are hidden."), icon=":material/visibility_off:")
+        container.info(_("Nothing is left to show: all tokens are hidden."), icon=":material/visibility_off:")
         return 0
 
-    shown = maps if seen.head is None else [maps[seen.head]]
-    made = partial(picture, shown, switches, {**settings, **switches.settings()}, theme())
-    number = recording.layer_number(seen.kind, seen.layer)
-    origin = f"attnviz-L{number}" if seen.head is None else f"attnviz-L{number}-H{seen.head}"
+    shown = maps if selection.head is None else [maps[selection.head]]
+    make_picture = partial(picture, shown, switches, {**settings, **switches.settings()}, theme())
+    number = recording.layer_number(selection.kind, selection.layer)
+    origin = f"attnviz-L{number}" if selection.head is None else f"attnviz-L{number}-H{selection.head}"
     take = partial(
-        export_menu, made, name=f"{origin}-{seen.kind}", lines=None if seen.head is None else partial(made, "lines")
+        export_menu,
+        make_picture,
+        name=f"{origin}-{selection.kind}",
+        lines=None if selection.head is None else partial(make_picture, "lines"),
     )
-    with place:
-        if seen.head is None:
+    with container:
+        if selection.head is None:
             with st.container(key="take_corner"):
                 take()
         head_grid(
             maps,
             run=run,
             key="heads",
-            summary=summary(recording, maps, seen),
+            summary=summary(recording, maps, selection),
             scale=switches.scale,
-            opened=seen.head,
+            opened=selection.head,
             notes=finding_notes(settings, maps),
             on_open=inputs.open_head,
         )
-        if seen.head is None:
+        if selection.head is None:
             weights_table(maps)
             return 1
-        found = head_findings(settings["model"], seen.kind, seen.layer, seen.head)
+        findings = head_findings(settings["model"], selection.kind, selection.layer, selection.head)
         return 1 + opened_head(
-            maps[seen.head],
-            same_head_elsewhere(recording, seen),
+            maps[selection.head],
+            same_head_elsewhere(recording, selection),
             run=run,
             scale=switches.scale,
             on_close=partial(inputs.open_head, None),
             on_kind=inputs.show_kind,
             take=take,
-            measured=[finding_text(item) for item in applying(found, settings["sentence"])],
+            measured=[finding_text(item) for item in applying(findings, settings["sentence"])],
         )
 
 
 def finding_notes(settings: dict[str, str], maps: list[AttentionMap]) -> list[str]:
-    """Under each head the first of what it was measured to do, where that is known and can be about this sentence."""
-    found = [
+    """A note for each head: its best measured finding that can be about this sentence; empty where there is none."""
+    findings = [
         applying(head_findings(settings["model"], map.kind, map.layer, map.head), settings["sentence"]) for map in maps
     ]
-    return [finding_text(items[0]) if items else "" for items in found]
+    return [finding_text(items[0]) if items else "" for items in findings]
 
 
 def picture(
@@ -142,49 +147,49 @@ def picture(
     )
 
 
-def same_head_elsewhere(recording: Recording, seen: HeadSelection) -> list[AttentionMap]:
+def same_head_elsewhere(recording: Recording, selection: HeadSelection) -> list[AttentionMap]:
     """The same layer and head of the other kinds, where there is one."""
-    found = []
+    maps = []
     for kind in recording.kinds:
-        if kind == seen.kind or seen.head is None or seen.layer >= recording.size(kind)[0]:
+        if kind == selection.kind or selection.head is None or selection.layer >= recording.size(kind)[0]:
             continue
-        if seen.head < recording.heads(kind, seen.layer):
-            map = seen.switches.apply(recording.pooled_map(kind, layer=seen.layer, head=seen.head))
+        if selection.head < recording.heads(kind, selection.layer):
+            map = selection.switches.apply(recording.pooled_map(kind, layer=selection.layer, head=selection.head))
             if map.weights.size:
-                found.append(map)
-    return found
+                maps.append(map)
+    return maps
 
 
-def summary(recording: Recording, maps: list[AttentionMap], seen: HeadSelection) -> str:
+def summary(recording: Recording, maps: list[AttentionMap], selection: HeadSelection) -> str:
     """What is shown, in a line."""
-    layers, _heads, _queries, all_keys = recording.size(seen.kind)
+    layers, _heads, _queries, all_keys = recording.size(selection.kind)
     queries, keys = maps[0].weights.shape
-    number = recording.layer_number(seen.kind, seen.layer)
+    number = recording.layer_number(selection.kind, selection.layer)
     counted = _("layer {0} of 0–{1}").format(number, layers - 1)
-    if number != seen.layer:
+    if number != selection.layer:
         counted = _("layer {0}, one of {1} with attention").format(number, layers)
     parts = [
-        kind_title(seen.kind),
+        kind_title(selection.kind),
         counted,
         ngettext("{0} head", "{0} heads", len(maps)).format(len(maps)),
     ]
-    if pooled_maps.is_long(recording, seen.kind):
+    if pooled_maps.is_long(recording, selection.kind):
         parts.append(ngettext("{0} token", "{0} tokens", all_keys).format(all_keys))
         parts.append(_("neighbours taken together, words and special tokens as they come"))
         return _(", ").join(parts)
-    if seen.kind == "cross":
+    if selection.kind == "cross":
         parts.append(_("{0} queries × {1} keys").format(queries, keys))
         # Readers expect "cat" to look at "kat"; the row that does is the one before, which is about to write "cat".
         parts.append(_("each row looks for the word after it"))
-    elif seen.switches.by_word:
+    elif selection.switches.by_word:
         words = sum(is_word(token) for token in maps[0].key_tokens)
         parts.append(ngettext("{0} word", "{0} words", words).format(words))
         if keys > words:
             parts.append(ngettext("{0} other sign", "{0} other signs", keys - words).format(keys - words))
     else:
         parts.append(ngettext("{0} token", "{0} tokens", keys).format(keys))
-    whole = recording.map(seen.kind, layer=seen.layer, head=0)
-    return _("; ").join([_(", ").join(parts), *seen.switches.remarks(whole, maps)])
+    full_map = recording.map(selection.kind, layer=selection.layer, head=0)
+    return _("; ").join([_(", ").join(parts), *selection.switches.remarks(full_map, maps)])
 
 
 require_router()

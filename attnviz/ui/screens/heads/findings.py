@@ -20,12 +20,12 @@ def finding_text(item: Finding) -> str:
     if item.finding == "position":
         return f"{_position(item.offset or 0)}: {accuracy}"
     if item.finding == "alignment":
-        what = _("the word it translates") if item.rows == "own" else _("the word to translate next")
-        return _("{0}: {1}, same place in the sentence {2}").format(what, accuracy, baseline)
-    what, where = _relation(item.relation or "", item.direction or ""), language_name(item.language or "")
+        relation = _("the word it translates") if item.rows == "own" else _("the word to translate next")
+        return _("{0}: {1}, same place in the sentence {2}").format(relation, accuracy, baseline)
+    relation, where = _relation(item.relation or "", item.direction or ""), language_name(item.language or "")
     if item.most_words is not None:
         where = _("{0}, up to {1} words").format(where, item.most_words)
-    return _("{0}: {1}, fixed offset {2} ({3})").format(what, accuracy, baseline, where)
+    return _("{0}: {1}, fixed offset {2} ({3})").format(relation, accuracy, baseline, where)
 
 
 def applying(items: Iterable[Finding], sentence: str) -> list[Finding]:

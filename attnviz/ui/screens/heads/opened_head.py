@@ -68,8 +68,8 @@ def opened_head(
             head_lines(map, run=run, key="head_lines", scale=scale)
         if others:
             st.caption(_("The same head of the other kinds of attention"))
-            for place, other in zip(st.columns(max(3, len(others))), others, strict=False):
-                with place:
+            for column, other in zip(st.columns(max(3, len(others))), others, strict=False):
+                with column:
                     head_grid(
                         [other],
                         run=run,
