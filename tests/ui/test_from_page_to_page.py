@@ -149,7 +149,7 @@ def test_pages_that_do_not_fit_beside_the_language_are_in_a_list(browser: Browse
     box = settled_box(more)
     assert box["x"] + box["width"] < picker["x"]
     more.click()
-    page.get_by_role("link", name="Übersetzen", exact=True).last.click()
+    page.get_by_test_id("stTopNavDropdownLink").filter(has_text="Übersetzen").click()
     page.wait_for_function(f"location.pathname === '/translate' && {SHOWN}")
     context.close()
 

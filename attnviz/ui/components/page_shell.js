@@ -8,7 +8,7 @@ const SPOKEN = ["aria-label", "title", "placeholder", "alt"]; // attributes that
 // Where nothing is Streamlit's; and where its texts are ours or a reader's words, though their attributes may be its own.
 const OWN = '[data-testid="stBidiComponentRegular"], .js-plotly-plot, .katex, code, [role=gridcell]';
 const OWN_TEXT = '[data-testid="stMarkdownContainer"], [data-testid="stMultiSelect"], [role=option]';
-const TIP = '[data-testid="stTooltipContent"]'; // has both, in the same element
+const BOTH = '[data-testid="stTooltipContent"], [data-testid="stTopNav"]'; // have ours and Streamlit's side by side
 const LONGEST = 200; // characters of what Streamlit says
 const PAUSE = 250; // ms without a letter after which a text is taken over
 const TEXT = '[data-testid="stTextArea"] textarea';
@@ -159,7 +159,7 @@ class Words {
     const now = name === "data" ? node.data : node.getAttribute(name);
     if (!element || !now || now.length > LONGEST || element.closest(OWN)) return;
     // A word of the sentence may be one of Streamlit's, such as "Open"; nobody's sentence has "Add: Open".
-    const text = name === "data" && element.closest(OWN_TEXT) && !element.closest(TIP);
+    const text = name === "data" && element.closest(OWN_TEXT) && !element.closest(BOTH);
     if (text && !this.patterns.some(([[start]]) => start && now.startsWith(start))) return;
     const before = this.english.get(node)?.[name];
     const english = before && before.own === now ? before.english : now;
