@@ -57,7 +57,7 @@ def main() -> None:
     with top.controls:
         layer = inputs.layer_control(layers, top.name, top.say, numbers=inputs.layer_numbers(recording, kind))
         head = controls.head_control(heads, top.say)
-    asked = (loaded.key, *text, kind, layer)
+    layer_key = (loaded.key, *text, kind, layer)
     computation = errors.attempt(figures, lambda: follow_layer(loaded, recording, kind, layer, text))
     if computation is None:
         url_state.keep_values(*controls.KEYS)
@@ -85,7 +85,7 @@ def main() -> None:
     with row:
         export_menu(partial(picture, labels, settings, theme()), name=f"attnviz-{origin}", page=page)
     own = st.session_state.get(controls.STEP_KEYS[step]) if step in controls.STEP_KEYS else None
-    run = run_name(*asked, head, asker, answerer, step, own, language(), theme())
+    run = run_name(*layer_key, head, asker, answerer, step, own, language(), theme())
 
     # Plotly and torch come in only now: the controls are on the screen before.
     from attnviz.ui.screens.steps import steps
@@ -144,7 +144,7 @@ def picture(map: AttentionMap, settings: dict[str, str], theme: Theme) -> Pictur
 
 def strongest_key(weights: np.ndarray, special: list[bool]) -> int:
     """The key that gets most, special tokens aside where there are others."""
-    order = sorted(range(len(weights)), key=lambda place: (special[place], -weights[place]))
+    order = sorted(range(len(weights)), key=lambda position: (special[position], -weights[position]))
     return order[0]
 
 

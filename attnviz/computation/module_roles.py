@@ -42,13 +42,13 @@ class Added:
     """One of the vectors whose sum is what a token begins with.
 
     Attributes:
-        what: "token", "position", "segment" (which sentence of two), or "other".
+        kind: "token", "position", "segment" (which sentence of two), or "other".
         name: of the module, as the model calls it.
         vectors: float32 (tokens, width), as they are added, `scale` applied.
         scale: the factor that the model puts before them: √width in the original transformer, mostly 1.
     """
 
-    what: str
+    kind: str
     name: str
     vectors: Tensor
     scale: float = 1.0
@@ -80,17 +80,17 @@ class Projection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
-    """A place in the block.
+    """The vectors at one point of the block: what enters it, what one of its modules returns, or a sum.
 
     Attributes:
-        what: "input", "norm", "attention" (its joined heads, projected), "other attention", "sum", "feed-forward"
+        kind: "input", "norm", "attention" (its joined heads, projected), "other attention", "sum", "feed-forward"
             (a matrix of it), "activation", or "output".
         name: of the module; "" for sums and the block's own input and output.
         vectors: float32 (tokens, size).
-        of: for a sum, the places in the list of stages of what is added.
+        of: for a sum, the indices in the list of stages of what is added.
     """
 
-    what: str
+    kind: str
     name: str
     vectors: Tensor
     of: tuple[int, ...] = ()
@@ -239,7 +239,7 @@ def embedding_sum(
         )
         for index, (name, _, vectors) in enumerate(tables)
     )
-    return entering, total, tuple(then), tuple(sorted(added, key=lambda item: item.what != "token"))
+    return entering, total, tuple(then), tuple(sorted(added, key=lambda item: item.kind != "token"))
 
 
 def _equal(tensor: Tensor | None, vectors: Tensor) -> bool:
@@ -257,7 +257,7 @@ def _table_kind(name: str, is_token: bool) -> str:
 
 def positions_of(added: Sequence[Added], matrices: Mapping[Role, Matrices], stored: Layer) -> str:
     """Where the positions act; see `Computation.positions`."""
-    if any(item.what == "position" for item in added):
+    if any(item.kind == "position" for item in added):
         return "added"
     if stored.rule.bias is not None:
         return "bias"

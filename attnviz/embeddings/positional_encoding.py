@@ -136,7 +136,7 @@ def read(model: Model, kind: str, *, count: int = POSITIONS) -> PositionalEncodi
     common: dict[str, Any] = {"room": room, "named_limit": named_limit}
     if computation.positions == "added":
         # The one that is in every model comes last: a few add another first, of their own.
-        item = [item for item in computation.added if item.what == "position"][-1]
+        item = [item for item in computation.added if item.kind == "position"][-1]
         rows = item.vectors.numpy()
         return PositionalEncoding("added", item.name, of_sines(rows), rows, **common)
     if computation.positions == "bias":

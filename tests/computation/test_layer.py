@@ -49,7 +49,7 @@ def test_what_enters_is_the_sum_of_what_is_added(name: str, kind: str | None) ->
     computation, recording, _ = followed(name, kind)
     total = torch.stack([item.vectors for item in computation.added]).sum(dim=0)
     torch.testing.assert_close(total, computation.summed, atol=1e-5, rtol=1e-5)
-    assert computation.added[0].what == "token"
+    assert computation.added[0].kind == "token"
     assert len(computation.entering) == recording.size(computation.kind)[2]
     if not computation.then:
         torch.testing.assert_close(computation.entering, computation.summed)
@@ -104,7 +104,7 @@ def test_grouped_queries_share_a_key_matrix() -> None:
 def test_the_embeddings_are_rows_of_the_models_table() -> None:
     computation, _, model = followed("marian", "encoder")
     rows = model.network.get_input_embeddings().weight[[token.id for token in computation.query_tokens]]
-    assert [item.what for item in computation.added] == ["token", "position"]
+    assert [item.kind for item in computation.added] == ["token", "position"]
     torch.testing.assert_close(computation.added[0].vectors, rows.detach() * computation.added[0].scale)
 
 
@@ -119,15 +119,15 @@ def test_an_embedding_factor_is_found() -> None:
 def test_sums_in_the_block_are_sums(name: str, kind: str | None) -> None:
     computation, _, _ = followed(name, kind)
     stages = computation.stages
-    assert stages[0].what == "input" and stages[-1].what == "output"
-    assert sum(stage.what == "attention" for stage in stages) == 1
-    sums = [stage for stage in stages if stage.what == "sum"]
+    assert stages[0].kind == "input" and stages[-1].kind == "output"
+    assert sum(stage.kind == "attention" for stage in stages) == 1
+    sums = [stage for stage in stages if stage.kind == "sum"]
     assert sums
     for stage in sums:
         total = torch.stack([stages[place].vectors for place in stage.of]).sum(dim=0)
         torch.testing.assert_close(total, stage.vectors, atol=1e-4, rtol=1e-4)
         assert all(place < stages.index(stage) for place in stage.of)
-    attention_stage = next(stage for stage in stages if stage.what == "attention")
+    attention_stage = next(stage for stage in stages if stage.kind == "attention")
     assert computation.joined is not None and torch.equal(attention_stage.vectors, computation.joined)
 
 

@@ -76,7 +76,7 @@ def test_tables_beside_the_layers_and_more_positions_than_tokens(
     assert found.rows is not None
     np.testing.assert_allclose(found.rows, network.get_submodule(table).weight.detach().numpy()[:11], atol=1e-6)
     computation = follow(model, model.record_ids([5, 6, 7, 8, 9]), kind, layer=0)
-    assert [item.what for item in computation.added if item.what != "segment"] == ["token", "position"]
+    assert [item.kind for item in computation.added if item.kind != "segment"] == ["token", "position"]
     total = torch.stack([item.vectors for item in computation.added]).sum(dim=0)
     torch.testing.assert_close(total, computation.summed, atol=1e-5, rtol=0)
 

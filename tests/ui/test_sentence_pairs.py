@@ -53,7 +53,7 @@ def test_the_second_sentence_has_the_embedding_of_the_second_segment(bert_folder
     recording = model(bert_folder).record(FIRST, pair=SECOND)
     assert recording.beside["token_type_ids"][-1] == 1
     computation = follow(model(bert_folder), recording, "encoder", layer=1)
-    segments = next(item for item in computation.added if item.what == "segment").vectors
+    segments = next(item for item in computation.added if item.kind == "segment").vectors
     table = model(bert_folder).network.base_model.embeddings.token_type_embeddings.weight
     np.testing.assert_allclose(segments[1], table[0].detach(), atol=1e-6)
     np.testing.assert_allclose(segments[-2], table[1].detach(), atol=1e-6)

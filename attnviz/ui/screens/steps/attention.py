@@ -62,7 +62,7 @@ def draw_scores(context: StepContext) -> int:
     figure = draw_strips(["q", "k", "q × k"], rows, theme=theme(), dimension=_("dimension"), value=_("value"))
     drawn += context.draw_figure(figure, "step_products", _("Query, key and their products, dimension by dimension"))
     order = products.abs().argsort(descending=True)[:3].tolist()
-    most = _(", ").join(f"{place} ({format_number(float(products[place]), 2)})" for place in order)
+    most = _(", ").join(f"{dimension} ({format_number(float(products[dimension]), 2)})" for dimension in order)
     st.caption(
         _("The products add up to {0}. Most comes from the dimensions {1}.").format(
             format_number(float(products.sum())), most
@@ -218,7 +218,7 @@ def draw_output(context: StepContext) -> int:
         )
     shown = list(range(min(len(context.keys), MOST_ROWS)))
     figure = draw_strips(
-        [*(f"{format_number(float(weights[place]), 2)} × {context.keys[place]}" for place in shown), "= z"],
+        [*(f"{format_number(float(weights[index]), 2)} × {context.keys[index]}" for index in shown), "= z"],
         np.concatenate([vectors[shown].numpy(), summed[None].numpy()]),
         theme=theme(),
         dimension=_("dimension"),

@@ -30,7 +30,7 @@ def draw_block(context: StepContext) -> int:
             "way."
         ).format(heads, f"**{escape_label(word)}**")
     )
-    labels = [f"{place + 1} {stage_name(stage)} · {stage.vectors.shape[1]}" for place, stage in enumerate(stages)]
+    labels = [f"{number + 1} {stage_name(stage)} · {stage.vectors.shape[1]}" for number, stage in enumerate(stages)]
     lengths = [float(stage.norms[context.query]) for stage in stages]
     figure = draw_lengths(labels, lengths, theme=theme(), title=_("length of the vector"))
     alt = _("From length {0} at the beginning of the layer to {1} at its end").format(
@@ -68,9 +68,9 @@ def draw_block(context: StepContext) -> int:
 
 
 def stage_name(stage: Stage) -> str:
-    """What a place in the block is called."""
-    if stage.what == "sum":
-        return _("sum of {0}").format(" + ".join(str(place + 1) for place in stage.of))
+    """The name of a stage of the block, as the labels of the bars have it."""
+    if stage.kind == "sum":
+        return _("sum of {0}").format(" + ".join(str(index + 1) for index in stage.of))
     return {
         "input": _("enters the layer"),
         "norm": _("normalised"),
@@ -79,4 +79,4 @@ def stage_name(stage: Stage) -> str:
         "feed-forward": _("feed-forward matrix"),
         "activation": _("activation"),
         "output": _("leaves the layer"),
-    }[stage.what]
+    }[stage.kind]

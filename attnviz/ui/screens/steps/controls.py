@@ -34,15 +34,15 @@ def step_names() -> tuple[str, ...]:
 
 def step_control(say: url_state.Say) -> tuple[int, DeltaGenerator]:
     """Which step, from 1, and the row of the control. The number stands in the address, the name on the screen."""
-    asked = st.session_state.get("step", st.query_params.get("step", "1"))
-    step = int(asked) if str(asked).isdecimal() and 1 <= int(asked) <= STEPS else 1
-    if str(asked) != str(step):
+    requested = st.session_state.get("step", st.query_params.get("step", "1"))
+    step = int(requested) if str(requested).isdecimal() and 1 <= int(requested) <= STEPS else 1
+    if str(requested) != str(step):
         say(
             _("The steps are 1 to {0}, there is no step {1}; step 1 is shown.").format(
-                STEPS, url_state.shorten(str(asked))
+                STEPS, url_state.shorten(str(requested))
             )
         )
-    labels = [f"{place} {name}" for place, name in enumerate(step_names(), 1)]
+    labels = [f"{number} {name}" for number, name in enumerate(step_names(), 1)]
 
     def take() -> None:
         """Takes over the click before the page runs, which writes the step into the control."""
@@ -96,17 +96,17 @@ def head_control(heads: int, say: url_state.Say) -> int:
 
 
 def token_control(title: str, key: str, labels: Sequence[str], default: int, say: url_state.Say) -> int:
-    """One of the words or tokens on the screen, by its label; returns its place.
+    """One of the words or tokens on the screen, by its label; returns its index.
 
     What is no token of this sentence is replaced by `default`, and said only where a link asked for it: a sentence that
     is being typed changes its tokens all the time.
     """
-    asked = st.session_state.get(key, st.query_params.get(key))
-    if asked not in labels:
-        if asked and key not in st.session_state:
+    requested = st.session_state.get(key, st.query_params.get(key))
+    if requested not in labels:
+        if requested and key not in st.session_state:
             say(
                 _("There is no token {0} in this sentence; {1} is shown instead.").format(
-                    url_state.shorten(asked), labels[default]
+                    url_state.shorten(requested), labels[default]
                 )
             )
         st.session_state[key] = labels[default]

@@ -82,9 +82,9 @@ def draw_other_tokenizations(context: StepContext) -> None:
     others = {model_names.model_label(name): name for name in inputs.used_models() if name != context.model.name}
     st.markdown("###### " + _("The same text in other vocabularies"))
     ways = [*names, *others]
-    asked = st.session_state.get("beside", st.query_params.get("beside"))
+    requested = st.session_state.get("beside", st.query_params.get("beside"))
     # It may be another model's, which is now the one above.
-    st.session_state["beside"] = asked if asked in ways else "characters"
+    st.session_state["beside"] = requested if requested in ways else "characters"
     chosen = st.segmented_control(
         _("Cut into"),
         ways,
@@ -100,22 +100,22 @@ def draw_other_tokenizations(context: StepContext) -> None:
         st.query_params.pop("beside", None)
     if chosen in others:
         pieces = _model_chips(others[chosen], text)
-        said = _("{0} tokens. Load any model above, and its tokens can be chosen here beside another's.")
+        template = _("{0} tokens. Load any model above, and its tokens can be chosen here beside another's.")
     elif chosen == "words":
         pieces = [(piece, "", False, None) for piece in text.split()]
-        said = _("{0} tokens: short, but every form of every word needs an entry, and a new word has none.")
+        template = _("{0} tokens: short, but every form of every word needs an entry, and a new word has none.")
         if not has_spaces(text):
-            said = _("{0} tokens: this script has no space between words, so cutting at spaces finds none of them.")
+            template = _("{0} tokens: this script has no space between words, so cutting at spaces finds none of them.")
     elif chosen == "characters":
         pieces = [("␣" if piece == " " else piece, "", False, None) for piece in text]
-        said = _("{0} tokens: nothing is unknown, but the text is long, and a letter alone means little.")
+        template = _("{0} tokens: nothing is unknown, but the text is long, and a letter alone means little.")
         if not has_spaces(text):
-            said = _("{0} tokens: a character often is a word or a part of one; there are many thousands of them.")
+            template = _("{0} tokens: a character often is a word or a part of one; there are many thousands of them.")
     else:
         pieces = [(f"{byte:02x}", "", False, None) for byte in text.encode()]
-        said = _("{0} tokens from a vocabulary of 256: any language, any emoji, and never fewer than characters.")
+        template = _("{0} tokens from a vocabulary of 256: any language, any emoji, and never fewer than characters.")
     draw_chips(pieces[:MOST_CHIPS])
-    st.caption(said.format(len(pieces)))
+    st.caption(template.format(len(pieces)))
 
 
 def join_tokens(tokens: Sequence[Token]) -> str:
@@ -135,23 +135,23 @@ def join_tokens(tokens: Sequence[Token]) -> str:
 
 def _model_chips(name: str, text: str) -> list[Chip]:
     """The tokens of another model, as chips; none where it cannot be loaded, and the reader is told why."""
-    place = st.empty()
+    placeholder = st.empty()
     model, revision = model_names.model_and_revision(name)
-    loaded = errors.attempt(place, lambda: models.load(model, place, revision=revision))
+    loaded = errors.attempt(placeholder, lambda: models.load(model, placeholder, revision=revision))
     if loaded is None or loaded.model.tokenizer is None:
         return []
     tokens = tokenization.encode(loaded.model.tokenizer, text).tokens
-    named = zip(labels(tokens), tokens, strict=True)
-    return [(label, str(token.id), token.special, token.word) for label, token in named]
+    labelled_tokens = zip(labels(tokens), tokens, strict=True)
+    return [(label, str(token.id), token.special, token.word) for label, token in labelled_tokens]
 
 
 def draw_chips(items: list[Chip], chosen: Collection[int] = ()) -> None:
     """Tokens as boxes; the pieces of a word stand close together."""
     parts = []
-    for place, (label, below, special, word) in enumerate(items):
-        joins = place > 0 and word is not None and items[place - 1][3] == word
+    for index, (label, below, special, word) in enumerate(items):
+        joins = index > 0 and word is not None and items[index - 1][3] == word
         looks = (
-            " attnviz-chip-special" * special + " attnviz-chip-on" * (place in chosen) + " attnviz-chip-joins" * joins
+            " attnviz-chip-special" * special + " attnviz-chip-on" * (index in chosen) + " attnviz-chip-joins" * joins
         )
         under = f"<small>{html.escape(below)}</small>" if below else ""
         parts.append(f'<span class="attnviz-chip{looks}" role="listitem"><b>{html.escape(label)}</b>{under}</span>')
@@ -178,7 +178,7 @@ def draw_embeddings(context: StepContext) -> int:
     rows: list[np.ndarray] = []
     for item in computation.added:
         factor = "" if abs(item.scale - 1) < 1e-3 else f" × {format_number(item.scale, 2).removesuffix('.00')}"
-        labels.append(f"{names[item.what]}{factor}" if not labels else f"+ {names[item.what]}{factor}")
+        labels.append(f"{names[item.kind]}{factor}" if not labels else f"+ {names[item.kind]}{factor}")
         rows.append(item.vectors[context.query].numpy())
     then = {"norm": _("normalised"), "matrix": _("through a matrix")}
     if rows and computation.summed.shape[1] == width:
@@ -233,20 +233,20 @@ def draw_projections(context: StepContext) -> int:
     )
     labels: list[str] = []
     rows: list[np.ndarray] = []
-    told = []
+    descriptions = []
     for role in ROLES:
         one = context.answerer if role != "query" and computation.kind == "cross" else context.asker
-        place, name = one.position, one.label
-        found = computation.projection(role, context.head)
+        position, name = one.position, one.label
+        projection = computation.projection(role, context.head)
         letter = role[0]
-        told.append(_origin_text(letter, name, found))
-        if found is not None and found.change != "none":
+        descriptions.append(_origin_text(letter, name, projection))
+        if projection is not None and projection.change != "none":
             labels.append(f"x · W_{letter.upper()}")
-            rows.append(found.vectors[place].numpy())
-            letter = f"{letter}: {_change_text(found.change)}"
+            rows.append(projection.vectors[position].numpy())
+            letter = f"{letter}: {_change_text(projection.change)}"
         labels.append(f"{letter} · {name}")
-        rows.append(_projected_vector(context, role)[place].numpy())
-    st.markdown("  \n".join(told))
+        rows.append(_projected_vector(context, role)[position].numpy())
+    st.markdown("  \n".join(descriptions))
     longest = max(len(row) for row in rows)
     padded = np.stack([np.pad(row, (0, longest - len(row)), constant_values=np.nan) for row in rows])
     figure = draw_strips(labels, padded, theme=theme(), dimension=_("dimension"), value=_("value"))
@@ -262,11 +262,11 @@ def draw_projections(context: StepContext) -> int:
             label_visibility="collapsed",
             bind="query-params",
         )
-        found = computation.projection(ROLES[("W_Q", "W_K", "W_V").index(matrix)], context.head)
-        if found is not None:
-            every = found.matrix.T.numpy()
+        projection = computation.projection(ROLES[("W_Q", "W_K", "W_V").index(matrix)], context.head)
+        if projection is not None:
+            every = projection.matrix.T.numpy()
             figure = draw_strips(
-                [str(place) for place in range(len(every))],
+                [str(index) for index in range(len(every))],
                 every,
                 theme=theme(),
                 dimension=_("input dimension"),
@@ -274,7 +274,7 @@ def draw_projections(context: StepContext) -> int:
                 height=max(3, 220 // len(every)),
             )
             figure.update_yaxes(title=_("dimension"), nticks=4, tickmode="auto", ticktext=None, tickvals=None)
-            alt = _("{0} of this head: {1} × {2} learned numbers").format(matrix, *found.matrix.shape)
+            alt = _("{0} of this head: {1} × {2} learned numbers").format(matrix, *projection.matrix.shape)
             drawn += context.draw_figure(figure, "step_matrix", alt)
             st.caption(alt)
     vectors_table(_("Query, key, value"), dict(zip(labels, rows, strict=True)))
@@ -286,17 +286,17 @@ def _projected_vector(context: StepContext, role: Role) -> torch.Tensor:
     return get(context.computation.kind, **context.head_index)
 
 
-def _origin_text(letter: str, name: str, found: Projection | None) -> str:
+def _origin_text(letter: str, name: str, projection: Projection | None) -> str:
     """A line on where a vector comes from: "q = x · W_Q + b_Q of sah, 256 → 32 numbers"."""
-    if found is None:
+    if projection is None:
         return _("**{0}** of {1}: by matrices that were not found apart").format(letter, escape_label(name))
     upper = letter.upper()
-    bias = f" + b_{upper}" if found.bias is not None else ""
+    bias = f" + b_{upper}" if projection.bias is not None else ""
     return (
         _("**{0}** of {1}, {2} → {3} numbers").format(
-            f"{letter} = x · W_{upper}{bias}", escape_label(name), *found.matrix.shape
+            f"{letter} = x · W_{upper}{bias}", escape_label(name), *projection.matrix.shape
         )
-        + f" · `{found.name}`"
+        + f" · `{projection.name}`"
     )
 
 

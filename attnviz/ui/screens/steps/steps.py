@@ -28,10 +28,10 @@ def draw(step: int, context: StepContext) -> int:
 
 def say_pieces(step: int, context: StepContext) -> None:
     """Which token's numbers are shown of a word that is read in several."""
-    named = [(context.asker, context.queries)] if step > 1 else []
+    words_and_labels = [(context.asker, context.queries)] if step > 1 else []
     if step in (4, 5, 6) or (step == 3 and context.computation.kind == "cross"):
-        named.append((context.answerer, context.keys))
-    for word, labels in dict.fromkeys(named):
+        words_and_labels.append((context.answerer, context.keys))
+    for word, labels in dict.fromkeys(words_and_labels):
         if len(word.positions) > 1:
             pieces = " · ".join(labels[position] for position in word.positions)
             st.caption(

@@ -41,9 +41,9 @@ def choices(tokens: Sequence[Token], by_token: bool) -> tuple[Choice, ...]:
     [('unseen', 1)]
     """
     if by_token:
-        return tuple(Choice(label, place, (place,)) for place, label in enumerate(labels(tokens)))
-    named = zip(labels(words(tokens)), word_groups(tokens), strict=True)
-    return tuple(Choice(label, group[-1], group) for label, group in named)
+        return tuple(Choice(label, position, (position,)) for position, label in enumerate(labels(tokens)))
+    labelled_groups = zip(labels(words(tokens)), word_groups(tokens), strict=True)
+    return tuple(Choice(label, group[-1], group) for label, group in labelled_groups)
 
 
 def choice_at(options: Sequence[Choice], position: int) -> int:
@@ -60,9 +60,9 @@ def pieces_switch(*axes: Sequence[Token]) -> bool:
         url_state.keep_values(KEY)
         return False
     for key, tokens in zip(("looking", "looked_at"), axes, strict=True):
-        asked = None if key in st.session_state else st.query_params.get(key)
-        whole, pieces = ({one.label for one in choices(tokens, by_token)} for by_token in (False, True))
-        if asked in pieces and asked not in whole and KEY not in st.session_state:
+        requested = None if key in st.session_state else st.query_params.get(key)
+        word_labels, token_labels = ({one.label for one in choices(tokens, by_token)} for by_token in (False, True))
+        if requested in token_labels and requested not in word_labels and KEY not in st.session_state:
             st.session_state[KEY] = True
     return st.toggle(
         _("Tokens"),
