@@ -103,6 +103,7 @@ def main() -> None:
         url_state.keep_values(*OWN)
         return
     steps, words = steps_and_words
+    row.note_unknown_characters(steps.recording)
     if arrives:
         controls.set_opening_value("layer", steps.recording.size(kinds[0])[0] - 1, opening_layer(row.model))
     with figures:

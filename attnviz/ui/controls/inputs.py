@@ -140,9 +140,9 @@ def model_picker() -> str:
         format_func=lambda name: choice_label(name, tuple(options)),
         placeholder=_("a folder or a Hugging Face id"),
         help=_(
-            "The bundled model needs no internet: German, Dutch and Chinese into English, English into German; 21 MB, "
-            "CC BY 2.0. Choose another one, which is downloaded, or type a folder of this computer or a Hugging Face "
-            "id. A revision can follow the id: google-t5/t5-small@main."
+            "The bundled model needs no internet: German, Dutch and Chinese (simplified) into English, English into "
+            "German; 21 MB, CC BY 2.0. Choose another one, which is downloaded, or type a folder of this computer or a "
+            "Hugging Face id. A revision can follow the id: google-t5/t5-small@main."
         ),
     )
     name = _plain_model(name)

@@ -5,11 +5,13 @@ What is made of it is each page's own.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
+from attnviz.tokenization.language import guess_language
 from attnviz.ui.components.fold_controls import fold_controls
 from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.shell import errors, model_names, models
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from attnviz.models.recording import Recording
     from attnviz.ui.shell.models import Loaded
+
+MOST_NAMED = 6  # characters in a remark
 
 
 class Text(NamedTuple):
@@ -64,6 +68,23 @@ class ModelRow:
         inputs.note_loading(self.name, loaded is not None)
         return loaded
 
+    def note_unknown_characters(self, recording: Recording) -> None:
+        """Says of the bundled model which Chinese characters it does not know, as it knows few traditional ones.
+
+        It reads each of them as several tokens, a byte each, and what it makes of them is no translation.
+        """
+        if self.model != model_names.BUNDLED:
+            return
+        tokens = recording.key_tokens(recording.kinds[0])
+        pieces = Counter((token.start, token.text) for token in tokens if len(token.text) == 1)
+        unknown = [text for (_start, text), count in pieces.items() if count > 1 and guess_language(text) == "zh"]
+        if unknown:
+            said = _(
+                "The bundled model learned simplified characters. It reads {0} as single bytes and cannot translate "
+                "them."
+            )
+            self.say(said.format("".join(dict.fromkeys(unknown))[:MOST_NAMED]))
+
 
 @dataclass(frozen=True)
 class PageHeader(ModelRow):
@@ -86,6 +107,8 @@ class PageHeader(ModelRow):
         target = inputs.target_text() if "cross" in loaded.kinds else None
         text = Text(self.sentence, target, self.second_sentence(loaded.reads_pairs))
         recording = record(container, loaded, text, kind)
+        if recording:
+            self.note_unknown_characters(recording)
         if "cross" in loaded.kinds and kind != "encoder":
             with self.boxes:
                 inputs.target_box(decoder_text(recording) if recording and target is None else "")

@@ -166,6 +166,13 @@ def test_every_page_draws_in_every_language(page: str, language: str) -> None:
     assert components(app, "ready")
 
 
+def test_what_the_bundled_model_cannot_read_is_said() -> None:
+    app = open_page("heads", lang="zh-Hant", sentence="老師給了學生一本書。")
+    assert "師給學書" in app.warning[0].value
+    app.text_area(key="sentence").set_value(FIRST_EXAMPLES["zh_Hant"]).run()
+    assert not app.warning
+
+
 @pytest.mark.parametrize("step", range(1, 8))
 def test_every_step_draws_where_decimals_have_a_comma(step: int) -> None:
     app = open_page("steps", lang="de", step=str(step))
