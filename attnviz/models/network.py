@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from attnviz.attention import dot_product
 from attnviz.errors import Message, NoAttentionError
 from attnviz.models import capture
-from attnviz.models.proof import Passing, collect_tensors
+from attnviz.models.proof import Passing, Watched, collect_tensors
 
 Network = Any
 """A transformers model; their classes share no type that says what they take and give."""
@@ -94,7 +94,7 @@ def eager_attention(
     ids: Tensor,
     target_ids: Tensor | None,
     *,
-    watched: Mapping[tuple[str, bool], Any] | None,
+    watched: Watched | None,
     **arguments: Any,
 ) -> tuple[Any, dict[str, tuple[Tensor, ...]], Passing]:
     """The whole output of eager attention, its weights by kind, and what passed by in the modules that are watched.
@@ -119,7 +119,7 @@ def eager_attention(
                 output = forward(network, ids, output_attentions=True, **arguments)
             repeated = _repeated_block(network)
         reported = any(getattr(output, name, None) for name in ("attentions", "encoder_attentions"))
-        if reported and passing.tensors.keys() >= set(watched or ()):
+        if reported and passing.keys() >= set(watched or ()):
             break
         # BigBird replaces its layers in its first pass, and with them the hooks that collect weights or watch: once
         # more, with the hooks set after a first pass.

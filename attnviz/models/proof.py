@@ -54,14 +54,15 @@ def _some_rows(queries: int) -> slice:
 
 
 def _same(weights: Tensor, value: Tensor, output: Tensor) -> Tensor:
-    """Whether weights (queries, keys) times values (keys, dim) are an output (queries, dim), but for rounding."""
+    """Whether weights (…, queries, keys) times values (…, keys, dim) are outputs (…, queries, dim), but for rounding:
+    a boolean for each of the first axes."""
     expected, got, value = dot_product.output(weights.float(), value.float()), output.float(), value.float()
     # What attends to many tokens puts out little, so a share of the output is asked for, not of the values. Rows
     # that may see no key are left out: attention functions differ in what they give there.
     share, floor = (1e-2, 1e-4) if torch.finfo(output.dtype).bits >= 32 else (0.1, 1e-2)
-    most = share * expected.norm(dim=-1) + floor * value.norm(dim=-1).amax()
+    most = share * expected.norm(dim=-1) + floor * value.norm(dim=-1).amax(dim=-1, keepdim=True)
     attending = weights.sum(dim=-1) > 0
-    return ((expected - got).norm(dim=-1) <= most)[attending].all()
+    return (((expected - got).norm(dim=-1) <= most) | ~attending).all(dim=-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,46 +85,65 @@ class Source:
     width: int
 
 
+Watched = Mapping[tuple[str, bool], Sequence[tuple[int, int]]]
+"""By module, and whether what it reads is meant: the first columns that are kept, and how many each."""
+
+
 @dataclass(slots=True)
 class Passing:
-    """What passes by at chosen modules: (tokens, columns) by path, and whether a module reads or gives it."""
+    """What passes by at chosen modules, by path and whether a module reads (True) or gives it (False).
+
+    Attributes:
+        tensors: (tokens, columns), of modules that are watched as a whole.
+        parts: likewise, and by its first column, a head's columns alone. They are copies: a whole tensor that is kept
+            lets the next layers ask for new memory, which costs more than all that is computed here.
+    """
 
     tensors: dict[tuple[str, bool], Tensor] = field(default_factory=dict)
+    parts: dict[tuple[str, bool, int], Tensor] = field(default_factory=dict)
 
-    def proves(self, source: Source, weights: Tensor) -> bool | None:
-        """Whether a layer's weights (heads, queries, keys) give its output; None where nothing passed by there."""
-        value, output = self.tensors.get((source.value[0], False)), self.tensors.get(source.output[:2])
+    def keys(self) -> set[tuple[str, bool]]:
+        """The modules at which something passed by."""
+        return {*self.tensors, *(part[:2] for part in self.parts)}
+
+    def product(self, source: Source, weights: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
+        """A few rows of a head's weights, its values, and what it put out for these rows; None where nothing passed by.
+
+        Args:
+            source: where it passes by.
+            weights: (heads, queries, keys) of the layer.
+        """
+        value = self.parts.get((source.value[0], False, source.value[1]))
+        output = self.parts.get(source.output)
         if value is None or output is None:
             return None
         queries, keys = weights.shape[1:]
         rows = _some_rows(queries)
-        first, start = source.value[1], source.output[2]
         # Some models fill a text up inside; what they add stands behind it.
         if value.shape[0] < keys or output.shape[0] < queries:
             return None
-        return bool(
-            _same(
-                weights[source.head, rows],
-                value[:keys, first : first + source.width],
-                output[:queries][rows, start : start + source.width],
-            )
-        )
+        return weights[source.head, rows], value[:keys], output[:queries][rows]
 
 
 @contextlib.contextmanager
-def collect_tensors(network: nn.Module, paths: Mapping[tuple[str, bool], Any] | None) -> Iterator[Passing]:
+def collect_tensors(network: nn.Module, paths: Watched | None) -> Iterator[Passing]:
     """Collects, while the context is open, the tensors that modules read (True) and give (False) in forward passes.
 
     Args:
         network: whose modules.
-        paths: the paths of those that are watched, each with which of the two; None for all of both.
+        paths: the paths of those that are watched, each with which of the two, and which columns are kept; None for
+            all of both, as a whole.
     """
     passing, handles = Passing(), []
     modules = dict(network.named_modules(remove_duplicate=False))
     wanted = [(path, reads) for path in modules for reads in (True, False)] if paths is None else list(paths)
     for path, reads in wanted:
         if path in modules:
-            handles.append(modules[path].register_forward_hook(_keeper(passing, path, reads), with_kwargs=True))
+            handles.append(
+                modules[path].register_forward_hook(
+                    _keeper(passing, path, reads, (paths or {}).get((path, reads))), with_kwargs=True
+                )
+            )
     try:
         yield passing
     finally:
@@ -131,12 +151,24 @@ def collect_tensors(network: nn.Module, paths: Mapping[tuple[str, bool], Any] | 
             handle.remove()
 
 
-def _keeper(passing: Passing, path: str, reads: bool) -> Callable[..., None]:
+def watched_columns(sources: Sequence[Source]) -> Watched:
+    """What a pass has to collect for the sources to be compared."""
+    watched: dict[tuple[str, bool], list[tuple[int, int]]] = {}
+    for source in sources:
+        for path, reads, first in ((source.value[0], False, source.value[1]), source.output):
+            watched.setdefault((path, reads), []).append((first, source.width))
+    return watched
+
+
+def _keeper(passing: Passing, path: str, reads: bool, columns: Sequence[tuple[int, int]] | None) -> Callable[..., None]:
     def keep(module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], result: Any) -> None:
         candidates = (*arguments, *keywords.values()) if reads else (result if isinstance(result, tuple) else (result,))
         first = next((item for item in candidates if isinstance(item, Tensor) and item.is_floating_point()), None)
         if first is not None and (rows := _rows(first)) is not None:
-            passing.tensors[path, reads] = rows.detach()
+            if columns is None:
+                passing.tensors[path, reads] = rows.detach()
+            for start, width in columns or ():
+                passing.parts[path, reads, start] = rows[:, start : start + width].detach().clone()
 
     return keep
 
@@ -213,9 +245,17 @@ def check(
         name: of the model, for the error.
         tokens: how long the text is, for the error.
     """
-    for source in sources:
-        if passing.proves(source, maps[source.kind][source.layer]) is not True:
-            raise unproved_error(name, tokens, source.kind, source.layer)
+    products = {source: passing.product(source, maps[source.kind][source.layer]) for source in sources}
+    # Layers of one shape together: on a short text each call costs more than what it computes.
+    alike: dict[object, list[Source]] = {}
+    for source, product in products.items():
+        alike.setdefault(product and (source.kind, *(part.shape for part in product)), []).append(source)
+    for shape, group in alike.items():
+        parts = zip(*(product for source in group if (product := products[source]) is not None), strict=True)
+        proved = _same(*map(torch.stack, parts)).tolist() if shape else [False] * len(group)
+        for source, equal in zip(group, proved, strict=True):
+            if not equal:
+                raise unproved_error(name, tokens, source.kind, source.layer)
 
 
 def unproved_error(name: str, tokens: int, kind: str, layer: int) -> NoAttentionError:

@@ -184,7 +184,7 @@ class Recorder:
         self, planned: capture_plan.Plan, ids: Tensor, target_ids: Tensor | None, **types: Tensor
     ) -> tuple[Any, dict[str, tuple[Tensor, ...]]]:
         """The output and the weights of eager attention by kind, compared with what the layers put out."""
-        watched = {key: None for item in planned.sources for key in ((item.value[0], False), item.output[:2])}
+        watched = proof.watched_columns(planned.sources)
         output, maps, passing = eager_attention(self.inputs.network, ids, target_ids, watched=watched, **types)
         if target_ids is None:
             maps = {planned.kinds[0]: maps[""]}
