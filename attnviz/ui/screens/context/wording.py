@@ -99,9 +99,20 @@ def word_title(side: Side, selection: WordSelection, word: Word) -> str:
     text = side.sentence
     if selection.kind == "decoder" and "cross" in side.recording.kinds:
         text = decoder_text(side.recording)
-    text = text if len(text) <= LONGEST_SENTENCE else f"{text[:LONGEST_SENTENCE]}…"
     template = _("{0} on “{1}”") if selection.kind == "cross" else _("{0} in “{1}”")
-    return template.format(shorten_word(word.text), text)
+    return template.format(shorten_word(word.text), shorten_sentence(text))
+
+
+def shorten_sentence(text: str) -> str:
+    """The beginning of a sentence, up to the end of a word where there are spaces.
+
+    >>> shorten_sentence("Wir sitzen auf einer Bank im Park.")
+    'Wir sitzen auf einer Bank im…'
+    """
+    if len(text) <= LONGEST_SENTENCE:
+        return text
+    beginning = text[: LONGEST_SENTENCE + 1].rsplit(" ", 1)[0]
+    return f"{beginning[:LONGEST_SENTENCE]}…"
 
 
 def strongest_words(sources: Sources, selection: WordSelection) -> str:
