@@ -52,8 +52,8 @@ def main() -> None:
         words = controls.word_controls(sides[0].states, sides[1].states, say)
         layer = controls.layer_control(layers, name, say)
         head = inputs.head_control(heads, say)
-        told = " – ".join(shorten_word(word.text) for word in words)
-        title = " · ".join([_("In context"), told, *(url_state.shorten(sentence, 60) for sentence in sentences)])
+        word_names = " – ".join(shorten_word(word.text) for word in words)
+        title = " · ".join([_("In context"), word_names, *(url_state.shorten(sentence, 60) for sentence in sentences)])
         facts = [_("model {0}").format(model_label(row.model)), f"L{layer}" + ("" if head is None else f" H{head}")]
         export_menu(page=PageFigures(f"attnviz-context-L{layer}-{kind}", title, lambda: numbers, facts))
     selection = analysis.WordSelection(kind, layer, head, words)

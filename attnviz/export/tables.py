@@ -123,11 +123,11 @@ def tables_to_npz(tables: Sequence[Table], *, title: str = "", facts: Sequence[s
         "about": np.array(json.dumps({"title": title, "facts": list(facts)})),
         "tables": _texts([table.name for table in tables]),
     }
-    for place, table in enumerate(tables):
+    for index, table in enumerate(tables):
         columns = [[np.nan if value is None else value for value in column] for column in table.numbers.values()]
-        arrays[f"numbers_{place}"] = np.array(columns, dtype=np.float64).reshape(len(columns), table.size).T
-        arrays[f"rows_{place}"] = _texts(table.labels)
-        arrays[f"columns_{place}"] = _texts(list(table.numbers))
+        arrays[f"numbers_{index}"] = np.array(columns, dtype=np.float64).reshape(len(columns), table.size).T
+        arrays[f"rows_{index}"] = _texts(table.labels)
+        arrays[f"columns_{index}"] = _texts(list(table.numbers))
     stream = io.BytesIO()
     np.savez_compressed(stream, allow_pickle=False, **arrays)
     return stream.getvalue()
@@ -194,8 +194,8 @@ def _html_table(table: Table, decimal: str) -> str:
     def written(value: object) -> str:
         if value is None or isinstance(value, str):
             return escape_text(value or "")
-        whole = isinstance(value, (int, np.integer))
-        return set_number(float(value), 0 if whole else 4, decimal=decimal)  # type: ignore[arg-type]
+        is_integer = isinstance(value, (int, np.integer))
+        return set_number(float(value), 0 if is_integer else 4, decimal=decimal)  # type: ignore[arg-type]
 
     head = "".join(f"<th scope=col>{escape_text(name)}</th>" for name in table.columns)
     rows = "".join(

@@ -65,8 +65,8 @@ def draw_head(
     for ticks, tokens in ((query_ticks, map.query_tokens), (key_ticks, map.key_tokens)):
         # Underlined is what the model wrote.
         ticks["ticktext"] = [
-            f"<u>{text}</u>" if tokens[place].generated else text
-            for place, text in zip(ticks["tickvals"], ticks["ticktext"], strict=True)
+            f"<u>{text}</u>" if tokens[index].generated else text
+            for index, text in zip(ticks["tickvals"], ticks["ticktext"], strict=True)
         ]
     square = max(queries, keys) <= MOST_SQUARE
     has_hidden = bool((map.hidden_mass > 0).any())

@@ -87,11 +87,11 @@ def _fetch(name: str, revision: str | None, files: list[str], size: int, tell: P
     pool = concurrent.futures.ThreadPoolExecutor(1, "attnviz-download")
     running = pool.submit(snapshot_download, name, revision=revision, allow_patterns=files, tqdm_class=counter)
     pool.shutdown(wait=False)
-    told = None
+    reported = None
     while True:
         ended = concurrent.futures.wait([running], timeout=0.1).done
-        if told != (counter.files, counter.most):
-            told = done_files, done_bytes = counter.files, counter.most
+        if reported != (counter.files, counter.most):
+            reported = done_files, done_bytes = counter.files, counter.most
             total = max(size, done_bytes, 1)
             tell(
                 done_bytes / total,
