@@ -44,7 +44,7 @@ function local(text) {
 
 /** "{0} of {1}" with the values in their places. */
 function fill(template, ...values) {
-  return template.replace(/\{(\d)\}/g, (_, place) => values[place]);
+  return template.replace(/\{(\d)\}/g, (_, index) => values[index]);
 }
 
 /** The colours of the theme that the page has now. */
@@ -87,10 +87,10 @@ function lookup(colours) {
   const table = new Uint8ClampedArray(256 * 4);
   const stops = colours.map(toRgb);
   for (let step = 0; step < 256; step++) {
-    const place = (step / 255) * (stops.length - 1);
-    const low = Math.min(Math.floor(place), stops.length - 2);
+    const position = (step / 255) * (stops.length - 1);
+    const low = Math.min(Math.floor(position), stops.length - 2);
     for (let channel = 0; channel < 3; channel++) {
-      table[step * 4 + channel] = stops[low][channel] + (place - low) * (stops[low + 1][channel] - stops[low][channel]);
+      table[step * 4 + channel] = stops[low][channel] + (position - low) * (stops[low + 1][channel] - stops[low][channel]);
     }
     table[step * 4 + 3] = 255;
   }

@@ -67,11 +67,11 @@ class Heads extends Figure {
     while (this.cards.length > data.heads.length) this.cards.pop().root.remove();
     while (this.cards.length < data.heads.length) this.cards.push(this.card(this.cards.length));
     this.grid.classList.toggle("attnviz-heads-one", data.heads.length === 1);
-    data.heads.forEach((head, place) => {
-      const card = this.cards[place];
+    data.heads.forEach((head, index) => {
+      const card = this.cards[index];
       card.name.textContent = head.name;
-      const said = head.note ? `${head.text}. ${head.note}` : head.text;
-      card.button.setAttribute("aria-label", `${said}. ${data.texts.open}`);
+      const label = head.note ? `${head.text}. ${head.note}` : head.text;
+      card.button.setAttribute("aria-label", `${label}. ${data.texts.open}`);
       card.note.textContent = head.note;
       card.note.hidden = !head.note;
       card.heatmap.canvas.setAttribute("aria-label", head.text);
@@ -79,7 +79,7 @@ class Heads extends Figure {
     this.values();
   }
 
-  card(place) {
+  card(index) {
     const name = make("span", "attnviz-head-name");
     const value = make("span", "attnviz-head-value");
     const button = make("button", "attnviz-head-button", { type: "button" }, [name]);
@@ -91,14 +91,14 @@ class Heads extends Figure {
       note,
     ]);
     heatmap.root.addEventListener("pointermove", (event) => {
-      if (event.pointerType !== "touch") this.move(heatmap.cellUnder(event), place, event);
+      if (event.pointerType !== "touch") this.move(heatmap.cellUnder(event), index, event);
     });
     heatmap.root.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && this.move(null));
     heatmap.root.addEventListener("click", (event) => {
-      if (event.pointerType !== "touch" || !this.tapped(heatmap.cellUnder(event), place, event)) this.open(place);
+      if (event.pointerType !== "touch" || !this.tapped(heatmap.cellUnder(event), index, event)) this.open(index);
     });
-    button.addEventListener("click", () => this.open(place));
-    button.addEventListener("keydown", (event) => this.arrow(event, place));
+    button.addEventListener("click", () => this.open(index));
+    button.addEventListener("keydown", (event) => this.arrow(event, index));
     button.addEventListener("blur", () => this.move(null));
     this.grid.append(root);
     return { root, name, value, note, button, heatmap };
@@ -106,10 +106,10 @@ class Heads extends Figure {
 
   /** Which head is open. */
   mark() {
-    this.data.heads.forEach((head, place) => {
+    this.data.heads.forEach((head, index) => {
       const open = head.head === this.data.open;
-      this.cards[place].root.classList.toggle("attnviz-head-open", open);
-      this.cards[place].button.setAttribute("aria-pressed", open);
+      this.cards[index].root.classList.toggle("attnviz-head-open", open);
+      this.cards[index].button.setAttribute("aria-pressed", open);
     });
     if (this.opening !== undefined && this.opening === this.data.open) {
       this.opening = undefined;
@@ -117,8 +117,8 @@ class Heads extends Figure {
     }
   }
 
-  open(place) {
-    this.opening = this.data.heads[place].head;
+  open(index) {
+    this.opening = this.data.heads[index].head;
     this.trigger("open", this.opening);
     if (this.opening === this.data.open) this.mark();
   }
@@ -134,36 +134,36 @@ class Heads extends Figure {
 
   /** At the right of each card's title: the weight under the crosshair, else what its strongest colour stands for. */
   values() {
-    this.data.heads.forEach((head, place) => {
-      const { value } = this.cards[place];
-      if (this.at) value.textContent = number(this.weight(place, this.at.query, this.at.key));
+    this.data.heads.forEach((head, index) => {
+      const { value } = this.cards[index];
+      if (this.at) value.textContent = number(this.weight(index, this.at.query, this.at.key));
       else value.textContent = this.data.perHead ? `${this.data.texts.max} ${number(head.max)}` : "";
       value.classList.toggle("attnviz-head-value-now", Boolean(this.at));
     });
   }
 
-  weight(place, query, key) {
-    return this.maps[place].weights[query * this.data.keys.length + key];
+  weight(index, query, key) {
+    return this.maps[index].weights[query * this.data.keys.length + key];
   }
 
   // The crosshair ---------------------------------------------------------------------------------------------------
 
   /** Whether a tap moved the crosshair; not where it stands already, nor beside the cells. */
-  tapped(at, place, event) {
-    const same = at && this.at && at.query === this.at.query && at.key === this.at.key && place === this.tappedPlace;
-    this.tappedPlace = place;
+  tapped(at, index, event) {
+    const same = at && this.at && at.query === this.at.query && at.key === this.at.key && index === this.tappedIndex;
+    this.tappedIndex = index;
     if (!at || same) return false;
-    this.move(at, place, event);
+    this.move(at, index, event);
     return true;
   }
 
-  arrow(event, place) {
+  arrow(event, index) {
     if (event.key === "Escape") this.move(null);
     const to = arrowTo(event, this.at, this.data.queries.length, this.data.keys.length);
-    if (to) this.move(to, place);
+    if (to) this.move(to, index);
   }
 
-  move(at, place, event) {
+  move(at, index, event) {
     if (!at && !this.at) return;
     const same = at && this.at && at.query === this.at.query && at.key === this.at.key;
     this.at = at;
@@ -176,16 +176,16 @@ class Heads extends Figure {
       return;
     }
     const { queries, keys, texts } = this.data;
-    const { hidden } = this.maps[place];
-    let text = `${queries[at.query]} → ${keys[at.key]} ${number(this.weight(place, at.query, at.key))}`;
+    const { hidden } = this.maps[index];
+    let text = `${queries[at.query]} → ${keys[at.key]} ${number(this.weight(index, at.query, at.key))}`;
     const share = hidden ? hidden[at.query] : 0;
     if (share > 0) text += `\n${fill(texts.hidden, number(share))}`;
     const { written } = this.data;
     const named = written ? [[queries, "queries", at.query], [keys, "keys", at.key]] : [];
-    const own = named.filter(([, side, place]) => written[side][place]).map(([labels, , place]) => labels[place]);
+    const own = named.filter(([, side, index]) => written[side][index]).map(([labels, , index]) => labels[index]);
     if (own.length) text += `\n${fill(texts.written, [...new Set(own)].join(", "))}`;
     this.tip.say(text);
-    this.tip.moveTo(...(event ? [event.clientX, event.clientY] : this.cards[place].heatmap.cornerOf(at)));
+    this.tip.moveTo(...(event ? [event.clientX, event.clientY] : this.cards[index].heatmap.cornerOf(at)));
   }
 
   crosshair() {
@@ -211,7 +211,7 @@ class Heads extends Figure {
       cellsHeight: (top) => data.height ?? Math.max(110, Math.min(260, half(top))),
       grows: data.height === null,
     });
-    this.cards.forEach(({ heatmap }, place) => heatmap.draw(this.maps[place], this.colours, theme, shape));
+    this.cards.forEach(({ heatmap }, index) => heatmap.draw(this.maps[index], this.colours, theme, shape));
     this.crosshair();
   }
 }

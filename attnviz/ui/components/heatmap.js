@@ -135,13 +135,13 @@ class Heatmap {
     const names = parts.axisNames ? LABEL_SIZE + 3 : 0;
     const top = Math.ceil(slanted ? Math.max(0, ...widths) * -Math.sin(SLANT) + 9 : LABEL_SIZE + 6) + names;
     let cellWidth = Math.min(mostCell, across(right) / columns);
-    const asked = cellsHeight(top);
-    const all = grows ? Math.max(asked, Math.min(rows * LEAST_ROW, across(right))) : asked;
+    const wanted = cellsHeight(top);
+    const all = grows ? Math.max(wanted, Math.min(rows * LEAST_ROW, across(right))) : wanted;
     let cellHeight = Math.min(Math.max(cellWidth, 14), all / rows);
     cellWidth = Math.min(cellWidth, Math.max(cellHeight * 1.6, 14));
-    const whole = (size) => (size * ratio >= 2 ? Math.floor(size * ratio) / ratio : size);
-    cellWidth = whole(cellWidth);
-    cellHeight = whole(cellHeight);
+    const snap = (size) => (size * ratio >= 2 ? Math.floor(size * ratio) / ratio : size);
+    cellWidth = snap(cellWidth);
+    cellHeight = snap(cellHeight);
     return { ...parts, top, cellWidth, cellHeight, slanted, width: cellWidth * columns, height: cellHeight * rows };
   }
 

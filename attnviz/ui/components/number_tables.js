@@ -23,15 +23,15 @@ class Tables extends Figure {
   /** Blocks of the same shape stay and get other numbers, so that what has the focus keeps it. */
   write(data) {
     this.root.setAttribute("aria-label", data.text);
-    data.blocks.forEach((content, place) => {
+    data.blocks.forEach((content, index) => {
       const shape = shapeOf(content);
-      let block = this.blocks[place];
+      let block = this.blocks[index];
       if (block?.shape !== shape) {
         const fresh = new BLOCKS[content.kind](this, content);
         fresh.shape = shape;
         if (block) block.root.replaceWith(fresh.root);
         else this.root.append(fresh.root);
-        this.blocks[place] = block = fresh;
+        this.blocks[index] = block = fresh;
       }
       block.update(content);
     });
@@ -41,8 +41,8 @@ class Tables extends Figure {
 
   /** A cell's text and, where it is a weight, its colour with the black or white that can be read on it. */
   fill(cell, [text, weight = null, looks = ""]) {
-    const place = cell.firstElementChild?.tagName === "BUTTON" ? cell.firstElementChild : cell;
-    rich(place, text);
+    const target = cell.firstElementChild?.tagName === "BUTTON" ? cell.firstElementChild : cell;
+    rich(target, text);
     cell.className = `attnviz-tables-cell ${looks.replace(/\w+/g, "attnviz-tables-$&")}`;
     cell.classList.toggle("attnviz-tables-weight", weight !== null);
     const colour = weight === null ? null : between(this.colours, weight);
@@ -72,13 +72,13 @@ class Table {
       head.classList.add("attnviz-tables-start");
       return head;
     });
-    const place = (cell, index) => {
+    const markColumn = (cell, index) => {
       cell.classList.toggle("attnviz-tables-start", starts.has(index));
       cell.classList.toggle("attnviz-tables-spare", spare.has(index));
       return cell;
     };
-    this.place = place;
-    this.columns = columns.map((_, index) => place(make("th", "", { scope: "col" }), index));
+    this.markColumn = markColumn;
+    this.columns = columns.map((_, index) => markColumn(make("th", "", { scope: "col" }), index));
     this.corner = make("th", "attnviz-tables-name", { scope: "col" });
     const head = make("thead");
     if (this.groups.length) head.append(make("tr", "", {}, [make("td", "attnviz-tables-name"), ...this.groups]));
@@ -170,7 +170,7 @@ class Table {
       }
       row.cells.forEach((cell, column) => {
         owner.fill(cell, cells[column]);
-        this.place(cell, column);
+        this.markColumn(cell, column);
         if (content.pick !== "cell") return;
         const here = chosen && content.on[1] === column;
         cell.classList.toggle("attnviz-tables-picked", here);
@@ -183,7 +183,7 @@ class Table {
       rich(this.foot.name, content.foot.name);
       this.foot.cells.forEach((cell, column) => {
         owner.fill(cell, content.foot.cells[column]);
-        this.place(cell, column);
+        this.markColumn(cell, column);
       });
     }
     if (content.pick && !this.root.contains(document.activeElement)) {
@@ -215,8 +215,8 @@ class Sum {
         rich(make("span", "attnviz-tables-below"), below),
       ]);
     // A sign stays with the term that follows it, wherever the line breaks.
-    const terms = content.terms.map(([above, below], place) =>
-      make("span", "attnviz-tables-signed", {}, place ? [column("+", "+"), column(above, below)] : [column(above, below)]),
+    const terms = content.terms.map(([above, below], index) =>
+      make("span", "attnviz-tables-signed", {}, index ? [column("+", "+"), column(above, below)] : [column(above, below)]),
     );
     terms.push(make("span", "attnviz-tables-total", { textContent: `= ${content.total}` }));
     this.terms.replaceChildren(...terms);
@@ -274,9 +274,9 @@ function formula(text) {
 
 /** The colour of a share in [0, 1] on equally spaced stops; all above 1, which dropout can make, have the last one. */
 function between(stops, share) {
-  const place = Math.min(1, Math.max(0, share)) * (stops.length - 1);
-  const low = Math.min(Math.floor(place), stops.length - 2);
-  return stops[low].map((channel, index) => Math.round(channel + (place - low) * (stops[low + 1][index] - channel)));
+  const position = Math.min(1, Math.max(0, share)) * (stops.length - 1);
+  const low = Math.min(Math.floor(position), stops.length - 2);
+  return stops[low].map((channel, index) => Math.round(channel + (position - low) * (stops[low + 1][index] - channel)));
 }
 
 /** Black or white, whichever has the higher contrast (WCAG 2.2); it is 4.58 at least. */

@@ -49,8 +49,8 @@ class Ready {
   /** Components change colours by themselves; charts are drawn on the server and have to be asked for again. */
   followTheme(trigger) {
     const theme = readTheme(this.parent).name;
-    if (theme === this.data.theme || theme === this.asked) return;
-    this.asked = theme; // once, should the server see it otherwise
+    if (theme === this.data.theme || theme === this.requestedTheme) return;
+    this.requestedTheme = theme; // once, should the server see it otherwise
     trigger("theme", theme);
   }
 
@@ -74,10 +74,10 @@ class Ready {
   }
 
   complete() {
-    const place = document.querySelector(".st-key-figures");
-    if (!place) return false;
-    const ours = [...place.querySelectorAll(".attnviz-figure")];
-    const charts = [...place.querySelectorAll('[data-testid="stPlotlyChart"]')];
+    const container = document.querySelector(".st-key-figures");
+    if (!container) return false;
+    const ours = [...container.querySelectorAll(".attnviz-figure")];
+    const charts = [...container.querySelectorAll('[data-testid="stPlotlyChart"]')];
     const { run, figures } = this.data;
     return (
       ours.length + charts.length === figures &&

@@ -128,8 +128,8 @@ class Lines extends Figure {
     }[event.key];
     if (go) {
       event.preventDefault();
-      const [to, place] = go();
-      this.lists[to].children[place]?.focus();
+      const [to, target] = go();
+      this.lists[to].children[target]?.focus();
     } else if (event.key === "Escape") {
       this.pinned = null;
       this.show();

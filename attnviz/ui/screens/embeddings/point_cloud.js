@@ -50,28 +50,28 @@ class Space extends Figure {
 
   grab(event) {
     if (event.button) return;
-    this.held = { x: event.clientX, y: event.clientY, moved: 0 };
+    this.dragged = { x: event.clientX, y: event.clientY, moved: 0 };
     this.svg.setPointerCapture(event.pointerId);
   }
 
   drag(event) {
-    if (!this.held) return;
-    const across = event.clientX - this.held.x;
-    const down = event.clientY - this.held.y;
-    this.held = { x: event.clientX, y: event.clientY, moved: this.held.moved + Math.abs(across) + Math.abs(down) };
-    if (this.held.moved > 4) this.turn(across * SPEED, down * SPEED);
+    if (!this.dragged) return;
+    const across = event.clientX - this.dragged.x;
+    const down = event.clientY - this.dragged.y;
+    this.dragged = { x: event.clientX, y: event.clientY, moved: this.dragged.moved + Math.abs(across) + Math.abs(down) };
+    if (this.dragged.moved > 4) this.turn(across * SPEED, down * SPEED);
   }
 
   drop(event) {
-    const held = this.held;
-    this.held = null;
-    if (!held || held.moved > 4 || event.type === "pointercancel") return;
+    const dragged = this.dragged;
+    this.dragged = null;
+    if (!dragged || dragged.moved > 4 || event.type === "pointercancel") return;
     const box = this.svg.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     const near = this.spots
-      .map((spot, place) => ({ place, far: Math.hypot(spot.x - x, spot.y - y) }))
+      .map((spot, index) => ({ index, far: Math.hypot(spot.x - x, spot.y - y) }))
       .sort((one, other) => one.far - other.far)[0];
-    if (near && near.far <= HIT) this.trigger("pick", { place: near.place, call: Date.now() });
+    if (near && near.far <= HIT) this.trigger("pick", { index: near.index, call: Date.now() });
   }
 
   pressed(event) {
@@ -87,7 +87,7 @@ class Space extends Figure {
   // The picture -----------------------------------------------------------------------------------------------------
 
   /** Where a point of the unit cube is on the screen, and how near: larger is nearer. */
-  place([x, y, z]) {
+  project([x, y, z]) {
     const { yaw, pitch } = this.view;
     const across = x * Math.cos(yaw) + z * Math.sin(yaw);
     const away = -x * Math.sin(yaw) + z * Math.cos(yaw);
@@ -115,11 +115,11 @@ class Space extends Figure {
   frame(flat) {
     const lines = [];
     const line = (from, to, name) => {
-      const [one, other] = [this.place(from), this.place(to)];
+      const [one, other] = [this.project(from), this.project(to)];
       lines.push(svg("line", { class: `attnviz-space-${name}`, x1: one.x, y1: one.y, x2: other.x, y2: other.y }));
     };
-    CORNERS.forEach(([one, other], place) => {
-      const [next, after] = CORNERS[(place + 1) % 4];
+    CORNERS.forEach(([one, other], index) => {
+      const [next, after] = CORNERS[(index + 1) % 4];
       line([one, -1, other], [next, -1, after], "frame");
       if (!flat) line([one, 1, other], [next, 1, after], "box");
       if (!flat || other < 0) line([one, -1, other], [one, 1, other], flat ? "frame" : "box");
@@ -127,8 +127,8 @@ class Space extends Figure {
     if (flat) line([-1, 1, -1], [1, 1, -1], "frame");
     // Each axis is named beside an edge of the box, where no point is.
     const spots = flat ? [[0, -1, 0], [-1, 0, 0]] : [[0, -1, 1.3], [-1.25, 0, 1], [1.35, -1, 0]];
-    spots.forEach((place, axis) => {
-      const { x, y } = this.place(place);
+    spots.forEach((point, axis) => {
+      const { x, y } = this.project(point);
       const [left, base, anchor] = flat ? [[x, y + 18, "middle"], [x - 8, y + 4, "end"]][axis] : [x, y + 4, "middle"];
       const name = svg("text", { class: "attnviz-space-name", x: left, y: base, "text-anchor": anchor });
       name.textContent = this.data.axes[axis];
@@ -142,20 +142,20 @@ class Space extends Figure {
 
   points(flat, width, height) {
     const { words } = this.data;
-    this.spots = words.map((word) => this.place(word.at));
-    const order = words.map((_, place) => place).sort((one, other) => this.spots[one].near - this.spots[other].near);
+    this.spots = words.map((word) => this.project(word.at));
+    const order = words.map((_, index) => index).sort((one, other) => this.spots[one].near - this.spots[other].near);
     const drawn = [];
-    for (const place of order) {
-      const [word, spot] = [words[place], this.spots[place]];
+    for (const index of order) {
+      const [word, spot] = [words[index], this.spots[index]];
       if (!flat) {
-        const foot = this.place([word.at[0], -1, word.at[2]]);
+        const foot = this.project([word.at[0], -1, word.at[2]]);
         drawn.push(svg("line", { class: "attnviz-space-stem", x1: spot.x, y1: spot.y, x2: foot.x, y2: foot.y }));
       }
       const radius = (word.on ? 7 : 5) * (flat ? 1 : 1 + 0.18 * spot.near);
       const dot = svg("circle", { class: `attnviz-space-dot attnviz-space-${word.kind}`, cx: spot.x, cy: spot.y, r: radius });
       if (word.on) dot.classList.add("attnviz-space-on");
       const title = svg("title", {});
-      title.textContent = word.said;
+      title.textContent = word.title;
       dot.append(title);
       drawn.push(dot);
     }
@@ -166,14 +166,14 @@ class Space extends Figure {
    * chosen word's goes further away, with a line to its point. */
   labels(width, height) {
     const { words } = this.data;
-    const taken = [...this.spots.map(({ x, y }) => [x - 5, y - 5, x + 5, y + 5]), ...this.names];
-    const order = words.map((_, place) => place).sort((one, other) => Number(words[other].on) - Number(words[one].on) || this.spots[other].near - this.spots[one].near);
+    const occupied = [...this.spots.map(({ x, y }) => [x - 5, y - 5, x + 5, y + 5]), ...this.names];
+    const order = words.map((_, index) => index).sort((one, other) => Number(words[other].on) - Number(words[one].on) || this.spots[other].near - this.spots[one].near);
     const made = [];
-    for (const place of order) {
-      const { label, on } = words[place];
+    for (const index of order) {
+      const { label, on } = words[index];
       const shown = Array.from(label).length > 18 ? `${Array.from(label).slice(0, 17).join("")}…` : label;
       const length = textWidth(shown, on);
-      const { x, y } = this.spots[place];
+      const { x, y } = this.spots[index];
       const ways = [
         [x + 10, y + 4.5, "start"], [x - 10, y + 4.5, "end"], [x, y - 11, "middle"], [x, y + 20, "middle"],
         [x + 8, y - 8, "start"], [x - 8, y - 8, "end"], [x + 8, y + 17, "start"], [x - 8, y + 17, "end"],
@@ -187,8 +187,8 @@ class Space extends Figure {
         const from = left - { start: 0, middle: length / 2, end: length }[anchor];
         const box = [from - 1, base - 11, from + length + 1, base + 4];
         const inside = box[0] >= 0 && box[2] <= width && box[1] >= 0 && box[3] <= height;
-        if (!inside || taken.some((other, index) => index !== place && overlap(box, other))) continue;
-        taken.push(box);
+        if (!inside || occupied.some((other, number) => number !== index && overlap(box, other))) continue;
+        occupied.push(box);
         if (way >= near) {
           const [x2, y2] = [Math.max(box[0], Math.min(x, box[2])), Math.max(box[1], Math.min(y, box[3]))];
           made.push(svg("line", { class: "attnviz-space-leader", x1: x, y1: y, x2, y2 }));

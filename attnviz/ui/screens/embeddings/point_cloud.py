@@ -47,7 +47,7 @@ def point_cloud(
             "at": [round(value, 4) for value in ((point - middle) / half).tolist()],
             "kind": "more" if word.added else "word",
             "on": index in chosen,
-            "said": f"{word.label} ({_('; ').join(local_number(f'{value:.2f}') for value in point.tolist())})",
+            "title": f"{word.label} ({_('; ').join(local_number(f'{value:.2f}') for value in point.tolist())})",
         }
         for index, (word, point) in enumerate(zip(words, projection.points, strict=True))
     ]
@@ -63,6 +63,6 @@ def point_cloud(
     data = {"run": run, "picture": run_name(points, axes, text, texts), "words": points, "axes": axes, "texts": texts}
 
     def handle_pick() -> None:
-        on_pick(int(st.session_state[key].get("pick")["place"]))
+        on_pick(int(st.session_state[key].get("pick")["index"]))
 
     _space(key=key, data={**data, "text": text}, on_pick_change=handle_pick)

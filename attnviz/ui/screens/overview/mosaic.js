@@ -13,7 +13,7 @@ const MOST_WORDS = 48; // characters of a group of tokens that the tip shows
 class Mosaic extends Figure {
   build() {
     this.cells = [];
-    this.at = null; // {place, query, key} under the pointer
+    this.at = null; // {tile, query, key} under the pointer
     this.current = 0; // the tile that the Tab key reaches
     this.summary = make("span", "attnviz-mosaic-summary", { "aria-live": "polite" });
     this.axes = make("span", "attnviz-mosaic-axes");
@@ -77,9 +77,9 @@ class Mosaic extends Figure {
     this.grid.setAttribute("aria-label", data.summary);
     const shape = `${data.rows} ${data.heads}`;
     if (this.grid.dataset.shape !== shape) this.buildTiles(shape);
-    data.names.forEach((name, place) => {
-      const { button } = this.cells[place];
-      button.setAttribute("aria-label", `${data.said[place]}. ${texts.open}`);
+    data.names.forEach((name, tile) => {
+      const { button } = this.cells[tile];
+      button.setAttribute("aria-label", `${data.descriptions[tile]}. ${texts.open}`);
       button.dataset.head = name;
     });
     this.notes();
@@ -103,7 +103,7 @@ class Mosaic extends Figure {
         const text = make("span", "attnviz-mosaic-note");
         const bar = make("span", "attnviz-mosaic-bar-of-note");
         const button = make("button", "attnviz-mosaic-tile", { type: "button", tabIndex: -1 }, [bar, text]);
-        button.dataset.place = this.cells.length;
+        button.dataset.tile = this.cells.length;
         this.cells.push({ button, bar, text });
         row.append(make("div", "attnviz-mosaic-cell", { role: "gridcell" }, [button]));
       }
@@ -116,19 +116,19 @@ class Mosaic extends Figure {
   /** Below each tile: the weight at the crosshair, else what the page has to say about the head. */
   notes() {
     const { notes, bars, marked } = this.data;
-    this.cells.forEach(({ button, bar, text }, place) => {
-      const said = this.at ? number(this.weight(place, this.at.query, this.at.key)) : notes[place];
-      if (text.textContent !== said) text.textContent = said;
+    this.cells.forEach(({ button, bar, text }, tile) => {
+      const note = this.at ? number(this.weight(tile, this.at.query, this.at.key)) : notes[tile];
+      if (text.textContent !== note) text.textContent = note;
       text.classList.toggle("attnviz-mosaic-note-now", Boolean(this.at));
-      bar.classList.toggle("attnviz-mosaic-no-bar", bars[place] === null || Boolean(this.at));
-      bar.style.setProperty("--share", bars[place] ?? 0);
-      button.classList.toggle("attnviz-mosaic-marked", Boolean(marked?.[place]));
+      bar.classList.toggle("attnviz-mosaic-no-bar", bars[tile] === null || Boolean(this.at));
+      bar.style.setProperty("--share", bars[tile] ?? 0);
+      button.classList.toggle("attnviz-mosaic-marked", Boolean(marked?.[tile]));
     });
   }
 
-  weight(place, query, key) {
+  weight(tile, query, key) {
     const { queries, keys } = this.data;
-    return this.weights[(place * queries.length + query) * keys.length + key];
+    return this.weights[(tile * queries.length + query) * keys.length + key];
   }
 
   // Pointer and keys ------------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ class Mosaic extends Figure {
     const inside =
       head >= 0 && head < data.heads && layer >= 0 && layer < this.layers &&
       key >= 0 && key < data.keys.length && query >= 0 && query < data.queries.length;
-    return inside ? { place: layer * data.heads + head, query, key } : null;
+    return inside ? { tile: layer * data.heads + head, query, key } : null;
   }
 
   move(at, event) {
@@ -159,22 +159,22 @@ class Mosaic extends Figure {
       this.tip.hide();
       return;
     }
-    if (before?.place !== at.place || before.query !== at.query || before.key !== at.key) {
+    if (before?.tile !== at.tile || before.query !== at.query || before.key !== at.key) {
       this.mark();
       if (before?.query !== at.query || before?.key !== at.key) this.notes();
       const { queries, keys, texts, names, fine } = this.data;
-      const weight = number(this.weight(at.place, at.query, at.key));
+      const weight = number(this.weight(at.tile, at.query, at.key));
       let text = `${short(queries[at.query])} → ${short(keys[at.key])} ${fine ? weight : fill(texts.about, weight)}`;
-      const share = this.hidden ? this.hidden[at.place * queries.length + at.query] : 0;
+      const share = this.hidden ? this.hidden[at.tile * queries.length + at.query] : 0;
       if (share > 0) text += `\n${fill(texts.hidden, number(share))}`;
-      this.tip.say(text, names[at.place]);
+      this.tip.say(text, names[at.tile]);
     }
     this.placeTip(event);
   }
 
   clicked(event) {
-    const place = event.target.closest("button")?.dataset.place;
-    if (place !== undefined) this.trigger("open", { place: Number(place), call: Date.now() });
+    const tile = event.target.closest("button")?.dataset.tile;
+    if (tile !== undefined) this.trigger("open", { tile: Number(tile), call: Date.now() });
   }
 
   pressed(event) {
@@ -198,25 +198,25 @@ class Mosaic extends Figure {
   }
 
   /** Makes a tile the one that the Tab key reaches. */
-  reach(place) {
-    this.current = place;
-    this.cells.forEach(({ button }, other) => (button.tabIndex = other === place ? 0 : -1));
+  reach(tile) {
+    this.current = tile;
+    this.cells.forEach(({ button }, other) => (button.tabIndex = other === tile ? 0 : -1));
   }
 
   focused(event) {
-    const place = event.target.closest("button")?.dataset.place;
-    if (place === undefined) return;
-    this.reach(Number(place));
+    const tile = event.target.closest("button")?.dataset.tile;
+    if (tile === undefined) return;
+    this.reach(Number(tile));
     if (!event.target.matches(":focus-visible")) return; // the pointer's own tip is there
     this.move(null);
-    const name = this.data.names[place];
-    this.tip.say(this.data.said[place].slice(name.length + 2), name);
+    const name = this.data.names[tile];
+    this.tip.say(this.data.descriptions[tile].slice(name.length + 2), name);
     this.placeTip();
   }
 
   placeTip(event) {
     if (this.tip.hidden) return;
-    const box = this.cells[this.at ? this.at.place : this.current].button.getBoundingClientRect();
+    const box = this.cells[this.at ? this.at.tile : this.current].button.getBoundingClientRect();
     this.tip.moveTo(event ? event.clientX : box.right - 10, event ? event.clientY : box.top + 10);
   }
 
@@ -259,12 +259,12 @@ class Mosaic extends Figure {
     const fits = (window.innerHeight - data.above - HEADING) / layers - note - 6;
     const enough = tileWidth < ONE_LINE ? square : Math.max(square * 0.62, Math.min(square, rows));
     const tileHeight = Math.max(LEAST_HEIGHT, Math.min(square, Math.max(fits, enough)));
-    const asked = window.devicePixelRatio || 1;
+    const screenRatio = window.devicePixelRatio || 1;
     const stepX = tileWidth + gap;
-    const ratio = Math.min(asked, MOST_SIDE / (HEADING + layers * (tileHeight + note + 6)), MOST_SIDE / (LABEL + data.heads * stepX));
-    const whole = (size) => (size * ratio >= 6 ? Math.floor(size * ratio) / ratio : size);
-    const cellWidth = whole(tileWidth / columns);
-    const cellHeight = whole(tileHeight / rows);
+    const ratio = Math.min(screenRatio, MOST_SIDE / (HEADING + layers * (tileHeight + note + 6)), MOST_SIDE / (LABEL + data.heads * stepX));
+    const snap = (size) => (size * ratio >= 6 ? Math.floor(size * ratio) / ratio : size);
+    const cellWidth = snap(tileWidth / columns);
+    const cellHeight = snap(tileHeight / rows);
     const height = Math.ceil(cellHeight * rows);
     const stepY = height + note + 6;
     return {
@@ -279,9 +279,9 @@ class Mosaic extends Figure {
     return openCanvas(canvas, totalWidth, totalHeight, ratio);
   }
 
-  corner(place) {
+  corner(tile) {
     const { stepX, stepY } = this.shape;
-    return [LABEL + (place % this.data.heads) * stepX, HEADING + Math.floor(place / this.data.heads) * stepY];
+    return [LABEL + (tile % this.data.heads) * stepX, HEADING + Math.floor(tile / this.data.heads) * stepY];
   }
 
   paint() {
@@ -295,10 +295,10 @@ class Mosaic extends Figure {
     const colourIndex = (weight, cell) => weight * factors[Math.floor(cell / size)];
     const image = cellImage(rows * data.names.length, columns, this.weights, this.colours, colourIndex);
     smoothCells(context, Math.min(shape.cellWidth, shape.cellHeight) * shape.ratio);
-    data.names.forEach((_, place) => {
-      const [left, top] = this.corner(place);
-      context.globalAlpha = data.marked && !data.marked[place] ? 0.3 : 1;
-      context.drawImage(image, 0, place * rows, columns, rows, left, top, shape.width, shape.height);
+    data.names.forEach((_, tile) => {
+      const [left, top] = this.corner(tile);
+      context.globalAlpha = data.marked && !data.marked[tile] ? 0.3 : 1;
+      context.drawImage(image, 0, tile * rows, columns, rows, left, top, shape.width, shape.height);
       context.globalAlpha = 1;
       frameMap(context, theme, { ...shape, left, top });
     });
@@ -313,12 +313,12 @@ class Mosaic extends Figure {
     const { shape, theme, at } = this;
     const width = Math.max(6, shape.cellWidth + 2);
     const height = Math.max(6, shape.cellHeight + 2);
-    this.data.names.forEach((_, place) => {
-      const [left, top] = this.corner(place);
+    this.data.names.forEach((_, tile) => {
+      const [left, top] = this.corner(tile);
       const x = left + (at.key + 0.5) * shape.cellWidth - width / 2;
       const y = top + (at.query + 0.5) * shape.cellHeight - height / 2;
       context.strokeStyle = theme.accent;
-      if (place === at.place) {
+      if (tile === at.tile) {
         context.lineWidth = 1;
         context.globalAlpha = 0.6;
         context.strokeRect(left - 0.5, y + 0.5, shape.width + 1, height - 1);
@@ -339,9 +339,9 @@ class Mosaic extends Figure {
 function decodeRoughly(text) {
   const bytes = atob(text);
   const weights = new Float32Array(bytes.length);
-  for (let place = 0; place < bytes.length; place++) {
-    const root = bytes.charCodeAt(place) / 255;
-    weights[place] = root * root;
+  for (let index = 0; index < bytes.length; index++) {
+    const root = bytes.charCodeAt(index) / 255;
+    weights[index] = root * root;
   }
   return weights;
 }

@@ -155,7 +155,7 @@ def heads_mosaic(
         "top": top,
         "above": ABOVE,
         "names": [map.name if map is not blank else "" for map in maps],
-        "said": [
+        "descriptions": [
             _tile_text(map, note, queries, keys) if map is not blank else ""
             for map, note in zip(maps, notes, strict=True)
         ],
@@ -178,8 +178,8 @@ def heads_mosaic(
 
     def handle_open() -> None:
         at = st.session_state[key].get("open")
-        if isinstance(at, dict) and isinstance(at.get("place"), int) and 0 <= at["place"] < len(maps):
-            map = maps[at["place"]]
+        if isinstance(at, dict) and isinstance(at.get("tile"), int) and 0 <= at["tile"] < len(maps):
+            map = maps[at["tile"]]
             if map is not blank:
                 on_open(map.layer or 0, map.head or 0)
 

@@ -13,7 +13,7 @@ class Architecture extends Figure {
     const { data } = this;
     if (before?.picture !== data.picture) this.draw(data);
     this.note.textContent = data.note;
-    this.places.forEach((group, kind) => {
+    this.buttons.forEach((group, kind) => {
       group.classList.toggle("attnviz-architecture-here", kind === data.kind);
       group.setAttribute("aria-pressed", kind === data.kind);
     });
@@ -22,8 +22,8 @@ class Architecture extends Figure {
   resized() {} // the browser scales the drawing
 
   draw(data) {
-    const focused = [...(this.places ?? [])].find(([, group]) => group === document.activeElement)?.[0];
-    this.places = new Map();
+    const focused = [...(this.buttons ?? [])].find(([, group]) => group === document.activeElement)?.[0];
+    this.buttons = new Map();
     const { width, height, frames, lines, sums, blocks, labels } = data.drawing;
     this.drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.drawing.style.maxWidth = `${width}px`;
@@ -40,7 +40,7 @@ class Architecture extends Figure {
       ...blocks.map((block) => this.block(block, data.names)),
       ...labels.map((label) => this.words(label.x, label.y, label.text, label.anchor, "attnviz-architecture-label")),
     );
-    if (focused) this.places.get(focused)?.focus();
+    if (focused) this.buttons.get(focused)?.focus();
   }
 
   box({ x, y, width, height }, name, radius) {
@@ -50,8 +50,8 @@ class Architecture extends Figure {
   line({ points, arrow, quiet }) {
     // Corners are rounded: straight until just before a corner, then a curve whose handle is the corner.
     const parts = [`M${points[0].join(" ")}`];
-    for (let place = 1; place < points.length - 1; place++) {
-      const [before, corner, after] = [points[place - 1], points[place], points[place + 1]];
+    for (let index = 1; index < points.length - 1; index++) {
+      const [before, corner, after] = [points[index - 1], points[index], points[index + 1]];
       const [start, end] = [before, after].map((other) => toward(corner, other, 6));
       parts.push(`L${start.join(" ")}`, `Q${corner.join(" ")} ${end.join(" ")}`);
     }
@@ -74,8 +74,8 @@ class Architecture extends Figure {
     group.append(this.box(block, "attnviz-architecture-box", 5));
     const left = kind ? x + 38 : x + width / 2;
     const first = y + height / 2 + 4 - (lines.length - 1) * 7;
-    lines.forEach((text, place) => {
-      group.append(this.words(left, first + place * 14, text, kind ? "start" : "middle", "attnviz-architecture-text"));
+    lines.forEach((text, index) => {
+      group.append(this.words(left, first + index * 14, text, kind ? "start" : "middle", "attnviz-architecture-text"));
     });
     if (!kind) return group;
     group.append(this.pattern(block.pattern, x + 10, y + height / 2));
@@ -91,7 +91,7 @@ class Architecture extends Figure {
       event.preventDefault();
       go();
     });
-    this.places.set(kind, group);
+    this.buttons.set(kind, group);
     return group;
   }
 
@@ -103,10 +103,10 @@ class Architecture extends Figure {
     const cells = svg("g", { class: "attnviz-architecture-cells" });
     for (let row = 0; row < rows; row++) {
       for (let column = 0; column < columns; column++) {
-        const seen = name !== "masked" || column <= row;
+        const visible = name !== "masked" || column <= row;
         cells.append(svg("rect", {
           x: left + column * pitch, y: top + row * pitch, width: DOT, height: DOT, rx: 0.8,
-          class: seen ? "attnviz-architecture-seen" : "attnviz-architecture-unseen",
+          class: visible ? "attnviz-architecture-seen" : "attnviz-architecture-unseen",
         }));
       }
     }

@@ -82,7 +82,7 @@ def test_the_tiles_are_the_heads_of_the_engine(kind: str) -> None:
 
 def test_every_tile_has_its_text() -> None:
     data = tiles(opened())
-    for name, said in zip(data["names"], data["said"], strict=True):
+    for name, said in zip(data["names"], data["descriptions"], strict=True):
         assert said.startswith(f"{name}: ") and said.count("→") == 3
 
 
@@ -143,7 +143,7 @@ def test_measures_are_those_of_what_is_shown() -> None:
 
 def test_what_a_head_mainly_does_stands_below_it() -> None:
     data = tiles(opened())
-    for one, note, said in zip(measure_all(recorded(), "encoder"), data["notes"], data["said"], strict=True):
+    for one, note, said in zip(measure_all(recorded(), "encoder"), data["notes"], data["descriptions"], strict=True):
         short = {"previous": "prev", None: ""}.get(one.character, one.character)
         number = "" if one.character in (None, "broad") else f" {getattr(one, one.character):.2f}"
         assert note == short + number
