@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import torch
@@ -212,10 +213,11 @@ def _match(
     heads, queries, keys = weights.shape
     mixed, mean = weights[head].float() @ values, values.mean(dim=0)  # (queries, columns): all that may be its output
     closeness = 1e-4 if torch.finfo(weights.dtype).bits >= 32 else 3e-2
-    for (output_path, reads), output in passing.tensors.items():
+    # What a module reads are the heads alone, or with as many columns of something else behind them, as in ConvBERT.
+    for ((output_path, reads), output), together in product(passing.tensors.items(), (heads, 2 * heads)):
         columns = output.shape[-1]
-        width = columns // heads
-        if output.shape[0] != queries or columns % heads or width == 0:
+        width = columns // together
+        if output.shape[0] != queries or columns % together or width == 0:
             continue
         start = head * width
         own = output[:, start : start + width].float()
@@ -248,11 +250,11 @@ def check(
     products = {source: passing.product(source, maps[source.kind][source.layer]) for source in sources}
     # Layers of one shape together: on a short text each call costs more than what it computes.
     alike: dict[object, list[Source]] = {}
-    for source, product in products.items():
-        alike.setdefault(product and (source.kind, *(part.shape for part in product)), []).append(source)
+    for source, parts in products.items():
+        alike.setdefault(parts and (source.kind, *(part.shape for part in parts)), []).append(source)
     for shape, group in alike.items():
-        parts = zip(*(product for source in group if (product := products[source]) is not None), strict=True)
-        proved = _same(*map(torch.stack, parts)).tolist() if shape else [False] * len(group)
+        known = zip(*(parts for source in group if (parts := products[source]) is not None), strict=True)
+        proved = _same(*map(torch.stack, known)).tolist() if shape else [False] * len(group)
         for source, equal in zip(group, proved, strict=True):
             if not equal:
                 raise unproved_error(name, tokens, source.kind, source.layer)

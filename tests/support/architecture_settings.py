@@ -317,17 +317,17 @@ UNMAPPED = {
     "yoso": "entries are hidden states",
 }
 
-# Why the weights of eager attention cannot be compared with what a layer puts out.
+# Why the weights of eager attention cannot be compared with what a layer puts out: a proof needs one head's values and
+# its weighted sum where a module reads or gives them.
 UNPROVED = {
-    "axk2": "gates what its heads put out",
-    "convbert": "joins its heads with those of a convolution",
-    "cpmant": "reads a prompt of its own before the text",
-    "deberta": "adds a bias to the values outside of any module",
-    "dots3_note_text": "gates what its heads put out",
-    "granite_swa": "multiplies what a head puts out by what its sink leaves",
+    "axk2": "the sum meets a gate, half of a fused projection, before any module reads it",
+    "cpmant": "reads a prompt of its own before the text, so modules see other rows than the maps have",
+    "deberta": "the values get a bias outside of any module, so no module gives those that are summed",
+    "dots3_note_text": "the sum meets a gate, one number a head and token, before any module reads it",
+    "granite_swa": "the sum is scaled by 1 less the sink's share, which the maps lack and no module shows",
     "granitemoe_swa": "as granite_swa",
-    "hy_v4": "gates what its heads put out",
-    "inkling2_text": "gates what its heads put out",
-    "nystromformer": "adds a convolution of the values to what a head puts out",
-    "xlnet": "makes its values outside of any module",
+    "hy_v4": "the sum meets a gate, one number a column, before any module reads it",
+    "inkling2_text": "the sum meets a gate, one number a column, before any module reads it",
+    "nystromformer": "a convolution of the values is added to the sum before any module reads it",
+    "xlnet": "the values are a product with a bare matrix, which no module gives",
 }
