@@ -16,7 +16,13 @@ from support.browsing import new_context
 PAGES = {
     "steps": ("/steps?step=4", "en", "attnviz-step-4-L3-H7-encoder", "Step by step · 4 Scores", ("Scores", "q·k")),
     "by hand": ("/simple_attention?matrices=true", "de", "attnviz-by-hand", "Von Hand · journey", ("W_q", "0")),
-    "embeddings": ("/embeddings", "en", "attnviz-embeddings-encoder", "Embeddings · Hund", ("Each with each", "Hund")),
+    "embeddings": (
+        "/embeddings?sentence=Der+Hund+sah+den+Ball.",
+        "en",
+        "attnviz-embeddings-encoder",
+        "Embeddings · Hund",
+        ("Each with each", "Hund"),
+    ),
     "in context": (
         "/context",
         "en",
