@@ -54,7 +54,7 @@ def sentence_box(opening: str | None = None) -> str:
 
 def first_sentence() -> str:
     """What the app opens with: a sentence in the reader's language."""
-    return FIRST_EXAMPLES[language()]
+    return FIRST_EXAMPLES.get(language(), FIRST_EXAMPLES["en"])
 
 
 def target_text() -> str | None:

@@ -44,9 +44,14 @@ _SECOND_KEY = "attnviz_second_sentence"
 # Controls -----------------------------------------------------------------------------------------------------------
 
 
+def opening_pair_of_sentences() -> tuple[str, str, str]:
+    """The pair that the page opens with in the reader's language."""
+    return OPENING_PAIRS.get(language(), OPENING_PAIRS["en"])
+
+
 def first_sentence_box() -> str:
     """The first sentence; it opens with that of a pair in the reader's language."""
-    return sentence_box(OPENING_PAIRS[language()][0])
+    return sentence_box(opening_pair_of_sentences()[0])
 
 
 def second_sentence_box() -> str:
@@ -55,7 +60,7 @@ def second_sentence_box() -> str:
         st.session_state["sentence2"] = st.session_state[_SECOND_KEY]
     if "sentence2" not in st.session_state or is_opening("sentence"):
         # Beside a sentence that the reader has chosen it stays, whatever language is picked.
-        follow_opening("sentence2", OPENING_PAIRS[language()][1])
+        follow_opening("sentence2", opening_pair_of_sentences()[1])
     text = text_box(_("Second sentence"), "sentence2")
     st.session_state[_SECOND_KEY] = text
     return text
@@ -63,7 +68,7 @@ def second_sentence_box() -> str:
 
 def pair_examples() -> None:
     """Pairs to begin with; a click puts them into the two boxes."""
-    opening = OPENING_PAIRS[language()]
+    opening = opening_pair_of_sentences()
     pairs = (opening, *(pair for pair in PAIRS if pair != opening))
     labels = [f"{first} · {second}" for first, second, _word in pairs]
 
