@@ -181,9 +181,9 @@ class _Entry:
 class Cache:
     """Values by key, up to a number of bytes; where they get more, those least recently used go first.
 
-    A key says first what kind of thing it names: ("recording", text, target). A value is computed once, however many
-    threads ask for it at the same time, and an error stores nothing. A value that is larger than the bound is returned
-    and not stored. What two values share counts once.
+    A key says first what kind of thing it names: ("recording", text, target, pair). A value is computed once, however
+    many threads ask for it at the same time, and an error stores nothing. A value that is larger than the bound is
+    returned and not stored. What two values share counts once.
 
     A recording grows after it was stored, when its decoder runs. So what was returned is measured again at the next
     call, and what said that it is not complete is measured again once it is.

@@ -214,7 +214,7 @@ def test_the_bound_holds_recordings_also_after_their_decoders_ran(bundled: Model
     assert loaded.cache.size <= loaded.cache.bound
     beside = (bundled, bundled.network, bundled.tokenizer)
     pairs = zip(recordings, SENTENCES, strict=True)
-    stored_still = [one for one, text in pairs if ("recording", text, None) in loaded.cache]
+    stored_still = [one for one, text in pairs if ("recording", text, None, None) in loaded.cache]
     assert 0 < len(stored_still) < stored
     assert loaded.cache.size == pytest.approx(size_in_bytes(stored_still, beside=beside), rel=0.05)
 

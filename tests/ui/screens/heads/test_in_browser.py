@@ -351,7 +351,7 @@ def test_a_model_that_does_not_exist_leaves_everything_else(page: Page) -> None:
     page.get_by_role("option", name="Bundled translation model").click()
     wait_until_drawn(page, FIRST)
     expect(page.locator(".attnviz-head-name").first).to_have_text(f"L{OTHER} H0")
-    assert address_parameters(page) == {"layer": [str(OTHER)]}
+    assert address_parameters(page) == {"sentence": [FIRST], "layer": [str(OTHER)]}
 
 
 def test_a_damaged_link_opens_and_says_what_is_wrong(page: Page) -> None:
