@@ -35,8 +35,8 @@ looked at, not to be relied on: it knows short everyday sentences and little els
   feed-forward {4 * recipe["width"]}, sinusoidal positions, one embedding for encoder, decoder and output.
   {figures["parameters"] / 1e6:.1f} million parameters, stored in half precision.
 - Vocabulary: {figures["vocabulary"]:,} byte-pair pieces for all four languages; characters that it does not hold are spelt in bytes.
-- The encoder sees the bare sentence. The decoder's first prediction names the target language (`>>en<<`, `>>de<<`); whoever
-  wants the other one puts that token there.
+- The encoder sees the bare sentence. The decoder's first prediction names the target language (`>>en<<`, `>>de<<`).
+  Putting the other token there rarely makes it translate that way: it was trained in these four directions only.
 
 ## Data, licence, attribution
 
