@@ -9,8 +9,9 @@ ADDRESS ?= 127.0.0.1
 # A package index with another build of torch than the registry's own, such as the one for CPUs; see README.md.
 TORCH_INDEX_URL ?=
 
-# Processes that share the tests; each may start the app and a browser.
-WORKERS ?= 2
+# Processes that share the tests; each may start the app and a browser. One more than two cores, since a test in a browser
+# often waits for its server.
+WORKERS ?= 3
 
 VENV := .venv
 BIN := $(VENV)/bin
