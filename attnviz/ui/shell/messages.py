@@ -34,8 +34,8 @@ _ADDRESS = "lang"
 _CHOSEN = "attnviz_language"
 _TRADITIONAL = {"hant", "tw", "hk", "mo"}
 
-# The language of the run of a page that this thread is in: each session has a thread of its own. A page asks for it some
-# five hundred times, and to look it up in Streamlit's state each time took a fifth of the whole run.
+# The language of the run of a page that this thread is in: each session has a thread of its own. A page asks for it
+# some five hundred times, and looking it up in Streamlit's state each time is a tenth of the whole run.
 _run = threading.local()
 
 
