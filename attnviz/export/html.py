@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from attnviz.measures.distances import Difference
 
 # The file may be opened anywhere and sent to anybody: it can neither load nor send a thing.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 
 
 def to_html(picture: Picture) -> str:
@@ -45,18 +45,7 @@ def to_html(picture: Picture) -> str:
         help = picture.say(
             "Point at the picture, or go through it with the arrow keys, page up and page down, to read its numbers."
         )
-    return f"""<!doctype html>
-<html lang="{escape_text(picture.language)}">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape_text(title)}</title>
-<style>
-{stylesheet(picture.theme, round(0.8 * layout.width))}</style>
-</head>
-<body>
-<main>
+    content = f"""<main>
 <div id="picture" tabindex="0" role="group" aria-label="{escape_text(title)}" aria-describedby="help">
 {drawing(picture, layout)}
 </div>
@@ -67,7 +56,25 @@ def to_html(picture: Picture) -> str:
 <script type="application/json" id="attnviz-data">{as_json(picture)}</script>
 <script type="application/json" id="attnviz-shapes">{_shapes(picture, layout)}</script>
 <script>
-{_source("html.js")}</script>
+{_source("html.js")}</script>"""
+    css = stylesheet(picture.theme, round(0.8 * layout.width))
+    return document(content, title=title, language=picture.language, css=css)
+
+
+def document(content: str, *, title: str, language: str, css: str) -> str:
+    """A complete page that loads nothing: its content as HTML, its title as text, its language, its style sheet."""
+    return f"""<!doctype html>
+<html lang="{escape_text(language)}">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape_text(title)}</title>
+<style>
+{css}</style>
+</head>
+<body>
+{content}
 </body>
 </html>
 """

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attnviz.export.csv_table import comment_line, spreadsheet_cell
-from attnviz.export.html import POLICY, stylesheet
+from attnviz.export.html import document, stylesheet
 from attnviz.export.svg.text import escape_text, legal_text
 from attnviz.figures.style import Theme
 from attnviz.typography import set_number
@@ -164,28 +164,14 @@ def tables_to_html(
         True
     """
     below = "\n".join(_html_table(table, decimal) for table in tables)
-    return f"""<!doctype html>
-<html lang="{escape_text(language)}">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape_text(title)}</title>
-<style>
-{stylesheet(theme, 0)}
-img {{ display: block; max-width: 100%; height: auto; }}
-</style>
-</head>
-<body>
-<main>
+    content = f"""<main>
 <h1 hidden>{escape_text(title)}</h1>
 {PICTURE}
 <p id="help">{escape_text(" · ".join(facts))}</p>
 {below}
-</main>
-</body>
-</html>
-"""
+</main>"""
+    css = f"{stylesheet(theme, 0)}\nimg {{ display: block; max-width: 100%; height: auto; }}\n"
+    return document(content, title=title, language=language, css=css)
 
 
 def _html_table(table: Table, decimal: str) -> str:

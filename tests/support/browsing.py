@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -104,6 +105,25 @@ def diagonal_colours(page: Page, canvases: str) -> list[list[int]]:
         })"""
     )
     return colours
+
+
+def wait_until_alike(read: Callable[[Page], Any], *pages: Page) -> None:
+    """Fails unless the pages read alike, within ten seconds, with the pointer in a corner.
+
+    A page that has just been drawn may be drawn once more, when its fonts are there or it becomes narrower.
+
+    Args:
+        read: what is compared, of one page.
+        pages: two or more.
+    """
+    for page in pages:
+        page.mouse.move(5, 5)
+    for _ in range(50):
+        first, *others = values = [read(page) for page in pages]
+        if all(value == first for value in others):
+            break
+        pages[0].wait_for_timeout(200)
+    assert values == [first] * len(pages)
 
 
 def wider_than_the_screen(page: Page, inner: str = ".st-key-figures") -> list[str]:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-from support.browsing import diagonal_colours, settled_box, wait_until_drawn, wider_than_the_screen
+from support.browsing import diagonal_colours, settled_box, wait_until_alike, wait_until_drawn, wider_than_the_screen
 
 FIRST = "Der Hund sah den Ball."
 CANVASES = ".attnviz-panels .attnviz-heatmap-canvas"
@@ -255,8 +255,7 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
     other = browser.new_page(base_url=app_url, viewport={"width": 1366, "height": 900})
     other.goto(page.url)
     wait_until_drawn(other, HOSTILE)
-    page.mouse.move(5, 5)
-    assert pixels(other) == pixels(page)
+    wait_until_alike(pixels, other, page)
     assert (
         other.locator(".attnviz-panel-note").all_text_contents()
         == page.locator(".attnviz-panel-note").all_text_contents()

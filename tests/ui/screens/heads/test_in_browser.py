@@ -16,6 +16,7 @@ from support.browsing import (
     new_context,
     settled_box,
     text_box,
+    wait_until_alike,
     wait_until_drawn,
     wider_than_the_screen,
     with_sentence,
@@ -138,13 +139,7 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
     wait_until_drawn(other, sentence)
     expect(other.locator(".attnviz-heads-summary")).to_have_text(summary.inner_text())
     expect(text_box(other, "target")).to_have_value("The & dog, 100 %")
-    # A page that has just been drawn may be drawn once more, when its fonts are there or it becomes narrower.
-    for _ in range(50):
-        pictures = [[pixels(one, head) for head in range(8)] for one in (other, page)]
-        if pictures[0] == pictures[1]:
-            break
-        other.wait_for_timeout(200)
-    assert pictures[0] == pictures[1]
+    wait_until_alike(lambda one: [pixels(one, head) for head in range(8)], other, page)
     assert address_parameters(other) == address_parameters(page)
     other.context.close()
 

@@ -11,6 +11,7 @@ from support.browsing import (
     address_parameters,
     settled_box,
     text_box,
+    wait_until_alike,
     wait_until_drawn,
     wider_than_the_screen,
     with_sentence,
@@ -135,8 +136,7 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
     assert address_parameters(page)["find"] == ["own"] and address_parameters(page)["sentence"] == [sentence]
     other = browser.new_page(base_url=app_url, viewport={"width": 1366, "height": 900})
     opened(other, page.url, sentence)
-    page.mouse.move(5, 5)
-    assert pixels(other) == pixels(page)
+    wait_until_alike(pixels, other, page)
     for selector in (".attnviz-mosaic-summary", ".attnviz-mosaic-grid"):
         assert other.locator(selector).inner_text() == page.locator(selector).inner_text()
     other.close()
