@@ -41,6 +41,15 @@ def wait_until_drawn(page: Page, sentence: str, before: str = "") -> str:
     return page.locator(".attnviz-ready").get_attribute("data-run") or ""
 
 
+def style_of(selector: str, property: str) -> str:
+    """JavaScript for a computed style of the first element that a selector finds, such as "fontSize".
+
+    Undefined as long as there is no such element: a page that is being loaded or drawn anew has none for a moment, and
+    a wait whose condition raises an error ends at once instead of asking again.
+    """
+    return f"""[...document.querySelectorAll("{selector}")].map((one) => getComputedStyle(one).{property})[0]"""
+
+
 def settled_box(locator: Locator) -> dict[str, float]:
     """Where an element is on the screen once it stays there.
 

@@ -17,7 +17,7 @@ def wait_for_language(page: Page, language: str) -> None:
     """Waits until the page rests and speaks a language, in Streamlit's own words too."""
     page.wait_for_function(
         """([language, name]) => document.documentElement.lang === name
-          && document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'
+          && document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
           && window.attnvizShell?.words.language === language""",
         arg=[language, web_name(language)],
     )

@@ -7,7 +7,7 @@ from support.browsing import address_parameters, new_context, text_box, wait_unt
 
 SENTENCE = "Der Ball ist rund."
 FIRST = "Der Hund sah den Ball."
-TOP = "document.querySelector('.st-key-figures').getBoundingClientRect().top"
+TOP = "document.querySelector('.st-key-figures')?.getBoundingClientRect().top"
 SHOWN = "document.querySelector('.attnviz-ready')?.dataset.sentence"
 
 

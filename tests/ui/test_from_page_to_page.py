@@ -6,13 +6,13 @@ import re
 from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, Page, TimeoutError, expect
-from support.browsing import address_parameters, new_context, settled_box, text_box
+from support.browsing import address_parameters, new_context, settled_box, style_of, text_box
 
 from attnviz.examples import FIRST_EXAMPLES
 
 SENTENCE = "Der Ball ist rund."
 SHOWN = "document.querySelector('.attnviz-ready')?.dataset.sentence"
-RESTS = "document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'"
+RESTS = "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
 
 
 def opened(page: Page, address: str) -> None:
@@ -27,7 +27,7 @@ def go_to(page: Page, name: str, path: str) -> None:
     # The mark of the old page stays until the new one begins to draw.
     page.wait_for_function(
         f"""([path, before]) => location.pathname === path && {SHOWN}
-          && document.querySelector('.attnviz-ready').dataset.run !== before""",
+          && document.querySelector('.attnviz-ready')?.dataset.run !== before""",
         arg=[path, before],
     )
     page.wait_for_timeout(300)
@@ -156,7 +156,7 @@ def test_pages_that_do_not_fit_beside_the_language_are_in_a_list(browser: Browse
 
 def test_the_key_p_sets_large_type_and_back(page: Page) -> None:
     opened(page, "/")
-    size = "parseFloat(getComputedStyle(document.querySelector('.st-key-sentence label p')).fontSize)"
+    size = f"parseFloat({style_of('.st-key-sentence label p', 'fontSize')})"
     page.locator(".st-key-sentence label p").wait_for()
     usual = page.evaluate(size)
     box = text_box(page)

@@ -302,7 +302,7 @@ def test_dark_and_light_follow_the_reader(page: Page) -> None:
     dark = pixels(page)
     page.emulate_media(color_scheme="light")
     page.wait_for_function(
-        "() => document.querySelector('.attnviz-panels-ramp').style.background.includes('rgb(255, 255, 255)')"
+        "() => document.querySelector('.attnviz-panels-ramp')?.style.background.includes('rgb(255, 255, 255)')"
     )
     wait_until_drawn(page, FIRST)
     light = pixels(page)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, quote, urlsplit
 
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import new_context, text_box, wait_until_drawn
+from support.browsing import new_context, style_of, text_box, wait_until_drawn
 
 FIRST, SECOND = "Swing the bat!", "The bat flew at night."
 HOSTILE = 'bat <b>&amp; "Größe" & # % = 学生 😀 \\?'
@@ -124,6 +124,6 @@ def test_it_fits_a_telephone_in_the_dark(browser: Browser, app_url: str) -> None
         assert box and box["x"] >= 0 and box["x"] + box["width"] <= 390
     table = page.locator(".attnviz-contrasts").bounding_box()
     assert table and table["x"] + table["width"] <= 390
-    colour = page.evaluate("getComputedStyle(document.querySelector('.st-key-context_line .xtick text')).fill")
+    colour = page.evaluate(style_of(".st-key-context_line .xtick text", "fill"))
     assert colour == "rgb(232, 234, 237)"
     context.close()

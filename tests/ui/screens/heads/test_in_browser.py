@@ -15,6 +15,7 @@ from support.browsing import (
     diagonal_colours,
     new_context,
     settled_box,
+    style_of,
     text_box,
     wait_until_alike,
     wait_until_drawn,
@@ -377,13 +378,13 @@ def test_a_narrow_screen_has_two_columns_and_nothing_beside_it(page: Page) -> No
 def test_dark_and_light_follow_the_reader(page: Page) -> None:
     page.emulate_media(color_scheme="dark")
     opened(page)
-    background = "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
+    background = style_of("[data-testid=stApp]", "backgroundColor")
     assert page.evaluate(background) == "rgb(15, 19, 23)"
     dark = pixels(page, 0)
     page.emulate_media(color_scheme="light")
     page.wait_for_function(f"{background} === 'rgb(255, 255, 255)'")
     page.wait_for_function(
-        """() => document.querySelector('.attnviz-heads-ramp').style.background.includes('rgb(255, 255, 255)')"""
+        """() => document.querySelector('.attnviz-heads-ramp')?.style.background.includes('rgb(255, 255, 255)')"""
     )
     wait_until_drawn(page, FIRST)
     assert pixels(page, 0) != dark
