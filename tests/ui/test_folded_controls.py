@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import address_parameters, new_context, text_box, wait_until_drawn, with_sentence
+from support.browsing import address_parameters, new_context, settled_box, text_box, wait_until_drawn, with_sentence
 
 SENTENCE = "Der Ball ist rund."
 FIRST = "Der Hund sah den Ball."
@@ -17,14 +17,13 @@ def test_the_controls_fold_into_a_line_that_says_what_is_chosen(page: Page) -> N
     wait_until_drawn(page, FIRST)
     button, layers = page.locator(".attnviz-fold"), page.locator(".st-key-layer")
     expect(button).to_have_attribute("aria-expanded", "true")
-    before = page.evaluate(TOP)
+    before = settled_box(page.locator(".st-key-figures"))["y"]
     button.click()
     expect(button).to_have_attribute("aria-expanded", "false")
     expect(button).to_have_text("encoder · Layer 1 · Hide special tokens · Bundled translation modelControls")
     for hidden in (layers, page.locator(".st-key-model"), page.locator(".st-key-example")):
         expect(hidden).to_be_hidden()
-    page.wait_for_function(f"{TOP} <= 720 / 3")
-    assert page.evaluate(TOP) < before - 100
+    page.wait_for_function(f"before => {TOP} <= Math.min(720 / 3, before - 80)", arg=before)
     # What a figure changes is said too, and the keyboard goes from the line to the figures.
     run = page.locator(".attnviz-ready").get_attribute("data-run") or ""
     page.locator(".st-key-heads .attnviz-head-button").nth(2).click()
