@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from attnviz.measures.telling_heads import opening_pair
 from attnviz.typography import set_power
 from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.numbers_table import numbers_collected
@@ -69,7 +70,7 @@ def main() -> None:
         tokens = computation.query_tokens, computation.key_tokens
         by_token = words.pieces_switch(*tokens)
         looking, looked_at = (words.choices(axis, by_token) for axis in tokens)
-        first, second = opening.opening_pair(labels.weights, *tokens, own=kind != "cross")
+        first, second = opening_pair(labels.weights, *tokens, own=kind != "cross")
         asker = choose(_("Word"), "looking", looking, first, top.say)
         if asker != looking[words.choice_at(looking, first)]:
             second = strongest_key(labels.weights[asker.position], [token.special for token in computation.key_tokens])
