@@ -1,4 +1,4 @@
-"""The way through the block around the head: what each of its parts adds to a word, and how long the word's vector is."""
+"""The way through the block around the head: what each of its parts adds, and how long a word's vector is there."""
 
 from __future__ import annotations
 

@@ -77,9 +77,7 @@ def journey(
     }
 
 
-def _nearest(
-    model: Model, states: States, vectors: np.ndarray, of_decoder: bool
-) -> list[list[list[list[Any]]] | None]:
+def _nearest(model: Model, states: States, vectors: np.ndarray, of_decoder: bool) -> list[list[list[list[Any]]] | None]:
     """Per token, per layer: [word, cosine] of the nearest entries of the vocabulary."""
     nothing: list[list[list[list[Any]]] | None] = [None] * len(states.tokens)
     try:
@@ -128,7 +126,7 @@ def _other_sentence(
 
 def _words_by_name(tokens: Sequence[Token]) -> dict[str, tuple[int, ...]]:
     """The words of a text that are long enough to mean something, with the positions of their tokens."""
-    names = {}
+    names: dict[str, tuple[int, ...]] = {}
     for word, group in zip(words(tokens), word_groups(tokens), strict=True):
         if is_word(word) and (len(word.text) > 3 or not word.text.isascii()):
             names.setdefault(same_word(word.text), group)

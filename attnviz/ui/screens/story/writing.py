@@ -9,7 +9,8 @@ import numpy as np
 from attnviz.errors import AttnvizError
 from attnviz.generation.decode import decode
 from attnviz.generation.fill_mask import fill, mask_word
-from attnviz.generation.sampling import GREEDY
+from attnviz.generation.result import Written
+from attnviz.generation.sampling import GREEDY, Distribution
 from attnviz.generation.steps import Steps
 from attnviz.generation.writer import Writer, task
 from attnviz.measures.findings import findings
@@ -79,6 +80,13 @@ def _steps(model: Model, recording: Recording) -> Steps:
         ids, _word = mask_word(tokens, model.tokenizer.mask_token_id)
         return Steps.of_gaps(fill(model, ids), GREEDY, model.tokenizer)
     writer = Writer(model, [token.id for token in tokens])
+    if what == "translate":
+        # The recording has the model's own greedy output already, all but the last token, which nobody reads.
+        assert recording.logits is not None  # `task` has found a language head
+        ids = tuple(token.id for token in recording.query_tokens("decoder")[len(writer.start) :])
+        last = writer.constrain(ids, Distribution(recording.logits[-1]))
+        ids = (*ids, GREEDY.choose(last, len(ids)))
+        return Steps.of_text(writer, Written(ids, 0, writer.end_reason(ids)), GREEDY, recording)
     written = decode(writer, limit=MOST_STEPS[what])
     return Steps.of_text(writer, written, GREEDY, writer.record(written.ids))
 
