@@ -85,6 +85,11 @@ def sequential_colours(theme: Theme = "light") -> tuple[str, ...]:
     return _SEQUENTIAL[theme]
 
 
+def diverging_colours(theme: Theme = "light") -> tuple[str, ...]:
+    """The scale for signed numbers as equally spaced colours; the one in the middle is the background."""
+    return _DIVERGING[theme]
+
+
 def _stops(colours: tuple[str, ...]) -> list[list[Any]]:
     return [[index / (len(colours) - 1), colour] for index, colour in enumerate(colours)]
 

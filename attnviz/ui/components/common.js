@@ -1,7 +1,7 @@
 // What the components share. It stands in front of each component's own file, so the browser gets one module of each.
 // All text from outside reaches the page through textContent or a canvas; nothing is ever parsed as HTML.
 
-/* global SCALES */
+/* global SCALES, SIGNED_SCALES */
 
 /** Creates an element; `props` are properties, except `data-` and `aria-` attributes and `role`. */
 function make(tag, className, props = {}, children = []) {
@@ -62,6 +62,7 @@ function readTheme(element) {
     accent: value("--st-primary-color", "#2b5f9e"),
     font: value("--st-font", "system-ui, sans-serif"),
     scale: SCALES[dark ? "dark" : "light"],
+    signedScale: SIGNED_SCALES[dark ? "dark" : "light"],
   };
 }
 

@@ -41,7 +41,9 @@ def define(module: str, *, parts: Sequence[str] = ()) -> Callable[..., Component
     beside = Path(module).resolve().with_suffix("")
     files = [_COMMON, *(_part(beside.parent, name) for name in parts), beside]
     scales = {theme: style.sequential_colours(theme) for theme in ("light", "dark")}
-    js = [f"const SCALES = {json.dumps(scales)};", *(_read(file, "js") for file in files)]
+    signed = {theme: style.diverging_colours(theme) for theme in ("light", "dark")}
+    constants = f"const SCALES = {json.dumps(scales)}, SIGNED_SCALES = {json.dumps(signed)};"
+    js = [constants, *(_read(file, "js") for file in files)]
     css = [_read(file, "css") for file in files if file.with_suffix(".css").exists()]
     mount = st.components.v2.component(
         f"attnviz.{beside.name}", js="\n".join(js), css="\n".join(css), isolate_styles=False
