@@ -41,6 +41,20 @@ def wait_until_drawn(page: Page, sentence: str, before: str = "") -> str:
     return page.locator(".attnviz-ready").get_attribute("data-run") or ""
 
 
+def click_page_name(page: Page, name: str) -> None:
+    """Goes to another page by its name, which stands in one of the groups at the top."""
+    link = page.get_by_role("menuitem", name=name, exact=True)
+    for group in page.get_by_test_id("stTopNavSection").all():
+        group.click()
+        page.get_by_test_id("stTopNavPopover").wait_for()
+        if link.count():
+            link.click()
+            return
+        page.keyboard.press("Escape")
+        page.get_by_test_id("stTopNavPopover").wait_for(state="detached")
+    raise AssertionError(f"no group at the top has a page called {name}")
+
+
 def style_of(selector: str, property: str) -> str:
     """JavaScript for a computed style of the first element that a selector finds, such as "fontSize".
 

@@ -76,7 +76,11 @@ COSTS = used(".st-key-costs button", "click", "[data-testid=stTable]")
 MODEL = used(".st-key-model input", NOWHERE, REFUSED)  # the last of a page: nothing is drawn after it
 
 EVERYWHERE = [
-    tested("[data-testid=stTopNavLink]", "test_from_page_to_page.py test_what_a_page_opens_with_stays_there", "link"),
+    tested(
+        ":is([data-testid=stTopNavSection], [data-testid=stTopNavDropdownLink])",
+        "test_from_page_to_page.py test_the_names_of_the_pages_stand_in_groups_that_say_which_page_is_shown",
+        "stTopNavSection",
+    ),
     tested(
         ":is([data-testid=stSidebarNavLink], [data-testid=stExpandSidebarButton], [data-testid=stSidebar] *)",
         "test_from_page_to_page.py test_on_a_telephone_the_menu_goes_once_a_page_is_chosen",

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from streamlit.testing.v1 import AppTest
 from support import tiny_models
 from support import tiny_tokenizers as tokenizers_for_tests
-from support.browsing import wait_until_drawn
+from support.browsing import click_page_name, wait_until_drawn
 from support.pages import components, open_page, save_checkpoint
 
 SENTENCE = "The dog saw the ball."
@@ -59,7 +59,7 @@ def test_it_is_looked_at_in_a_browser(page: Page, folders: dict[str, str]) -> No
     strips = page.locator(".st-key-step_strips")
     for part in ("token", "+ position", "+ sentence", "= sum", "normalised"):
         expect(strips).to_contain_text(part)
-    page.get_by_role("link", name="Embeddings", exact=True).first.click()
+    click_page_name(page, "Embeddings")
     page.wait_for_function("location.pathname === '/embeddings' && document.querySelector('.attnviz-ready')")
     expect(page.locator(".st-key-figures")).to_contain_text("The model has 47 positions.")
     expect(page.get_by_test_id("stAlert")).to_have_count(0)

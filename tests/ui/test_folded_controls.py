@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import address_parameters, new_context, settled_box, text_box, wait_until_drawn, with_sentence
+from support.browsing import (
+    address_parameters,
+    click_page_name,
+    new_context,
+    settled_box,
+    text_box,
+    wait_until_drawn,
+    with_sentence,
+)
 
 SENTENCE = "Der Ball ist rund."
 FIRST = "Der Hund sah den Ball."
@@ -17,7 +25,8 @@ def test_the_controls_fold_into_a_line_that_says_what_is_chosen(page: Page) -> N
     wait_until_drawn(page, FIRST)
     button, layers = page.locator(".attnviz-fold"), page.locator(".st-key-layer")
     expect(button).to_have_attribute("aria-expanded", "true")
-    before = settled_box(page.locator(".st-key-figures"))["y"]
+    settled_box(page.locator(".st-key-example").first)  # the last of the controls; then all above has its place
+    before = page.evaluate(TOP)
     button.click()
     expect(button).to_have_attribute("aria-expanded", "false")
     expect(button).to_have_text("encoder · Layer 1 · Hide special tokens · Bundled translation modelControls")
@@ -34,7 +43,7 @@ def test_the_controls_fold_into_a_line_that_says_what_is_chosen(page: Page) -> N
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('.attnviz-hint, .st-key-figures') !== null")
     # It stays so on other pages and in this tab, and nothing that was chosen is lost.
-    page.get_by_role("link", name="Overview", exact=True).first.click()
+    click_page_name(page, "Overview")
     page.wait_for_function(f"location.pathname === '/overview' && {SHOWN}")
     expect(page.locator(".st-key-kind")).to_be_hidden()
     page.reload()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Page, expect
-from support.browsing import address_parameters, settled_box, text_box, wait_until_drawn
+from support.browsing import address_parameters, click_page_name, settled_box, text_box, wait_until_drawn
 from support.head_grid import grid, weights
 from support.pages import open_page
 
@@ -90,7 +90,7 @@ def test_a_second_sentence_is_typed_and_follows_to_other_pages(page: Page, bert_
     expect(page.locator(".st-key-heads")).to_contain_text(f"{tokens} tokens")
     assert address_parameters(page)["pair"] == [SECOND]
     assert settled_box(box)["x"] > settled_box(text_box(page))["x"]
-    page.get_by_role("link", name="Step by step", exact=True).first.click()
+    click_page_name(page, "Step by step")
     run = wait_until_drawn(page, FIRST, run)
     assert page.locator(".attnviz-chip-special", has_text="[SEP]").count() == 2
     assert address_parameters(page)["pair"] == [SECOND]

@@ -217,6 +217,12 @@ class LiveText {
   }
 }
 
+/** Says in the names at the top which page is shown: a style sheet reads both, since Streamlit draws the names itself. */
+function markPage({ page, group }) {
+  document.documentElement.dataset.attnvizGroup = group;
+  document.documentElement.style.setProperty("--attnviz-page", JSON.stringify(page));
+}
+
 class Shell {
   constructor() {
     this.words = new Words();
@@ -230,7 +236,9 @@ class Shell {
 export default mounted(new WeakMap(), () => ({
   update(data) {
     window.attnvizShell ??= new Shell();
-    if (data) window.attnvizShell.words.speak(data);
+    if (!data) return;
+    window.attnvizShell.words.speak(data);
+    markPage(data);
   },
   destroy() {},
 }));

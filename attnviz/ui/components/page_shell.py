@@ -14,10 +14,16 @@ from attnviz.ui.shell.messages import _, language
 _shell = define(__file__)
 
 
-def page_shell() -> None:
-    """Lets it begin, once for all pages; called before any of them."""
+def page_shell(page: str, group: int) -> None:
+    """Lets it begin, once for all pages; called before any of them.
+
+    Args:
+        page: the name of the page that is shown.
+        group: the group of names at the top that it stands in, counted from 0.
+    """
+    words = {} if language() == "en" else _words()
     with st.container(key="page_shell"):
-        _shell(key="page_shell_mark", data={"language": language(), "words": {} if language() == "en" else _words()})
+        _shell(key="page_shell_mark", data={"language": language(), "words": words, "page": page, "group": group})
 
 
 def _words() -> dict[str, str]:

@@ -23,6 +23,11 @@ def apply_page_style() -> None:
 
 
 _ROUTED = "attnviz_routed"
+# The pages by what they are for, in the order of their names at the top; the first is the home page.
+GROUPS = (
+    ("heads", "overview", "compare"),
+    ("steps", "simple_attention", "embeddings", "context", "translate"),
+)
 _PICKER = "language"
 
 
@@ -47,7 +52,7 @@ def language_picker() -> None:
 
 
 def navigation() -> Page:
-    """The pages, with their names over all of them; returns the one that was asked for."""
+    """The pages, with their names in groups over all of them; returns the one that was asked for."""
     st.session_state[_ROUTED] = True
     keep_language()
     titles = {
@@ -60,8 +65,17 @@ def navigation() -> Page:
         "context": _("In context"),
         "translate": _("Translate"),
     }
-    pages = [st.Page(f"pages/{name}.py", title=title, default=name == "heads") for name, title in titles.items()]
+    pages = {
+        group: [st.Page(f"pages/{name}.py", title=titles[name], default=name == GROUPS[0][0]) for name in names]
+        for group, names in zip((_("See"), _("Understand")), GROUPS, strict=True)
+    }
     return st.navigation(pages, position="top")
+
+
+def group_of(page: Page) -> int:
+    """Which group of names at the top a page stands in, counted from 0."""
+    name = page.url_path or GROUPS[0][0]
+    return next(index for index, names in enumerate(GROUPS) if name in names)
 
 
 def require_router() -> None:

@@ -7,7 +7,14 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
-from support.browsing import diagonal_colours, settled_box, wait_until_alike, wait_until_drawn, wider_than_the_screen
+from support.browsing import (
+    click_page_name,
+    diagonal_colours,
+    settled_box,
+    wait_until_alike,
+    wait_until_drawn,
+    wider_than_the_screen,
+)
 
 FIRST = "Der Hund sah den Ball."
 CANVASES = ".attnviz-panels .attnviz-heatmap-canvas"
@@ -265,10 +272,10 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
 
 def test_panels_follow_to_other_pages_and_back(page: Page) -> None:
     opened(page, "encoder.L0.H1 encoder.L2.H5 cross.L1.H1")
-    page.get_by_role("link", name="Heads").click()
+    click_page_name(page, "Heads")
     expect(page.locator(".attnviz-head-name").first).to_be_visible()
     wait_until_drawn(page, FIRST)
-    page.get_by_role("link", name="Compare").click()
+    click_page_name(page, "Compare")
     expect(page.locator(".attnviz-panel-title")).to_have_count(3)
     wait_until_drawn(page, FIRST)
     assert names(page) == ["L0 H1", "L2 H5", "L1 H1"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, quote, urlsplit
 
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import new_context, style_of, text_box, wait_until_drawn
+from support.browsing import click_page_name, new_context, style_of, text_box, wait_until_drawn
 
 FIRST, SECOND = "Swing the bat!", "The bat flew at night."
 HOSTILE = 'bat <b>&amp; "Größe" & # % = 学生 😀 \\?'
@@ -98,9 +98,9 @@ def test_typing_follows_and_nothing_is_lost(page: Page) -> None:
     box = text_box(page, "sentence2")
     changes(page, lambda: box.fill("He saw a bat."))
     assert headline(page).startswith("“bat” in two sentences")
-    page.get_by_role("link", name="Heads").click()
+    click_page_name(page, "Heads")
     page.wait_for_function("() => document.querySelector('.st-key-heads')")
-    page.get_by_role("link", name="In context").click()
+    click_page_name(page, "In context")
     expect(box).to_have_value("He saw a bat.")
     wait_until_drawn(page, FIRST)
     assert address(page)["layer"] == "2"

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.browsing import (
     address_parameters,
+    click_page_name,
     diagonal_colours,
     new_context,
     settled_box,
@@ -148,11 +149,11 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
 def test_what_a_link_brought_follows_to_the_next_page(page: Page) -> None:
     asked = {"sentence": ["Der Hund."], "kind": ["cross"], "hide_special": ["true"], "hide": ["Der", "."]}
     opened(page, "/?sentence=Der+Hund.&kind=cross&hide_special=true&hide=Der&hide=.", "Der Hund.")
-    page.get_by_role("link", name="Overview").click()
+    click_page_name(page, "Overview")
     expect(page).to_have_url(re.compile("/overview"))
     wait_until_drawn(page, "Der Hund.")
     assert asked.items() <= address_parameters(page).items()
-    page.get_by_role("link", name="Heads").click()
+    click_page_name(page, "Heads")
     expect(page.locator(".attnviz-heads-summary")).to_contain_text("hidden: ")
     assert address_parameters(page) == asked
 

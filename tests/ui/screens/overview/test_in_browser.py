@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.browsing import (
     address_parameters,
+    click_page_name,
     settled_box,
     text_box,
     wait_until_alike,
@@ -82,7 +83,7 @@ def test_the_sentence_follows_from_the_home_page(page: Page, outside_requests: l
     box.fill("Der Ball sah den Hund.")
     box.press("Enter")
     wait_until_drawn(page, "Der Ball sah den Hund.")
-    page.get_by_role("link", name="Overview").click()
+    click_page_name(page, "Overview")
     page.locator(TILE).first.wait_for(state="attached")
     wait_until_drawn(page, "Der Ball sah den Hund.")
     assert urlsplit(page.url).path == "/overview"
@@ -157,7 +158,7 @@ def test_a_click_opens_the_head_on_the_home_page(page: Page) -> None:
     found = address_parameters(page)
     assert (found["kind"], found["layer"], found["head"]) == (["decoder"], [str(layer)], ["5"])
     assert found["target"] == ["The dog & the ball."] and found["hide_special"] == ["true"]
-    page.get_by_role("link", name="Overview").click()
+    click_page_name(page, "Overview")
     page.locator(TILE).first.wait_for(state="attached")
     expect(page.locator(".attnviz-mosaic-summary")).to_contain_text("Decoder")
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.browsing import address_parameters, settled_box, wait_until_drawn, wider_than_the_screen
+from support.browsing import address_parameters, click_page_name, settled_box, wait_until_drawn, wider_than_the_screen
 
 SENTENCE = "Your journey starts with one step"
 PAGE = "/simple_attention"
@@ -143,9 +143,9 @@ def test_what_was_typed_is_there_again_after_another_page(page: Page) -> None:
     opened(page)
     edit(page, 1, 90, "My")
     wait_until_drawn(page, "My journey starts with one step")
-    page.get_by_role("link", name="Heads").click()
+    click_page_name(page, "Heads")
     expect(page.locator(".st-key-sentence")).to_be_visible()
-    page.get_by_role("link", name="By hand").click()
+    click_page_name(page, "By hand")
     wait_until_drawn(page, "My journey starts with one step")
     assert "My 0.43" in address_parameters(page)["table"][0]
 

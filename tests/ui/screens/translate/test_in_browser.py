@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.browsing import (
     address_parameters,
+    click_page_name,
     settled_box,
     text_box,
     wait_until_drawn,
@@ -215,7 +216,7 @@ def test_choices_made_elsewhere_come_along_and_the_own_beginning_does_not_undo_t
     before = wait_until_drawn(page, "Der Ball.")
     page.locator(".st-key-layer button").nth(1).click()
     wait_until_drawn(page, "Der Ball.", before)
-    page.get_by_role("link", name="Translate").click()
+    click_page_name(page, "Translate")
     wait_until_drawn(page, "Der Ball.")
     expect(text_box(page)).to_have_value("Der Ball.")
     expect(page.locator(".attnviz-architecture-here")).to_have_attribute("data-kind", "cross")
