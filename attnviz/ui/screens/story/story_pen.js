@@ -27,7 +27,6 @@ class Pen {
     this.context.globalAlpha = before;
   }
 
-  /** Says what is drawn without its being part of the picture's text, such as what only passes by. */
   font(size, bold = false) {
     const font = `${bold ? 600 : 400} ${Math.round(size * 10) / 10}px ${this.theme.font}`;
     if (this.context.font !== font) this.context.font = font;
@@ -41,9 +40,10 @@ class Pen {
   /**
    * Writes a text around a point.
    *
-   * `size` is in CSS pixels; `room` is how wide it may be, and a longer one is set smaller, then cut short.
+   * `size` is in CSS pixels; `room` is how wide it may be, and a longer one is set smaller, then cut short. One with a
+   * `halo` can be read over lines.
    */
-  write(text, x, y, { size = 13 * this.unit, align = "center", colour = this.theme.text, bold = false, room = 0, least = 9 } = {}) {
+  write(text, x, y, { size = 13 * this.unit, align = "center", colour = this.theme.text, bold = false, room = 0, least = 9, halo = false } = {}) {
     if (text === "" || text === null || text === undefined) return;
     let shown = String(text);
     let drawn = size;
@@ -52,12 +52,18 @@ class Pen {
       if (wide > room) {
         drawn = Math.max(least, (size * room) / wide);
         this.font(drawn, bold);
-        shown = shorten(this.context, shown, room);
+        if (drawn === least) shown = shorten(this.context, shown, room);
       }
     }
     this.font(drawn, bold);
     this.context.textAlign = align;
     this.context.textBaseline = "middle";
+    if (halo) {
+      this.context.strokeStyle = this.theme.background;
+      this.context.lineWidth = 4;
+      this.context.lineJoin = "round";
+      this.context.strokeText(shown, x, y);
+    }
     this.context.fillStyle = colour;
     this.context.fillText(shown, x, y);
     if (this.opacity > 0.4) this.written.push(shown);

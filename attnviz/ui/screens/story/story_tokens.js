@@ -80,7 +80,7 @@ function vectorBox(view, index, shift = 0) {
 function smallNumberBox(view, index) {
   const { layout: L, pen } = view;
   const big = numberBoxes(view)[index];
-  if (L.narrow) return { ...big, x: L.across(0, 92), w: Math.min(big.w, 42 * pen.unit) };
+  if (L.narrow) return { ...big, x: L.across(0, 92), w: Math.min(big.w, L.across(0, 44)) };
   return { ...big, y: 52 * pen.unit, h: 20 * pen.unit };
 }
 

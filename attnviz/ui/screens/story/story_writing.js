@@ -64,7 +64,7 @@ function drawCross(view, now, weights, share) {
     const half = mix(from[1], to[1], 0.5);
     pen.faded(0.55, () => weights[index] > 0.004 && pen.curve([from, [from[0], half], [to[0], half], to], theme.accent, Math.max(0.5, weights[index] * 16 * pen.unit), share));
   });
-  pen.faded(share, () => pen.write(`${texts.cross} (${N.data.writing.crossName})`, L.narrow ? 4 : 4, L.topEnd + 14 * pen.unit, { align: "left", size: 12.5 * pen.unit, colour: view.quiet, room: L.width - 8 }));
+  pen.faded(share, () => pen.write(`${texts.cross} (${N.data.writing.crossName})`, L.narrow ? 4 : 4, L.topEnd + 14 * pen.unit, { align: "left", size: 12.5 * pen.unit, colour: view.quiet, room: L.width - 8, halo: true }));
 }
 
 /** Arcs from the token to come to those before it. */
@@ -79,7 +79,7 @@ function drawOwn(view, seats, index, weights, share) {
     const deep = Math.max(from[1], to[1]) + Math.min(30 * pen.unit, 10 * pen.unit + Math.abs(now.x - seat.x) * 0.12);
     pen.faded(0.6, () => pen.curve([from, [from[0], deep], [to[0], deep], to], view.negative, Math.max(0.5, weight * 12 * pen.unit), share));
   });
-  pen.faded(share, () => pen.write(`${texts.own} (${N.data.writing.selfName})`, L.narrow ? 4 : 4, deepest + 46 * pen.unit, { align: "left", size: 12.5 * pen.unit, colour: view.quiet, room: L.width - 8 }));
+  pen.faded(share, () => pen.write(`${texts.own} (${N.data.writing.selfName})`, L.narrow ? 4 : 4, deepest + 46 * pen.unit, { align: "left", size: 12.5 * pen.unit, colour: view.quiet, room: L.width - 8, halo: true }));
 }
 
 /** Bars over the vocabulary; the longest goes up into its place. */
@@ -88,7 +88,8 @@ function drawCandidates(view, step, now, seats, share) {
   const { candidates, id, label } = N.steps[step];
   const unit = pen.unit;
   const grown = moved(share, 0.4, 0.7);
-  const top = Math.max(seats.at(-1).y + 62 * unit, L.height - candidates.length * 26 * unit - 12 * unit);
+  const below = seats.at(-1).y + 66 * unit;
+  const top = L.narrow ? below : Math.max(below, L.height - candidates.length * 26 * unit - 12 * unit);
   const each = Math.min(26 * unit, (L.height - top - 4) / candidates.length);
   const left = L.narrow ? 110 * unit : limit(now.x - 60 * unit, 240 * unit, L.width - 420 * unit);
   const room = (L.narrow ? L.width - left - 62 * unit : 300 * unit);
