@@ -71,9 +71,10 @@ class Story extends Figure {
   begin(before) {
     const { data, player } = this;
     this.numbers = new StoryNumbers(data);
-    this.word = data.word;
-    this.told = false;
-    this.guess = null;
+    // The same text in another language or theme: the reader stays where they are.
+    const same = before && JSON.stringify(before.tokens) === JSON.stringify(data.tokens) && before.head.name === data.head.name;
+    if (!same) Object.assign(this, { word: data.word, told: false, guess: null });
+    const { time } = player;
     player.timeline = new Timeline(data.texts.scenes.map(({ title, sentences }) => [title, ...sentences].join(" ")));
     player.playing = false;
     this.writeTexts();
@@ -84,7 +85,8 @@ class Story extends Figure {
       player.time = 0;
       player.play();
       this.show();
-    } else this.goTo(scene);
+    } else if (same) player.seek(time, { jumped: player.jumped });
+    else this.goTo(scene);
   }
 
   unit() {
@@ -202,7 +204,7 @@ class Story extends Figure {
   address() {
     const address = new URL(location.href);
     address.searchParams.set("scene", this.player.timeline.at(this.player.time).scene + 1);
-    address.searchParams.set("word", this.word);
+    address.searchParams.set("word", this.data.tokens[this.word].label);
     return address.href;
   }
 
@@ -298,7 +300,7 @@ class Story extends Figure {
       return make("div", "attnviz-story-caption", {}, [
         make("h3", "attnviz-story-title", {}, [
           make("span", "attnviz-story-number", { textContent: index + 1 }),
-          make("span", "", { textContent: scene.title }),
+          make("span", "", { textContent: fill(scene.title, ...values) }),
         ]),
         make("p", "attnviz-story-sentences", { textContent: scene.sentences.map((one) => fill(one, ...values)).join(/\p{Script=Han}/u.test(scene.title) ? "" : " ") }),
         make("div", "attnviz-story-more", {}, [

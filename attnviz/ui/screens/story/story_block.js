@@ -15,7 +15,7 @@ function joinedPart(view, index) {
   return { ...box, x: box.x + index * w, w };
 }
 
-/** The line on which the word goes through the block, and the boxes of its stages. */
+/** The line on which the word goes through the block, the boxes of its stages, and where each comes back to the line. */
 function blockPlan(view) {
   const { layout: L, pen, numbers: N } = view;
   const unit = pen.unit;
@@ -24,24 +24,23 @@ function blockPlan(view) {
   const top = joined.y + joined.h + 26 * unit;
   const count = Math.max(1, stages.length);
   if (L.narrow) {
-    const step = Math.min(104 * unit, (L.height - top - 30 * unit) / count);
+    const step = Math.min(104 * unit, (L.height - top - 44 * unit) / count);
     const x = 40 * unit;
     const boxes = stages.map((stage, index) => {
-      const y = top + 30 * unit + index * step;
-      const h = Math.min(58 * unit, step - 20 * unit);
-      return { x: stage.adds ? 84 * unit : x - 18 * unit, y, w: L.width - 12 - (stage.adds ? 84 * unit : x - 18 * unit), h };
+      const left = stage.branch ? 84 * unit : x - 18 * unit;
+      return { x: left, y: top + 30 * unit + index * step, w: L.width - 12 - left, h: Math.min(58 * unit, step - 34 * unit) };
     });
-    const at = boxes.map((box) => [x, box.y + box.h + 8 * unit]);
-    return { start: [x, top], end: [x, Math.min(L.height - 12, at.at(-1)[1] + 26 * unit)], boxes, at };
+    const at = boxes.map((box) => [x, box.y + box.h + 10 * unit]);
+    return { start: [x, top], end: [x, (at.at(-1)?.[1] ?? top) + 26 * unit], boxes, at };
   }
   const y = top + 196 * unit;
   const from = 70 * unit;
   const step = (L.width - from - 60 * unit) / count;
   const boxes = stages.map((stage, index) => {
-    const w = Math.min(230 * unit, step - 26 * unit);
-    return { x: from + (index + 0.5) * step - w / 2, y: stage.adds ? top + 30 * unit : y - 40 * unit, w, h: 80 * unit };
+    const w = Math.min(230 * unit, step - 30 * unit);
+    return { x: from + (index + 0.5) * step - w / 2, y: stage.branch ? top + 30 * unit : y - 40 * unit, w, h: 80 * unit };
   });
-  const at = boxes.map((box, index) => [stages[index].adds ? box.x + box.w + 8 * unit : box.x + box.w, y]);
+  const at = boxes.map((box, index) => [stages[index].branch ? box.x + box.w + 10 * unit : box.x + box.w, y]);
   return { start: [24 * unit, y], end: [L.width - 30 * unit, y], boxes, at };
 }
 
@@ -49,9 +48,9 @@ function drawBlock(view, seconds, leaving) {
   const { pen, numbers: N } = view;
   const plan = blockPlan(view);
   drawJoining(view, seconds, leaving, plan);
-  if (leaving) return;
+  if (leaving || !N.block.length) return;
   pen.faded(part(seconds, 1.8, 2.6), () => drawStages(view, seconds, plan));
-  if (N.block.length) drawWayThrough(view, seconds, plan);
+  drawWayThrough(view, seconds, plan);
 }
 
 /** The maps become the parts of one vector; of the chosen head its numbers are known here, and its part shows them. */
@@ -90,38 +89,68 @@ function stageTime(view, index) {
   return 2.8 + (index * 5.4) / Math.max(1, view.numbers.block.length);
 }
 
-function drawStages(view, seconds, { start, end, boxes, at }) {
-  const { pen, numbers: N, theme, layout: L, texts } = view;
+function drawStages(view, seconds, plan) {
+  const { pen, numbers: N, theme, layout: L, texts, word } = view;
   const unit = pen.unit;
-  const most = Math.max(...N.block.map(({ lengths }) => (lengths ? lengths[view.word] : 0)), 0.001);
+  const { start, end } = plan;
   pen.arrow(start, end, theme.text, 2);
   N.block.forEach((stage, index) => {
-    const box = boxes[index];
     const reached = moved(seconds, stageTime(view, index), stageTime(view, index) + 0.9);
-    if (stage.adds) {
-      const [x, y] = at[index];
-      const corner = L.narrow ? [[start[0], box.y - 8 * unit], [box.x + box.w / 4, box.y - 8 * unit], [box.x + box.w / 4, box.y]] : [[box.x - 8 * unit, y], [box.x - 8 * unit, box.y + box.h / 2], [box.x, box.y + box.h / 2]];
-      const back = L.narrow ? [[box.x + box.w / 4, box.y + box.h], [box.x + box.w / 4, y], [x + 9 * unit, y]] : [[box.x + box.w, box.y + box.h / 2], [x, box.y + box.h / 2], [x, y - 9 * unit]];
-      pen.line(corner, theme.text, 1.5);
-      pen.line(back.slice(0, 2), theme.text, 1.5);
-      pen.arrow(back[1], back[2], theme.text, 1.5);
-      pen.round({ x: x - 9 * unit, y: y - 9 * unit, w: 18 * unit, h: 18 * unit }, 9 * unit, { fill: theme.background, line: theme.text, thick: 1.5 });
-      pen.write("+", x, y + 0.5, { size: 16 * unit });
-    }
-    pen.round(box, 8, { fill: theme.background, line: reached > 0 ? theme.accent : theme.line, thick: reached > 0 ? 2 : 1.2 });
-    const small = box.h < 50 * unit;
-    pen.writeLines(stage.name, box.x + box.w / 2, box.y + (small ? 11 : 17) * unit, box.w - 12, { size: 13.5 * unit, most: L.narrow || small ? 1 : 2 });
-    if (!stage.lengths) return;
-    const bar = { x: box.x + 12 * unit, y: box.y + box.h - (small ? 12 : 20) * unit, w: box.w - 78 * unit, h: 9 * unit };
-    pen.fill(bar, view.faint);
-    pen.fill({ ...bar, w: (bar.w * reached * stage.lengths[view.word]) / most }, theme.accent);
-    pen.faded(part(reached, 0.5, 1), () => pen.write(number(stage.lengths[view.word]), box.x + box.w - 10 * unit, bar.y + bar.h / 2, { align: "right", size: 13 * unit, bold: true }));
+    if (stage.branch) drawBranch(view, stage, index, plan, reached);
+    drawStage(view, stage, plan.boxes[index], reached);
   });
-  const named = L.narrow ? [start[0] + 18 * unit, start[1] + 2 * unit] : [start[0], start[1] + 28 * unit];
-  pen.write(view.numbers.labels[view.word], ...named, { align: "left", bold: true, size: 14 * unit, colour: theme.accent });
+  const named = L.narrow ? [start[0] + 18 * unit, start[1] + 2 * unit] : [start[0] - 18 * unit, start[1] + 26 * unit];
+  const label = N.labels[word];
+  pen.write(label, ...named, { align: "left", bold: true, size: 14 * unit, colour: theme.accent, room: 130 * unit });
+  if (N.lengthsBefore) {
+    const [x, y] = L.narrow ? [named[0] + Math.min(130 * unit, pen.width(label, 14 * unit, true)) + 10 * unit, named[1]] : [named[0], named[1] + 18 * unit];
+    pen.write(number(N.lengthsBefore[word]), x, y, { align: "left", size: 13 * unit });
+  }
   pen.faded(part(seconds, 3.2, 4), () => {
-    if (!L.narrow) pen.write(`▬ ${texts.length}`, end[0], end[1] + 28 * unit, { align: "right", size: 13 * unit, colour: view.quiet });
+    const [x, y] = L.narrow ? [L.width - 12, start[1] + 2 * unit] : [end[0], end[1] + 26 * unit];
+    pen.write(`▬ ${texts.length}`, x, y, { align: "right", size: 13 * unit, colour: view.quiet });
   });
+}
+
+/** The way off the line into a box, on to the next one or back to the line, where its result is added. */
+function drawBranch(view, stage, index, { start, boxes, at }, reached) {
+  const { pen, theme, layout: L, word } = view;
+  const unit = pen.unit;
+  const box = boxes[index];
+  const [x, y] = at[index];
+  const inside = box.x + box.w / 4; // of a narrow picture: where the way enters and leaves
+  if (stage.begins) {
+    pen.line(L.narrow ? [[start[0], box.y - 8 * unit], [inside, box.y - 8 * unit], [inside, box.y]]
+      : [[box.x - 10 * unit, y], [box.x - 10 * unit, box.y + box.h / 2], [box.x, box.y + box.h / 2]], theme.text, 1.5);
+  }
+  if (!stage.ends) {
+    const next = boxes[index + 1];
+    if (next) pen.line(L.narrow ? [[inside, box.y + box.h], [inside, next.y]] : [[box.x + box.w, box.y + box.h / 2], [next.x, box.y + box.h / 2]], theme.text, 1.5);
+    return;
+  }
+  const back = L.narrow ? [[inside, box.y + box.h], [inside, y], [x + 9 * unit, y]]
+    : [[box.x + box.w, box.y + box.h / 2], [x, box.y + box.h / 2], [x, y - 9 * unit]];
+  pen.line(back.slice(0, 2), theme.text, 1.5);
+  pen.arrow(back[1], back[2], theme.text, 1.5);
+  pen.round({ x: x - 9 * unit, y: y - 9 * unit, w: 18 * unit, h: 18 * unit }, 9 * unit, { fill: theme.background, line: theme.text, thick: 1.5 });
+  pen.write("+", x, y + 0.5, { size: 16 * unit });
+  if (!stage.after) return;
+  const told = L.narrow ? [inside + 8 * unit, y, "left"] : [x, y + 24 * unit, "center"];
+  pen.faded(part(reached, 0.6, 1), () => pen.write(number(stage.after[word]), told[0], told[1], { align: told[2], size: 13 * unit }));
+}
+
+/** The box of a stage with the length of what comes out of it. */
+function drawStage(view, stage, box, reached) {
+  const { pen, theme, numbers: N, layout: L, word } = view;
+  const unit = pen.unit;
+  const small = box.h < 50 * unit;
+  pen.round(box, 8, { fill: theme.background, line: reached > 0 ? theme.accent : theme.line, thick: reached > 0 ? 2 : 1.2 });
+  pen.writeLines(stage.name, box.x + box.w / 2, box.y + (small ? 11 : 17) * unit, box.w - 12, { size: 13.5 * unit, most: L.narrow || small ? 1 : 2 });
+  if (!stage.lengths) return;
+  const bar = { x: box.x + 12 * unit, y: box.y + box.h - (small ? 12 : 20) * unit, w: box.w - 78 * unit, h: 9 * unit };
+  pen.fill(bar, view.faint);
+  pen.fill({ ...bar, w: (bar.w * reached * stage.lengths[word]) / N.longest(word) }, theme.accent);
+  pen.faded(part(reached, 0.5, 1), () => pen.write(number(stage.lengths[word]), box.x + box.w - 10 * unit, bar.y + bar.h / 2, { align: "right", size: 13 * unit, bold: true }));
 }
 
 /** A small strip that goes along the line, into each box and out again. */
@@ -132,11 +161,11 @@ function drawWayThrough(view, seconds, { start, end, boxes, at }) {
   N.block.forEach((stage, index) => {
     const time = stageTime(view, index);
     const box = boxes[index];
-    if (stage.adds) {
+    if (stage.branch) {
       const [x, y] = at[index];
       stops.push([time, L.narrow ? [box.x + box.w / 4, box.y] : [box.x, box.y + box.h / 2]]);
       stops.push([time + 0.9, L.narrow ? [box.x + box.w / 4, box.y + box.h] : [box.x + box.w, box.y + box.h / 2]]);
-      stops.push([time + 1.15, [x, y]]);
+      if (stage.ends) stops.push([time + 1.15, [x, y]]);
     } else stops.push([time, L.narrow ? [start[0], box.y] : [box.x, start[1]]], [time + 0.9, L.narrow ? [start[0], box.y + box.h] : [box.x + box.w, start[1]]]);
   });
   stops.push([8.8, end]);
@@ -223,7 +252,7 @@ function drawJourney(view, seconds, leaving) {
     }
     drawPoint(view, word, planePoint(view, layer, word));
   });
-  if (other && word === N.data.word) {
+  if (other && word === other.token) {
     pen.faded(part(seconds, 2, 3), () => {
       const frame = planeBox(view);
       const now = other.similarity[Math.round(layer)];
@@ -235,6 +264,7 @@ function drawJourney(view, seconds, leaving) {
 /** The whole block becomes the first of several floors. */
 function shrinkBlock(view, seconds) {
   const { pen, layout: L } = view;
+  if (!view.numbers.block.length) return;
   const share = moved(seconds, 0, 1.1);
   const all = { x: 0, y: L.topEnd, w: L.width, h: L.height - L.topEnd };
   const box = mixBox(all, floorBox(view, Math.min(1, view.numbers.data.journey.layers.length - 1)), share);

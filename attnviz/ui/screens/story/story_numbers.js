@@ -39,9 +39,36 @@ class StoryNumbers {
     this.visible = head.visible ? Uint8Array.from(atob(head.visible), (char) => char.charCodeAt(0)) : null;
     this.width = head.width;
     this.heads = data.heads.map((one) => ({ ...one, weights: decode(one.weights) }));
-    this.block = data.block.map((stage) => ({ ...stage, lengths: floats(stage.lengths) }));
+    this.readBlock((data.block ?? []).map((stage) => ({ ...stage, lengths: floats(stage.lengths) })));
     this.plane = journey ? floats(journey.plane) : null;
     this.steps = (writing?.steps ?? []).map((step) => ({ ...step, own: floats(step.own), cross: floats(step.cross) }));
+  }
+
+  /**
+   * The stages of the block that do something, each with what its sum is `after` it, if it is added there. On a `branch`
+   * are those whose result is added: where the block begins with a normalisation, that one too.
+   */
+  readBlock(stages) {
+    this.lengthsBefore = stages.find(({ kind }) => kind === "input")?.lengths ?? null;
+    this.block = [];
+    for (const stage of stages) {
+      if (stage.kind === "sum") this.block.at(-1).after = stage.lengths;
+      else if (stage.kind !== "input" && stage.kind !== "output") this.block.push({ ...stage, after: null });
+    }
+    const normedBefore = this.block.length > 0 && !this.block[0].adds;
+    this.block.forEach((stage, index) => {
+      const ended = index === 0 || this.block[index - 1].after !== null;
+      const more = this.block.slice(index).some(({ after, adds }) => after || adds);
+      stage.branch = stage.adds || (normedBefore && more);
+      stage.begins = stage.branch && (ended || !this.block[index - 1].branch);
+      stage.ends = stage.branch && (stage.after !== null || (stage.adds && !stages.some(({ kind }) => kind === "sum")));
+    });
+  }
+
+  /** The length of what a token is at the largest stage of the block. */
+  longest(token) {
+    const all = [this.lengthsBefore, ...this.block.flatMap(({ lengths, after }) => [lengths, after])];
+    return Math.max(0.001, ...all.map((lengths) => (lengths ? lengths[token] : 0)));
   }
 
   /** A row of a matrix that has one for each token. */
