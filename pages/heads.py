@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -46,7 +47,9 @@ class HeadSelection:
 
 def main() -> None:
     top = page_header()
-    reading_hint(inputs.how_to_read(theme()), name="heads")
+    parameters = {key: st.query_params[key] for key in ("sentence", "model", "lang") if st.query_params.get(key)}
+    story = (_("New here? See how it works"), f"story?{urlencode(parameters)}")
+    reading_hint(inputs.how_to_read(theme()), name="heads", link=story)
     figures = st.container(key="figures")
     loaded = top.load(figures)
     if loaded is None:

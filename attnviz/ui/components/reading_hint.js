@@ -3,9 +3,13 @@
 class Hint {
   constructor(parent) {
     this.text = make("span", "attnviz-hint-text");
+    this.link = make("a", "attnviz-hint-link", { target: "_self" });
     this.button = make("button", "attnviz-hint-close", { type: "button" });
     this.button.addEventListener("click", () => this.putAway());
-    this.root = make("div", "attnviz-hint", { role: "note", hidden: true }, [this.text, this.button]);
+    this.root = make("div", "attnviz-hint", { role: "note", hidden: true }, [
+      make("span", "attnviz-hint-words", {}, [this.text, " ", this.link]),
+      this.button,
+    ]);
     parent.append(this.root);
   }
 
@@ -17,6 +21,11 @@ class Hint {
     if (!data) return;
     this.name = `attnviz-hint-${data.name}`;
     this.text.textContent = data.text;
+    this.link.hidden = !data.link;
+    if (data.link) {
+      this.link.textContent = data.link[0];
+      this.link.setAttribute("href", data.link[1]);
+    }
     this.button.textContent = data.close;
     this.root.hidden = this.wasPutAway();
   }

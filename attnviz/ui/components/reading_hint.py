@@ -12,11 +12,12 @@ from attnviz.ui.shell.messages import _
 _hint = define(__file__)
 
 
-def reading_hint(text: str, *, name: str) -> None:
+def reading_hint(text: str, *, name: str, link: tuple[str, str] | None = None) -> None:
     """Draws the sentence into the current container, unless it was put away in this browser.
 
     Args:
         text: what it says, without markup.
         name: what the browser remembers it by; also the key of the component on its page.
+        link: where the newcomer can learn more, behind the sentence: a text, and the address that it leads to.
     """
-    _hint(key=f"hint_{name}", data={"name": name, "text": text, "close": _("Got it")})
+    _hint(key=f"hint_{name}", data={"name": name, "text": text, "link": link, "close": _("Got it")})

@@ -56,9 +56,9 @@ def journey(
 
     Returns:
         None where the model does not give its vectors. Else `layers`, their numbers, -1 for what enters the first;
-        `nearest` per token and layer the `NEAREST` entries of the vocabulary with their cosines, None for what is no
-        word or where the table has vectors of another size; `plane`, packed (layers, tokens, 2); `shares` of the
-        variance along its axes; `other`, the same word elsewhere, or None.
+        `nearest` per token and layer the `NEAREST` entries of the vocabulary beside its own with their cosines, None
+        for what is no word or where the table has vectors of another size; `plane`, packed (layers, tokens, 2);
+        `shares` of the variance along its axes; `other`, the same word elsewhere, or None.
     """
     try:
         states = hidden_states(model, recording, kind)
@@ -94,7 +94,9 @@ def _nearest(model: Model, states: States, vectors: np.ndarray, of_decoder: bool
             nearest[index] = [
                 [
                     [one.label, one.cosine]
-                    for one in vocabulary.neighbours(vocabulary.similarities(vector), NEAREST, like=like)
+                    for one in vocabulary.neighbours(
+                        vocabulary.similarities(vector), NEAREST, without=[token.id], like=like
+                    )
                 ]
                 for vector in vectors[:, index]
             ]

@@ -94,6 +94,8 @@ def story_numbers(
         "sentence": text,
         "tokens": token_entries(tokens),
         "leftOut": left_out,
+        "size": [layers, heads],
+        "layerNumbers": [recording.layer_number(kind, index) for index in range(layers)],
         "vectors": first_vectors(model, recording, kind, computation),
         "head": {
             "kind": kind,
@@ -135,11 +137,22 @@ def beginning(recording: Recording, sentence: str) -> tuple[str, int]:
 
 
 def token_entries(tokens: Sequence[Token]) -> list[dict[str, Any]]:
-    """The tokens as they are drawn."""
-    return [
-        {"label": label, "id": token.id, "special": token.special, "word": is_word(token)}
-        for label, token in zip(labels(tokens), tokens, strict=True)
-    ]
+    """The tokens as they are drawn; `space` says whether a space stands before one in the text."""
+    entries, end = [], 0
+    for label, token in zip(labels(tokens), tokens, strict=True):
+        # Some tokenizers count the space to the token behind it, others to none.
+        space = token.text[:1].isspace() or (token.start or 0) > end
+        entries.append(
+            {
+                "label": label,
+                "id": token.id,
+                "special": token.special,
+                "word": is_word(token),
+                "space": space and end > 0,
+            }
+        )
+        end = end if token.end is None else token.end
+    return entries
 
 
 def finding_entry(findings: Sequence[Finding], language: str | None) -> dict[str, Any] | None:
