@@ -26,7 +26,7 @@ _ROUTED = "attnviz_routed"
 # The pages by what they are for, in the order of their names at the top; the first is the home page.
 GROUPS = (
     ("heads", "overview", "compare"),
-    ("steps", "simple_attention", "embeddings", "context", "translate"),
+    ("story", "steps", "simple_attention", "embeddings", "context", "translate"),
 )
 _PICKER = "language"
 
@@ -59,6 +59,7 @@ def navigation() -> Page:
         "heads": _("Heads"),
         "overview": _("Overview"),
         "compare": _("Compare"),
+        "story": _("How it works"),
         "steps": _("Step by step"),
         "simple_attention": _("By hand"),
         "embeddings": _("Embeddings"),

@@ -34,9 +34,9 @@ def position_note(numbers: Numbers) -> str:
     if numbers["vectors"]["position"] is not None:
         return ""
     return {
-        "rotary": _("This model adds no place here: inside each head it turns queries and keys by their place."),
-        "bias": _("This model adds no place here: it adds a number for the distance to each score later."),
-    }.get(numbers["vectors"]["positions"], _("This model does not show that it adds a place here."))
+        "rotary": _("This model adds no position here: inside each head it turns queries and keys by it."),
+        "bias": _("This model adds no position here: later it adds a number for the distance to each score."),
+    }.get(numbers["vectors"]["positions"], _("This model does not show that it adds a position here."))
 
 
 def _scene(title: str, sentences: list[str], formula: str = "", link: str = "") -> Scene:
@@ -64,7 +64,7 @@ def _vectors(numbers: Numbers) -> Scene:
             _("How does a number get a meaning?"),
             [_("This model does not show what its tokens begin with; the story goes on in one of its heads.")],
         )
-    place = _("Its place in the sentence is added as a second list, or else the order of the words would be lost.")
+    place = _("Its position in the sentence is added as a second list, or else the order of the words would be lost.")
     return _scene(
         _("How does a number get a meaning?"),
         [
@@ -75,7 +75,7 @@ def _vectors(numbers: Numbers) -> Scene:
             place if vectors["position"] is not None else position_note(numbers),
             _("A box is one number of the list: the stronger its colour, the further it is from 0."),
         ],
-        _("embedding + place = vector") if vectors["position"] is not None else "",
+        _("embedding + position = vector") if vectors["position"] is not None else "",
         _("Take it apart: the embeddings"),
     )
 
