@@ -134,15 +134,16 @@ def blocks(queries: int, keys: int, heads: int = 1) -> Iterator[slice]:
         yield slice(start, min(start + step, queries))
 
 
-def output(query: Tensor, key: Tensor, value: Tensor, rule: Rule) -> Tensor:
+def output(query: Tensor, key: Tensor, value: Tensor, rule: Rule, part: slice = slice(None)) -> Tensor:
     """What the layer's heads put out, block by block: (heads, queries, value_dim), in float32.
 
-    Used for a rule that PyTorch's fused attention cannot honour (a soft cap, sinks).
+    Used for a rule that PyTorch's fused attention cannot honour (a soft cap, sinks, an intervention). Where query, key
+    and value are those of some heads only, `part` says of which.
     """
     heads, queries, _ = query.shape
     result = query.new_empty((heads, queries, value.shape[-1]), dtype=torch.float32)
     for rows in blocks(queries, key.shape[-2], heads):
-        result[:, rows] = dot_product.output(rule.weights(query[:, rows], key, rows), value.float())
+        result[:, rows] = dot_product.output(rule.weights(query[:, rows], key, rows, part), value.float())
     return result
 
 

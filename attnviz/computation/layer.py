@@ -203,6 +203,11 @@ def follow(model: Model, recording: Recording, kind: str, *, layer: int) -> Comp
             "GPT-2, Llama or T5.",
             model.name,
         )
+    if recording.interventions:
+        raise InputError(
+            "This recording is one of changed attention; the steps are those of the unchanged model. Record the text "
+            "without `interventions` to follow them."
+        )
     source = recording.key_tokens("cross") if "cross" in recording.kinds else recording.query_tokens(recording.kinds[0])
     target = recording.query_tokens("cross") if "cross" in recording.kinds else None
     longest = max(len(source), len(target or ()))

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from attnviz.computation.contributions import ids_tensor
 from attnviz.computation.module_calls import is_norm, rows_of, same
 from attnviz.errors import InputError, NoAttentionError
+from attnviz.models import capture
 from attnviz.models.network import attention_mask, forward, run_encoder, unchanged_modules
 from attnviz.tokenization.token import Token
 
@@ -78,7 +79,7 @@ def hidden_states(model: Model, recording: Recording, kind: str) -> States:
     """Runs the model on a recording's tokens once more and keeps the vectors of every layer.
 
     They are those that transformers gives as `hidden_states`: the last one after the final normalisation, where the
-    model has one.
+    model has one. Where the recording is one of changed attention, so is this pass.
 
     Args:
         model: the one that made the recording.
@@ -106,19 +107,24 @@ def hidden_states(model: Model, recording: Recording, kind: str) -> States:
         )
     network = model.network
     ids = ids_tensor(model, tokens)
+    calls, changed = slice(None), recording.interventions
     with model.recorder.exclusive():
+        encoder_calls = model.recorder.plan.encoder_calls
         if not paired:
             stack, field = network, "hidden_states"
             beside = model.inputs.tensors(recording.beside)
             arguments: dict[str, Any] = {**attention_mask(ids, beside), **beside}
         elif kind == "encoder":
             stack, field = network.get_encoder(), "hidden_states"
-            arguments = {"attention_mask": torch.ones_like(ids)}
+            calls, arguments = slice(encoder_calls), {"attention_mask": torch.ones_like(ids)}
         else:
             stack, field = network, "decoder_hidden_states"
             source_ids = ids_tensor(model, source)
+            with capture.change_attention(network, model.recorder.changes(changed, slice(encoder_calls))):
+                encoded = run_encoder(network, source_ids)
+            calls = slice(encoder_calls, None)
             arguments = {
-                "encoder_outputs": run_encoder(network, source_ids),
+                "encoder_outputs": encoded,
                 "attention_mask": torch.ones_like(source_ids),
                 "decoder_input_ids": ids,
             }
@@ -127,6 +133,7 @@ def hidden_states(model: Model, recording: Recording, kind: str) -> States:
             unchanged_modules(network),
             _collect_lookups(_table(network, kind, paired)) as lookups,
             _collect_final_norms(stack) as normed,
+            capture.change_attention(network, model.recorder.changes(changed, calls)),
         ):
             output = forward(stack, ids if field == "hidden_states" else None, output_hidden_states=True, **arguments)
     states: Sequence[Tensor] = getattr(output, field, None) or ()

@@ -11,8 +11,8 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -109,7 +109,22 @@ class Capture:
         self._seen.clear()
 
 
+class LayerChange(Protocol):
+    """What is changed in one layer."""
+
+    def apply(self, output: Tensor, query: Tensor, key: Tensor, value: Tensor, rule: Rule) -> tuple[Tensor, Rule]:
+        """The changed output (texts, queries, heads, value_dim), and the rule that gives the changed weights."""
+
+
+class PassChanges(Protocol):
+    """What is changed in the layers of a pass, in the order of their calls; see `changes.py`."""
+
+    def next(self, module: nn.Module) -> LayerChange | None:
+        """What is changed in the layer that is called now; None where nothing is."""
+
+
 _active: ContextVar[Capture | None] = ContextVar("attnviz_capture", default=None)
+_changes: ContextVar[PassChanges | None] = ContextVar("attnviz_changes", default=None)
 _registration = threading.Lock()
 _registered = False
 
@@ -155,20 +170,48 @@ def implementation(network: nn.Module, name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def capture_attention(network: nn.Module) -> Iterator[Capture]:
+def capture_attention(network: nn.Module, changes: PassChanges | None = None) -> Iterator[Capture]:
     """Fills a `Capture` with every attention call of `network` while the context is open.
 
     Afterwards, also after an error, the network has its own attention again.
+
+    Args:
+        network: whose.
+        changes: what is changed in its layers meanwhile.
     """
     register()
     capture = Capture()
-    with implementation(network, NAME):
+    with implementation(network, NAME), change_attention(network, changes):
         token = _active.set(capture)
         try:
             yield capture
         finally:
             _active.reset(token)
             capture.finish()
+
+
+@contextlib.contextmanager
+def change_attention(network: nn.Module, changes: PassChanges | None) -> Iterator[None]:
+    """Changes the attention of `network` while the context is open, and nothing where `changes` is None.
+
+    Afterwards, also after an error, the network has its own attention again, unchanged.
+    """
+    if changes is None:
+        yield
+        return
+    register()
+    with implementation(network, NAME):
+        token = _changes.set(changes)
+        try:
+            yield
+        finally:
+            _changes.reset(token)
+
+
+def is_changed() -> bool:
+    """Whether attention is being changed here and now. A cache of earlier keys and values would then not do: a change
+    is one of whole maps."""
+    return _changes.get() is not None
 
 
 def attend(
@@ -200,38 +243,49 @@ def attend(
     scale = query.shape[-1] ** -0.5 if scaling is None else float(scaling)
     if is_causal is None:
         is_causal = getattr(module, "is_causal", True)
-    capture = _active.get()
+    capture, changes = _active.get(), _changes.get()
+    change = None if changes is None else changes.next(module)
     plain = softcap is None and sink is None
     rule = None
-    if capture is not None or not plain:
+    if capture is not None or change is not None or not plain:
         rule = _rule(capture, query, key, attention_mask, scale, bool(is_causal), position_bias, softcap, sink)
     if capture is not None and rule is not None:
         capture.add(module, Layer(query[0].detach(), key[0].detach(), value[0].detach(), rule))
         strange = set(others) - _UNDERSTOOD
         if strange or query.shape[0] != 1:
             capture.not_understood = ", ".join(sorted(strange)) or "batch"
-    if not plain:
+    if plain:
+        output, _ = sdpa_attention_forward(
+            module,
+            query,
+            key,
+            value,
+            attention_mask,
+            dropout=0.0,
+            scaling=scaling,
+            is_causal=is_causal,
+            position_bias=position_bias,
+        )
+        if capture is not None:
+            capture.compare(output[0], attention_mask, position_bias, bool(is_causal))
+    else:
         # Computed from the rule itself, block by block: there is nothing else to compare it with.
         assert rule is not None
-        groups = query.shape[1] // key.shape[1]
-        result = blockwise.output(
-            query[0], key[0].repeat_interleave(groups, dim=0), value[0].repeat_interleave(groups, dim=0), rule
-        )
-        return result.to(query.dtype).transpose(0, 1)[None].contiguous(), None
-    output, _ = sdpa_attention_forward(
-        module,
-        query,
-        key,
-        value,
-        attention_mask,
-        dropout=0.0,
-        scaling=scaling,
-        is_causal=is_causal,
-        position_bias=position_bias,
-    )
-    if capture is not None:
-        capture.compare(output[0], attention_mask, position_bias, bool(is_causal))
+        output = _by_rule(query, key, value, rule)
+    if change is not None:
+        assert rule is not None
+        output, changed = change.apply(output, query, key, value, rule)
+        if capture is not None:
+            capture.layers[-1] = replace(capture.layers[-1], rule=changed)
     return output, None
+
+
+def _by_rule(query: Tensor, key: Tensor, value: Tensor, rule: Rule) -> Tensor:
+    """What a layer puts out by its rule, which is the same for all texts of a batch."""
+    groups = query.shape[1] // key.shape[1]
+    key, value = (part.repeat_interleave(groups, dim=1) for part in (key, value))
+    outputs = [blockwise.output(*parts, rule) for parts in zip(query, key, value, strict=True)]
+    return torch.stack(outputs).to(query.dtype).transpose(1, 2).contiguous()
 
 
 def _rule(

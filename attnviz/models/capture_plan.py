@@ -68,6 +68,7 @@ class Plan:
         encoder_calls: how many of them the encoder makes when it runs alone; 0 for a single stack.
         sources: where weights from eager attention can be compared with what the layers put out.
         numbers: by kind, what the model itself calls the layers, where it counts others between them.
+        heads: by kind, how many heads each layer has.
     """
 
     kinds: tuple[str, ...]
@@ -76,6 +77,7 @@ class Plan:
     encoder_calls: int = 0
     sources: tuple[proof.Source, ...] = ()
     numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    heads: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def captures(self) -> bool:
@@ -158,7 +160,8 @@ def _try_plan(network: Network) -> Plan:
         # Whatever goes wrong on the fast way only means that the model is not for it; eager attention has just worked.
         planned = None
     planned = planned or Plan(kinds, sources=proof.find_sources(passing, reference))
-    return replace(planned, numbers=_layer_numbers(network, planned, reference))
+    heads = {kind: tuple(len(weights) for weights in maps) for kind, maps in reference.items()}
+    return replace(planned, numbers=_layer_numbers(network, planned, reference), heads=heads)
 
 
 def _layer_numbers(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from attnviz.errors import InputError, Message
+from attnviz.models.changes import Intervention
 from attnviz.models.inputs import Inputs, integers
 from attnviz.models.network import is_encoder_decoder, max_positions, run_encoder
 from attnviz.models.recorder import MAX_NEW_TOKENS, Recorder
@@ -114,6 +115,8 @@ class Model:
         pair: str | None = None,
         generate: int | None = None,
         add_special_tokens: bool = True,
+        interventions: Sequence[Intervention] = (),
+        write_anew: bool = False,
     ) -> Recording:
         """Runs the model on a text and keeps what its attention needs to be shown.
 
@@ -125,13 +128,18 @@ class Model:
                 encoder–decoder without `target`, the most that its output may have.
             add_special_tokens: whether the tokenizer puts its own around the text; False for a text that has them, as
                 a chat template makes it.
+            interventions: what is changed in the attention, in this order; see `attnviz.interventions`. The recording
+                shows the weights that were used.
+            write_anew: whether the model writes its own output with these changes; else it reads what it wrote
+                without them, so that both can be compared token by token.
 
         Returns:
             The recording; the decoder of an encoder–decoder runs when it is first looked at.
 
         Raises:
             NoTokenizerError, EmptyError, TooLongError: the text cannot be used, and why.
-            NoAttentionError: the model has no attention that could be shown.
+            NoAttentionError: the model has no attention that could be shown, or none that could be changed.
+            InputError: there are no such heads, or an intervention does not fit the text.
 
         >>> attnviz.load("bundled").record("Der Hund sah den Ball.").kinds
         ('encoder', 'decoder', 'cross')
@@ -139,7 +147,9 @@ class Model:
         encoding = self.inputs.encode(text, pair, add_special_tokens=add_special_tokens)
         chosen = self.inputs.encode_target(target)
         beside = {"token_type_ids": encoding.token_type_ids}
-        return self.recorder.record(encoding.tokens, list(encoding.ids), beside, chosen, generate)
+        return self.recorder.record(
+            encoding.tokens, list(encoding.ids), beside, chosen, generate, interventions, write_anew
+        )
 
     def record_ids(
         self,
@@ -148,6 +158,8 @@ class Model:
         *,
         generate: int | None = None,
         position_ids: Sequence[int] | Tensor | None = None,
+        interventions: Sequence[Intervention] = (),
+        write_anew: bool = False,
     ) -> Recording:
         """As `record`, from vocabulary ids.
 
@@ -157,6 +169,7 @@ class Model:
                 is left off.
             position_ids: for a single stack, where each id stands in its text: integers, shape (sequence,). Where they
                 begin again, as in texts packed into one sequence, decoders of transformers see each text alone.
+            interventions, write_anew: as for `record`.
         """
         given_ids = integers(ids, "ids")
         numbers = self.inputs.check_ids(self.inputs.without_padding(given_ids, "ids"), "ids")
@@ -168,7 +181,8 @@ class Model:
             decoder_ids = self.inputs.without_padding(integers(target_ids, "target_ids"), "target_ids", of_decoder=True)
             decoder_ids = self.inputs.check_ids(decoder_ids, "target_ids", of_decoder=True)
         beside = {"position_ids": positions}
-        return self.recorder.record(from_ids(self.tokenizer, numbers), numbers, beside, decoder_ids, generate)
+        tokens = from_ids(self.tokenizer, numbers)
+        return self.recorder.record(tokens, numbers, beside, decoder_ids, generate, interventions, write_anew)
 
     def translate(self, text: str, *, max_new_tokens: int = MAX_NEW_TOKENS) -> str:
         """The greedy output of an encoder–decoder for a text.

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from attnviz.errors import InputError, MemoryShortError, Message, out_of_memory
 from attnviz.models import capture, capture_plan, proof
+from attnviz.models.changes import Changes, Intervention, check_interventions
 from attnviz.models.generation_settings import exchange_generation_config
 from attnviz.models.inputs import Inputs
 from attnviz.models.network import (
@@ -112,6 +113,8 @@ class Recorder:
         beside: Mapping[str, Sequence[int] | None],
         target: Encoding | list[int] | None,
         generate: int | None,
+        interventions: Sequence[Intervention] = (),
+        write_anew: bool = False,
     ) -> Recording:
         """Runs the network on tokens and keeps what its attention needs.
 
@@ -122,12 +125,17 @@ class Recorder:
                 models that take two sentences; `position_ids`.
             target: for an encoder–decoder the encoded target or the decoder's input; None for its own output.
             generate: for a decoder, so many tokens are generated first; for an encoder–decoder the most of its output.
+            interventions: what is changed in the attention, in this order.
+            write_anew: whether the network writes its own output, or what is generated, with these changes; else it
+                reads what it wrote without them.
         """
         planned = self.plan
+        changed = self.check(interventions)
+        writing = changed if write_anew else ()
         if generate is not None and (not isinstance(generate, int) or generate < 0):
             raise InputError("`generate` is a number of tokens, 0 or more, not {0!r}.", generate)
         if generate and not is_encoder_decoder(self.inputs.network):
-            source, ids = self._continue(source, ids, generate)
+            source, ids = self._continue(source, ids, generate, writing)
             beside = {}
         self.inputs.check_length(len(ids), Message("The text"))
         if target is not None:
@@ -135,10 +143,10 @@ class Recorder:
                 len(target if isinstance(target, list) else target.ids), Message("The target"), of_decoder=True
             )
         tensor = self.inputs.tensor(ids)
-        about: dict[str, Any] = {"model": self.inputs.name, "numbers": planned.numbers}
+        about: dict[str, Any] = {"model": self.inputs.name, "numbers": planned.numbers, "interventions": changed}
         if not is_encoder_decoder(self.inputs.network):
             given = {name: tuple(row) for name, row in beside.items() if row is not None}
-            first = self._single(planned, tensor, source, self.inputs.tensors(given))
+            first = self._single(planned, tensor, source, self.inputs.tensors(given), changed)
             return Recording(planned.kinds, first, beside=given, **about)
         if not planned.captures:
             first, eager = self._eager_pair(planned, tensor, source, target, generate)
@@ -147,33 +155,59 @@ class Recorder:
         with (
             self.inputs.explain_length(len(ids)),
             self.exclusive(),
-            capture.capture_attention(self.inputs.network) as captured,
+            capture.capture_attention(self.inputs.network, self.changes(changed, part)) as captured,
         ):
             states = run_encoder(self.inputs.network, tensor)
         name, read = self.inputs.name, len(ids)
         first = Part(planned.sort(captured, part, name, {"encoder": (read, read)}), source)
 
         def second() -> Part:
+            rest = slice(planned.encoder_calls, None)
             with self.exclusive():
-                chosen, shown = self._choose_target(tensor, states, target, generate)
+                # What the decoder reads is what the unchanged network wrote, unless it is to write anew.
+                unchanged = not changed or write_anew
+                own_states = states if unchanged else run_encoder(self.inputs.network, tensor)
+                with capture.change_attention(self.inputs.network, self.changes(writing, rest, writing=True)):
+                    chosen, shown = self._choose_target(tensor, own_states, target, generate)
                 with (
                     self.inputs.explain_length(len(chosen), of_decoder=True),
-                    capture.capture_attention(self.inputs.network) as later,
+                    capture.capture_attention(self.inputs.network, self.changes(changed, rest)) as later,
                 ):
                     output = run_decoder(self.inputs.network, tensor, self.inputs.tensor(chosen), states)
             written = len(chosen)
             sizes = {"decoder": (written, written), "cross": (written, read)}
-            layers = planned.sort(later, slice(planned.encoder_calls, None), name, sizes)
+            layers = planned.sort(later, rest, name, sizes)
             return Part(layers, shown, _logits(output))
 
         return Recording(planned.kinds, first, second, **about)
 
+    def check(self, interventions: Sequence[Intervention]) -> tuple[Intervention, ...]:
+        """The interventions, if the network can have them; raises as `check_interventions`."""
+        if not interventions:
+            return ()
+        planned = self.plan
+        heads = planned.heads if planned.captures else {}
+        return check_interventions(interventions, planned.kinds, heads, self.inputs.name)
+
+    def changes(
+        self, interventions: tuple[Intervention, ...], part: slice = slice(None), *, writing: bool = False
+    ) -> Changes | None:
+        """The interventions of passes that make a part of the planned calls; None where there are none."""
+        if not interventions:
+            return None
+        return Changes(interventions, self.plan.calls[part], self.plan.modules[part], writing=writing)
+
     def _single(
-        self, planned: capture_plan.Plan, ids: Tensor, source: tuple[Token, ...], types: dict[str, Tensor]
+        self,
+        planned: capture_plan.Plan,
+        ids: Tensor,
+        source: tuple[Token, ...],
+        types: dict[str, Tensor],
+        changed: tuple[Intervention, ...],
     ) -> Part:
         with self.inputs.explain_length(ids.shape[1]), self.exclusive():
             if planned.captures:
-                with capture.capture_attention(self.inputs.network) as captured:
+                with capture.capture_attention(self.inputs.network, self.changes(changed)) as captured:
                     output = forward(self.inputs.network, ids, **attention_mask(ids, types), **types)
                 sizes = dict.fromkeys(planned.kinds, (ids.shape[1], ids.shape[1]))
                 return Part(planned.sort(captured, slice(None), self.inputs.name, sizes), source, _logits(output))
@@ -250,7 +284,9 @@ class Recorder:
             )
         room = max_positions(self.inputs.stack(of_decoder=True))
         options = {"tokenizer": self.inputs.tokenizer, "start": self.inputs.start_token()}
-        encoded = {} if states is None else {"encoder_outputs": states}
+        encoded: dict[str, Any] = {} if states is None else {"encoder_outputs": states}
+        if capture.is_changed():
+            encoded["use_cache"] = False  # a change is one of whole maps, so the network reads the whole text each time
         with (
             torch.no_grad(),
             exchange_generation_config(self.inputs.network, self.inputs.name, ids[0].tolist(), 1, **options),
@@ -264,10 +300,29 @@ class Recorder:
             )
         return output[0].tolist()
 
+    def write(self, ids: list[int], limit: int, interventions: Sequence[Intervention] = ()) -> list[int]:
+        """What the network writes with its attention changed, greedily: the decoder's output with its start token, or a
+        text and what comes after it.
+
+        Args:
+            ids: what it reads.
+            limit: the most tokens that are written.
+            interventions: what is changed, in this order.
+        """
+        changed = self.check(interventions)
+        if not is_encoder_decoder(self.inputs.network):
+            return self._continue((), ids, limit, changed)[1]
+        network, encoder = self.inputs.network, self.plan.encoder_calls
+        with self.exclusive():
+            with capture.change_attention(network, self.changes(changed, slice(encoder))):
+                states = run_encoder(network, self.inputs.tensor(ids))
+            with capture.change_attention(network, self.changes(changed, slice(encoder, None), writing=True)):
+                return self.greedy(self.inputs.tensor(ids), states, limit)
+
     def _continue(
-        self, source: tuple[Token, ...], ids: list[int], generate: int
+        self, source: tuple[Token, ...], ids: list[int], generate: int, changed: tuple[Intervention, ...] = ()
     ) -> tuple[tuple[Token, ...], list[int]]:
-        """The tokens and ids of a text with what the model writes after it."""
+        """The tokens and ids of a text with what the model, changed or not, writes after it."""
         if not self.can_write or self.plan.kinds != ("decoder",):
             raise InputError(
                 "{0} does not generate text. Leave out `generate`, or choose a decoder such as GPT-2.",
@@ -279,9 +334,14 @@ class Recorder:
             self.exclusive(),
             torch.no_grad(),
             exchange_generation_config(self.inputs.network, self.inputs.name, ids, len(ids), **options),
+            capture.change_attention(self.inputs.network, self.changes(changed, writing=True)),
         ):
             output = self.inputs.network.generate(
-                tensor, attention_mask=torch.ones_like(tensor), max_new_tokens=generate, tokenizer=self.inputs.tokenizer
+                tensor,
+                attention_mask=torch.ones_like(tensor),
+                max_new_tokens=generate,
+                tokenizer=self.inputs.tokenizer,
+                **({"use_cache": False} if changed else {}),
             )
         longer = output[0].tolist()
         return append_generated(source, from_ids(self.inputs.tokenizer, longer)), longer

@@ -31,6 +31,7 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.attention.pooled_maps import MOST, groups, pool_rows, pool_tokens
 from attnviz.errors import InputError, out_of_memory
 from attnviz.models.capture import Layer
+from attnviz.models.changes import Intervention
 from attnviz.models.recording_errors import memory_error, no_head, no_kind, no_layer, not_captured_error
 from attnviz.tokenization.token import Token
 
@@ -70,6 +71,7 @@ class Recording:
         model: str = "",
         numbers: Mapping[str, tuple[int, ...]] | None = None,
         beside: Mapping[str, tuple[int, ...]] | None = None,
+        interventions: tuple[Intervention, ...] = (),
     ) -> None:
         """For `Model.record`.
 
@@ -80,10 +82,11 @@ class Recording:
             model: the model's name.
             numbers: by kind, what the model itself calls the layers; from 0 where a kind is not in it.
             beside: what the network read beside its ids, by its name there, one number for each token.
+            interventions: what was changed in the attention; layers, weights and logits are those of the changed run.
         """
         self.kinds = kinds
         self.model = model
-        self.beside = dict(beside or {})
+        self.beside, self.interventions = dict(beside or {}), interventions
         self._numbers = dict(numbers or {})
         self._first = first
         self._make_second = second
