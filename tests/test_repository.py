@@ -39,7 +39,7 @@ FLOORS = (
     ["models"],
     ["computation", "embeddings", "generation"],
     ["aggregate"],
-    ["measures"],
+    ["measures", "interventions"],
     ["figures"],
     ["export"],
     ["ui.shell"],

@@ -1,15 +1,18 @@
 """Every text architecture of transformers: what attnviz shows is what the model's own eager attention gives.
 
 Each tiny random model is recorded twice: with windows that its trial already shows, and with windows that only the
-recorded text is long enough to show.
+recorded text is long enough to show. Where attention is captured it can be changed: a head is taken away, and the
+output is the one that a hook gives.
 """
 
 import pytest
 import torch
 from support.architecture_settings import UNMAPPED, UNPROVED, VARIANTS
 from support.architectures import build, inputs, reference, text_model_types
+from support.head_removal import check_head_removal
 
 import attnviz
+from attnviz.interventions import Ablate, Heads
 
 CASES = [*text_model_types(), *VARIANTS]
 WINDOWS = [pytest.param(4, 13, id="short windows"), pytest.param(24, 41, id="long windows")]
@@ -66,6 +69,13 @@ def test_recording_shows_what_eager_attention_gives(model_type: str, window: int
         assert logits is None
     else:
         torch.testing.assert_close(logits, expected.logits, **LOGITS)
+
+    if window == WINDOWS[0].values[0]:
+        if plan.captures:
+            check_head_removal(model_type, model, given)
+        else:
+            with pytest.raises(attnviz.AttnvizError, match="can be read, but not changed"):
+                model.record_ids(given["input_ids"][0], targets, interventions=[Ablate(Heads(recording.kinds[0]))])
 
 
 def test_the_sweep_covers_the_architectures_of_this_release() -> None:
