@@ -44,7 +44,7 @@ class Story extends Figure {
     });
     this.calm = window.matchMedia("(prefers-reduced-motion: reduce)");
     this.listenTo(document, "keydown", (event) => this.pressed(event));
-    this.largeType = new MutationObserver(() => this.drawnUnit && this.drawnUnit !== this.unit() && this.draw());
+    this.largeType = new MutationObserver(() => this.resizedType());
     this.largeType.observe(document.documentElement, { attributes: true, attributeFilter: ["class"] });
     this.guess = null;
     return make("div", "attnviz-story attnviz-figure", {}, [
@@ -98,6 +98,13 @@ class Story extends Figure {
     if (!this.numbers) return;
     this.layOut();
     this.show();
+  }
+
+  /** In large type the picture comes to the top: on a projector it is what everybody looks at. */
+  resizedType() {
+    if (!this.drawnUnit || this.drawnUnit === this.unit()) return;
+    this.draw();
+    if (this.drawnUnit > 1.1) this.root.scrollIntoView({ block: "start" });
   }
 
   layOut() {
@@ -167,7 +174,9 @@ class Story extends Figure {
         pen.faded(seat.boxed, () => pen.round(box, 7, { fill: theme.background, line: theme.line, dashed: numbers.data.tokens[index].special }));
         if (chosen) pen.faded(asks, () => pen.round(box, 7, { fill: theme.accent }));
         const colour = chosen && asks > 0.5 ? theme.background : numbers.data.tokens[index].special ? view.quiet : theme.text;
-        pen.write(numbers.labels[index], x, y + 0.5, { size: seat.size, colour, room: seat.boxed > 0.5 ? seat.w - 6 : 0, least: 7 });
+        // The sentence itself has no signs that tell equal tokens apart.
+        const label = seat.boxed > 0.5 ? numbers.labels[index] : numbers.labels[index].replace(/[₀-₉]+$/u, "");
+        pen.write(label, x, y + 0.5, { size: seat.size, colour, room: seat.boxed > 0.5 ? seat.w - 6 : 0, least: 7 });
       });
     });
   }

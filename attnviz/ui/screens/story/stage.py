@@ -9,23 +9,11 @@ import streamlit as st
 
 from attnviz.ui.components.component import define
 
-_PARTS = [
-    "heatmap",
-    "story_timeline",
-    "story_pen",
-    "story_numbers",
-    "story_layout",
-    "story_tokens",
-    "story_match",
-    "story_shares",
-    "story_block",
-    "story_writing",
-    "story_player",
-    "story_controls",
-    "story_tables",
-]
-
-_stage = define(__file__, parts=_PARTS)
+_stage = define(__file__, parts=[
+    "heatmap", "story_timeline", "story_pen", "story_numbers", "story_layout",
+    "story_tokens", "story_match", "story_shares", "story_block",
+    "story_writing", "story_player", "story_controls", "story_tables",
+])  # fmt: skip
 
 
 def stage(

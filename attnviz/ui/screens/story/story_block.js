@@ -104,10 +104,10 @@ function drawStages(view, seconds, plan) {
   pen.write(label, ...named, { align: "left", bold: true, size: 14 * unit, colour: theme.accent, room: 130 * unit });
   if (N.lengthsBefore) {
     const [x, y] = L.narrow ? [named[0] + Math.min(130 * unit, pen.width(label, 14 * unit, true)) + 10 * unit, named[1]] : [named[0], named[1] + 18 * unit];
-    pen.write(number(N.lengthsBefore[word]), x, y, { align: "left", size: 13 * unit });
+    pen.write(signedNumber(N.lengthsBefore[word]), x, y, { align: "left", size: 13 * unit });
   }
   pen.faded(part(seconds, 3.2, 4), () => {
-    const [x, y] = L.narrow ? [L.width - 12, start[1] + 2 * unit] : [end[0], end[1] + 26 * unit];
+    const [x, y] = L.narrow ? [L.width - 12, start[1] + 2 * unit] : [end[0], end[1] + 58 * unit];
     pen.write(`▬ ${texts.length}`, x, y, { align: "right", size: 13 * unit, colour: view.quiet });
   });
 }
@@ -135,8 +135,8 @@ function drawBranch(view, stage, index, { start, boxes, at }, reached) {
   pen.round({ x: x - 9 * unit, y: y - 9 * unit, w: 18 * unit, h: 18 * unit }, 9 * unit, { fill: theme.background, line: theme.text, thick: 1.5 });
   pen.write("+", x, y + 0.5, { size: 16 * unit });
   if (!stage.after) return;
-  const told = L.narrow ? [inside + 8 * unit, y, "left"] : [x, y + 24 * unit, "center"];
-  pen.faded(part(reached, 0.6, 1), () => pen.write(number(stage.after[word]), told[0], told[1], { align: told[2], size: 13 * unit }));
+  const told = L.narrow ? [inside + 8 * unit, y, "left"] : [x + 8 * unit, y + 24 * unit, "right"];
+  pen.faded(part(reached, 0.6, 1), () => pen.write(signedNumber(stage.after[word]), told[0], told[1], { align: told[2], size: 13 * unit }));
 }
 
 /** The box of a stage with the length of what comes out of it. */
@@ -150,7 +150,7 @@ function drawStage(view, stage, box, reached) {
   const bar = { x: box.x + 12 * unit, y: box.y + box.h - (small ? 12 : 20) * unit, w: box.w - 78 * unit, h: 9 * unit };
   pen.fill(bar, view.faint);
   pen.fill({ ...bar, w: (bar.w * reached * stage.lengths[word]) / N.longest(word) }, theme.accent);
-  pen.faded(part(reached, 0.5, 1), () => pen.write(number(stage.lengths[word]), box.x + box.w - 10 * unit, bar.y + bar.h / 2, { align: "right", size: 13 * unit, bold: true }));
+  pen.faded(part(reached, 0.5, 1), () => pen.write(signedNumber(stage.lengths[word]), box.x + box.w - 10 * unit, bar.y + bar.h / 2, { align: "right", size: 13 * unit, bold: true }));
 }
 
 /** A small strip that goes along the line, into each box and out again. */
@@ -256,7 +256,7 @@ function drawJourney(view, seconds, leaving) {
     pen.faded(part(seconds, 2, 3), () => {
       const frame = planeBox(view);
       const now = other.similarity[Math.round(layer)];
-      pen.write(`${texts.other}: ${other.sentence} ${texts.similar} ${number(other.similarity[0])} → ${number(now)}`, frame.x + frame.w / 2, frame.y + frame.h + 16 * pen.unit, { size: 13 * pen.unit, room: frame.w });
+      pen.write(`${texts.other}: ${other.sentence} ${texts.similar} ${signedNumber(other.similarity[0])} → ${signedNumber(now)}`, frame.x + frame.w / 2, frame.y + frame.h + 16 * pen.unit, { size: 13 * pen.unit, room: frame.w });
     });
   }
 }
@@ -288,8 +288,8 @@ function drawFloor(view, layer, name, reached) {
   if (box.h < 9) return;
   const size = Math.min(14 * pen.unit, box.h * 0.72);
   const y = box.y + box.h / 2 + 0.5;
-  const names = (L.narrow ? 92 : 116) * pen.unit;
-  pen.write(name, box.x + 10, y, { align: "left", size, room: names - 14, bold: lit });
+  const names = Math.max(...N.data.journey.layers.map((one) => pen.width(one, size, true))) + 28;
+  pen.write(name, box.x + 10, y, { align: "left", size, room: names - 12, bold: lit });
   const near = N.nearest(word, layer);
   if (!near) return;
   pen.faded(reached, () => {
@@ -297,7 +297,7 @@ function drawFloor(view, layer, name, reached) {
     const room = (box.w - names - 8) / shown.length;
     shown.forEach(([label, similarity], index) => {
       const x = box.x + names + index * room;
-      const told = number(similarity);
+      const told = signedNumber(similarity);
       const wide = pen.width(told, size * 0.85) + 8 * pen.unit;
       pen.write(label, x, y, { align: "left", size, room: room - wide - 12, bold: index === 0 });
       const end = Math.min(pen.width(label, size, index === 0), room - wide - 12);

@@ -116,7 +116,7 @@ class Layout {
     const make = () => {
       const boxes = this.numbers.labels.map((label, index) => {
         const gap = index && spaceBefore(tokens, index) ? size * 0.27 : 0;
-        const wide = written[index] ? this.pen.width(label, size) : 0;
+        const wide = written[index] ? this.pen.width(label.replace(/[₀-₉]+$/u, ""), size) : 0;
         return { size, w: wide, h: size * 1.5, gap, hidden: !written[index] };
       });
       return flow(boxes, this.width - 24, size * 1.45, 0, 0, true);

@@ -128,7 +128,7 @@ function drawProducts(view, seconds, leaving) {
     const multiplied = early ? part(seconds, 1.9, 4.2) : inTurn(seconds, 6, 8, turn, N.count - 1, 0.9);
     drawMatch(view, { index, image, came, multiplied, forbidden: !N.sees(word, index) });
     const told = early ? part(seconds, 4.9, 5.3) : inTurn(seconds, 6.6, 8.5, turn, N.count - 1, 0.5);
-    if (!leaving) pen.faded(told, () => writeScore(view, N.sees(word, index) ? number(N.score(word, index)) : texts.forbidden, scorePoint(view, index), { bold: early }));
+    if (!leaving) pen.faded(told, () => writeScore(view, N.sees(word, index) ? signedNumber(N.score(word, index)) : texts.forbidden, scorePoint(view, index), { bold: early }));
   }
   pen.strip(I.queries, word, queryBox(view));
   pen.frame(queryBox(view), theme.accent, 2);
@@ -184,11 +184,11 @@ function drawSum(view, key, products, seconds) {
     pen.fill(mark, theme.accent);
   }
   const [x, y] = scorePoint(view, key);
-  pen.faded(1 - part(seconds, 4.9, 5.3), () => writeScore(view, number(sum), [x, y], { bold: true }));
+  pen.faded(1 - part(seconds, 4.9, 5.3), () => writeScore(view, signedNumber(sum), [x, y], { bold: true }));
   if (!N.data.head.plain) return;
   // The whole division stays to be read, where there is room for a line.
   pen.faded(part(seconds, 4.4, 4.9), () => {
-    const line = `${texts.score}: ${number(sum)} ÷ ${number(N.data.head.divisor)} = ${number(N.score(view.word, key))}`;
+    const line = `${texts.score}: ${signedNumber(sum)} ÷ ${signedNumber(N.data.head.divisor)} = ${signedNumber(N.score(view.word, key))}`;
     const at = L.narrow ? [L.width / 2, L.end + 12 * pen.unit] : [limit(L.along[key], 120 * pen.unit, L.width - 120 * pen.unit), y + 17 * pen.unit];
     if (seconds >= 4.4 && cells === N.width) pen.write(line, ...at, { size: 12.5 * pen.unit, colour: view.quiet });
   });
@@ -200,6 +200,6 @@ function drawScoresOnly(view, seconds, leaving) {
   if (!N.scores || leaving) return;
   for (let index = 0; index < N.count; index++) {
     const told = inTurn(seconds, 1.5, 5, index, N.count, 0.8);
-    pen.faded(told, () => writeScore(view, N.sees(word, index) ? number(N.score(word, index)) : view.texts.forbidden, scorePoint(view, index)));
+    pen.faded(told, () => writeScore(view, N.sees(word, index) ? signedNumber(N.score(word, index)) : view.texts.forbidden, scorePoint(view, index)));
   }
 }

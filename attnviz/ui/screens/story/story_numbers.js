@@ -20,6 +20,12 @@ function largest(numbers) {
   return numbers.reduce((best, value, index) => (value > numbers[best] ? index : best), 0);
 }
 
+/** A number as it is read, with a minus only where one of its digits is not 0. */
+function signedNumber(value) {
+  const text = number(Math.abs(value));
+  return value < 0 && /[1-9]/.test(text) ? `−${text}` : text;
+}
+
 class StoryNumbers {
   constructor(data) {
     const { vectors, head, journey, writing } = data;
@@ -128,7 +134,7 @@ class StoryNumbers {
     const last = (journey?.layers.length ?? 1) - 1;
     const key = this.most(word);
     return [
-      this.labels[word], this.labels[key], number(this.share(word, key)), head.name, String(head.width), number(head.divisor ?? 1),
+      this.labels[word], this.labels[key], signedNumber(this.share(word, key)), head.name, String(head.width), signedNumber(head.divisor ?? 1),
       String(heads.length), String(this.count), this.nearest(word, 0)?.[0][0] ?? "", this.nearest(word, last)?.[0][0] ?? "",
     ];
   }

@@ -56,9 +56,9 @@ function drawShares(view, seconds, leaving) {
       }
       const point = [0, 1].map((axis) => mix(scorePoint(view, index)[axis], barNumber(view, index)[axis], moved(seconds, 0, 1)));
       pen.faded(1 - part(seconds, GUESS_AT + 0.5, GUESS_AT + 1), () => {
-        if (scores) writeScore(view, forbidden ? texts.forbidden : number(score), point);
+        if (scores) writeScore(view, forbidden ? texts.forbidden : signedNumber(score), point);
       });
-      pen.faded(part(seconds, GUESS_AT + 1.4, GUESS_AT + 2), () => writeScore(view, number(share), barNumber(view, index), { bold: index === N.most(word) }));
+      pen.faded(part(seconds, GUESS_AT + 1.4, GUESS_AT + 2), () => writeScore(view, signedNumber(share), barNumber(view, index), { bold: index === N.most(word) }));
     }
   }
   if (scores) pen.faded(grown * (1 - turned), () => drawZero(view, amount(0)));
@@ -133,7 +133,7 @@ function drawShareCell(view, index, box, told = 1) {
   const share = N.share(word, index);
   pen.fill(box, I.shareColour(share));
   pen.frame(box, theme.line);
-  pen.faded(told, () => pen.write(number(share), box.x + box.w / 2, box.y + box.h / 2, { size: Math.min(13 * pen.unit, box.h * 0.85), colour: I.textOnShare(share), room: box.w - 2, least: 7 }));
+  pen.faded(told, () => pen.write(signedNumber(share), box.x + box.w / 2, box.y + box.h / 2, { size: Math.min(13 * pen.unit, box.h * 0.85), colour: I.textOnShare(share), room: box.w - 2, least: 7 }));
 }
 
 function valueBox(view, index) {

@@ -158,7 +158,7 @@ function drawLens(view, rows, most, source, length) {
       const index = signedIndex(row.values[cell], row.largest ?? most);
       const box = { x: left + cell * w + 1, y, w: w - 2, h };
       pen.round(box, 3, { fill: cssColour(I.signed, index), line: theme.line });
-      pen.write(number(row.values[cell]), box.x + box.w / 2, y + h / 2 + 0.5, { size: 13 * unit, colour: colourOn(I.signed, index), room: w - 6 });
+      pen.write(signedNumber(row.values[cell]), box.x + box.w / 2, y + h / 2 + 0.5, { size: 13 * unit, colour: colourOn(I.signed, index), room: w - 6 });
     }
     if ((row.upTo ?? cells) >= cells) pen.write("…", left + total + 4 * unit, y + h / 2, { align: "left" });
   }));

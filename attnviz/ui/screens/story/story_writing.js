@@ -99,7 +99,7 @@ function drawCandidates(view, step, now, seats, share) {
     const best = index === chosen;
     pen.write(name.trim() || name, left - 8, y, { align: "right", size: 13.5 * unit, bold: best && share > 0.7, colour: best && share > 0.7 ? theme.accent : theme.text, room: 100 * unit });
     pen.fill({ x: left, y: y - each * 0.32, w: Math.max(1, room * probability * grown), h: each * 0.64 }, best ? theme.accent : view.faintAccent);
-    pen.faded(part(grown, 0.7, 1), () => pen.write(number(probability), left + room * probability * grown + 8, y, { align: "left", size: 13 * unit }));
+    pen.faded(part(grown, 0.7, 1), () => pen.write(signedNumber(probability), left + room * probability * grown + 8, y, { align: "left", size: 13 * unit }));
   }));
   const flown = moved(share, 0.74, 0.96);
   if (flown <= 0) return;
