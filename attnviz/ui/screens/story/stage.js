@@ -307,16 +307,17 @@ class Story extends Figure {
     this.captions.replaceChildren(...texts.scenes.map((scene, index) => {
       const link = scene.link && data.links?.[index + 1];
       return make("div", "attnviz-story-caption", {}, [
-        make("h3", "attnviz-story-title", {}, [
-          make("span", "attnviz-story-number", { textContent: index + 1 }),
-          make("span", "", { textContent: fill(scene.title, ...values) }),
+        make("div", "attnviz-story-head", {}, [
+          make("h3", "attnviz-story-title", {}, [
+            make("span", "attnviz-story-number", { textContent: `${index + 1} ` }), fill(scene.title, ...values),
+          ]),
+          make("div", "attnviz-story-more", {}, [
+            ...(scene.formula ? [make("span", "attnviz-story-formula", { textContent: scene.formula })] : []),
+            ...(link ? [make("a", "attnviz-story-link", { href: link, target: "_self", textContent: `${scene.link} →` })] : []),
+          ]),
         ]),
         make("p", "attnviz-story-sentences", { textContent: scene.sentences.map((one) => fill(one, ...values)).join(/\p{Script=Han}/u.test(scene.title) ? "" : " ") }),
-        make("div", "attnviz-story-more", {}, [
-          ...(scene.formula ? [make("span", "attnviz-story-formula", { textContent: scene.formula })] : []),
-          ...(link ? [make("a", "attnviz-story-link", { href: link, target: "_self", textContent: `${scene.link} →` })] : []),
-          ...(data.leftOut && index === 0 ? [make("span", "", { textContent: texts.leftOut })] : []),
-        ]),
+        ...(data.leftOut && index === 0 ? [make("p", "attnviz-story-sentences", { textContent: texts.leftOut })] : []),
       ]);
     }));
     this.summary.textContent = texts.controls.numbers;

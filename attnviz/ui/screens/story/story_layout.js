@@ -3,7 +3,7 @@
 // and across it, and only this file knows which of them is x.
 
 const NARROW_PICTURE = 620; // CSS pixels of width below which the sentence runs downwards
-const STRIP = 152; // CSS pixels of a strip's length
+const STRIP = 138; // CSS pixels of a strip's length
 
 class Layout {
   /** @param pen measures texts; it writes nothing here */
@@ -15,7 +15,7 @@ class Layout {
     this.narrow = width < NARROW_PICTURE * Math.min(unit, 1.15);
     this.numbers = numbers;
     this.pen = pen;
-    this.strip = STRIP * (this.narrow ? 1 : unit);
+    this.strip = (this.narrow ? 152 : STRIP * unit);
     if (this.narrow) {
       this.begin = 62 * unit;
       const pitch = limit((430 * unit - this.begin) / count, 15 * unit, 46 * unit);
@@ -23,7 +23,7 @@ class Layout {
       this.along = numbers.labels.map((_, index) => this.begin + (index + 0.5) * pitch);
       this.pitches = numbers.labels.map(() => pitch);
     } else {
-      this.height = 440 * unit;
+      this.height = 412 * unit;
       this.begin = 104 * unit;
       this.columns(pen);
     }

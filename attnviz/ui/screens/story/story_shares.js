@@ -144,7 +144,7 @@ function valueBox(view, index) {
 function newVectorBox(view) {
   const { layout: L, pen, word } = view;
   const along = L.narrow ? L.along[word] : limit(L.along[word], L.begin + 40, L.width - 60);
-  return L.box(along, Math.max(L.thick * 1.3, 14 * pen.unit), L.across(306, 270), L.across(418, 350));
+  return L.box(along, Math.max(L.thick * 1.3, 14 * pen.unit), L.across(296, 270), L.across(402, 350));
 }
 
 /** The line along which the value of a token flows to the asking word. */
