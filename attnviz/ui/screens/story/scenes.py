@@ -210,9 +210,11 @@ def _layers(numbers: Numbers) -> Scene:
     nearest, other = journey["nearest"], journey["other"]
     compared = ""
     if other is not None:
-        compared = _("{0} also stands in “{1}”: there its vector is like this one to {2} at first, to {3} at the end.")
+        compared = _(
+            "“{0}” also stands in “{1}”: there its vector is like this one to {2} at first, to {3} at the end."
+        )
         compared = compared.format(
-            f"“{numbers['tokens'][other['token']]['label']}”",
+            numbers["tokens"][other["token"]]["label"],
             other["sentence"],
             local_number(f"{other['similarity'][0]:.2f}"),
             local_number(f"{other['similarity'][-1]:.2f}"),

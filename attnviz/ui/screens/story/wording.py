@@ -68,13 +68,10 @@ def layer_name(number: int) -> str:
 def stage_name(kind: str) -> str:
     """A stage of the block, in a word or two."""
     return {
-        "input": _("before"),
         "norm": _("normalised"),
         "attention": _("attention"),
         "other attention": _("other attention"),
-        "sum": _("sum"),
         "feed-forward": _("feed-forward network"),
-        "output": _("after"),
     }[kind]
 
 
