@@ -12,7 +12,7 @@ const TAKES_SPACE = "button, a, summary, input, [role=button]";
 
 class Story extends Figure {
   build() {
-    this.canvas = make("canvas", "attnviz-story-canvas", { role: "img", tabIndex: -1 });
+    this.canvas = make("canvas", "attnviz-story-canvas", { role: "img" });
     this.canvas.addEventListener("click", (event) => this.clicked(event));
     this.canvas.addEventListener("pointermove", (event) => {
       this.canvas.style.cursor = this.tokenUnder(event) === null ? "" : "pointer";
@@ -23,7 +23,7 @@ class Story extends Figure {
     this.asking = make("div", "attnviz-story-row attnviz-story-asking", { role: "group" });
     this.guessing = make("div", "attnviz-story-row attnviz-story-guess", { role: "group", hidden: true });
     this.controls = new StoryControls({
-      play: () => (this.player.playing ? this.player.pause() : this.player.play()),
+      play: () => this.playOrPause(),
       go: (by) => this.goBy(by),
       scene: (scene) => this.goTo(scene),
       seek: (time) => this.player.seek(time, { quietly: true }),
@@ -43,6 +43,7 @@ class Story extends Figure {
       waits: () => this.guess === null && !this.told,
     });
     this.calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+    this.listenTo(this.calm, "change", () => this.data && this.standStill());
     this.listenTo(document, "keydown", (event) => this.pressed(event));
     this.largeType = new MutationObserver(() => this.resizedType());
     this.largeType.observe(document.documentElement, { attributes: true, attributeFilter: ["class"] });
@@ -79,6 +80,7 @@ class Story extends Figure {
     player.playing = false;
     this.writeTexts();
     this.controls.write(data, player.timeline);
+    this.standStill();
     const scene = before ? player.timeline.at(Math.min(player.time, player.timeline.end)).scene : data.time.scene - 1;
     this.layOut();
     if (data.time.playing && !this.calm.matches && !before) {
@@ -154,7 +156,10 @@ class Story extends Figure {
     const { dataset } = this.root;
     dataset.playing = player.playing;
     if (player.playing) delete dataset.drawn;
-    else dataset.drawn = JSON.stringify(pen.written);
+    else {
+      dataset.drawn = JSON.stringify(pen.written);
+      dataset.tokens = JSON.stringify(view.tokens.map(({ x, y }) => [Math.round(x), Math.round(y)]));
+    }
     if (dataset.scene !== String(scene + 1)) this.entered(scene);
   }
 
@@ -217,7 +222,19 @@ class Story extends Figure {
     return address.href;
   }
 
+  /** Who wants no movement gets still scenes: what plays them is not there. */
+  standStill() {
+    this.controls.root.classList.toggle("attnviz-story-still", this.calm.matches);
+    if (this.calm.matches && this.player.playing) this.player.pause();
+  }
+
   // What the reader does --------------------------------------------------------------------------------------------
+
+  playOrPause() {
+    if (this.player.playing) this.player.pause();
+    else if (this.calm.matches) this.goBy(1);
+    else this.player.play();
+  }
 
   goTo(scene) {
     const { timeline } = this.player;

@@ -27,7 +27,8 @@ def stage(
     """Draws the story and lets it play.
 
     The element with the class `attnviz-story` says what it shows: `data-scene` (1 to 10), `data-playing`, and, whenever
-    the picture stands still, `data-drawn`, a JSON list of the texts that are written in it.
+    the picture stands still, `data-drawn`, a JSON list of the texts that are written in it, and `data-tokens`, where
+    the middle of each token is on the canvas, in CSS pixels.
 
     Args:
         data: the numbers and texts of the story. A new `picture` among them begins the story anew; the scene and the

@@ -100,12 +100,7 @@ function drawStages(view, seconds, plan) {
     drawStage(view, stage, plan.boxes[index], reached);
   });
   const named = L.narrow ? [start[0] + 18 * unit, start[1] + 2 * unit] : [start[0] - 18 * unit, start[1] + 26 * unit];
-  const label = N.labels[word];
-  pen.write(label, ...named, { align: "left", bold: true, size: 14 * unit, colour: theme.accent, room: 130 * unit });
-  if (N.lengthsBefore) {
-    const [x, y] = L.narrow ? [named[0] + Math.min(130 * unit, pen.width(label, 14 * unit, true)) + 10 * unit, named[1]] : [named[0], named[1] + 18 * unit];
-    pen.write(signedNumber(N.lengthsBefore[word]), x, y, { align: "left", size: 13 * unit });
-  }
+  pen.write(N.labels[word], ...named, { align: "left", bold: true, size: 14 * unit, colour: theme.accent, room: 130 * unit });
   pen.faded(part(seconds, 3.2, 4), () => {
     const [x, y] = L.narrow ? [L.width - 12, start[1] + 2 * unit] : [end[0], end[1] + 58 * unit];
     pen.write(`▬ ${texts.length}`, x, y, { align: "right", size: 13 * unit, colour: view.quiet });

@@ -120,7 +120,7 @@ function drawProducts(view, seconds, leaving) {
   if (!N.queries) return drawScoresOnly(view, seconds, leaving);
   const first = firstKey(view);
   const image = I.products(word);
-  pen.faded(leaving ? 1 : 1 - part(seconds, 0, 0.5), () => nameKeys(view));
+  pen.faded(1 - part(seconds, 0, 0.5), () => nameKeys(view));
   for (let index = 0; index < N.count; index++) {
     const early = index === first;
     const turn = index > first ? index - 1 : index;

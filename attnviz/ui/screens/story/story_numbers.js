@@ -51,29 +51,25 @@ class StoryNumbers {
   }
 
   /**
-   * The stages of the block that do something, each with what its sum is `after` it, if it is added there. On a `branch`
-   * are those whose result is added: where the block begins with a normalisation, that one too.
+   * The stages of the block, each with the length of its sum `after` it, if it is added there. On a `branch` are those
+   * whose result is added: where the block begins with a normalisation, that one too.
    */
   readBlock(stages) {
-    this.lengthsBefore = stages.find(({ kind }) => kind === "input")?.lengths ?? null;
-    this.block = [];
-    for (const stage of stages) {
-      if (stage.kind === "sum") this.block.at(-1).after = stage.lengths;
-      else if (stage.kind !== "input" && stage.kind !== "output") this.block.push({ ...stage, after: null });
-    }
+    this.block = stages.map((stage) => ({ ...stage, after: floats(stage.after) }));
     const normedBefore = this.block.length > 0 && !this.block[0].adds;
+    const counted = this.block.some(({ after }) => after);
     this.block.forEach((stage, index) => {
-      const ended = index === 0 || this.block[index - 1].after !== null;
+      const before = this.block[index - 1];
       const more = this.block.slice(index).some(({ after, adds }) => after || adds);
-      stage.branch = stage.adds || (normedBefore && more);
-      stage.begins = stage.branch && (ended || !this.block[index - 1].branch);
-      stage.ends = stage.branch && (stage.after !== null || (stage.adds && !stages.some(({ kind }) => kind === "sum")));
+      stage.ends = counted ? stage.after !== null : stage.adds;
+      stage.branch = stage.adds || stage.ends || (normedBefore && more);
+      stage.begins = stage.branch && (!before || !before.branch || before.ends);
     });
   }
 
   /** The length of what a token is at the largest stage of the block. */
   longest(token) {
-    const all = [this.lengthsBefore, ...this.block.flatMap(({ lengths, after }) => [lengths, after])];
+    const all = this.block.flatMap(({ lengths, after }) => [lengths, after]);
     return Math.max(0.001, ...all.map((lengths) => (lengths ? lengths[token] : 0)));
   }
 
