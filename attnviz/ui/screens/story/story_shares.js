@@ -214,6 +214,8 @@ function drawTraveller(view, index, share, wide) {
   pen.frame(box, theme.line);
 }
 
+const ROLE_SIZE = 11; // of what a head does, on a narrow picture
+
 // 7: heads ------------------------------------------------------------------------------------------------------------
 
 /** The map of the head while it is alone: on a wide picture each column stands under its token. */
@@ -245,10 +247,12 @@ function headGrid(view) {
   const count = N.heads.length;
   const top = L.topEnd + 10 * pen.unit;
   const [width, height] = [L.width - 8, L.height - top - 4];
-  const words = (L.narrow ? 38 : 20) * pen.unit;
+  // On a narrow picture what a head does stands below its map, in as many lines as it needs.
+  const below = (room) => Math.max(0, ...N.heads.map(({ role }) => (role ? pen.lines(role, room, ROLE_SIZE * pen.unit, 9).length : 0)));
   let best = { side: 0 };
   for (let columns = 1; columns <= count; columns++) {
     const lines = Math.ceil(count / columns);
+    const words = (20 + (L.narrow ? 6 + below(width / columns - 6) * ROLE_SIZE * 1.25 : 0)) * pen.unit;
     const side = Math.min(width / columns - (L.narrow ? 14 : 90 * pen.unit), height / lines - words - 6);
     if (side > best.side) best = { columns, side, lines };
   }
@@ -304,8 +308,8 @@ function drawHeads(view, seconds, leaving) {
       if (!role) return;
       const size = 12 * pen.unit;
       pen.faded(part(seconds, 5.2, 6) || (leaving ? 1 : 0), () => {
-        if (L.narrow) pen.writeLines(role, x, box.y + box.h + 8 * pen.unit, box.room, { size: 11 * pen.unit, most: 2 });
-        else if (box.room > 56) pen.writeLines(role, box.x + box.w + 10, box.y + 9 * pen.unit, box.room, { size, most: 5, align: "left" });
+        if (L.narrow) pen.writeLines(role, x, box.y + box.h + 9 * pen.unit, box.room, { size: ROLE_SIZE * pen.unit, most: 9 });
+        else if (box.room > 56) pen.writeLines(role, box.x + box.w + 10, box.y + 9 * pen.unit, box.room, { size, most: Math.max(3, Math.floor(box.h / (size * 1.25))), align: "left" });
       });
     });
   });
