@@ -1,4 +1,4 @@
-"""Every page has room for what it says in German, the longest language, and in Chinese, on three widths of screen."""
+"""Every page has room for what it says in German, the longest language, and in both kinds of Chinese, on three widths of screen."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_nothing_is_cut_and_nothing_scrolls_sideways(browser: Browser, app_url: 
     page = context.new_page()
     page.goto(address)
     faults = []
-    for language in ("de", "zh_Hans"):
+    for language in ("de", "zh_Hans", "zh_Hant"):
         page.set_viewport_size({"width": WIDTHS[0], "height": 900})
         if language != "de":
             pick_language(page, language)

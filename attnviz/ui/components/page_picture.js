@@ -223,6 +223,7 @@ const PAGE_PICTURE = (() => {
     const below = line(facts.join(" · "), `font:13px ${theme.font};color:${theme.text};opacity:.75`, width);
     const height = Math.ceil(MARGIN + above.height + 12 + box.height + 12 + below.height + MARGIN);
     const page = document.createElementNS(XHTML, "div");
+    page.setAttribute("lang", document.documentElement.lang); // chooses the font of Chinese characters
     page.style.cssText = `box-sizing:border-box;padding:${MARGIN}px;background:${theme.background};color:${theme.text};width:${width + 2 * MARGIN}px;height:${height}px`;
     const middle = document.createElementNS(XHTML, "div");
     middle.style.cssText = `margin:12px 0;width:${width}px;height:${Math.ceil(box.height)}px;overflow:hidden`;
