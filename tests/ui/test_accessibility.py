@@ -22,6 +22,7 @@ PAGES = {
     "/embeddings": "embeddings",
     "/context": "context",
     "/translate": "translate",
+    "/story": "story",
 }
 ADDRESSES = [address for address, name in PAGES.items() if (ROOT / "pages" / f"{name}.py").exists()]
 SERIOUS = {"serious", "critical"}

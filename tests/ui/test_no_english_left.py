@@ -61,6 +61,7 @@ STATES: dict[str, tuple[str, Callable[[Page], None] | None, str]] = {
     "in context": ("/context", None, ".attnviz-ready"),
     "translate": ("/translate", None, ".attnviz-ready"),
     "translate, sampling": ("/translate?method=sample", None, ".attnviz-ready"),
+    "how it works": ("/story?scene=5", None, ".attnviz-ready"),
 }
 
 
