@@ -29,7 +29,7 @@ ADDRESS_KEY = "attnviz_story_address"  # what the browser said that its address 
 
 def main() -> None:
     url_state.keep_values("target", "pair", "kind", "layer", "head", *display_options.SWITCH_KEYS)
-    top = page_header()
+    top = page_header(folded=True)
     figures = st.container(key="figures")
     numbers = read_numbers(top, figures)
     if numbers is None:
@@ -110,8 +110,9 @@ def draw_stage(story: dict[str, Any]) -> None:
     def take_address(text: str) -> None:
         st.session_state[ADDRESS_KEY] = text
 
+    # Sent once: a code that came with every later run would open again after the reader has closed it.
     stage(
-        story | {"qr": qr_code(st.session_state.get(ADDRESS_KEY, ""))},
+        story | {"qr": qr_code(st.session_state.pop(ADDRESS_KEY, ""))},
         key="story",
         on_scene=lambda scene: address.set_parameter("scene", str(scene)),
         on_word=lambda word: address.set_parameter("word", labels[word]),

@@ -161,6 +161,11 @@ SCREENS = {
             tested(SENTENCE, "heads test_typing_needs_no_enter", "text_box(page)"),
             tested(".st-key-target textarea", "heads test_a_copied_link_shows_the_same", 'text_box(page, "target")'),
             tested(
+                ".attnviz-hint-link",
+                "screens/story/test_page_in_browser.py test_a_newcomer_is_led_to_the_story_of_the_sentence",
+                "New here?",
+            ),
+            tested(
                 ".attnviz-hint-close",
                 "heads test_a_newcomer_is_told_what_rows_columns_and_colours_are_until_one_click",
                 "Got it",
@@ -314,6 +319,21 @@ SCREENS = {
             tested(
                 ".st-key-take_by_hand button", "steps test_the_sentence_is_taken_into_the_hand_table", "take_by_hand"
             ),
+            EXAMPLE,
+            MODEL,
+        ],
+    ),
+    "story": Screen(
+        "/story?scene=4&sentence=Der+Hund+sah+den+Ball.",
+        [
+            tested(
+                SENTENCE,
+                "screens/story/test_page_in_browser.py test_an_own_sentence_is_told_and_its_links_hold",
+                "text_box(page)",
+            ),
+            used(".attnviz-fold", "click", ".st-key-story_head"),
+            *PAGE_FILES,
+            used(".st-key-story_head input", "pick L2 H5", "layer=2"),
             EXAMPLE,
             MODEL,
         ],

@@ -41,6 +41,11 @@ class Fold {
     if (!data) return;
     this.data = data;
     this.name.textContent = data.name;
+    if (data.folded !== this.opensFolded) {
+      // Another page, or the first; what the reader has decided holds on all of them.
+      this.opensFolded = data.folded;
+      if (!this.remembered()) this.set(data.folded);
+    }
     this.say();
   }
 

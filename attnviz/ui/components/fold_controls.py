@@ -15,7 +15,11 @@ from attnviz.ui.shell.messages import _
 _fold = define(__file__)
 
 
-def fold_controls() -> None:
-    """Draws the button; called inside the row of boxes for texts, in whose line of labels it stands."""
+def fold_controls(*, folded: bool = False) -> None:
+    """Draws the button; called inside the row of boxes for texts, in whose line of labels it stands.
+
+    Args:
+        folded: whether the page opens with its controls folded, as long as the reader has decided nothing in this tab.
+    """
     with st.container(key="fold"):
-        _fold(key="fold_mark", data={"name": _("Controls"), "more": _("More")})
+        _fold(key="fold_mark", data={"name": _("Controls"), "more": _("More"), "folded": folded})

@@ -133,20 +133,24 @@ class PageHeader(ModelRow):
         }  # fmt: skip
 
 
-def page_header() -> PageHeader:
-    """Draws it, and says what is in it."""
-    boxes = text_boxes()
+def page_header(*, folded: bool = False) -> PageHeader:
+    """Draws it, and says what is in it; `folded` as in `text_boxes`."""
+    boxes = text_boxes(folded=folded)
     with boxes:
         sentence = inputs.sentence_box()
     inputs.example_sentences()
     return PageHeader(**vars(model_row()), sentence=sentence, boxes=boxes)
 
 
-def text_boxes() -> DeltaGenerator:
-    """The row for the boxes of texts, with the button that folds all controls below it."""
+def text_boxes(*, folded: bool = False) -> DeltaGenerator:
+    """The row for the boxes of texts, with the button that folds all controls below it.
+
+    Args:
+        folded: whether they are folded until the reader opens them, where a page's picture needs their room.
+    """
     boxes = st.container(horizontal=True, key="boxes")
     with boxes:
-        fold_controls()
+        fold_controls(folded=folded)
     return boxes
 
 
