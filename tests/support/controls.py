@@ -122,7 +122,7 @@ STREAMLIT = [
     "[data-testid=stNumberInput] button", "[data-testid=stElementToolbar] *", "[data-testid=stToolbarActions] *",
     "[data-testid=stDataFrame]", "[data-testid=stDataFrame] *", "[data-testid=stMainMenu] *", "[data-testid=stCode]",
     "[data-testid=stElementToolbarButton] *", "[data-testid=stBaseButton-elementToolbar]",
-    ".attnviz-tables-scroll",  # takes the focus only so that the arrow keys scroll it
+    ".attnviz-tables-scroll", ".attnviz-story-scroll",  # take the focus only so that the arrow keys scroll them
 ]  # fmt: skip
 
 
@@ -154,7 +154,53 @@ class Screen:
     keys: tuple[Keys, ...] = ()
 
 
+STAGE = "screens/story/test_stage_in_browser.py"
 SCREENS = {
+    "story": Screen(
+        "/story?scene=1&sentence=Der+Hund+sah+den+Ball.",
+        [
+            tested(
+                ":is(.attnviz-story-back, .attnviz-story-next, .attnviz-story-marks button)",
+                f"{STAGE} test_each_scene_by_key_by_button_and_by_mark_shows_the_models_own_numbers",
+                "attnviz-story-marks",
+            ),
+            tested(
+                ":is(.attnviz-story-play, .attnviz-story-scrub, .attnviz-story-speed)",
+                f"{STAGE} test_it_plays_pauses_and_goes_where_the_bar_says",
+                "attnviz-story-speed",
+            ),
+            tested(
+                ".attnviz-story-asking button", f"{STAGE} test_another_word_asks_and_guesses_are_answered", "ASKING"
+            ),
+            tested(
+                ".attnviz-story-copy", f"{STAGE} test_another_word_asks_and_guesses_are_answered", "attnviz-story-copy"
+            ),
+            tested(
+                ".attnviz-story-link",
+                f"{STAGE} test_a_screen_reader_gets_each_scene_as_text_and_table",
+                "attnviz-story-link",
+            ),
+            used(".attnviz-story-numbers summary", "click", ".attnviz-story-numbers table"),
+            used(".attnviz-story-marks button", "click 5", ".attnviz-story-show"),
+            tested(".attnviz-story-guess button", f"{STAGE} test_another_word_asks_and_guesses_are_answered", "GUESS"),
+            used(".attnviz-story-qr", "click", ".attnviz-story-close"),
+            used(".attnviz-story-close", "click", ".attnviz-story-show"),
+            *PAGE_FILES,
+            used(SENTENCE, "type Der Hund sah den Ball!", "sentence=Der Hund sah den Ball!"),
+            used(".st-key-story_head input", "pick L1 H2", "layer=1"),
+            EXAMPLE,
+            MODEL,
+        ],
+        (
+            Keys(
+                "stage.js",
+                keys="ArrowRight ArrowLeft",
+                test=f"{STAGE}::test_each_scene_by_key_by_button_and_by_mark_shows_the_models_own_numbers",
+            ),
+            Keys("stage.js", keys="Space", test=f"{STAGE}::test_it_plays_pauses_and_goes_where_the_bar_says"),
+            Keys("stage.js", keys="Escape", test=f"{STAGE}::test_another_word_asks_and_guesses_are_answered"),
+        ),
+    ),
     "heads": Screen(
         "/?head=3&kind=cross&sentence=Der+Hund+sah+den+Ball.",
         [

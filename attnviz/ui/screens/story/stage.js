@@ -30,7 +30,7 @@ class Story extends Figure {
       rested: () => this.changed(),
       speed: (speed) => (this.player.speed = speed),
       address: () => this.address(),
-      code: () => this.trigger("address", this.address()),
+      code: (address) => this.trigger("address", address),
     });
     this.tables = make("div", "attnviz-story-scroll", { tabIndex: 0, role: "region" });
     this.summary = make("summary");

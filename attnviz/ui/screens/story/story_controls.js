@@ -21,7 +21,7 @@ class StoryControls {
     this.speed = make("select", "attnviz-story-speed");
     this.speed.addEventListener("change", () => calls.speed(Number(this.speed.value)));
     this.copy = button("attnviz-story-copy", () => this.copyLink());
-    this.open = button("attnviz-story-qr", () => calls.code());
+    this.open = button("attnviz-story-qr", () => this.askForCode());
     this.help = make("div", "attnviz-story-help");
     this.extra = make("div", "attnviz-story-extra", {}, [this.speed, this.copy, this.open]);
     this.root = make("div", "", {}, [
@@ -90,9 +90,17 @@ class StoryControls {
     setTimeout(() => (this.copy.textContent = this.texts.copy), COPIED_FOR);
   }
 
-  /** A code that came from the page: rows of 0 and 1. */
+  /** The page makes the code of the present address, unless it is the one that is here already. */
+  askForCode() {
+    const address = this.calls.address();
+    this.wanted = true;
+    if (this.codeText === address) this.openCode();
+    else this.calls.code(address);
+  }
+
+  /** A code that came from the page: rows of 0 and 1. It is opened once, when it was asked for. */
   showCode(code, texts) {
-    if (!code?.modules || this.codeText === code.text) return;
+    if (!this.wanted || !code?.modules || this.codeText === code.text) return;
     this.codeText = code.text;
     const size = code.modules.length;
     const canvas = make("canvas", "", { width: size, height: size, role: "img", "aria-label": code.text });
@@ -105,14 +113,18 @@ class StoryControls {
     close.addEventListener("click", () => this.closeCode());
     this.code.setAttribute("aria-label", texts.qr);
     this.code.replaceChildren(canvas, make("p", "", { textContent: code.text }), close);
+    this.openCode();
+  }
+
+  openCode() {
+    this.wanted = false;
     this.code.hidden = false;
-    close.focus();
+    this.code.querySelector("button").focus();
   }
 
   closeCode() {
     if (this.code.hidden) return;
     this.code.hidden = true;
-    this.codeText = null;
     this.open.focus();
   }
 }

@@ -130,7 +130,7 @@ def test_each_scene_by_key_by_button_and_by_mark_shows_the_models_own_numbers(
             stands_at(page, 5)
             page.locator(".attnviz-story-show").click()
             page.locator(f"{STORY}[data-playing=true]").wait_for(state="attached")
-            page.keyboard.press(" ")
+            page.keyboard.press("Space")
             page.locator(".attnviz-story-marks button").nth(4).click()
         drawn = stands_at(page, scene)
         missing = [text for text in expected(scene, story) if text not in drawn]
@@ -154,7 +154,7 @@ def test_it_plays_pauses_and_goes_where_the_bar_says(page: Page) -> None:
     page.goto(with_sentence("/story", SENTENCE))  # begins by itself
     page.locator(f"{STORY}[data-playing=true][data-scene='2']").wait_for(state="attached")
     assert page.locator(STORY).get_attribute("data-drawn") is None
-    page.keyboard.press(" ")
+    page.keyboard.press("Space")
     stands_at(page, 2)
     scrub = page.locator(".attnviz-story-scrub")
     at = float(scrub.input_value())
@@ -195,7 +195,7 @@ def test_another_word_asks_and_guesses_are_answered(page: Page) -> None:
     click_token(wrong)
     expect(verdict).to_have_attribute("data-right", "false")
     expect(verdict).to_contain_text(labels[weights[story["word"]].argmax()])
-    page.keyboard.press(" ")
+    page.keyboard.press("Space")
     # Another word, on the canvas; its numbers are there at once, and it is guessed anew.
     stands_at(page, 5)
     page.locator(".attnviz-story-marks button").nth(5).click()
@@ -208,7 +208,7 @@ def test_another_word_asks_and_guesses_are_answered(page: Page) -> None:
     page.keyboard.press("ArrowLeft")
     page.locator(f"{GUESS} button", has_text=re.compile(f"^{re.escape(labels[weights[1].argmax()])}$")).click()
     expect(verdict).to_have_attribute("data-right", "true")
-    page.keyboard.press(" ")
+    page.keyboard.press("Space")
     page.locator(".attnviz-story-marks button").nth(3).click()
     stands_at(page, 4)
     page.locator(f"{ASKING} button").nth(4).click()
@@ -221,6 +221,12 @@ def test_another_word_asks_and_guesses_are_answered(page: Page) -> None:
     page.locator(".attnviz-story-qr").click()
     expect(page.locator(".attnviz-story-code canvas")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.locator(".attnviz-story-code")).to_be_hidden()
+    # What the page sends later does not open it again; the same code is there at once.
+    page.locator(".attnviz-story-qr").click()
+    page.locator(".attnviz-story-close").click()
+    page.locator(".attnviz-story-marks button").nth(1).click()
+    page.wait_for_function("new URLSearchParams(location.search).get('scene') === '2'")
     expect(page.locator(".attnviz-story-code")).to_be_hidden()
 
 
