@@ -185,9 +185,14 @@ SCREENS = {
             tested(".attnviz-story-guess button", f"{STAGE} test_another_word_asks_and_guesses_are_answered", "GUESS"),
             used(".attnviz-story-qr", "click", ".attnviz-story-close"),
             used(".attnviz-story-close", "click", ".attnviz-story-show"),
+            tested(
+                SENTENCE,
+                "screens/story/test_page_in_browser.py test_an_own_sentence_is_told_and_its_links_hold",
+                "text_box(page)",
+            ),
+            used(".attnviz-fold", "click", ".st-key-story_head"),
             *PAGE_FILES,
-            used(SENTENCE, "type Der Hund sah den Ball!", "sentence=Der Hund sah den Ball!"),
-            used(".st-key-story_head input", "pick L1 H2", "layer=1"),
+            used(".st-key-story_head input", "pick L2 H5", "layer=2"),
             EXAMPLE,
             MODEL,
         ],
@@ -365,21 +370,6 @@ SCREENS = {
             tested(
                 ".st-key-take_by_hand button", "steps test_the_sentence_is_taken_into_the_hand_table", "take_by_hand"
             ),
-            EXAMPLE,
-            MODEL,
-        ],
-    ),
-    "story": Screen(
-        "/story?scene=4&sentence=Der+Hund+sah+den+Ball.",
-        [
-            tested(
-                SENTENCE,
-                "screens/story/test_page_in_browser.py test_an_own_sentence_is_told_and_its_links_hold",
-                "text_box(page)",
-            ),
-            used(".attnviz-fold", "click", ".st-key-story_head"),
-            *PAGE_FILES,
-            used(".st-key-story_head input", "pick L2 H5", "layer=2"),
             EXAMPLE,
             MODEL,
         ],

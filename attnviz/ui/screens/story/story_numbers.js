@@ -110,12 +110,13 @@ class StoryNumbers {
 
   /** The sum of the values, each by so much of its share. */
   weighted(query, amounts) {
-    const sum = new Float32Array(this.width);
+    const width = this.values.length / this.count;
+    const sum = new Float32Array(width);
     for (let key = 0; key < this.count; key++) {
       const factor = this.share(query, key) * amounts[key];
       if (!factor) continue;
       const values = this.row(this.values, key);
-      for (let index = 0; index < this.width; index++) sum[index] += factor * values[index];
+      for (let index = 0; index < width; index++) sum[index] += factor * values[index];
     }
     return sum;
   }
@@ -131,7 +132,7 @@ class StoryNumbers {
     const key = this.most(word);
     return [
       this.labels[word], this.labels[key], signedNumber(this.share(word, key)), head.name, String(head.width), signedNumber(head.divisor ?? 1),
-      String(heads.length), String(this.count), this.nearest(word, 0)?.[0][0] ?? "", this.nearest(word, last)?.[0][0] ?? "",
+      String(heads.length), String(this.count), this.nearest(word, 0)?.[0]?.[0] ?? "", this.nearest(word, last)?.[0]?.[0] ?? "",
     ];
   }
 }
