@@ -3,7 +3,7 @@
 // and across it, and only this file knows which of them is x.
 
 const NARROW_PICTURE = 620; // CSS pixels of width below which the sentence runs downwards
-const STRIP = 138; // CSS pixels of a strip's length
+const STRIP = 124; // CSS pixels of a strip's length
 
 class Layout {
   /** @param pen measures texts; it writes nothing here */
@@ -23,7 +23,7 @@ class Layout {
       this.along = numbers.labels.map((_, index) => this.begin + (index + 0.5) * pitch);
       this.pitches = numbers.labels.map(() => pitch);
     } else {
-      this.height = 412 * unit;
+      this.height = 390 * unit;
       this.begin = 104 * unit;
       this.columns(pen);
     }

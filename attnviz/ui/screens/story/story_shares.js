@@ -28,7 +28,7 @@ function barNumber(view, index) {
 function wholeBox(view) {
   const { layout: L, pen } = view;
   if (L.narrow) return { x: 14, y: L.end + 46 * pen.unit, w: L.width - 40, h: 26 * pen.unit };
-  return { x: L.begin, y: 352 * pen.unit, w: L.width - L.begin - 34 * pen.unit, h: 30 * pen.unit };
+  return { x: L.begin, y: 338 * pen.unit, w: L.width - L.begin - 34 * pen.unit, h: 30 * pen.unit };
 }
 
 function drawShares(view, seconds, leaving) {
@@ -144,7 +144,7 @@ function valueBox(view, index) {
 function newVectorBox(view) {
   const { layout: L, pen, word } = view;
   const along = L.narrow ? L.along[word] : limit(L.along[word], L.begin + 40, L.width - 60);
-  return L.box(along, Math.max(L.thick * 1.3, 14 * pen.unit), L.across(296, 270), L.across(402, 350));
+  return L.box(along, Math.max(L.thick * 1.3, 14 * pen.unit), L.across(284, 270), L.across(382, 350));
 }
 
 /** The line along which the value of a token flows to the asking word. */

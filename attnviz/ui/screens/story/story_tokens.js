@@ -44,7 +44,13 @@ function nameOfRow(view, name, y, point) {
   const { pen, layout: L } = view;
   const size = 13 * pen.unit;
   if (L.narrow) pen.write(name, ...point, { size, colour: view.quiet, room: L.width });
-  else pen.write(name, 4, y, { size, align: "left", colour: view.quiet, room: L.begin - 12 });
+  else {
+    const room = L.begin - 12;
+    const lines = pen.width(name, size) > room ? pen.lines(name, room, size, 2) : [name];
+    lines.forEach((line, index) => {
+      pen.write(line, 4, y + (index - (lines.length - 1) / 2) * size * 1.2, { size, align: "left", colour: view.quiet, room });
+    });
+  }
 }
 
 /** A window in a long list of numbers, which stops at the right one. */

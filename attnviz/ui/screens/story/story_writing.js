@@ -6,12 +6,22 @@
 function writtenSeats(view) {
   const { layout: L, pen, numbers: N } = view;
   const { writing } = N.data;
-  const labels = [...writing.start, ...N.steps.map(({ label }) => label.trim() || label)];
+  const steps = N.steps.map(({ label }) => label.trim() || label);
   const size = (L.narrow ? 12 : 15) * pen.unit;
-  const boxes = labels.map((label) => ({ label, size, w: Math.max(20 * pen.unit, pen.width(label, size) + 14 * pen.unit), h: size * 1.65 }));
+  const wide = (label) => Math.max(20 * pen.unit, pen.width(label, size) + 14 * pen.unit);
+  // A gap is filled where it is: its box has room for the mask and for the word.
+  const labels = fills(writing) ? writing.start : [...writing.start, ...steps];
+  const boxes = labels.map((label, index) => ({
+    label, size, w: fills(writing) && index === writing.gap ? Math.max(wide(label), wide(steps[0])) : wide(label), h: size * 1.65,
+  }));
   const top = L.narrow ? L.topEnd + 96 * pen.unit : L.topEnd + 118 * pen.unit;
   const begin = L.narrow ? 2 : L.begin;
   return flow(boxes, L.width - begin - 6, size * 2.1, top, 6 * pen.unit).map((box) => ({ ...box, x: box.x + begin }));
+}
+
+/** Whether a word in the middle of the text is predicted rather than the next one. */
+function fills(writing) {
+  return writing.gap !== null && writing.gap !== undefined;
 }
 
 /** Which step a time belongs to, and how far it is; the first takes longer than the others. */
@@ -30,17 +40,19 @@ function drawWriting(view, seconds, leaving) {
   if (!N.steps.length || leaving) return;
   const seats = writtenSeats(view);
   const { step, share } = stepAt(view, seconds);
-  const start = N.data.writing.start.length;
-  const now = seats[start + step];
+  const { writing } = N.data;
+  const at = fills(writing) ? writing.gap : writing.start.length + step;
+  const now = seats[at];
   const { own, cross } = N.steps[step];
   pen.faded(part(seconds, 0.6, 1.2), () => {
     const row = seats[0];
-    if (!L.narrow) nameOfRow(view, N.data.writing.language || texts.written, row.y, [0, 0]);
-    seats.slice(0, start + step).forEach((seat) => drawWrittenBox(view, seat));
+    if (!L.narrow) nameOfRow(view, fills(writing) ? "" : writing.language || texts.written, row.y, [0, 0]);
+    seats.slice(0, fills(writing) ? seats.length : at).forEach((seat) => drawWrittenBox(view, seat));
     if (cross) drawCross(view, now, cross, part(share, 0.12, 0.45));
-    drawOwn(view, seats, start + step, own, part(share, 0, 0.3));
+    drawOwn(view, seats, at, own, part(share, 0, 0.3));
     pen.round(around(now), 7, { line: theme.accent, thick: 1.6, dashed: share < 1, fill: theme.background });
-    if (share < 0.8) pen.write("?", now.x, now.y, { size: now.size, colour: theme.accent });
+    if (share < 0.8 && fills(writing)) pen.write(now.label, now.x, now.y, { size: now.size, colour: theme.accent });
+    else if (share < 0.8) pen.write("?", now.x, now.y, { size: now.size, colour: theme.accent });
     drawCandidates(view, step, now, seats, share);
   });
 }
@@ -71,15 +83,16 @@ function drawCross(view, now, weights, share) {
 function drawOwn(view, seats, index, weights, share) {
   const { pen, theme, texts, numbers: N, layout: L } = view;
   const now = seats[index];
-  const deepest = Math.max(...seats.slice(0, index + 1).map((seat) => seat.y));
+  const before = seats.slice(0, Math.max(index + 1, weights.length));
+  const deepest = Math.max(...before.map((seat) => seat.y));
   weights.forEach((weight, key) => {
     const seat = seats[key];
-    if (!seat || weight <= 0.004) return;
+    if (!seat || seat === now || weight <= 0.004) return;
     const [from, to] = [[now.x, now.y + now.h / 2], [seat.x, seat.y + seat.h / 2]];
     const deep = Math.max(from[1], to[1]) + Math.min(30 * pen.unit, 10 * pen.unit + Math.abs(now.x - seat.x) * 0.12);
     pen.faded(0.6, () => pen.curve([from, [from[0], deep], [to[0], deep], to], view.negative, Math.max(0.5, weight * 12 * pen.unit), share));
   });
-  pen.faded(share, () => pen.write(`${texts.own} (${N.data.writing.selfName})`, L.narrow ? 4 : 4, deepest + 46 * pen.unit, { align: "left", size: 12.5 * pen.unit, colour: view.quiet, room: L.width - 8, halo: true }));
+  pen.faded(share, () => pen.write(`${fills(N.data.writing) ? texts.looks : texts.own} (${N.data.writing.selfName})`, L.narrow ? 4 : 4, deepest + 46 * pen.unit, { align: "left", size: 12.5 * pen.unit, colour: view.quiet, room: L.width - 8, halo: true }));
 }
 
 /** Bars over the vocabulary; the longest goes up into its place. */
