@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST_TOKENS = 128  # of a text whose heads are all looked at; a longer one would make the page wait
 LONG = 3  # letters from which a word of an alphabet is taken for one of content, where there are two such
+# Chinese words of grammar that often stand alone, in both scripts: not what a first look should be about.
+GRAMMAR = frozenset("把被的地得了着著过過在是和与與也就都不没沒很这這那吗嗎呢吧从從对對向")
 APART = 2  # words; what ties neighbours may be nothing but their places
 
 
@@ -74,5 +76,8 @@ def _content(tokens: Sequence[Token]) -> np.ndarray:
     lengths: dict[int | None, int] = {}
     for token in tokens:
         lengths[token.word] = lengths.get(token.word, 0) + len(token.text.strip())
-    long = np.array([lengths[token.word] >= LONG or not token.text.isascii() for token in tokens]) & words
+    long = np.array(
+        [lengths[token.word] >= LONG or not (token.text.isascii() or token.text.strip() in GRAMMAR) for token in tokens]
+    )
+    long &= words
     return long if len({token.word for token, is_long in zip(tokens, long, strict=True) if is_long}) > 1 else words
