@@ -40,7 +40,8 @@ MEASURE = """() => {
 def play(page: Page, scene: int) -> np.ndarray:
     """Milliseconds between the frames of a scene and of drawing each, shape (frames, 2)."""
     page.locator(f".attnviz-story-marks button:nth-child({scene})").click()
-    page.locator(".attnviz-story-play").click()
+    guess = page.locator(".attnviz-story-show")  # the scene that asks stops until it is answered
+    (guess if guess.is_visible() else page.locator(".attnviz-story-play")).click()
     page.wait_for_timeout(300)
     page.evaluate("window.attnvizFrames = []")
     page.wait_for_timeout(1000 * SECONDS)

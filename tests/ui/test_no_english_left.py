@@ -19,6 +19,7 @@ from support.visible_texts import Said, collect, collect_tips, words
 
 from attnviz import examples
 from attnviz.ui.screens.context.controls import OPENING_PAIRS, PAIRS
+from attnviz.ui.screens.story.journey import OTHER_SENTENCES
 from attnviz.ui.shell.messages import LANGUAGES, LOCALE
 
 # The same in every language: names of file formats, of what is measured in, and of things in a formula or a link.
@@ -88,6 +89,7 @@ def leftovers(said: set[Said], tokens: set[str], language: str) -> list[str]:
     """What is not in the language, and where it stands."""
     own, english = allowed_words(language)
     pairs = [sentence for first, second, _word in PAIRS for sentence in (first, second)]
+    pairs += OTHER_SENTENCES
     sentences = (*examples.FIRST_EXAMPLES.values(), *examples.HOME_EXAMPLES, *examples.OTHER_EXAMPLES, *pairs)
     known = own | tokens | INTERNATIONAL | words(" ".join([*sentences, *LANGUAGES.values()]))
     found = []

@@ -76,6 +76,7 @@ class Story extends Figure {
     const same = before && JSON.stringify(before.tokens) === JSON.stringify(data.tokens) && before.head.name === data.head.name;
     if (!same) Object.assign(this, { word: data.word, told: false, guess: null });
     const { time } = player;
+    this.root.dataset.scene = ""; // its words are written anew
     player.timeline = new Timeline(data.texts.scenes.map(({ title, sentences }) => [title, ...sentences].join(" ")));
     player.playing = false;
     this.writeTexts();
@@ -193,7 +194,8 @@ class Story extends Figure {
       caption.classList.toggle("attnviz-story-here", index === scene);
       caption.setAttribute("aria-hidden", index !== scene);
     });
-    this.captions.children[scene] && this.canvas.setAttribute("aria-label", `${this.data.texts.controls.picture}. ${this.captions.children[scene].textContent}`);
+    const [title, words] = [".attnviz-story-title", ".attnviz-story-sentences"].map((part) => this.captions.children[scene].querySelector(part).textContent);
+    this.canvas.setAttribute("aria-label", `${this.data.texts.controls.picture}: ${title}. ${words}`);
     this.writeGuess(scene);
     this.writeTables();
   }
@@ -326,14 +328,14 @@ class Story extends Figure {
       return make("div", "attnviz-story-caption", {}, [
         make("div", "attnviz-story-head", {}, [
           make("h3", "attnviz-story-title", {}, [
-            make("span", "attnviz-story-number", { textContent: `${index + 1} ` }), fill(scene.title, ...values),
+            make("span", "attnviz-story-number", { textContent: `${index + 1} ` }), ...sentenceParts(scene.title, values),
           ]),
           make("div", "attnviz-story-more", {}, [
             ...(scene.formula ? [make("span", "attnviz-story-formula", { textContent: scene.formula })] : []),
             ...(link ? [make("a", "attnviz-story-link", { href: link, target: "_self", textContent: `${scene.link} →` })] : []),
           ]),
         ]),
-        make("p", "attnviz-story-sentences", { textContent: scene.sentences.map((one) => fill(one, ...values)).join(/\p{Script=Han}/u.test(scene.title) ? "" : " ") }),
+        make("p", "attnviz-story-sentences", {}, sentenceParts(scene.sentences.join(/\p{Script=Han}/u.test(scene.title) ? "" : " "), values)),
         ...(data.leftOut && index === 0 ? [make("p", "attnviz-story-sentences", { textContent: texts.leftOut })] : []),
       ]);
     }));
@@ -363,7 +365,7 @@ class Story extends Figure {
     const now = `${word} ${asks} ${this.guess}`;
     if (this.guessing.dataset.now === now) return;
     this.guessing.dataset.now = now;
-    const question = make("span", "attnviz-story-ask", { textContent: fill(texts.question, ...values) });
+    const question = make("span", "attnviz-story-ask", {}, sentenceParts(texts.question, values));
     if (asks) {
       const buttons = numbers.labels.map((label, index) => {
         const button = make("button", "", { type: "button", textContent: label, disabled: !numbers.sees(word, index) });
@@ -378,8 +380,8 @@ class Story extends Figure {
     const right = this.guess === numbers.most(word);
     const verdict = this.guess === null ? texts.shown : right ? texts.right : texts.wrong;
     this.guessing.replaceChildren(make("p", "attnviz-story-verdict", {
-      role: "status", textContent: [fill(verdict, ...values), texts.others].join(" "), "data-right": this.guess === null ? "" : right,
-    }));
+      role: "status", "data-right": this.guess === null ? "" : right,
+    }, sentenceParts(`${verdict} ${texts.others}`, values)));
   }
 
   writeTables() {

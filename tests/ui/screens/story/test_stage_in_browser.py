@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import Browser, Page, expect
 from support.browsing import new_context, wider_than_the_screen, with_sentence
+from support.languages import pick_language
 
 from attnviz.ui.screens.story.openings import opening_numbers
 
 SENTENCE = "Der Hund sah den Ball."
 STORY, PLAY, CANVAS = ".attnviz-story", ".attnviz-story-play", ".attnviz-story-canvas"
 GUESS, ASKING = ".attnviz-story-guess", ".attnviz-story-asking"
+HERE = ".attnviz-story-caption.attnviz-story-here"
 SCENES = 10
 
 
@@ -233,8 +235,8 @@ def test_another_word_asks_and_guesses_are_answered(page: Page) -> None:
 def test_a_screen_reader_gets_each_scene_as_text_and_table(page: Page) -> None:
     opened(page, "?scene=4")
     story = numbers()
-    title = page.locator(".attnviz-story-here .attnviz-story-title").inner_text()
-    assert title in (page.locator(CANVAS).get_attribute("aria-label") or "")
+    title = page.locator(f"{HERE} .attnviz-story-title").inner_text()
+    assert title[2:] in (page.locator(CANVAS).get_attribute("aria-label") or "")
     page.locator(".attnviz-story-numbers summary").click()
     cells = page.locator(".attnviz-story-numbers td").all_text_contents()
     count, word = len(story["tokens"]), story["word"]
@@ -242,7 +244,15 @@ def test_a_screen_reader_gets_each_scene_as_text_and_table(page: Page) -> None:
         assert written(value) in cells
     page.locator(".attnviz-story-marks button").nth(9).click()
     expect(page.locator(".attnviz-story-numbers tbody tr")).to_have_count(len(story["writing"]["steps"]))
-    link = page.locator(".attnviz-story-here .attnviz-story-link")
+    link = page.locator(f"{HERE} .attnviz-story-link")
+    # In another language the same scene is described anew.
+    picked = page.locator(HERE).inner_text()
+    pick_language(page, "de")
+    page.wait_for_function(
+        f"(before) => (document.querySelector('{HERE}')?.innerText ?? before) !== before", arg=picked
+    )
+    title = page.locator(f"{HERE} .attnviz-story-title").inner_text()
+    expect(page.locator(CANVAS)).to_have_attribute("aria-label", re.compile(re.escape(title[3:])))
     with page.expect_navigation():
         link.click()
     assert "/translate" in page.url
