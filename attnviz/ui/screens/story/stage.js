@@ -5,6 +5,7 @@ const TELL_ADDRESS_AFTER = 700; // milliseconds of standing still
 const DRAWINGS = [
   drawNumbers, drawVectors, drawQuery, drawProducts, drawShares, drawValues, drawHeads, drawBlock, drawJourney, drawWriting,
 ];
+const BESIDE_PICTURE = 140; // CSS pixels of a projector's screen for the app's own line and the bar of time
 const LEAVING = 0.6; // seconds in which what a scene had for itself goes
 const SPEEDS = [0.5, 1, 2];
 const TAKES_KEYS = "input:not([type=range]), textarea, select, [contenteditable], [role=grid], [role=radiogroup], [role=listbox], [role=combobox], [role=tablist], [role=slider], [role=menu]";
@@ -92,8 +93,12 @@ class Story extends Figure {
     else this.goTo(scene);
   }
 
+  /** How large everything is drawn. In large type a wide picture fills the height of the screen with its words and bar. */
   unit() {
-    return limit(parseFloat(getComputedStyle(document.documentElement).fontSize) / 16, 0.9, 1.6);
+    const type = limit(parseFloat(getComputedStyle(document.documentElement).fontSize) / 16, 0.9, 1.6);
+    if (type < 1.1 || this.frame.clientWidth < 900) return type;
+    const others = this.captions.offsetHeight + BESIDE_PICTURE;
+    return limit((window.innerHeight - others) / WIDE_HEIGHT, 1, 1.8);
   }
 
   /** Everything anew, for another width, theme or size of type; the time stays. */
@@ -107,7 +112,7 @@ class Story extends Figure {
   resizedType() {
     if (!this.drawnUnit || this.drawnUnit === this.unit()) return;
     this.draw();
-    if (this.drawnUnit > 1.1) this.root.scrollIntoView({ block: "start" });
+    if (document.documentElement.matches(".attnviz-large-type")) this.root.scrollIntoView({ block: "start" });
   }
 
   layOut() {
@@ -323,22 +328,7 @@ class Story extends Figure {
     const { data, numbers } = this;
     const { texts } = data;
     const values = numbers.placeholders(this.word);
-    this.captions.replaceChildren(...texts.scenes.map((scene, index) => {
-      const link = scene.link && data.links?.[index + 1];
-      return make("div", "attnviz-story-caption", {}, [
-        make("div", "attnviz-story-head", {}, [
-          make("h3", "attnviz-story-title", {}, [
-            make("span", "attnviz-story-number", { textContent: `${index + 1} ` }), ...sentenceParts(scene.title, values),
-          ]),
-          make("div", "attnviz-story-more", {}, [
-            ...(scene.formula ? [make("span", "attnviz-story-formula", { textContent: scene.formula })] : []),
-            ...(link ? [make("a", "attnviz-story-link", { href: link, target: "_self", textContent: `${scene.link} →` })] : []),
-          ]),
-        ]),
-        make("p", "attnviz-story-sentences", {}, sentenceParts(scene.sentences.join(/\p{Script=Han}/u.test(scene.title) ? "" : " "), values)),
-        ...(data.leftOut && index === 0 ? [make("p", "attnviz-story-sentences", { textContent: texts.leftOut })] : []),
-      ]);
-    }));
+    this.captions.replaceChildren(...texts.scenes.map((_, index) => sceneCaption(data, index, values)));
     this.summary.textContent = texts.controls.numbers;
     this.tables.setAttribute("aria-label", texts.controls.numbers);
     const words = numbers.labels.map((label, index) => {

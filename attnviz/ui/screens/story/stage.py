@@ -12,7 +12,7 @@ from attnviz.ui.components.component import define
 _stage = define(__file__, parts=[
     "heatmap", "story_timeline", "story_pen", "story_numbers", "story_layout",
     "story_tokens", "story_match", "story_shares", "story_block",
-    "story_writing", "story_player", "story_controls", "story_tables",
+    "story_writing", "story_captions", "story_player", "story_controls", "story_tables",
 ])  # fmt: skip
 
 

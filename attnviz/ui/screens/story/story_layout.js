@@ -3,6 +3,7 @@
 // and across it, and only this file knows which of them is x.
 
 const NARROW_PICTURE = 620; // CSS pixels of width below which the sentence runs downwards
+const WIDE_HEIGHT = 390; // CSS pixels of a wide picture at the usual size of type
 const STRIP = 124; // CSS pixels of a strip's length
 
 class Layout {
@@ -23,7 +24,7 @@ class Layout {
       this.along = numbers.labels.map((_, index) => this.begin + (index + 0.5) * pitch);
       this.pitches = numbers.labels.map(() => pitch);
     } else {
-      this.height = 390 * unit;
+      this.height = WIDE_HEIGHT * unit;
       this.begin = 104 * unit;
       this.columns(pen);
     }

@@ -106,8 +106,9 @@ function scorePoint(view, index) {
 function writeScore(view, text, [x, y], style = {}) {
   const { pen, layout: L } = view;
   const align = L.narrow ? "right" : "center";
-  const room = L.narrow ? 52 * pen.unit : Math.max(...L.pitches) - 2;
-  pen.write(text, x, y, { size: Math.min(15 * pen.unit, L.narrow ? L.pitches[0] : 99), align, room, least: 7, ...style });
+  // All are set in one size, in which "−0.39" fits the narrowest column.
+  const size = Math.min(15 * pen.unit, L.narrow ? L.pitches[0] : (Math.min(...L.pitches) - 3) / 2.75);
+  pen.write(text, x, y, { size: Math.max(7, size), align, room: L.narrow ? 52 * pen.unit : 0, ...style });
 }
 
 function drawProducts(view, seconds, leaving) {

@@ -306,10 +306,12 @@ function drawHeads(view, seconds, leaving) {
       const x = L.narrow ? box.x + box.w / 2 : box.x;
       pen.write(name, x, box.y - 10 * pen.unit, { ...style, bold: true, colour: index === own ? theme.accent : theme.text, room: box.place - 8 });
       if (!role) return;
-      const size = 12 * pen.unit;
+      let size = 12 * pen.unit;
+      const most = () => Math.max(3, Math.floor(box.h / (size * 1.25)));
+      while (!L.narrow && size > 9 && pen.lines(role, box.room, size, 99).length > most()) size -= 1;
       pen.faded(part(seconds, 5.2, 6) || (leaving ? 1 : 0), () => {
         if (L.narrow) pen.writeLines(role, x, box.y + box.h + 9 * pen.unit, box.room, { size: ROLE_SIZE * pen.unit, most: 9 });
-        else if (box.room > 56) pen.writeLines(role, box.x + box.w + 10, box.y + 9 * pen.unit, box.room, { size, most: Math.max(3, Math.floor(box.h / (size * 1.25))), align: "left" });
+        else if (box.room > 56) pen.writeLines(role, box.x + box.w + 10, box.y + 9 * pen.unit, box.room, { size, most: most(), align: "left" });
       });
     });
   });

@@ -74,17 +74,6 @@ const SCENE_TABLES = [
   }] : []),
 ];
 
-const WORDS_OF_THE_MODEL = [0, 1, 8, 9]; // places in a sentence that a token or a word of the vocabulary comes to
-
-/** A sentence with the values in its places; words of the model stand out, and may be of another language. */
-function sentenceParts(template, values) {
-  return template.split(/(\{\d\})/).filter(Boolean).map((piece) => {
-    const place = /^\{\d\}$/.test(piece) ? Number(piece[1]) : -1;
-    if (place < 0) return piece;
-    return WORDS_OF_THE_MODEL.includes(place) ? make("bdi", "attnviz-story-word", { textContent: values[place] }) : values[place];
-  });
-}
-
 /** The tables of a scene as elements of the page. */
 function sceneTables(scene, view) {
   return SCENE_TABLES[scene](view).map(({ caption, headings, rows }) => {
