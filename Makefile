@@ -40,6 +40,7 @@ bench: $(DEV_READY) browser ## measure recording, the app in a browser, and a st
 	$(BIN)/python benchmarks/overview.py
 	$(BIN)/python benchmarks/translate.py
 	$(BIN)/python benchmarks/pages.py
+	$(BIN)/python benchmarks/story.py
 	$(BIN)/python benchmarks/story_frames.py
 	$(BIN)/python benchmarks/training_step.py
 

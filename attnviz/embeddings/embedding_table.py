@@ -15,6 +15,7 @@ import unicodedata
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -176,7 +177,7 @@ class Vocabulary:
             Tokens that can be read: special ones, single bytes and rows that stand for no token are passed over.
         """
         left_out = set(without)
-        marks = bool(like) and self._marks_beginnings()
+        marks = bool(like) and self._marks_beginnings
         chosen: list[tuple[Token, float]] = []
         looked = 0
         searched = min(len(similarities), count + len(left_out) + _SEARCHED)
@@ -197,6 +198,7 @@ class Vocabulary:
         labels = _labels([token.text for token, _ in chosen])
         return tuple(Neighbour(token.id, label, cosine) for label, (token, cosine) in zip(labels, chosen, strict=True))
 
+    @cached_property
     def _marks_beginnings(self) -> bool:
         """Whether the vocabulary marks the entries that begin a word, as byte-level BPE and SentencePiece do."""
         first = range(min(self.size, len(self._model.tokenizer), 2000))

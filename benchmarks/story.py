@@ -1,0 +1,120 @@
+"""How fast the story is told, in a real browser: its first picture on a fresh server, another sentence, head or model.
+
+    python benchmarks/story.py
+
+Starts the app as a user would, on a free port of this machine, and asks it for nothing but "How it works": for the
+first picture neither torch nor a model is loaded. Then sentences are typed that nothing was computed of. What the
+browser receives for a story of twelve tokens is counted too: all that comes over the connection from Enter to the
+picture.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+
+from playwright.sync_api import Page, WebSocket, sync_playwright
+from translate import WATCH, ready
+
+from app import chromium, free_port, start
+from pages import time_typing
+
+TWELVE = "The teacher gave the big book to the students today."  # in the bundled model's tokens
+HEADS = ("L0 H1", "L2 H5", "L1 H4", "L3 H5", "L1 H6", "L2 H1", "L3 H4", "L0 H7")
+NOW = WATCH.replace(
+    "document.addEventListener('pointerdown', () => { start = performance.now(); }, { capture: true, once: true });",
+    "start = performance.now();",
+)
+
+# When the first scene stands on the screen, counted from the first byte of the page.
+FIRST_FRAME = """() => {
+  const watch = new MutationObserver(() => {
+    if (!document.querySelector('.attnviz-story[data-scene]')) return;
+    watch.disconnect();
+    requestAnimationFrame(() => {
+      window.attnvizFirst = performance.now() - performance.getEntriesByType('navigation')[0].responseStart;
+    });
+  });
+  watch.observe(document, { childList: true, subtree: true, attributes: true, attributeFilter: ['data-scene'] });
+}"""
+
+
+class Received:
+    """Counts what comes over the page's connection, in bytes."""
+
+    def __init__(self, page: Page) -> None:
+        self.bytes = 0
+        page.on("websocket", self._listen)
+
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on("framereceived", self._count)
+
+    def _count(self, payload: str | bytes) -> None:
+        self.bytes += len(payload.encode("utf-8") if isinstance(payload, str) else payload)
+
+
+def first_frame(page: Page, url: str) -> float:
+    """Milliseconds from the page's first byte to the first scene."""
+    page.add_init_script(f"({FIRST_FRAME})()")
+    page.goto(f"{url}/story")
+    page.wait_for_function("window.attnvizFirst !== undefined", timeout=120_000)
+    return float(page.evaluate("window.attnvizFirst"))
+
+
+def choose_heads(page: Page) -> list[float]:
+    """Milliseconds from the choice of another head to its story."""
+    if page.locator(".attnviz-fold").get_attribute("aria-expanded") == "false":
+        page.locator(".attnviz-fold").click()
+    box = page.locator(".st-key-story_head input")
+    times = []
+    for head in HEADS:
+        page.wait_for_timeout(400)
+        box.fill(head)
+        page.evaluate(NOW, page.locator(".attnviz-ready").get_attribute("data-run"))
+        page.get_by_role("option", name=head, exact=True).click()
+        page.wait_for_function("window.attnvizTook !== null", timeout=60_000)
+        times.append(float(page.evaluate("window.attnvizTook")))
+    return times
+
+
+def main() -> None:
+    port = free_port()
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        browser = chromium.launch(playwright)
+        url = f"http://127.0.0.1:{port}"
+        server = start(port, home)
+        try:
+            page = browser.new_page(viewport={"width": 1366, "height": 900}, locale="en-GB")
+            received = Received(page)
+            fresh = first_frame(page, url)
+            again = browser.new_page(viewport={"width": 1366, "height": 900}, locale="en-GB")
+            warm = first_frame(again, url)
+            again.close()
+            # The first two come with the app, and the third waits for torch and the model.
+            typed = time_typing(page, url, "/story")[2:]
+            heads = choose_heads(page)
+            page.wait_for_timeout(1000)
+            before = received.bytes
+            box = page.locator(".st-key-sentence textarea")
+            box.fill(TWELVE)
+            box.press("Enter")
+            ready(page, TWELVE)
+            size = (received.bytes - before) / 1000
+        finally:
+            server.terminate()
+            server.wait(10)
+            browser.close()
+    rows: list[tuple[str, list[float], str]] = [
+        ("Fresh server: first byte to first frame", [fresh], "≤ 1000"),
+        ("The next visitor", [warm], ""),
+        ("A sentence typed", typed, "≤ 600"),
+        ("Another head", heads, "≤ 600"),
+    ]
+    print(f"{'milliseconds':44}{'median':>8}{'fastest':>9}{'slowest':>9}   goal")
+    for name, times, goal in rows:
+        print(f"{name:44}{statistics.median(times):8.0f}{min(times):9.0f}{max(times):9.0f}   {goal}")
+    print(f"{'kB received for twelve tokens':44}{size:8.0f}{'':18}   ≤ 300")
+
+
+if __name__ == "__main__":
+    main()
