@@ -12,9 +12,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
@@ -29,6 +30,7 @@ PICTURES: dict[str, tuple[str, int]] = {
     # name: the address, and the height of the window
     "home": ("/?kind=encoder", 860),
     **{f"home.{language}": (f"/?kind=encoder&lang={language}", 860) for language in ("de", "nl", "zh-Hans", "zh-Hant")},
+    "story": ("/story?scene=6&lang=en&sentence=The+teacher+taught+the+student+with+the+book.", 800),
     "overview": ("/overview", 900),
     "compare": ("/compare", 1180),
     "translate": ("/translate", 860),
@@ -40,6 +42,46 @@ PICTURES: dict[str, tuple[str, int]] = {
         for step, height in enumerate((760, 760, 900, 960, 860, 960, 800), 1)
     },
 }
+
+# The ten scenes of the story on one sheet for each language, screen and theme: to be looked through at a glance.
+STORY_SCREENS: dict[str, tuple[int, int, float, int, Literal["light", "dark"]]] = {
+    # name: width and height of the window, how much smaller it is on the sheet, how many stand side by side, the theme
+    "wide": (1366, 768, 0.5, 2, "light"),
+    "dark": (1366, 768, 0.5, 2, "dark"),
+    "phone": (390, 844, 0.6, 5, "light"),
+    "projector": (1280, 720, 0.5, 2, "light"),
+}
+STORIES = {
+    f"story/{language}.{screen}": (language, screen) for language in ("de", "zh-Hans") for screen in STORY_SCREENS
+}
+
+
+def take_story(started: Browser, url: str, name: str) -> None:
+    """All ten scenes of a language on a screen, on one sheet."""
+    language, screen = STORIES[name]
+    width, height, scale, columns, theme = STORY_SCREENS[screen]
+    context = started.new_context(
+        base_url=url, locale="en-GB", viewport={"width": width, "height": height}, color_scheme=theme
+    )
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    page.goto(f"/story?scene=1&lang={language}")
+    page.locator(".attnviz-ready").wait_for(state="attached")
+    if screen == "projector":
+        page.locator("body").press("p")
+    cell = (round(width * scale), round(height * scale))
+    sheet = Image.new("RGB", (columns * cell[0], 10 // columns * cell[1]))
+    for scene in range(10):
+        if scene:  # by the keyboard, which scrolls nothing
+            page.keyboard.press("ArrowRight")
+        page.locator(f".attnviz-story[data-scene='{scene + 1}'][data-drawn]").wait_for()
+        page.wait_for_timeout(500)  # what travels to its place arrives
+        picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB").resize(cell, Image.Resampling.LANCZOS)
+        sheet.paste(picture, (scene % columns * cell[0], scene // columns * cell[1]))
+    context.close()
+    file = HERE / f"{name}.png"
+    file.parent.mkdir(exist_ok=True)
+    sheet.quantize(COLOURS, dither=Image.Dither.NONE).save(file, optimize=True)
 
 
 def take(page: Page, name: str) -> None:
@@ -60,7 +102,7 @@ def main() -> None:
             "No font on this machine has Chinese characters; the pictures would show boxes instead. Install one (on "
             "Debian and Ubuntu: apt install fonts-noto-cjk), then run `make pictures` again."
         )
-    names = sys.argv[1:] or list(PICTURES)
+    names = sys.argv[1:] or [*PICTURES, *STORIES]
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         url = stack.enter_context(serving(Path(folder)))
@@ -69,6 +111,9 @@ def main() -> None:
         context = started.new_context(base_url=url, locale="en-GB")
         context.set_default_timeout(60_000)
         for name in names:
+            if name in STORIES:
+                take_story(started, url, name)
+                continue
             page = context.new_page()
             take(page, name)
             page.close()
