@@ -12,7 +12,10 @@ as `openings.py` does for the sentences that the app opens with.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
+
+import torch
 
 from attnviz.computation.layer import follow
 from attnviz.errors import EmptyError, NoAttentionError
@@ -28,7 +31,7 @@ from attnviz.ui.screens.story.vectors import first_vectors
 from attnviz.ui.screens.story.writing import writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from attnviz.computation.layer import Computation
     from attnviz.measures.findings import Finding
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
 
 MOST_TOKENS = 40
 """More can be neither drawn nor read; of a longer text the story shows the beginning."""
+
+SMALL = 100_000_000  # parameters
 
 FAMILIES = {("encoder", "decoder", "cross"): "encoder-decoder", ("decoder",): "decoder", ("encoder",): "encoder"}
 
@@ -71,9 +76,37 @@ def story_numbers(
     >>> story_numbers(attnviz.load("bundled"), "bundled", "Der Hund sah den Ball.")["head"]["name"]
     'L3 H7'
     """
-    record = model.record if record is None else record
     if not sentence.strip():
         raise EmptyError("There is no sentence yet. Type one: a few words are enough.")
+    with _suitable_threads(model):
+        return _compute(model, name, sentence, layer, head, model.record if record is None else record)
+
+
+@contextlib.contextmanager
+def _suitable_threads(model: Model) -> Iterator[None]:
+    """One thread for a small model: on so few tokens more of them only wait for each other.
+
+    On two cores that a browser shares, two threads took two to five times as long as one.
+    """
+    before = torch.get_num_threads()
+    small = sum(parameter.numel() for parameter in model.network.parameters()) < SMALL
+    try:
+        if small:
+            torch.set_num_threads(1)
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _compute(
+    model: Model,
+    name: str,
+    sentence: str,
+    layer: int | None,
+    head: int | None,
+    record: Callable[[str], Recording],
+) -> dict[str, Any]:
+    """The numbers of a sentence that there is."""
     text, left_out = beginning(record(sentence), sentence)
     recording = record(text) if left_out else record(sentence)
     kind = recording.kinds[0]
