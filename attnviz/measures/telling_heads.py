@@ -60,6 +60,26 @@ def opening_pair(weights: np.ndarray, queries: Sequence[Token], keys: Sequence[T
     return int(query), int(key)
 
 
+def asking_token(weights: np.ndarray, tokens: Sequence[Token]) -> int:
+    """The token of content that gives most to another word of content and looks at nothing more: its place.
+
+    Words that are not neighbours go first, as in `content_pairs`; then neighbours, then those that look most at any
+    other word. Where all look at themselves or at a sign, it is the query of `opening_pair`.
+
+    Args:
+        weights: (tokens, tokens) of one head over one text, in [0, 1].
+        tokens: of the text.
+    """
+    content, words = _content(tokens), np.array([is_word(token) for token in tokens])
+    other = np.array([[one.word != another.word for another in tokens] for one in tokens])
+    places, strongest = np.arange(len(tokens)), weights.argmax(axis=1)
+    for pairs in (content_pairs(tokens, tokens, own=True), np.outer(content, content), np.outer(content, words)):
+        is_telling = (pairs & other)[places, strongest]
+        if is_telling.any():
+            return int(np.argmax(np.where(is_telling, weights.max(axis=1), -1.0)))
+    return opening_pair(weights, tokens, tokens, own=True)[0]
+
+
 def content_pairs(queries: Sequence[Token], keys: Sequence[Token], own: bool) -> np.ndarray:
     """Which pairs are of two content words: bool (queries, keys)."""
     pairs = np.outer(_content(queries), _content(keys))

@@ -20,7 +20,7 @@ import torch
 from attnviz.computation.layer import follow
 from attnviz.errors import EmptyError, NoAttentionError
 from attnviz.measures.findings import head_findings
-from attnviz.measures.telling_heads import opening_pair, telling_head
+from attnviz.measures.telling_heads import asking_token, telling_head
 from attnviz.tokenization.language import guess_language
 from attnviz.tokenization.token import is_word, labels
 from attnviz.ui.components.component import encode
@@ -119,7 +119,7 @@ def _compute(
     except NoAttentionError:
         computation = None  # its weights are known, and how it came to them is not
     weights = recording.weights(kind, layer=layer).cpu().numpy()  # (heads, queries, keys)
-    query, _key = opening_pair(weights[head], tokens, tokens, own=True)
+    query = asking_token(weights[head], tokens)
     number = recording.layer_number(kind, layer)
     language = guess_language(text)
     return {

@@ -164,6 +164,19 @@ def test_the_precomputed_openings_are_what_the_model_gives(language: str) -> Non
     assert_alike(there, json.loads(json.dumps(story_numbers(bundled_model(), "bundled", sentence))))
 
 
+@pytest.mark.parametrize(
+    ("language", "asks", "looked_at"),
+    [("en", "student", "taught"), ("de", "sah", "Ball"), ("nl", "zit", "op"), ("zh_Hans", "给了", "学生"),
+     ("zh_Hant", "放在", "上")],
+)  # fmt: skip
+def test_the_word_that_asks_first_looks_at_a_word_and_not_at_the_end(language: str, asks: str, looked_at: str) -> None:
+    numbers = opening_numbers(FIRST_EXAMPLES[language])
+    assert numbers is not None
+    labels = [token["label"] for token in numbers["tokens"]]
+    shares = unpack(numbers["head"]["weights"], len(labels), len(labels))[numbers["word"]]
+    assert (labels[numbers["word"]], labels[int(shares.argmax())]) == (asks, looked_at)
+
+
 def test_no_opening_is_left_of_a_sentence_that_is_gone() -> None:
     assert {file.stem for file in FOLDER.glob("*.json")} == set(FIRST_EXAMPLES)
 
