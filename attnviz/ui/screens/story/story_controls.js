@@ -52,6 +52,7 @@ class StoryControls {
     this.marks.replaceChildren(...timeline.lengths.map((length, scene) => {
       const mark = make("button", "", { type: "button", textContent: scene + 1, title: data.texts.scenes[scene].title });
       mark.style.flex = `${length} 1 0`;
+      mark.style.setProperty("--moves", `${(100 * SCENE_SECONDS[scene]) / length}%`);
       mark.setAttribute("aria-label", `${fill(texts.scene, scene + 1, timeline.lengths.length)}: ${data.texts.scenes[scene].title}`);
       mark.addEventListener("click", () => this.calls.scene(scene));
       return mark;
