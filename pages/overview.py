@@ -11,6 +11,7 @@ import streamlit as st
 
 from attnviz.attention import pooled_maps
 from attnviz.ui.components.export_menu import PageFigures, export_menu
+from attnviz.ui.components.mosaic import heads_mosaic, positions_per_cell, tiles
 from attnviz.ui.components.numbers_table import numbers_collected
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.components.weights_table import weights_table
@@ -19,7 +20,6 @@ from attnviz.ui.controls.cost import cost_button
 from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.overview import traits
 from attnviz.ui.screens.overview.measures_table import measures_table
-from attnviz.ui.screens.overview.mosaic import heads_mosaic, positions_per_cell, tiles
 from attnviz.ui.shell import errors, models
 from attnviz.ui.shell.messages import _, kind_name, kind_title, language, local_number, model_label, ngettext
 from attnviz.ui.shell.router import require_router

@@ -58,31 +58,8 @@ class Effect:
         with its gaps filled. None where it writes nothing, or nothing is to be filled."""
         if self.note is not None:
             return None
-        if "cross" in self.before.kinds or self.before.kinds == ("decoder",):
-            return self._written(()), self._written(self.after.interventions)
-        first, second = (self._filled(recording) for recording in (self.before, self.after))
+        first, second = (written_text(self.model, recording) for recording in (self.before, self.after))
         return None if first is None or second is None else (first, second)
-
-    def _written(self, interventions: tuple[Intervention, ...]) -> str:
-        paired = "cross" in self.before.kinds
-        source = [token.id for token in self.before.key_tokens("cross" if paired else "decoder")]
-        limit = MAX_NEW_TOKENS if paired else CONTINUED
-        ids = self.model.recorder.write(source, limit, interventions)
-        return self._decode(ids if paired else ids[len(source) :])
-
-    def _filled(self, recording: Recording) -> str | None:
-        mask = getattr(self.model.tokenizer, "mask_token_id", None)
-        tokens = recording.query_tokens(recording.kinds[0])
-        assert recording.logits is not None
-        if not any(token.id == mask for token in tokens):
-            return None
-        best = recording.logits.argmax(dim=-1).tolist()
-        return self._decode([best[at] if token.id == mask else token.id for at, token in enumerate(tokens)])
-
-    def _decode(self, ids: Sequence[int]) -> str:
-        if self.model.tokenizer is None:
-            return " ".join(map(str, ids))
-        return self.model.tokenizer.decode(ids, skip_special_tokens=True).strip()
 
     @functools.cached_property
     def kl(self) -> Tensor | None:
@@ -117,6 +94,30 @@ class Effect:
         """The share of the pairs of query and key that is still computed, over all heads; heads whose output is
         replaced as a whole need none."""
         return counted_pairs(self.after) / max(1, counted_pairs(self.before))
+
+
+def written_text(model: Model, recording: Recording) -> str | None:
+    """What a model with a language head writes, changed as in a recording: the translation, what it adds to the text,
+    or the text with its gaps filled. None where there is no gap."""
+    if "cross" in recording.kinds or recording.kinds == ("decoder",):
+        paired = "cross" in recording.kinds
+        source = [token.id for token in recording.key_tokens("cross" if paired else "decoder")]
+        limit = MAX_NEW_TOKENS if paired else CONTINUED
+        ids = model.recorder.write(source, limit, recording.interventions)
+        return _decode(model, ids if paired else ids[len(source) :])
+    mask = getattr(model.tokenizer, "mask_token_id", None)
+    tokens = recording.query_tokens(recording.kinds[0])
+    assert recording.logits is not None
+    if not any(token.id == mask for token in tokens):
+        return None
+    best = recording.logits.argmax(dim=-1).tolist()
+    return _decode(model, [best[at] if token.id == mask else token.id for at, token in enumerate(tokens)])
+
+
+def _decode(model: Model, ids: Sequence[int]) -> str:
+    if model.tokenizer is None:
+        return " ".join(map(str, ids))
+    return model.tokenizer.decode(ids, skip_special_tokens=True).strip()
 
 
 def divergence_in_bits(before: Tensor, after: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ _ROUTED = "attnviz_routed"
 GROUPS = (
     ("heads", "overview", "compare"),
     ("story", "steps", "simple_attention", "embeddings", "context", "translate"),
+    ("what_if",),
 )
 _PICKER = "language"
 
@@ -65,10 +66,11 @@ def navigation() -> Page:
         "embeddings": _("Embeddings"),
         "context": _("In context"),
         "translate": _("Translate"),
+        "what_if": _("What if"),
     }
     pages = {
         group: [st.Page(f"pages/{name}.py", title=titles[name], default=name == GROUPS[0][0]) for name in names]
-        for group, names in zip((_("See"), _("Understand")), GROUPS, strict=True)
+        for group, names in zip((_("See"), _("Understand"), _("Test")), GROUPS, strict=True)
     }
     return st.navigation(pages, position="top")
 

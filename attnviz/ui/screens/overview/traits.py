@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attnviz.ui.screens.overview.mosaic import Note
+from attnviz.ui.components.mosaic import Note
 from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:

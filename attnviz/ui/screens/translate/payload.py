@@ -20,7 +20,7 @@ from attnviz.generation.steps import Steps
 from attnviz.tokenization import tokenizer as tokenization
 from attnviz.tokenization.token import Token, labels
 from attnviz.ui.components.component import encode
-from attnviz.ui.screens.translate.next_token_bars import Bar, Bars, format_percent, next_bars
+from attnviz.ui.components.next_token_bars import Bar, Bars, format_percent, next_bars
 from attnviz.ui.shell.messages import _, decimal_sign, head_name, local_number, ngettext
 
 MOST_DROPPED = 3  # hypotheses of a step that are shown though the beam let go of them

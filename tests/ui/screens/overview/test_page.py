@@ -19,8 +19,9 @@ from support.pages import components, open_page
 import attnviz
 from attnviz.attention import pooled_maps
 from attnviz.measures.head_measures import measure, measure_all
+from attnviz.ui.components import mosaic
 from attnviz.ui.controls.display_options import Switches
-from attnviz.ui.screens.overview import mosaic, traits
+from attnviz.ui.screens.overview import traits
 
 FIRST = "Der Hund sah den Ball."
 opened = functools.partial(open_page, "overview", sentence=FIRST)

@@ -7,8 +7,8 @@ import pytest
 from support.generation import random_distribution
 
 from attnviz.generation.sampling import Distribution, shape
+from attnviz.ui.components.next_token_bars import format_percent, next_bars
 from attnviz.ui.screens.translate.architecture_geometry import draw_architecture
-from attnviz.ui.screens.translate.next_token_bars import format_percent, next_bars
 
 
 @pytest.fixture

@@ -112,6 +112,7 @@ def heads_mosaic(
     summary: str,
     scale: Scale = "shared",
     marked: frozenset[At] | None = None,
+    action: str = "",
     on_open: Callable[[int, int], None],
 ) -> None:
     """Draws a tile for each head, layers from top to bottom and heads from left to right.
@@ -124,7 +125,8 @@ def heads_mosaic(
         summary: what is shown, in a line above the tiles.
         scale: "shared" has the colour range 0 to 1; "head" ends each head's at its own largest weight.
         marked: heads that stand out while the others step back; None where none does.
-        on_open: called with the layer and the head of a tile that was opened, before the page runs again.
+        action: what a click on a tile does, for the text alternative; "": it opens the head.
+        on_open: called with the layer and the head of a tile that was clicked, before the page runs again.
     """
     first = maps[0]
     queries, keys = first.query_labels, first.key_labels
@@ -168,7 +170,7 @@ def heads_mosaic(
             "max": _("max"),
             "all": "1" if top == 1.0 else _("{0} and more").format(local_number(f"{top:.2f}")),
             "hidden": _("hidden {0}"),
-            "open": _("Open this head"),
+            "open": action or _("Open this head"),
             "query": _("query"),
             "key": _("key"),
             "about": _("about {0}"),
