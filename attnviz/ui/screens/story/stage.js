@@ -8,7 +8,7 @@ const DRAWINGS = [
 const BESIDE_PICTURE = 140; // CSS pixels of a projector's screen for the app's own line and the bar of time
 const LEAVING = 0.6; // seconds in which what a scene had for itself goes
 const SPEEDS = [0.5, 1, 2];
-const TAKES_KEYS = "input:not([type=range]), textarea, select, [contenteditable], [role=grid], [role=radiogroup], [role=listbox], [role=combobox], [role=tablist], [role=slider], [role=menu]";
+const TAKES_KEYS = "input:not([type=range]), textarea, select, [contenteditable], [role=grid], [role=radiogroup], [role=listbox], [role=combobox], [role=tablist], [role=slider], [role=menu], .attnviz-story-scroll";
 const TAKES_SPACE = "button, a, summary, input, [role=button]";
 
 class Story extends Figure {
@@ -22,7 +22,7 @@ class Story extends Figure {
     this.sized = this.frame;
     this.captions = make("div", "attnviz-story-captions", { "aria-live": "polite" });
     this.asking = make("div", "attnviz-story-row attnviz-story-asking", { role: "group" });
-    this.guessing = make("div", "attnviz-story-row attnviz-story-guess", { role: "group", hidden: true });
+    this.guessing = make("div", "attnviz-story-row attnviz-story-guess", { role: "group", hidden: true, "aria-live": "polite" });
     this.controls = new StoryControls({
       play: () => this.playOrPause(),
       go: (by) => this.goBy(by),
@@ -368,9 +368,10 @@ class Story extends Figure {
       return;
     }
     const right = this.guess === numbers.most(word);
+    if (this.guessing.contains(document.activeElement)) this.controls.play.focus(); // its button goes
     const verdict = this.guess === null ? texts.shown : right ? texts.right : texts.wrong;
     this.guessing.replaceChildren(make("p", "attnviz-story-verdict", {
-      role: "status", "data-right": this.guess === null ? "" : right,
+      "data-right": this.guess === null ? "" : right,
     }, sentenceParts(`${verdict} ${texts.others}`, values)));
   }
 
