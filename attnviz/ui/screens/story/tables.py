@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from attnviz.ui.screens.story.packing import unpack
 from attnviz.ui.shell.messages import _
 
@@ -29,7 +31,11 @@ def story_tables(story: Mapping[str, Any]) -> list[Table]:
     for title, name in ((_("Scores"), "scores"), (_("Shares"), "weights")):
         if head[name] is not None:
             rows = unpack(head[name], count, count)
-            columns = {label: [float(value) for value in rows[:, index]] for index, label in enumerate(labels)}
+            # A score that a mask forbids is none.
+            columns = {
+                label: [float(value) if np.isfinite(value) else None for value in rows[:, index]]
+                for index, label in enumerate(labels)
+            }
             tables.append(Table(f"{title} {head['name']}", {words["token"]: labels} | columns))
     if story["block"]:
         lengths = {

@@ -141,6 +141,10 @@ def test_the_tables_hold_the_numbers_of_the_story(speak: Any) -> None:
     shares = tables["Shares L3 H7"].numbers
     assert sum(column[2] or 0 for column in shares.values()) == pytest.approx(1, abs=1e-5)
     assert tables["Tokens"].labels[2] == "sah"
+    masked = {table.name: table for table in story_tables(story_payload(numbers_of("gpt2")))}
+    scores = next(table for name, table in masked.items() if name.startswith("Scores"))
+    last = list(scores.numbers.values())[-1]
+    assert last[0] is None and last[-1] is not None  # the first word does not see the last
 
 
 def test_a_qr_code_holds_the_address(speak: Any) -> None:
