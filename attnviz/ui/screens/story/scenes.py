@@ -137,7 +137,7 @@ def _scores(numbers: Numbers) -> Scene:
 
 def _shares(_numbers: Numbers) -> Scene:
     return _scene(
-        _("Guess: which word will {0} look at most?"),
+        _("Guess: which word will “{0}” look at most?"),
         [
             _("Softmax makes shares of the scores: none is below 0, and together they are exactly 1."),
             _("A small lead in the scores becomes a large one in the shares."),
@@ -151,12 +151,12 @@ def _shares(_numbers: Numbers) -> Scene:
 def _values(numbers: Numbers) -> Scene:
     if numbers["head"]["values"] is None:
         return _scene(
-            _("What does {0} take along?"),
+            _("What does “{0}” take along?"),
             [_("From each word flows as much as its share: most from {1}, {2}."),
              _("What flows, the values, this model does not show.")],
         )  # fmt: skip
     return _scene(
-        _("What does {0} take along?"),
+        _("What does “{0}” take along?"),
         [
             _("Every word also has a value: the numbers that it hands over to those who look at it."),
             _("From each word flows as much as its share: most from {1}, {2}."),

@@ -98,7 +98,7 @@ def _controls() -> dict[str, str]:
 
 def _guess() -> dict[str, str]:
     return {
-        "question": _("Which word will {0} look at most?"),
+        "question": _("Which word will “{0}” look at most?"),
         "show": _("Show me"),
         "right": _("Yes! {0} gives {1} the largest share, {2}."),
         "wrong": _("A good thought! Here {0} looks at {1} most, with {2}."),
