@@ -3,8 +3,8 @@
     python benchmarks/pages.py
 
 Starts the app as a user would, on a free port of this machine. On "Compare" one of four panels gets another head; on
-"Step by step", "Embeddings" and "In context" another word is typed into the sentence. A run is over when the page says
-itself that its figures are complete.
+"Step by step", "Embeddings" and "In context" another word is typed into the sentence; on "What if" a head is switched
+off. A run is over when the page says itself that its figures are complete.
 """
 
 from __future__ import annotations
@@ -46,6 +46,21 @@ def compare(page: Page, url: str) -> list[float]:
     return times[2:]
 
 
+def what_if(page: Page, url: str) -> list[float]:
+    """Milliseconds from a click that switches a head off to both runs, their difference and the text."""
+    page.goto(f"{url}/what_if?{urlencode({'sentence': FIRST, 'kind': 'cross'})}")
+    run = ready(page, FIRST)
+    times = []
+    for head in range(16):
+        page.wait_for_timeout(400)
+        tile = page.locator(f".attnviz-mosaic-tile[data-head='L{2 + head // 8} H{head % 8}']")
+        page.evaluate(NOW, run)
+        tile.dispatch_event("click")
+        times.append(took(page))
+        run = ready(page, FIRST)
+    return times[2:]
+
+
 def time_typing(page: Page, url: str, path: str) -> list[float]:
     """Milliseconds from Enter to the picture of another sentence."""
     page.goto(f"{url}{path}")
@@ -75,6 +90,7 @@ def main() -> None:
             page.goto(f"{url}/")
             page.locator(".attnviz-ready").wait_for(state="attached", timeout=120_000)
             rows = [("Compare: one of four panels changed", compare(page, url), "≤ 300")]
+            rows.append(("What if: a head switched off", what_if(page, url), "≤ 300"))
             for name, path in (
                 ("Step by step, step 4: a sentence typed", "/steps?step=4"),
                 ("Embeddings: a sentence typed", "/embeddings"),

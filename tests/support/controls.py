@@ -338,7 +338,7 @@ SCREENS = {
         ),
     ),
     "what_if": Screen(
-        "/what_if?sentence=Der+Hund+sah+den+Ball.",
+        "/what_if?sentence=Der+Hund+sah+den+Ball.&importance=true&off=cross.L3.H4",
         [
             used(SENTENCE, "type Der Hund sah den Ball!", "sentence=Der Hund sah den Ball!"),
             *FILES,

@@ -23,6 +23,7 @@ PAGES = {
     "/context": "context",
     "/translate": "translate",
     "/story": "story",
+    "/what_if": "what_if",
 }
 ADDRESSES = [address for address, name in PAGES.items() if (ROOT / "pages" / f"{name}.py").exists()]
 SERIOUS = {"serious", "critical"}
