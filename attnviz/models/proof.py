@@ -15,7 +15,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import groupby, product
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -27,6 +28,9 @@ from attnviz.errors import Message, NoAttentionError
 
 QUERIES = 4
 """How many queries of a head are compared."""
+
+MOST_COMPARED = 1 << 22
+"""How many pairs of numbers are compared at once, in the search for what a head puts out."""
 
 
 def is_proved(query: Tensor, key: Tensor, value: Tensor, rule: Rule, output: Tensor) -> Tensor:
@@ -191,48 +195,87 @@ def find_sources(passing: Passing, maps: Mapping[str, Sequence[Tensor]]) -> tupl
         maps: by kind, the (heads, queries, keys) weights of each layer in that pass.
     """
     sources = []
-    values = [(path, rows) for (path, reads), rows in passing.tensors.items() if not reads]
+    values = [(path, rows.float()) for (path, reads), rows in passing.tensors.items() if not reads]
+    outputs: dict[tuple[int, int], list[_Output]] = {}
     for kind, layers in maps.items():
         for layer, weights in enumerate(layers):
-            heads, _, keys = weights.shape
-            head = heads // 2
+            heads, queries, keys = weights.shape
+            if (heads, queries) not in outputs:
+                outputs[heads, queries] = list(_outputs(passing, weights))
             for path, value in values:
                 if value.shape[0] != keys:
                     continue
-                source = _match(passing, path, value.float(), weights, head, (kind, layer))
+                source = _match(outputs[heads, queries], path, value, weights, (kind, layer))
                 if source is not None:
                     sources.append(source)
                     break
     return tuple(sources)
 
 
-def _match(
-    passing: Passing, path: str, values: Tensor, weights: Tensor, head: int, whose: tuple[str, int]
-) -> Source | None:
-    """The source whose values pass by in the module at `path`; None where no output fits them."""
-    heads, queries, keys = weights.shape
-    mixed, mean = weights[head].float() @ values, values.mean(dim=0)  # (queries, columns): all that may be its output
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """Columns of what a module reads or gives that may be what one head puts out.
+
+    Attributes:
+        columns: the module's path, whether it reads them, and the first of the columns.
+        own: (queries, width), the columns themselves.
+        most: how far a number may be from one of theirs that is taken for the same.
+    """
+
+    columns: tuple[str, bool, int]
+    own: Tensor
+    most: float
+
+
+def _outputs(passing: Passing, weights: Tensor) -> Iterator[_Output]:
+    """Everything that may be the output of the middle head of a layer with such weights (heads, queries, keys)."""
+    heads, queries, _ = weights.shape
     closeness = 1e-4 if torch.finfo(weights.dtype).bits >= 32 else 3e-2
     # What a module reads are the heads alone, or with as many columns of something else behind them, as in ConvBERT.
-    for ((output_path, reads), output), together in product(passing.tensors.items(), (heads, 2 * heads)):
+    for ((path, reads), output), together in product(passing.tensors.items(), (heads, 2 * heads)):
         columns = output.shape[-1]
         width = columns // together
         if output.shape[0] != queries or columns % together or width == 0:
             continue
-        start = head * width
+        start = heads // 2 * width
         own = output[:, start : start + width].float()
-        most = closeness * float(own.abs().max())
-        # The first column decides where it can be at all; most matrices are wide.
-        near = (mixed - own[:, :1]).abs().amax(dim=0) <= most
-        for first in near.nonzero().flatten().tolist():
-            part = slice(first, first + width)
-            if mixed[:, part].shape != own.shape or float((mixed[:, part] - own).abs().max()) > most:
-                continue
-            # Vectors that are alike for all tokens, or a query that sees itself alone, fit any output: no proof.
-            others = [mean[part], values[-queries:, part]] if keys >= queries else [mean[part]]
-            if all(float((other - own).abs().max()) > 10 * most for other in others):
-                return Source(*whose, head, (path, first), (output_path, reads, start), width)
+        yield _Output((path, reads, start), own, closeness * float(own.abs().max()))
+
+
+def _match(
+    outputs: Sequence[_Output], path: str, values: Tensor, weights: Tensor, whose: tuple[str, int]
+) -> Source | None:
+    """The source whose values pass by in the module at `path`; None where no output fits them."""
+    heads, queries, keys = weights.shape
+    head = heads // 2
+    mixed, mean = weights[head].float() @ values, values.mean(dim=0)  # (queries, columns): all that may be its output
+    for output, first in _places(outputs, mixed):
+        own, part = output.own, slice(first, first + output.own.shape[1])
+        if mixed[:, part].shape != own.shape or float((mixed[:, part] - own).abs().max()) > output.most:
+            continue
+        # Vectors that are alike for all tokens, or a query that sees itself alone, fit any output: no proof.
+        others = [mean[part], values[-queries:, part]] if keys >= queries else [mean[part]]
+        if all(float((other - own).abs().max()) > 10 * output.most for other in others):
+            return Source(*whose, head, (path, first), output.columns, own.shape[1])
     return None
+
+
+def _places(outputs: Sequence[_Output], mixed: Tensor) -> Iterator[tuple[_Output, int]]:
+    """Which outputs may begin at which columns of `mixed` (queries, columns), by their first column alone.
+
+    There are many modules, and most of their matrices are wide: one number of each output, that of the last query, is
+    compared with all columns at once, and the rest of its first column only where that one fits.
+    """
+    step = max(1, MOST_COMPARED // mixed.shape[1])
+    for start in range(0, len(outputs), step):
+        some = outputs[start : start + step]
+        corners = torch.stack([output.own[-1, 0] for output in some])
+        most = corners.new_tensor([output.most for output in some])
+        near = ((mixed[-1] - corners[:, None]).abs() <= most[:, None]).nonzero().tolist()
+        for at, places in groupby(near, key=itemgetter(0)):
+            output, columns = some[at], [column for _, column in places]
+            fits = (mixed[:, columns] - output.own[:, :1]).abs().amax(dim=0) <= output.most
+            yield from ((output, column) for column, same in zip(columns, fits.tolist(), strict=True) if same)
 
 
 def check(
