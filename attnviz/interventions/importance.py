@@ -126,7 +126,7 @@ def importance_of(
     every = model.recorder.check([Ablate(Heads(kind), to)])
     note = Effect(model, recording, recording).note
     if note is not None:
-        raise InputError(note.template, *note.values)
+        raise InputError("It cannot be measured how much a head matters: {0}", note)
     counts = model.recorder.plan.heads[every[0].where.kind]
     heads = [(layer, head) for layer, count in enumerate(counts) for head in range(count)]
     result = np.full((len(counts), max(counts)), np.nan)
