@@ -1,6 +1,6 @@
 """How many heads a translation needs: BLEU as heads are taken away, least important first and most important first.
 
-    python benchmarks/heads_removed.py PAIRS.tsv [--texts 40] [--step 8] [--picture docs/heads_removed.png]
+    python benchmarks/heads_removed.py PAIRS.tsv [--texts 40] [--step 8] [--picture curve.png]
 
 PAIRS.tsv has a source and its translation in each line, with a tab between them. The heads of all three kinds of
 attention are ordered by how much the output changes, in bits, when each alone is missing, measured on the last lines of
