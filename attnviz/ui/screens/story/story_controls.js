@@ -24,7 +24,7 @@ class StoryControls {
     this.open = button("attnviz-story-qr", () => this.askForCode());
     this.help = make("div", "attnviz-story-help");
     this.extra = make("div", "attnviz-story-extra", {}, [this.speed, this.copy, this.open]);
-    this.root = make("div", "", {}, [
+    this.root = make("div", "attnviz-story-controls", {}, [
       make("div", "attnviz-story-bar", {}, [
         this.back, this.play, this.next, make("div", "attnviz-story-time", {}, [this.scrub, this.marks]), this.extra,
       ]),

@@ -200,7 +200,7 @@ function drawValues(view, seconds, leaving) {
     const right = !L.narrow && box.x + box.w + 120 * pen.unit < L.width;
     const [x, y] = L.narrow ? [box.x + box.w / 2, box.y + box.h + 12 * pen.unit] : [right ? box.x + box.w + 10 : box.x - 10, box.y + box.h / 2];
     const align = L.narrow ? "center" : right ? "left" : "right";
-    pen.write(texts.newVector, x, y, { bold: true, size: 14 * pen.unit, colour: theme.accent, align, room: L.narrow ? 100 : 0 });
+    pen.write(texts.newVector, x, y, { bold: true, size: 14 * pen.unit, colour: theme.accent, align, room: L.narrow ? 2 * (L.width - box.x - box.w / 2) - 4 : 0 });
   });
 }
 
