@@ -27,7 +27,7 @@ from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.what_if import changes, wording
 from attnviz.ui.screens.what_if.presets import preset_pills
 from attnviz.ui.shell import errors
-from attnviz.ui.shell.messages import _, decimal_sign, kind_title, language, ngettext, translate
+from attnviz.ui.shell.messages import _, decimal_sign, kind_title, language, local_number, ngettext, translate
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
@@ -344,11 +344,11 @@ def draw_heads(
     for map in maps:
         at = (map.layer or 0, map.head or 0)
         value = None if importance is None else float(importance[at])
-        shown = [_("off")] if at in off else []
-        if value is not None:
-            shown.append(wording.bits(value))
-        note = _(", ").join(shown)
-        notes.append(Note(note, note, None if value is None else value / most))
+        # A tile has room for one of both; the bar still says how important a head is that is off.
+        state = [_("off")] if at in off else []
+        measured = [] if value is None else [wording.bits(value)]
+        short = state or ([] if value is None else [local_number(f"{value:.3f}")])
+        notes.append(Note("".join(short), _(", ").join([*state, *measured]), None if value is None else value / most))
     on = frozenset((map.layer or 0, map.head or 0) for map in maps) - off
     heads_mosaic(
         maps,

@@ -62,7 +62,11 @@ STATES: dict[str, tuple[str, Callable[[Page], None] | None, str]] = {
     "in context": ("/context", None, ".attnviz-ready"),
     "translate": ("/translate", None, ".attnviz-ready"),
     "translate, sampling": ("/translate?method=sample", None, ".attnviz-ready"),
-    "what if": ("/what_if?kind=cross&change=window&importance=true&off=cross.L3.H4", None, ".attnviz-ready"),
+    "what if": (
+        "/what_if?kind=cross&change=temperature&heat=1&importance=true&off=decoder.L0.H0",
+        None,
+        ".attnviz-ready",
+    ),
     "how it works": ("/story?scene=5", None, ".attnviz-ready"),
 }
 

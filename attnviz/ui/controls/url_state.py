@@ -195,7 +195,13 @@ def replace_missing(
 
 
 def named_choice(
-    label: str, options: Sequence[str], names: Callable[[str], str], *, key: str, default: str | None = None
+    label: str,
+    options: Sequence[str],
+    names: Callable[[str], str],
+    *,
+    key: str,
+    default: str | None = None,
+    wrap: bool | None = None,
 ) -> str:
     """A row of options of which one is chosen; the reader sees their names, the address holds the options themselves.
 
@@ -207,11 +213,12 @@ def named_choice(
         names: what the reader calls an option.
         key: of the control, and its name in the address.
         default: the option that need not stand in the address; None: each does.
+        wrap: whether options that have no room stand in a further line; None leaves it to Streamlit.
     """
     value = st.session_state.get(key, st.query_params.get(key))
     # Written down in each run: Streamlit forgets it where the names have changed with the language.
     st.session_state[key] = value if value in options else default or options[0]
-    chosen = st.segmented_control(label, options, key=key, required=True, format_func=names) or options[0]
+    chosen = st.segmented_control(label, options, key=key, required=True, format_func=names, wrap=wrap) or options[0]
     if chosen == default:
         st.query_params.pop(key, None)
     elif st.query_params.get(key) != chosen:

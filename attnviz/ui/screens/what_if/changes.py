@@ -81,7 +81,7 @@ def change_controls(recording: Recording, kind: str, head: int | None, say: Say)
         say: told what a link asks for and is not there.
     """
     replace_missing("change", CHANGES, say, lambda value, _instead: _("There is no change called {0}.").format(value))
-    name = named_choice(_("Change"), CHANGES, change_name, key="change", default="none")
+    name = named_choice(_("Change"), CHANGES, change_name, key="change", default="none", wrap=True)
     if name == "none":
         keep_values("where", *VALUE_KEYS)
         return Change()

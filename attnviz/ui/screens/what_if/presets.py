@@ -84,7 +84,7 @@ def preset_pills(recording: Recording, kinds: tuple[str, ...]) -> None:
         else:
             _set(SETTINGS[name], "")
 
-    name = st.pills(_("Try"), offered, format_func=preset_name, key="preset", on_change=pick, bind=None, wrap=False)
+    name = st.pills(_("Try"), offered, format_func=preset_name, key="preset", on_change=pick, bind=None, wrap=True)
     if name:
         st.caption(as_markdown(explanation(name)))
 

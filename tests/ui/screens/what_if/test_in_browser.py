@@ -89,7 +89,8 @@ def test_the_head_that_matters_most_is_a_click_away(page: Page) -> None:
     expect(button).to_contain_text("matters most")
     head = re.search(r"L(\d) H(\d)", button.inner_text())
     assert head is not None
-    expect(tile(page, int(head[1]), int(head[2]))).to_contain_text("bits")
+    expect(tile(page, int(head[1]), int(head[2]))).to_have_attribute("aria-label", re.compile(r"\d bits\."))
+    expect(tile(page, int(head[1]), int(head[2]))).to_contain_text(re.compile(r"0\.\d{3}"))
     button.click()
     wait_until_drawn(page, FIRST, before=run)
     assert address_parameters(page)["off"] == [f"cross.L{head[1]}.H{head[2]}"]
