@@ -17,7 +17,7 @@ import streamlit as st
 
 from attnviz.ui.controls import inputs
 from attnviz.ui.controls.url_state import Say, keep_values, named_choice, replace_missing, shorten
-from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:
     from attnviz.models.changes import Heads, Intervention
@@ -81,6 +81,9 @@ def change_controls(recording: Recording, kind: str, head: int | None, say: Say)
         say: told what a link asks for and is not there.
     """
     replace_missing("change", CHANGES, say, lambda value, _instead: _("There is no change called {0}.").format(value))
+    for key, change_of in (("heat", "temperature"), ("buckets", "hashing")):
+        if key in st.query_params and st.session_state.get("change", st.query_params.get("change")) != change_of:
+            del st.query_params[key]
     name = named_choice(_("Change"), CHANGES, change_name, key="change", default="none", wrap=True)
     if name == "none":
         keep_values("where", *VALUE_KEYS)
@@ -111,8 +114,18 @@ def _slider(key: str, label: str, low: int, high: int, opening: int) -> int:
 
 
 def _pick(key: str, label: str, options: Sequence[float], opening: float) -> float:
-    value = st.select_slider(label, options, value=opening, key=key, bind="query-params", width=220)
-    return value if value in options else opening
+    """A slider over some numbers, written as the reader's language has them.
+
+    Streamlit would write them into the address in that way; so the numbers themselves are put there by hand.
+    """
+    by_text = {f"{option:g}": option for option in options}
+    requested = st.session_state.get(key, st.query_params.get(key))
+    text = requested if isinstance(requested, str) else f"{requested}"
+    st.session_state[key] = text if text in by_text else f"{opening:g}"
+    chosen = st.select_slider(label, list(by_text), key=key, format_func=local_number, width=220)
+    if st.query_params.get(key) != chosen:
+        st.query_params[key] = chosen
+    return by_text[chosen]
 
 
 def _dropout(where: str) -> Change:

@@ -19,7 +19,7 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "causal": {"kind": "encoder", "change": "causal"},
     "no_cross": {"kind": "cross", "change": "off"},
     "positional": {"kind": "encoder", "change": "none"},
-    "buckets": {"change": "hashing", "buckets": 4},
+    "buckets": {"change": "hashing", "buckets": "4"},
 }
 """What each sets; what it does not name of these goes back to its beginning."""
 
