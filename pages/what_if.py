@@ -154,8 +154,8 @@ def draw(
         with st.container(key="take_corner"):
             export_menu(partial(picture, maps, difference, asked, settings), name=f"attnviz-what-if-{asked.kind}")
         texts, chart = st.columns([2, 3], gap="medium")
-        with texts, st.container(key="said"):
-            said(loaded, effect, text)
+        with texts, st.container(key="what_it_says"):
+            draw_texts(loaded, effect, text)
             st.caption(errors.as_markdown(remarks(effect, asked)))
         with chart:
             figures = 3 + draw_distribution(loaded, effect, run)
@@ -173,8 +173,8 @@ def shown_map(recording: Recording, asked: Asked) -> AttentionMap:
     return asked.switches.apply(pooled_maps.pool(mean, pooled_maps.MOST))
 
 
-def said(loaded: Loaded, effect: Effect, text: Text) -> None:
-    """What the model says before and after."""
+def draw_texts(loaded: Loaded, effect: Effect, text: Text) -> None:
+    """What the model says before and after; how to begin where nothing is changed yet."""
     from attnviz.interventions.effect import written_text
 
     if effect.note is not None:
@@ -182,7 +182,7 @@ def said(loaded: Loaded, effect: Effect, text: Text) -> None:
         return
     texts = [
         loaded.cache.get(
-            ("said", *text, recording.interventions),
+            ("written text of a run", *text, recording.interventions),
             lambda recording=recording: (written_text(loaded.model, recording),),
         )[0]
         for recording in (effect.before, effect.after)
@@ -193,6 +193,9 @@ def said(loaded: Loaded, effect: Effect, text: Text) -> None:
     first, second = (one or "" for one in texts)
     marked, changed, count = wording.marked_words(first, second)
     st.markdown(f"**{_('Unchanged')}:** {errors.as_markdown(first) or '–'}")
+    if effect.after is effect.before:
+        st.caption(_("Nothing is changed yet: try one of the examples, or click a head below to switch it off."))
+        return
     st.markdown(f"**{_('Changed')}:** {marked or '–'}")
     if first == second:
         st.caption(_("It says the same."))
@@ -206,6 +209,8 @@ def draw_distribution(loaded: Loaded, effect: Effect, run: str) -> int:
     """The next token before and after, where it changes most; returns how many figures were drawn."""
     from attnviz.tokenization.tokenizer import from_ids
 
+    if effect.after is effect.before:
+        return 0
     if effect.kl is None or effect.before.logits is None or effect.after.logits is None:
         return 0
     place = int(effect.kl.argmax())

@@ -15,8 +15,8 @@ from support.browsing import (
 )
 
 FIRST = "Der Hund sah den Ball."
-SAID = ".st-key-said"
-MARKED = f"{SAID} .stMarkdownColoredBackground"
+WRITTEN = ".st-key-what_it_says"
+MARKED = f"{WRITTEN} .stMarkdownColoredBackground"
 CHARTS = ("map_before", "map_difference", "map_after")
 
 
@@ -33,23 +33,23 @@ def test_a_click_switches_a_head_off_and_the_text_follows(browser: Browser, app_
     context = new_context(browser, base_url=app_url)
     page = context.new_page()
     run = opened(page, kind="cross", head="4", layer="3")
-    expect(page.locator(SAID)).to_contain_text("It says the same.")
+    expect(page.locator(WRITTEN)).to_contain_text("Nothing is changed yet")
     for key in CHARTS:
         expect(page.locator(f".st-key-{key} .js-plotly-plot")).to_be_visible()
     for head in range(6):
         tile(page, 3, head).click()
         run = wait_until_drawn(page, FIRST, before=run)
-    expect(page.locator(SAID)).to_contain_text("this head is off")
+    expect(page.locator(WRITTEN)).to_contain_text("this head is off")
     expect(page.locator(MARKED).first).to_be_visible()
-    expect(page.locator(SAID)).to_contain_text("The dog saw the ball.")
+    expect(page.locator(WRITTEN)).to_contain_text("The dog saw the ball.")
     assert address_parameters(page)["off"] == [" ".join(f"cross.L3.H{head}" for head in range(6))]
     expect(tile(page, 3, 4)).to_have_attribute("aria-label", re.compile("off. Switch this head off or on$"))
     # A copied link shows the same to somebody else.
-    text = page.locator(SAID).inner_text()
+    text = page.locator(WRITTEN).inner_text()
     other = context.new_page()
     other.goto(page.url)
     wait_until_drawn(other, FIRST)
-    assert other.locator(SAID).inner_text() == text
+    assert other.locator(WRITTEN).inner_text() == text
     other.close()
     # The keyboard does it too, and a button switches all on again.
     tile(page, 3, 5).focus()
@@ -59,7 +59,7 @@ def test_a_click_switches_a_head_off_and_the_text_follows(browser: Browser, app_
     assert address_parameters(page)["off"][0].endswith("cross.L3.H5 cross.L3.H6")
     page.locator(".st-key-all_on button").click()
     wait_until_drawn(page, FIRST, before=run)
-    expect(page.locator(SAID)).to_contain_text("It says the same.")
+    expect(page.locator(WRITTEN)).to_contain_text("Nothing is changed yet")
     assert "off" not in address_parameters(page)
     context.close()
 
@@ -77,7 +77,7 @@ def test_presets_change_what_is_said_and_say_what_they_do(page: Page) -> None:
     assert "change" not in address_parameters(page)
     page.locator(".st-key-preset button").filter(has_text="Sparse attention").click()
     wait_until_drawn(page, FIRST, before=run)
-    expect(page.locator(SAID)).to_contain_text("at 4,096 tokens 0.07 %, at 128,000 tokens 0.002 %")
+    expect(page.locator(WRITTEN)).to_contain_text("at 4,096 tokens 0.07 %, at 128,000 tokens 0.002 %")
     assert "off" not in address_parameters(page)
 
 
@@ -106,7 +106,7 @@ def test_a_pattern_of_another_length_says_what_is_needed_and_keeps_what_was_type
     text_box(page, "other").fill("Die Katze sah den Hund.")
     text_box(page, "other").press("Enter")
     wait_until_drawn(page, FIRST, before=run)
-    expect(page.locator(SAID)).to_contain_text("computed: 100 % of all pairs")
+    expect(page.locator(WRITTEN)).to_contain_text("computed: 100 % of all pairs")
 
 
 def test_the_page_fits_a_telephone(browser: Browser, app_url: str) -> None:
