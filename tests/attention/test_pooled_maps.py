@@ -16,7 +16,7 @@ from attnviz.errors import InputError
 from attnviz.export import notebook
 from attnviz.tokenization.token import Token
 from attnviz.ui.controls.display_options import Switches
-from attnviz.ui.screens.overview import mosaic
+from attnviz.ui.components import mosaic
 
 LENGTH = 300
 

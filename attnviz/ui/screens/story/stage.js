@@ -77,7 +77,7 @@ class Story extends Figure {
     const same = before && JSON.stringify(before.tokens) === JSON.stringify(data.tokens) && before.head.name === data.head.name;
     if (!same) Object.assign(this, { word: data.word, told: false, guess: null });
     const { time } = player;
-    this.root.dataset.scene = ""; // its words are written anew
+    this.root.dataset.scene = this.guessing.dataset.now = ""; // their words are written anew
     player.timeline = new Timeline(data.texts.scenes.map(({ title, sentences }) => [title, ...sentences].join(" ")));
     player.playing = false;
     this.writeTexts();
