@@ -49,11 +49,13 @@ class Seen:
         self.there |= set(self.page.evaluate(THERE, self.rows))
 
 
+RESTS = "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
 RUN = "document.querySelector('.attnviz-ready')?.dataset.run"
 
 
 def use(page: Page, row: Control) -> None:
     """Does what a row says, and waits until what it is to be seen by is there."""
+    page.wait_for_function(RESTS)  # a list that is open while the page is drawn anew closes without the choice
     before = page.evaluate(RUN)
     what, _, rest = row.act.partition(" ")
     found = page.locator(row.at)
