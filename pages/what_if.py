@@ -209,9 +209,12 @@ def draw_distribution(loaded: Loaded, effect: Effect, run: str) -> int:
     """The next token before and after, where it changes most; returns how many figures were drawn."""
     from attnviz.tokenization.tokenizer import from_ids
 
-    if effect.after is effect.before:
-        return 0
-    if effect.kl is None or effect.before.logits is None or effect.after.logits is None:
+    if (
+        effect.after is effect.before
+        or effect.kl is None
+        or effect.before.logits is None
+        or effect.after.logits is None
+    ):
         return 0
     place = int(effect.kl.argmax())
     before, after = (logits[place].softmax(dim=-1).numpy() for logits in (effect.before.logits, effect.after.logits))
