@@ -158,7 +158,7 @@ def draw(
             draw_texts(loaded, effect, text)
             st.caption(errors.as_markdown(remarks(effect, asked)))
         with chart:
-            figures = 3 + draw_distribution(loaded, effect, run)
+            figures = 3 if after is before else 3 + draw_distribution(loaded, effect, run)
         draw_heads(loaded, after, asked, text, importance, run)
         draw_maps(maps, difference, asked, run)
         numbers(maps, difference)
@@ -209,12 +209,7 @@ def draw_distribution(loaded: Loaded, effect: Effect, run: str) -> int:
     """The next token before and after, where it changes most; returns how many figures were drawn."""
     from attnviz.tokenization.tokenizer import from_ids
 
-    if (
-        effect.after is effect.before
-        or effect.kl is None
-        or effect.before.logits is None
-        or effect.after.logits is None
-    ):
+    if effect.kl is None or effect.before.logits is None or effect.after.logits is None:
         return 0
     place = int(effect.kl.argmax())
     before, after = (logits[place].softmax(dim=-1).numpy() for logits in (effect.before.logits, effect.after.logits))
