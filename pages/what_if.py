@@ -119,7 +119,7 @@ def changed_run(loaded: Loaded, before: Recording, text: Text, asked: Asked) -> 
         return before
 
     def record() -> Recording:
-        return loaded.model.record(text.sentence, text.target, pair=text.pair, interventions=interventions)
+        return loaded.model.record_changed(before, interventions)
 
     after = loaded.cache.get(("recording", *text, interventions), record)
     _ = [after.size(kind) for kind in after.kinds]  # the decoder runs now, so that an error is told here

@@ -168,4 +168,4 @@ def effect(model: Model, text: str, interventions: Sequence[Intervention], targe
     'The dog saw the ball.'
     """
     before = model.record(text, target)
-    return Effect(model, before, model.record(text, target, interventions=interventions))
+    return Effect(model, before, model.record_changed(before, interventions))

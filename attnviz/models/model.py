@@ -184,6 +184,27 @@ class Model:
         tokens = from_ids(self.tokenizer, numbers)
         return self.recorder.record(tokens, numbers, beside, decoder_ids, generate, interventions, write_anew)
 
+    def record_changed(self, recording: Recording, interventions: Sequence[Intervention]) -> Recording:
+        """The tokens of a recording once more, with changes in the attention: nothing is tokenized or written anew.
+
+        Args:
+            recording: of this model, with or without changes; of an encoder–decoder both texts are taken over.
+            interventions: what is changed, in this order; see `attnviz.interventions`.
+
+        Raises:
+            NoAttentionError, InputError: as for `record`.
+
+        >>> model = attnviz.load("bundled")
+        >>> before = model.record("Der Hund sah den Ball.")
+        >>> model.record_changed(before, []).query_tokens("cross") == before.query_tokens("cross")
+        True
+        """
+        paired = "cross" in recording.kinds
+        source = recording.key_tokens("cross") if paired else recording.query_tokens(recording.kinds[0])
+        target = recording.query_tokens("cross") if paired else None
+        ids = [token.id for token in source]
+        return self.recorder.record(source, ids, recording.beside, target, None, interventions)
+
     def translate(self, text: str, *, max_new_tokens: int = MAX_NEW_TOKENS) -> str:
         """The greedy output of an encoder–decoder for a text.
 

@@ -111,7 +111,7 @@ class Recorder:
         source: tuple[Token, ...],
         ids: list[int],
         beside: Mapping[str, Sequence[int] | None],
-        target: Encoding | list[int] | None,
+        target: Encoding | tuple[Token, ...] | list[int] | None,
         generate: int | None,
         interventions: Sequence[Intervention] = (),
         write_anew: bool = False,
@@ -123,7 +123,8 @@ class Recorder:
             ids: what the network reads.
             beside: what the network reads beside its ids, by its name there: `token_type_ids` of the segments, for
                 models that take two sentences; `position_ids`.
-            target: for an encoder–decoder the encoded target or the decoder's input; None for its own output.
+            target: for an encoder–decoder the encoded target, or the decoder's input as ids or as the tokens that are
+                shown; None for its own output.
             generate: for a decoder, so many tokens are generated first; for an encoder–decoder the most of its output.
             interventions: what is changed in the attention, in this order.
             write_anew: whether the network writes its own output, or what is generated, with these changes; else it
@@ -140,7 +141,7 @@ class Recorder:
         self.inputs.check_length(len(ids), Message("The text"))
         if target is not None:
             self.inputs.check_length(
-                len(target if isinstance(target, list) else target.ids), Message("The target"), of_decoder=True
+                len(target.ids if isinstance(target, Encoding) else target), Message("The target"), of_decoder=True
             )
         tensor = self.inputs.tensor(ids)
         about: dict[str, Any] = {"model": self.inputs.name, "numbers": planned.numbers, "interventions": changed}
@@ -165,7 +166,8 @@ class Recorder:
             rest = slice(planned.encoder_calls, None)
             with self.exclusive():
                 # What the decoder reads is what the unchanged network wrote, unless it is to write anew.
-                unchanged = not changed or write_anew
+                # Where its target is known, nothing is written.
+                unchanged = not changed or write_anew or isinstance(target, (list, tuple))
                 own_states = states if unchanged else run_encoder(self.inputs.network, tensor)
                 with capture.change_attention(self.inputs.network, self.changes(writing, rest, writing=True)):
                     chosen, shown = self._choose_target(tensor, own_states, target, generate)
@@ -230,7 +232,7 @@ class Recorder:
         planned: capture_plan.Plan,
         ids: Tensor,
         source: tuple[Token, ...],
-        target: Encoding | list[int] | None,
+        target: Encoding | tuple[Token, ...] | list[int] | None,
         generate: int | None,
     ) -> tuple[Part, Part]:
         with self.inputs.explain_length(ids.shape[1]), self.exclusive():
@@ -243,7 +245,7 @@ class Recorder:
         return first, Part(later, shown, _logits(output))
 
     def _choose_target(
-        self, ids: Tensor, states: Any, target: Encoding | list[int] | None, limit: int | None
+        self, ids: Tensor, states: Any, target: Encoding | tuple[Token, ...] | list[int] | None, limit: int | None
     ) -> tuple[list[int], tuple[Token, ...]]:
         """The decoder's input and its tokens: what was given, or the model's own greedy output but for its last token,
         which is only predicted and never read."""
@@ -251,6 +253,8 @@ class Recorder:
             before = self._before_target(ids, states, target)
             chosen = [*before, *target.ids]
             shown = (*from_ids(self.inputs.tokenizer, before), *target.tokens)
+        elif isinstance(target, tuple):
+            chosen, shown = [token.id for token in target], target
         else:
             chosen = self.greedy(ids, states, limit or MAX_NEW_TOKENS)[:-1] if target is None else target
             shown = from_ids(self.inputs.tokenizer, chosen)

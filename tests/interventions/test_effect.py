@@ -118,3 +118,29 @@ def test_texts_and_targets_have_to_match() -> None:
         head_importance(bundled_model(), ["a", "b"], "cross", target=["c"])
     with pytest.raises(EmptyError, match="no text to measure heads with"):
         head_importance(bundled_model(), [], "cross")
+
+
+@pytest.mark.parametrize(("target", "kind"), [(None, "encoder"), ("The dog saw a ball.", "cross")])
+def test_a_recording_is_changed_without_anything_written_anew(target: str | None, kind: str) -> None:
+    own, changes = bundled_model(), [Ablate(Heads(kind, layer=1, head=2)), TopK(Heads("decoder"), 2)]
+    before = own.record(SENTENCE, target)
+    expected, got = own.record(SENTENCE, target, interventions=changes), own.record_changed(before, changes)
+    assert got.interventions == expected.interventions
+    assert torch.equal(got.logits, expected.logits)
+    for one in before.kinds:
+        assert got.query_tokens(one) == before.query_tokens(one) == expected.query_tokens(one)
+        assert torch.equal(got.weights(one, layer=3), expected.weights(one, layer=3))
+
+
+def test_segments_and_generated_tokens_are_taken_along_into_a_changed_run() -> None:
+    paired = Model(tiny.network("bert"), None)
+    types = {"token_type_ids": [0, 0, 0, 0, 1, 1, 1]}
+    ids = tiny.ids()[:7]
+    source = paired.record_ids(ids).query_tokens("encoder")
+    before = paired.recorder.record(source, list(ids), types, None, None)
+    assert torch.equal(paired.record_changed(before, []).logits, before.logits)
+    assert not torch.equal(paired.record_ids(ids).logits, before.logits)
+    writer = Model(tiny.network("llama"), None)
+    written = writer.record_ids(ids, generate=3)
+    again = writer.record_changed(written, [Ablate(Heads("decoder", layer=0))])
+    assert again.query_tokens("decoder") == written.query_tokens("decoder")
