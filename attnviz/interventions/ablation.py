@@ -47,6 +47,11 @@ class Ablate(Intervention):
         """Equal weights are weights; the others replace the output as a whole."""
         return "weights" if self.to == "uniform" else "output"
 
+    @property
+    def needs_whole_maps(self) -> bool:
+        """A head that puts out nothing does so for each position alone."""
+        return self.to != "zero"
+
     def change(self, values: Tensor, at: LayerRows) -> Tensor:
         """Equal weights on what may be seen; a row that may see nothing stays 0."""
         allowed = at.allowed.to(values.dtype)

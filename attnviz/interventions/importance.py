@@ -188,6 +188,8 @@ def _copies(tensor: Tensor, ablations: Sequence[Any]) -> Tensor:
 class _EachAlone:
     """In each copy of a text another intervention."""
 
+    needs_whole_maps = True
+
     def __init__(
         self, ablations: Sequence[Ablate], calls: Sequence[tuple[str, int] | None], modules: Sequence[int]
     ) -> None:

@@ -119,6 +119,10 @@ class LayerChange(Protocol):
 class PassChanges(Protocol):
     """What is changed in the layers of a pass, in the order of their calls; see `changes.py`."""
 
+    @property
+    def needs_whole_maps(self) -> bool:
+        """Whether a row can only be changed right with the other rows of its map."""
+
     def next(self, module: nn.Module) -> LayerChange | None:
         """What is changed in the layer that is called now; None where nothing is."""
 
@@ -208,10 +212,11 @@ def change_attention(network: nn.Module, changes: PassChanges | None) -> Iterato
             _changes.reset(token)
 
 
-def is_changed() -> bool:
-    """Whether attention is being changed here and now. A cache of earlier keys and values would then not do: a change
-    is one of whole maps."""
-    return _changes.get() is not None
+def needs_whole_maps() -> bool:
+    """Whether attention is being changed here and now in a way for which a cache of earlier keys and values would not
+    do, because it gives the last row of each map alone."""
+    changes = _changes.get()
+    return changes is not None and changes.needs_whole_maps
 
 
 def attend(

@@ -106,6 +106,12 @@ class Intervention:
     def check(self, kind: str, queries: int, keys: int) -> None:
         """Raises InputError where it does not fit a text of this length."""
 
+    @property
+    def needs_whole_maps(self) -> bool:
+        """Whether a row can only be changed right with the map's other rows, so that a network that writes has to read
+        the whole text for each token."""
+        return True
+
     def is_neutral(self, queries: int, keys: int) -> bool:
         """Whether it changes nothing in a text of this length; the layer then keeps its fast path."""
         return False
@@ -270,6 +276,11 @@ class Changes:
         }
         self._writing = writing
         self._turn = 0
+
+    @property
+    def needs_whole_maps(self) -> bool:
+        """Whether one of the interventions that act in these passes does; see `Intervention`."""
+        return any(item.needs_whole_maps for item in self._interventions if item.where.kind in self._layers)
 
     def next(self, module: nn.Module) -> LayerSteps | None:
         """What is changed in the layer that is called next; None where nothing is.

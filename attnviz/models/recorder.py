@@ -289,8 +289,8 @@ class Recorder:
         room = max_positions(self.inputs.stack(of_decoder=True))
         options = {"tokenizer": self.inputs.tokenizer, "start": self.inputs.start_token()}
         encoded: dict[str, Any] = {} if states is None else {"encoder_outputs": states}
-        if capture.is_changed():
-            encoded["use_cache"] = False  # a change is one of whole maps, so the network reads the whole text each time
+        if capture.needs_whole_maps():
+            encoded["use_cache"] = False  # the network reads the whole text each time
         with (
             torch.no_grad(),
             exchange_generation_config(self.inputs.network, self.inputs.name, ids[0].tolist(), 1, **options),

@@ -144,3 +144,16 @@ def test_segments_and_generated_tokens_are_taken_along_into_a_changed_run() -> N
     written = writer.record_ids(ids, generate=3)
     again = writer.record_changed(written, [Ablate(Heads("decoder", layer=0))])
     assert again.query_tokens("decoder") == written.query_tokens("decoder")
+
+
+@pytest.mark.parametrize("layer", range(4))
+@pytest.mark.parametrize("kind", ["encoder", "decoder", "cross"])
+def test_a_text_is_written_alike_with_and_without_a_cache(
+    kind: str, layer: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = bundled_model()
+    source = [token.id for token in own.record(SENTENCE).key_tokens("cross")]
+    changes = [Ablate(Heads(kind, layer, [0, 3, 5])), Ablate(Heads(kind, (layer + 1) % 4, 6))]
+    cached = own.recorder.write(source, 24, changes)
+    monkeypatch.setattr(Ablate, "needs_whole_maps", True)
+    assert own.recorder.write(source, 24, changes) == cached
