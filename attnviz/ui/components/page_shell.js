@@ -219,8 +219,12 @@ class LiveText {
 
 /** Says in the names at the top which page is shown: a style sheet reads both, since Streamlit draws the names itself. */
 function markPage({ page, group }) {
-  document.documentElement.dataset.attnvizGroup = group;
-  document.documentElement.style.setProperty("--attnviz-page", JSON.stringify(page));
+  const { dataset, style } = document.documentElement;
+  const name = JSON.stringify(page);
+  // Telling the browser again would style the whole page anew.
+  if (dataset.attnvizGroup === String(group) && style.getPropertyValue("--attnviz-page") === name) return;
+  dataset.attnvizGroup = group;
+  style.setProperty("--attnviz-page", name);
 }
 
 class Shell {
