@@ -14,18 +14,13 @@ import statistics
 import tempfile
 
 from playwright.sync_api import Page, WebSocket, sync_playwright
-from translate import WATCH, ready
+from translate import ready
 
 from app import chromium, free_port, start
-from pages import time_typing
+from pages import NOW, time_typing
 
 TWELVE = "The teacher gave the big book to the students today."  # in the bundled model's tokens
 HEADS = ("L0 H1", "L2 H5", "L1 H4", "L3 H5", "L1 H6", "L2 H1", "L3 H4", "L0 H7")
-NOW = WATCH.replace(
-    "document.addEventListener('pointerdown', () => { start = performance.now(); }, { capture: true, once: true });",
-    "start = performance.now();",
-)
-
 # When the first scene stands on the screen, counted from the first byte of the page.
 FIRST_FRAME = """() => {
   const watch = new MutationObserver(() => {

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 import torch
@@ -241,15 +242,13 @@ def _capture_plan(
     weights = [_weights(layer) for layer in layers]
     # Granite with sinks leaves their share out of the weights that it reports, though not out of its output, which the
     # capture has just given too: weights that agree but for that share are the right ones, and theirs are not.
-    without_sinks = [
-        weights if layer.rule.sink is None else weights / weights.sum(dim=-1, keepdim=True)
-        for layer, weights in zip(layers, weights, strict=True)
-    ]
-    for tolerance in rounding.weights:
-        for candidates in (weights, without_sinks):
-            calls = _match(candidates, reference, tolerance)
-            if calls is not None:
-                return Plan(kinds, calls, modules, encoder_calls)
+    candidates = [weights]
+    if any(layer.rule.sink is not None for layer in layers):
+        candidates.append([one / one.sum(dim=-1, keepdim=True) for one in weights])
+    for tolerance, shown in product(rounding.weights, candidates):
+        calls = _match(shown, reference, tolerance)
+        if calls is not None:
+            return Plan(kinds, calls, modules, encoder_calls)
     return None
 
 

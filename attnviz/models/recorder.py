@@ -165,10 +165,11 @@ class Recorder:
         def second() -> Part:
             rest = slice(planned.encoder_calls, None)
             with self.exclusive():
-                # What the decoder reads is what the unchanged network wrote, unless it is to write anew.
-                # Where its target is known, nothing is written.
-                unchanged = not changed or write_anew or isinstance(target, (list, tuple))
-                own_states = states if unchanged else run_encoder(self.inputs.network, tensor)
+                # The decoder reads what the unchanged network writes of the source, unless it is to write anew or
+                # has its input already.
+                has_input = isinstance(target, list | tuple)
+                is_same = not changed or write_anew or has_input
+                own_states = states if is_same else run_encoder(self.inputs.network, tensor)
                 with capture.change_attention(self.inputs.network, self.changes(writing, rest, writing=True)):
                     chosen, shown = self._choose_target(tensor, own_states, target, generate)
                 with (
@@ -289,8 +290,6 @@ class Recorder:
         room = max_positions(self.inputs.stack(of_decoder=True))
         options = {"tokenizer": self.inputs.tokenizer, "start": self.inputs.start_token()}
         encoded: dict[str, Any] = {} if states is None else {"encoder_outputs": states}
-        if capture.needs_whole_maps():
-            encoded["use_cache"] = False  # the network reads the whole text each time
         with (
             torch.no_grad(),
             exchange_generation_config(self.inputs.network, self.inputs.name, ids[0].tolist(), 1, **options),
@@ -301,6 +300,7 @@ class Recorder:
                 max_new_tokens=limit if room is None else max(1, min(limit, room)),
                 tokenizer=self.inputs.tokenizer,
                 **encoded,
+                **_cache_options(),
             )
         return output[0].tolist()
 
@@ -345,7 +345,7 @@ class Recorder:
                 attention_mask=torch.ones_like(tensor),
                 max_new_tokens=generate,
                 tokenizer=self.inputs.tokenizer,
-                **({"use_cache": False} if changed else {}),
+                **_cache_options(),
             )
         longer = output[0].tolist()
         return append_generated(source, from_ids(self.inputs.tokenizer, longer)), longer
@@ -358,6 +358,11 @@ class Recorder:
             self.inputs.name,
             device,
         )
+
+
+def _cache_options() -> dict[str, bool]:
+    """What `generate` is told of its cache: with some changes of attention it reads the whole text for each token."""
+    return {"use_cache": False} if capture.needs_whole_maps() else {}
 
 
 def _logits(output: Any) -> Tensor | None:

@@ -157,3 +157,13 @@ def test_a_text_is_written_alike_with_and_without_a_cache(
     cached = own.recorder.write(source, 24, changes)
     monkeypatch.setattr(Ablate, "needs_whole_maps", True)
     assert own.recorder.write(source, 24, changes) == cached
+
+
+def test_a_decoder_alone_writes_the_same_with_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, ids = Model(tiny.network("llama"), None), tiny.ids()[:7]
+    changes = [Ablate(Heads("decoder", layer=0)), Ablate(Heads("decoder", layer=1, head=1))]
+    cached = own.record_ids(ids, generate=20, interventions=changes, write_anew=True)
+    monkeypatch.setattr(Ablate, "needs_whole_maps", True)
+    anew = own.record_ids(ids, generate=20, interventions=changes, write_anew=True)
+    assert anew.query_tokens("decoder") == cached.query_tokens("decoder")
+    assert anew.query_tokens("decoder") != own.record_ids(ids, generate=20).query_tokens("decoder")

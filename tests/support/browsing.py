@@ -12,6 +12,9 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page
 # others are loaded, on a busy machine after more than a minute; a test that passes waits no longer for a large number.
 PAGE_MILLISECONDS = 150_000
 
+# JavaScript: whether the page's program has run through on the server and nothing is to be drawn any more.
+RESTS = "(document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning')"
+
 
 def new_context(browser: Browser, **options: Any) -> BrowserContext:
     """A profile of its own in the browser, which waits as long as a busy machine needs."""

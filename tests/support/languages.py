@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page
 
 from attnviz.ui.shell.messages import LANGUAGES, web_name
+from support.browsing import RESTS
 
 
 def pick_language(page: Page, language: str) -> None:
@@ -16,8 +17,7 @@ def pick_language(page: Page, language: str) -> None:
 def wait_for_language(page: Page, language: str) -> None:
     """Waits until the page rests and speaks a language, in Streamlit's own words too."""
     page.wait_for_function(
-        """([language, name]) => document.documentElement.lang === name
-          && document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
+        f"""([language, name]) => document.documentElement.lang === name && {RESTS}
           && window.attnvizShell?.words.language === language""",
         arg=[language, web_name(language)],
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+from support.browsing import RESTS
 from support.controls import EVERYWHERE, SCREENS, STREAMLIT, Control, Keys
 
 HERE = Path(__file__).parent
@@ -49,7 +50,6 @@ class Seen:
         self.there |= set(self.page.evaluate(THERE, self.rows))
 
 
-RESTS = "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
 RUN = "document.querySelector('.attnviz-ready')?.dataset.run"
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, Page, TimeoutError, expect
-from support.browsing import address_parameters, click_page_name, new_context, settled_box, style_of, text_box
+from support.browsing import RESTS, address_parameters, click_page_name, new_context, settled_box, style_of, text_box
 
 from attnviz.examples import FIRST_EXAMPLES
 
 SENTENCE = "Der Ball ist rund."
 SHOWN = "document.querySelector('.attnviz-ready')?.dataset.sentence"
-RESTS = "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'"
 
 
 def opened(page: Page, address: str) -> None:
@@ -65,6 +64,7 @@ def test_what_is_shared_follows_and_what_is_a_pages_own_waits_there(page: Page) 
 
 
 PAGES = {
+    "/story": "How it works",
     "/overview": "Overview",
     "/compare": "Compare",
     "/steps": "Step by step",
@@ -72,6 +72,7 @@ PAGES = {
     "/embeddings": "Embeddings",
     "/context": "In context",
     "/translate": "Translate",
+    "/what_if": "What if",
 }
 # What the figures say; formulas are set by a program that comes later than the rest.
 WORDS = """(() => {
@@ -112,6 +113,7 @@ def shows(page: Page, view: list[str]) -> None:
 
 
 def test_back_and_forward_bring_back_what_was_seen_on_every_page(page: Page) -> None:
+    page.emulate_media(reduced_motion="reduce")  # the story stands still until somebody goes on
     opened(page, "/?" + urlencode({"head": 3, "hide_special": "true"}))
     text_box(page).fill(SENTENCE)
     page.wait_for_function(f"sentence => {SHOWN} === sentence", arg=SENTENCE)
@@ -220,7 +222,10 @@ def test_a_word_of_the_field_is_explained_where_it_stands(page: Page) -> None:
     opened(page, "/steps?step=6")
     note = page.locator(".attnviz-terms-note")
     # By the pointer, at the first place where the page says it.
-    page.wait_for_function("CSS.highlights.get('attnviz-terms')?.size >= 3")
+    page.wait_for_function(
+        """[...(CSS.highlights.get('attnviz-terms') ?? [])]
+          .some((range) => range.startContainer.parentElement?.closest('.st-key-layer label'))"""
+    )
     label = page.locator(".st-key-layer label").first
     box = settled_box(label)
     page.mouse.click(box["x"] + 12, box["y"] + box["height"] / 2)

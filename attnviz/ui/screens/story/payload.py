@@ -12,10 +12,7 @@ as `openings.py` does for the sentences that the app opens with.
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from attnviz.computation.layer import follow
 from attnviz.errors import EmptyError, NoAttentionError
@@ -31,7 +28,7 @@ from attnviz.ui.screens.story.vectors import first_vectors
 from attnviz.ui.screens.story.writing import writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from attnviz.computation.layer import Computation
     from attnviz.measures.findings import Finding
@@ -41,8 +38,6 @@ if TYPE_CHECKING:
 
 MOST_TOKENS = 40
 """More can be neither drawn nor read; of a longer text the story shows the beginning."""
-
-SMALL = 100_000_000  # parameters
 
 FAMILIES = {("encoder", "decoder", "cross"): "encoder-decoder", ("decoder",): "decoder", ("encoder",): "encoder"}
 
@@ -78,24 +73,7 @@ def story_numbers(
     """
     if not sentence.strip():
         raise EmptyError("There is no sentence yet. Type one: a few words are enough.")
-    with _suitable_threads(model):
-        return _compute(model, name, sentence, layer, head, model.record if record is None else record)
-
-
-@contextlib.contextmanager
-def _suitable_threads(model: Model) -> Iterator[None]:
-    """One thread for a small model: on so few tokens more of them only wait for each other.
-
-    On two cores that a browser shares, two threads took two to five times as long as one.
-    """
-    before = torch.get_num_threads()
-    small = sum(parameter.numel() for parameter in model.network.parameters()) < SMALL
-    try:
-        if small:
-            torch.set_num_threads(1)
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return _compute(model, name, sentence, layer, head, model.record if record is None else record)
 
 
 def _compute(

@@ -9,7 +9,7 @@ that are switched off.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -233,24 +233,17 @@ def _changed(change: Change, where: Heads) -> tuple[Intervention, ...]:
     from attnviz.interventions import Ablate, Dropout, Hashing, Mask, Temperature, TopK
 
     number = int(change.number)
-    made: dict[str, Intervention] = {}
-    if change.name == "window":
-        made[change.name] = Mask.window(where, number)
-    elif change.name == "causal":
-        made[change.name] = Mask.causal(where)
-    elif change.name == "top_k":
-        made[change.name] = TopK(where, number)
-    elif change.name == "temperature":
-        made[change.name] = Temperature(where, float(change.number))
-    elif change.name == "dropout":
-        made[change.name] = Dropout(where, number / 100, change.seed)
-    elif change.name == "hashing":
-        made[change.name] = Hashing(where, number)
-    elif change.name == "unseen":
-        made[change.name] = Mask.without(where, [number])
-    elif change.name == "off":
-        made[change.name] = Ablate(where)
-    return tuple(made.values())
+    made: dict[str, Callable[[], Intervention]] = {
+        "window": lambda: Mask.window(where, number),
+        "causal": lambda: Mask.causal(where),
+        "top_k": lambda: TopK(where, number),
+        "temperature": lambda: Temperature(where, float(change.number)),
+        "dropout": lambda: Dropout(where, number / 100, change.seed),
+        "hashing": lambda: Hashing(where, number),
+        "unseen": lambda: Mask.without(where, [number]),
+        "off": lambda: Ablate(where),
+    }
+    return (made[change.name](),) if change.name in made else ()
 
 
 def _replaced(where: Heads, pattern: Recording) -> tuple[Intervention, ...]:
