@@ -39,7 +39,7 @@ FLOORS = (
     ["models"],
     ["computation", "embeddings", "generation"],
     ["aggregate"],
-    ["measures", "interventions"],
+    ["measures", "interventions", "attribution"],
     ["figures"],
     ["export"],
     ["ui.shell"],

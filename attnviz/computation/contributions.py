@@ -118,15 +118,29 @@ def _output_matrix(model: Model, recording: Recording, kind: str, layer: int) ->
     """The (heads × value_dim, width) matrix that joins the heads of a layer; None where it was not found."""
     if not isinstance(recording.stored_layer(kind, layer, None), capture.Layer):
         return None
-    with _guard:
-        names_by_kind = _names.setdefault(model.network, {})
-    if kind not in names_by_kind:
-        names_by_kind.update(_joining_modules(model, recording))
-    name = names_by_kind[kind][layer]
+    name = joining_modules(model, recording)[kind][layer]
     return None if name is None else matrix_of(model.network.get_submodule(name))
 
 
-def _joining_modules(model: Model, recording: Recording) -> dict[str, tuple[str | None, ...]]:
+def joining_modules(model: Model, recording: Recording) -> dict[str, tuple[str | None, ...]]:
+    """The names of the modules that join the heads, by kind, one for each layer; None where it was not found.
+
+    They are looked for once for each network.
+
+    Args:
+        model: the one that made the recording; its attention was captured.
+
+    >>> joining_modules(model, recording)["encoder"][2]
+    'model.encoder.layers.2.self_attn.out_proj'
+    """
+    with _guard:
+        names_by_kind = _names.setdefault(model.network, {})
+    if not names_by_kind:
+        names_by_kind.update(_search_joining_modules(model, recording))
+    return names_by_kind
+
+
+def _search_joining_modules(model: Model, recording: Recording) -> dict[str, tuple[str | None, ...]]:
     """Which module joins the heads of each layer, found on the first tokens of a recording."""
     planned, network = model.recorder.plan, model.network
     paired = is_encoder_decoder(network)

@@ -58,8 +58,8 @@ def attention_mask(ids: Tensor, arguments: Mapping[str, Any]) -> dict[str, Tenso
     return {} if "position_ids" in arguments else {"attention_mask": torch.ones_like(ids)}
 
 
-def forward(network: Network, ids: Tensor | None, **arguments: Any) -> Any:
-    """One forward pass without gradients and without a cache; `ids` is (1, sequence)."""
+def forward(network: Network, ids: Tensor | None, *, gradients: Any = False, **arguments: Any) -> Any:
+    """One forward pass without a cache, and without gradients unless they are asked for; `ids` is (1, sequence)."""
     accepted = inspect.signature(network.forward).parameters
     if "use_cache" in accepted or getattr(network.config, "use_cache", None) is not None:
         arguments.setdefault("use_cache", False)
@@ -67,7 +67,7 @@ def forward(network: Network, ids: Tensor | None, **arguments: Any) -> Any:
         arguments = {name: value for name, value in arguments.items() if name in accepted}
     if ids is not None:
         arguments["input_ids"] = ids
-    with torch.no_grad():
+    with torch.set_grad_enabled(gradients):
         return network(return_dict=True, **arguments)
 
 
