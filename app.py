@@ -1,4 +1,4 @@
-"""The app's entry: what all pages share, and which pages there are.
+"""The app's entry: the server, what all pages share, and which pages there are.
 
 streamlit run app.py
 """
@@ -6,20 +6,35 @@ streamlit run app.py
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from attnviz.ui.components.glossary import glossary
-from attnviz.ui.components.page_shell import page_shell
-from attnviz.ui.controls import url_state
-from attnviz.ui.shell.router import ICON, LOGO, apply_page_style, group_of, language_picker, navigation
 
-page = navigation()
-st.set_page_config(
-    page_title=f"{page.title} · attnviz", page_icon=ICON, layout="wide", initial_sidebar_state="collapsed"
-)
-apply_page_style()
-page_shell(page.title, group_of(page))
-st.logo(LOGO, size="medium")
-language_picker()
-url_state.carry_over(page.url_path)
-page.run()
-glossary()
+def draw_page() -> None:
+    """Draws the page that was asked for, with what all pages have in common."""
+    from attnviz.ui.components.glossary import glossary
+    from attnviz.ui.components.page_shell import page_shell
+    from attnviz.ui.controls import url_state
+    from attnviz.ui.shell.router import ICON, LOGO, apply_page_style, group_of, language_picker, navigation
+
+    page = navigation()
+    st.set_page_config(
+        page_title=f"{page.title} · attnviz", page_icon=ICON, layout="wide", initial_sidebar_state="collapsed"
+    )
+    apply_page_style()
+    page_shell(page.title, group_of(page))
+    st.logo(LOGO, size="medium")
+    language_picker()
+    url_state.carry_over(page.url_path)
+    page.run()
+    glossary()
+
+
+# This file is read twice: once by the server, which finds `app` in it, and for every run of a page, which draws.
+if get_script_run_ctx(suppress_warning=True) is not None:
+    draw_page()
+else:
+    from attnviz.ui.server.health import health_routes
+    from attnviz.ui.server.start import lifespan
+    from attnviz.ui.server.warm_up import WARM_UP
+
+    app = st.App(__file__, lifespan=lifespan, routes=health_routes(WARM_UP, st.get_option("server.baseUrlPath") or ""))

@@ -45,6 +45,7 @@ FLOORS = (
     ["ui.shell"],
     ["ui.components", "ui.controls"],
     ["ui.screens"],
+    ["ui.server"],
     ["__main__"],
 )
 

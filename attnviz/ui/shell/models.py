@@ -18,19 +18,22 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import streamlit as st
 
 import attnviz
+from attnviz.examples import FIRST_EXAMPLES
 from attnviz.ui.shell.cache import Cache
 from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _, translate
-from attnviz.ui.shell.model_names import model_label
+from attnviz.ui.shell.model_names import BUNDLED, model_label
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
+    from attnviz.models.loading.load import Progress
     from attnviz.models.model import Model
     from attnviz.models.recording import Recording
 
 MODELS = 3  # kept at a time; they are what takes the memory
 CACHE_BYTES = 512 * 1024**2  # for each model, beside its weights; typing makes a recording every quarter of a second
+_DEVICE, _DTYPE = "auto", "auto"
 
 T = TypeVar("T")
 
@@ -124,27 +127,52 @@ def load(name: str, placeholder: DeltaGenerator, *, revision: str | None = None)
     Raises:
         AttnvizError: it cannot be loaded, and why.
     """
-    device, dtype = "auto", "auto"
-    key = (name, revision, device, dtype, _newest_change(name))
+    key = _key(name, revision)
+    shelf = _loaded_models()
+    # Said before anything else: another reader, or the server itself, may be loading it already.
+    waits = key not in shelf
 
     def progress(fraction: float | None, doing: str) -> None:
         placeholder.progress(fraction or 0.0, as_markdown(translate(doing)))
 
-    def make() -> Loaded:
+    if waits:
         progress(None, _("Loading {0}").format(model_label(name)))
-        model = attnviz.load(name, device=device, dtype=dtype, revision=revision, progress=progress)
-        # Streamlit looks for garbage after every run, while the page waits for the last it is to show. The libraries
-        # and the model bring some 400,000 objects that stay: looking through them took a quarter of a second.
-        gc.freeze()
-        return Loaded(model, key)
-
-    shelf = _loaded_models()
-    if key in shelf:
-        return shelf.get(key, make)
     try:
-        return shelf.get(key, make)
+        return shelf.get(key, lambda: _load(name, revision, key, progress))
     finally:
-        placeholder.empty()
+        if waits:
+            placeholder.empty()
+
+
+def preload() -> None:
+    """Loads the model that ships, and what the first pictures need with it, before a reader asks for it.
+
+    All of it while the shelf holds other threads back: two that import the same libraries at once may meet modules that
+    are only half loaded.
+    """
+    key = _key(BUNDLED, None)
+
+    def make() -> Loaded:
+        loaded = _load(BUNDLED, None, key)
+        for sentence in FIRST_EXAMPLES.values():
+            recording = loaded.record(sentence, None)
+            for kind in recording.kinds:
+                recording.pooled_maps(kind, layer=0)
+        return loaded
+
+    _loaded_models().get(key, make)
+
+
+def _key(name: str, revision: str | None) -> Hashable:
+    return (name, revision, _DEVICE, _DTYPE, _newest_change(name))
+
+
+def _load(name: str, revision: str | None, key: Hashable, progress: Progress | None = None) -> Loaded:
+    model = attnviz.load(name, device=_DEVICE, dtype=_DTYPE, revision=revision, progress=progress)
+    # Streamlit looks for garbage after every run, while the page waits for the last it is to show. The libraries
+    # and the model bring some 400,000 objects that stay: looking through them took a quarter of a second.
+    gc.freeze()
+    return Loaded(model, key)
 
 
 def _newest_change(name: str) -> int | None:

@@ -1,0 +1,29 @@
+"""What happens when the server starts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from streamlit import cli_util, config
+from streamlit.starlette import App
+from streamlit.web.server import server_util
+
+from attnviz.ui.server.warm_up import WARM_UP
+
+
+@asynccontextmanager
+async def lifespan(app: App) -> AsyncIterator[None]:
+    """Gets ready in the background and opens the reader's browser; the rest is Streamlit's."""
+    WARM_UP.start()
+    if not config.get_option("server.headless"):
+        asyncio.get_running_loop().call_soon(open_browser)
+    yield
+
+
+def open_browser() -> None:
+    """Opens the app in the reader's browser, as Streamlit does for apps that bring no server of their own."""
+    option = "browser.serverAddress" if config.is_manually_set("browser.serverAddress") else "server.address"
+    address = server_util.get_display_address(config.get_option(option) or "localhost")
+    cli_util.open_browser(server_util.get_url(address))
