@@ -33,8 +33,6 @@ def draw_page() -> None:
 if get_script_run_ctx(suppress_warning=True) is not None:
     draw_page()
 else:
-    from attnviz.ui.server.health import health_routes
-    from attnviz.ui.server.start import lifespan
-    from attnviz.ui.server.warm_up import WARM_UP
+    from attnviz.ui.server.start import lifespan, routes
 
-    app = st.App(__file__, lifespan=lifespan, routes=health_routes(WARM_UP, st.get_option("server.baseUrlPath") or ""))
+    app = st.App(__file__, lifespan=lifespan, routes=routes())

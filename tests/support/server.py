@@ -49,11 +49,13 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, **variables: str) -> Iterator[str]:
+def serving(folder: Path, *, headless: bool = True, base_path: str = "", **variables: str) -> Iterator[str]:
     """The app as a user's `streamlit run app.py` serves it; yields its address.
 
     Args:
         folder: for what it downloads and what it says at the terminal.
+        headless: False lets it open a browser, as it does for a user.
+        base_path: what its addresses begin with, without slashes.
         variables: of its environment, such as HF_ENDPOINT.
     """
     log = folder / "server.log"
@@ -61,7 +63,8 @@ def serving(folder: Path, **variables: str) -> Iterator[str]:
     # Neither this user's settings nor the models this user has downloaded change what the tests see.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STREAMLIT_")}
     environment |= {"HF_HOME": str(folder / "huggingface"), **variables}
-    options = {"headless": "true", "address": "127.0.0.1", "port": str(port)}
+    options = {"headless": str(headless).lower(), "address": "127.0.0.1", "port": str(port)}
+    options |= {"baseUrlPath": base_path} if base_path else {}
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
     command += [part for name, value in options.items() for part in (f"--server.{name}", value)]
     with log.open("wb") as output:
@@ -69,7 +72,7 @@ def serving(folder: Path, **variables: str) -> Iterator[str]:
             command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        url = f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{port}" + (f"/{base_path}" if base_path else "")
         wait_until_healthy(url, server, log)
         yield url
     finally:

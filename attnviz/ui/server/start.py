@@ -1,4 +1,4 @@
-"""What happens when the server starts."""
+"""The server beside Streamlit's own: what it does at the start, and which addresses it answers itself."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from starlette.routing import Route
 from streamlit import cli_util, config
 from streamlit.starlette import App
 from streamlit.web.server import server_util
 
+from attnviz.ui.server.first_frame import story_route
+from attnviz.ui.server.health import health_routes
 from attnviz.ui.server.warm_up import WARM_UP
+
+
+def routes() -> list[Route]:
+    """What is answered here, before Streamlit is asked."""
+    base_path = config.get_option("server.baseUrlPath") or ""
+    return [*health_routes(WARM_UP, base_path), story_route(base_path)]
 
 
 @asynccontextmanager

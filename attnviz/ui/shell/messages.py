@@ -8,11 +8,13 @@ The address decides the language (`?lang=de`), else what the reader picked, else
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gettext
 import re
 import string
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,6 +77,25 @@ def _local_value(value: Any) -> Any:
 def language() -> str:
     """The reader's language, a key of `LANGUAGES`; English where nobody asked for one that the app has."""
     return getattr(_run, "language", None) or _asked_language()
+
+
+@contextlib.contextmanager
+def texts_in(language: str) -> Iterator[None]:
+    """Texts in a language that is not a reader's own choice: for what is made ready before anybody has come.
+
+    Args:
+        language: a key of `LANGUAGES`.
+
+    >>> with texts_in("de"):
+    ...     _("Sentence")
+    'Satz'
+    """
+    before = getattr(_run, "language", None)
+    _run.language = language
+    try:
+        yield
+    finally:
+        _run.language = before
 
 
 def _asked_language() -> str:
