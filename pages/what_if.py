@@ -12,22 +12,19 @@ import streamlit as st
 
 from attnviz import aggregate
 from attnviz.attention import pooled_maps
-from attnviz.figures import describe, draw_difference, draw_head
-from attnviz.figures.compare import describe_difference
-from attnviz.figures.next_tokens import draw_next_tokens
-from attnviz.figures.style import Names
 from attnviz.measures import distances
 from attnviz.ui.components.export_menu import export_menu
 from attnviz.ui.components.mosaic import Note, heads_mosaic, tiles
-from attnviz.ui.components.next_token_bars import next_bars
-from attnviz.ui.components.ready import figures_ready, mark_run, run_name, theme
+from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.components.weights_table import head_table
 from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.what_if import changes, wording
+from attnviz.ui.screens.what_if.drawing import draw_outcome
+from attnviz.ui.screens.what_if.effect_maps import effect_maps
 from attnviz.ui.screens.what_if.presets import preset_pills
 from attnviz.ui.shell import errors
-from attnviz.ui.shell.messages import _, decimal_sign, kind_title, language, local_number, ngettext, translate
+from attnviz.ui.shell.messages import _, kind_title, language, local_number, ngettext
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
@@ -44,7 +41,6 @@ if TYPE_CHECKING:
     from attnviz.ui.shell.models import Loaded
 
 PATIENCE = 0.5  # seconds after which the page says how far it is
-SHOWN = 6  # tokens with bars
 
 
 @dataclass(frozen=True)
@@ -153,16 +149,20 @@ def draw(
     with container:
         with st.container(key="take_corner"):
             export_menu(partial(picture, maps, difference, asked, settings), name=f"attnviz-what-if-{asked.kind}")
-        texts, chart = st.columns([2, 3], gap="medium")
-        with texts, st.container(key="what_it_says"):
-            draw_texts(loaded, effect, text)
-            st.caption(errors.as_markdown(remarks(effect, asked)))
-        with chart:
-            figures = 3 if after is before else 3 + draw_distribution(loaded, effect, run)
+        with st.container(key="what_it_says"):
+            draw_outcome(loaded, effect, text, run)
         draw_heads(loaded, after, asked, text, importance, run)
-        draw_maps(maps, difference, asked, run)
+        effect_maps(
+            maps[0],
+            difference,
+            maps[1],
+            run=run,
+            key="maps",
+            summary=remarks(effect, asked),
+            scale=asked.switches.scale,
+        )
         numbers(maps, difference)
-    return figures + 1
+    return 3
 
 
 def shown_map(recording: Recording, asked: Asked) -> AttentionMap:
@@ -171,101 +171,6 @@ def shown_map(recording: Recording, asked: Asked) -> AttentionMap:
         return asked.switches.apply(recording.pooled_map(asked.kind, layer=asked.layer, head=asked.head))
     mean = aggregate.over_heads(recording, asked.kind, asked.layer)
     return asked.switches.apply(pooled_maps.pool(mean, pooled_maps.MOST))
-
-
-def draw_texts(loaded: Loaded, effect: Effect, text: Text) -> None:
-    """What the model says before and after; how to begin where nothing is changed yet."""
-    from attnviz.interventions.effect import written_text
-
-    if effect.note is not None:
-        st.caption(errors.as_markdown(translate(effect.note)))
-        return
-    texts = [
-        loaded.cache.get(
-            ("written text of a run", *text, recording.interventions),
-            lambda recording=recording: (written_text(loaded.model, recording),),
-        )[0]
-        for recording in (effect.before, effect.after)
-    ]
-    if None in texts:
-        st.caption(_("With a gap in the sentence, such as [MASK], you see here what the model fills in."))
-        return
-    first, second = (one or "" for one in texts)
-    marked, changed, count = wording.marked_words(first, second)
-    st.markdown(f"**{_('Unchanged')}:** {errors.as_markdown(first) or '–'}")
-    if effect.after is effect.before:
-        st.caption(_("Nothing is changed yet: try one of the examples, or click a head below to switch it off."))
-        return
-    st.markdown(f"**{_('Changed')}:** {marked or '–'}")
-    if first == second:
-        st.caption(_("It says the same."))
-    else:
-        st.caption(
-            ngettext("{0} of {1} words is another", "{0} of {1} words are others", changed).format(changed, count)
-        )
-
-
-def draw_distribution(loaded: Loaded, effect: Effect, run: str) -> int:
-    """The next token before and after, where it changes most; returns how many figures were drawn."""
-    from attnviz.tokenization.tokenizer import from_ids
-
-    if effect.kl is None or effect.before.logits is None or effect.after.logits is None:
-        return 0
-    place = int(effect.kl.argmax())
-    before, after = (logits[place].softmax(dim=-1).numpy() for logits in (effect.before.logits, effect.after.logits))
-    bars = next_bars(before, after, np.ones(len(before), dtype=bool), int(after.argmax()), SHOWN)
-    tokens = from_ids(loaded.model.tokenizer, [bar.id for bar in bars.bars])
-    labels = [token.text for token in tokens]
-    kind = effect.before.kinds[-1]
-    read = effect.before.query_tokens(kind)[place]
-    if effect.before.kinds == ("encoder",):
-        title = _("In the place of “{0}”, which changes most ({1})")
-    else:
-        title = _("After “{0}”, where the next token changes most ({1})")
-    st.caption(errors.as_markdown(title.format(read.text.strip(), wording.bits(float(effect.kl[place])))))
-    names = (_("Unchanged"), _("Changed"))
-    figure = draw_next_tokens(
-        labels,
-        [bar.before for bar in bars.bars],
-        [bar.after for bar in bars.bars],
-        theme=theme(),
-        names=names,
-        axis=_("probability"),
-    )
-    described = [
-        f"{label}: {wording.percent(bar.before)} → {wording.percent(bar.after)}"
-        for label, bar in zip(labels, bars.bars, strict=True)
-    ]
-    st.plotly_chart(
-        mark_run(figure, run), key="next_tokens", theme=None, alt=_(", ").join(described),
-        config={"displayModeBar": False},
-    )  # fmt: skip
-    return 1
-
-
-def draw_maps(maps: list[AttentionMap], difference: Difference, asked: Asked, run: str) -> None:
-    """The unchanged map, the difference and the changed map, from left to right."""
-    names = Names(query=_("query"), key=_("key"), weight=_("attention weight"), hidden=_("hidden"))
-    shared = {"theme": theme(), "scale": asked.switches.scale, "names": names}
-    titles = (_("Unchanged"), _("Difference: changed − unchanged"), _("Changed"))
-    figures = (
-        draw_head(maps[0], **shared),
-        draw_difference(difference, **shared),
-        draw_head(maps[1], **shared),
-    )
-    texts = (
-        describe(maps[0], most=10, decimal=decimal_sign()),
-        describe_difference(difference, decimal=decimal_sign()),
-        describe(maps[1], most=10, decimal=decimal_sign()),
-    )
-    for column, key, title, figure, text in zip(
-        st.columns(3), ("map_before", "map_difference", "map_after"), titles, figures, texts, strict=True
-    ):
-        with column:
-            st.markdown(f"**{title}**")
-            st.plotly_chart(
-                mark_run(figure, run), key=key, theme=None, alt=f"{title}: {text}", config={"displayModeBar": False}
-            )
 
 
 def remarks(effect: Effect, asked: Asked) -> str:
@@ -352,7 +257,6 @@ def draw_heads(
         measured = [] if value is None else [wording.bits(value)]
         short = state or ([] if value is None else [local_number(f"{value:.3f}")])
         notes.append(Note("".join(short), _(", ").join([*state, *measured]), None if value is None else value / most))
-    on = frozenset((map.layer or 0, map.head or 0) for map in maps) - off
     heads_mosaic(
         maps,
         notes,
@@ -360,7 +264,7 @@ def draw_heads(
         key="mosaic",
         summary=_("{0}, all heads of the changed run").format(kind_title(asked.kind)),
         scale=switches.scale,
-        marked=on if off else None,
+        off=frozenset(off),
         action=_("Switch this head off or on"),
         on_open=partial(changes.switch_head, asked.kind),
     )

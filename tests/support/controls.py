@@ -386,6 +386,14 @@ SCREENS = {
             EXAMPLE,
             MODEL,
         ],
+        (
+            Keys(
+                "effect_maps.js",
+                ".attnviz-effect-maps .attnviz-panel-name",
+                "ArrowRight ArrowDown Escape",
+                ".attnviz-effect-maps .attnviz-tip",
+            ),
+        ),
     ),
     "steps": Screen(
         "/steps?sentence=Der+Hund+sah+den+Ball.",

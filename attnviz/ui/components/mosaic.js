@@ -297,11 +297,24 @@ class Mosaic extends Figure {
     smoothCells(context, Math.min(shape.cellWidth, shape.cellHeight) * shape.ratio);
     data.names.forEach((_, tile) => {
       const [left, top] = this.corner(tile);
-      context.globalAlpha = data.marked && !data.marked[tile] ? 0.3 : 1;
+      const pale = (data.marked && !data.marked[tile]) || data.off?.[tile];
+      context.globalAlpha = pale ? 0.3 : 1;
       context.drawImage(image, 0, tile * rows, columns, rows, left, top, shape.width, shape.height);
       context.globalAlpha = 1;
       frameMap(context, theme, { ...shape, left, top });
+      if (data.off?.[tile]) this.strike(context, left, top);
     });
+  }
+
+  /** A line through a head that is switched off. */
+  strike(context, left, top) {
+    const { shape, theme } = this;
+    context.strokeStyle = theme.text;
+    context.lineWidth = 1.5;
+    context.beginPath();
+    context.moveTo(left, top + shape.height);
+    context.lineTo(left + shape.width, top);
+    context.stroke();
   }
 
   /** The cell under the pointer in every tile; in its own also its row and its column. */

@@ -112,6 +112,7 @@ def heads_mosaic(
     summary: str,
     scale: Scale = "shared",
     marked: frozenset[At] | None = None,
+    off: frozenset[At] = frozenset(),
     action: str = "",
     on_open: Callable[[int, int], None],
 ) -> None:
@@ -125,6 +126,7 @@ def heads_mosaic(
         summary: what is shown, in a line above the tiles.
         scale: "shared" has the colour range 0 to 1; "head" ends each head's at its own largest weight.
         marked: heads that stand out while the others step back; None where none does.
+        off: heads that are switched off, which are pale and struck through.
         action: what a click on a tile does, for the text alternative; "": it opens the head.
         on_open: called with the layer and the head of a tile that was clicked, before the page runs again.
     """
@@ -165,6 +167,7 @@ def heads_mosaic(
         "notes": [note.text for note in notes],
         "bars": [note.bar if note.bar is None else round(note.bar, 3) for note in notes],
         "marked": None if marked is None else [(map.layer, map.head) in marked for map in maps],
+        "off": [(map.layer, map.head) in off for map in maps] if off else None,
         "texts": {
             "weight": _("attention weight"),
             "max": _("max"),

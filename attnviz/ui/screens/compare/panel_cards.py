@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from attnviz.attention import pooled_maps
-from attnviz.figures import describe, style
+from attnviz.figures import describe
 from attnviz.figures.compare import describe_difference, top_of_difference
 from attnviz.figures.heads import Scale, top_of_scale
-from attnviz.tokenization import token
-from attnviz.ui.components.component import define, encode
+from attnviz.ui.components.component import define
+from attnviz.ui.components.map_data import Axes, difference_data, map_data
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.screens.compare.panels import LEAST, LETTERS, MOST, ROLLOUT, Panel, Panels
 from attnviz.ui.shell.messages import _, decimal_sign, head_name, kind_title, local_number
@@ -21,12 +20,10 @@ from attnviz.ui.shell.messages import _, decimal_sign, head_name, kind_title, lo
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
     from attnviz.measures.distances import Difference
-    from attnviz.tokenization.token import Token
 
-_component = define(__file__, parts=["tip", "heatmap", "panel_menu", "difference_card"])
+_component = define(__file__, parts=["tip", "heatmap", "map_cards", "panel_menu", "difference_card"])
 
 ABOVE = 540  # CSS pixels of a laptop's screen that the page needs beside the pictures of one row of panels
-_DIVERGING = {theme: [colour for _stop, colour in style.diverging(theme)] for theme in ("light", "dark")}
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,6 @@ def panel_cards(
         "above": ABOVE,
         "page": page,
         "models": list(models),
-        "diverging": _DIVERGING,
         "top": top,
         "texts": _texts(top),
     }
@@ -131,36 +127,6 @@ def panel_cards(
         on_edit(st.session_state[key].get("edit"))
 
     _component(key=key, data=data, on_edit_change=handle_edit)
-
-
-class Axes:
-    """The axes of all maps, each once: `entries` has their labels and what word each position belongs to."""
-
-    def __init__(self) -> None:
-        self.entries: list[dict[str, list[Any]]] = []
-
-    def index(self, tokens: Sequence[Token]) -> int:
-        """The number of the axis of these tokens."""
-        axis: dict[str, list[Any]] = {"labels": list(token.labels(tokens)), "words": _words(tokens)}
-        if any(one.generated for one in tokens):
-            axis["written"] = [one.generated for one in tokens]
-        if axis not in self.entries:
-            self.entries.append(axis)
-        return self.entries.index(axis)
-
-
-def _words(tokens: Sequence[Token]) -> list[str]:
-    """The word of each position, numbered where it occurs again; "" in groups of a long text's tokens."""
-    words = [""] * len(tokens)
-    occurrences: dict[str, int] = {}
-    if pooled_maps.is_pooled(tokens):
-        return words
-    for positions, word in zip(token.word_groups(tokens), token.words(tokens), strict=True):
-        text = word.text.strip().casefold()
-        occurrences[text] = occurrences.get(text, 0) + 1
-        for position in positions:
-            words[position] = f"{text} {occurrences[text]}" if text else ""
-    return words
 
 
 def _card_data(card: Card, axes: Axes) -> dict[str, Any]:
@@ -180,13 +146,7 @@ def _card_data(card: Card, axes: Axes) -> dict[str, Any]:
     if map:
         description = describe(map, decimal=decimal_sign(), name=head_name(map.name))
         data["text"] = f"{kind_title(panel.kind)} {description}"
-        data |= {
-            "queries": axes.index(map.query_tokens),
-            "keys": axes.index(map.key_tokens),
-            "weights": encode(map.weights),
-            "hidden": encode(map.hidden_mass) if (map.hidden_mass > 0).any() else None,
-            "max": round(float(map.weights.max(initial=0.0)), 4),
-        }
+        data |= map_data(map, axes)
     return data
 
 
@@ -214,11 +174,7 @@ def _difference_data(panels: Panels, compared: Comparison, scale: Scale, axes: A
         "text": f"{name}, {described}. {divergence}",
         "error": "",
         "divergence": divergence,
-        "queries": axes.index(difference.query_tokens),
-        "keys": axes.index(difference.key_tokens),
-        # -1 … 1 as 0 … 1.
-        "weights": encode(difference.weights / 2 + 0.5),
-        "top": round(top, 4),
+        **difference_data(difference, scale, axes),
         "low": low.format(shown, second),
         "high": high.format(shown, first),
     }

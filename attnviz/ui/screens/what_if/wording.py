@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from attnviz.attention.cost import LENGTHS
-from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _, local_count, local_number, local_percent
 
 LONG = LENGTHS[1:]
@@ -25,24 +26,45 @@ def split_words(text: str) -> list[str]:
     return words
 
 
-def marked_words(before: str, after: str) -> tuple[str, int, int]:
-    """The later text in Markdown, its words that are new marked; how many are, and how many words it has.
+@dataclass(frozen=True)
+class Piece:
+    """A run of words of a text.
 
-    >>> marked_words("The dog saw it.", "The cat saw it.")
-    ('The :orange-background[**cat**] saw it.', 1, 4)
+    Attributes:
+        text: the words, or the space between two runs.
+        mark: "gone" where they are missing in the later text, "new" where the earlier one has them not, else "".
+    """
+
+    text: str
+    mark: Literal["", "gone", "new"] = ""
+
+
+def compare_words(before: str, after: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...], int, int]:
+    """Both texts in pieces with the words that differ marked; how many of the later one's words are new, and how many
+    words it has.
+
+    >>> compare_words("The dog.", "The cat.")[1]
+    (Piece(text='The', mark=''), Piece(text=' ', mark=''), Piece(text='cat.', mark='new'))
     """
     first, second = split_words(before), split_words(after)
-    parts: list[str] = []
+    earlier: list[Piece] = []
+    later: list[Piece] = []
     changed = 0
-    for kind, _start, _stop, start, stop in difflib.SequenceMatcher(None, first, second, autojunk=False).get_opcodes():
-        gap = " " if " " in after or len(second) <= 1 else ""
-        run = as_markdown(gap.join(second[start:stop]))
-        if not run:
-            continue
-        parts.append(run if kind == "equal" else f":orange-background[**{run}**]")
-        changed += 0 if kind == "equal" else stop - start
-    joined = (" " if " " in after else "").join(parts)
-    return joined, changed, len(second)
+    blocks = difflib.SequenceMatcher(None, first, second, autojunk=False).get_opcodes()
+    for kind, from_before, to_before, from_after, to_after in blocks:
+        same = kind == "equal"
+        for pieces, words, run, text in (
+            (earlier, first, slice(from_before, to_before), before),
+            (later, second, slice(from_after, to_after), after),
+        ):
+            if words[run]:
+                gap = " " if " " in text else ""
+                mark: Literal["", "gone", "new"] = "" if same else "gone" if pieces is earlier else "new"
+                if pieces and gap:
+                    pieces.append(Piece(gap))
+                pieces.append(Piece(gap.join(words[run]), mark))
+        changed += 0 if same else to_after - from_after
+    return tuple(earlier), tuple(later), changed, len(second)
 
 
 def window_share(length: int, size: int, *, causal: bool) -> float:

@@ -16,8 +16,8 @@ from support.browsing import (
 
 FIRST = "Der Hund sah den Ball."
 WRITTEN = ".st-key-what_it_says"
-MARKED = f"{WRITTEN} .stMarkdownColoredBackground"
-CHARTS = ("map_before", "map_difference", "map_after")
+MARKED = f"{WRITTEN} mark"
+MAPS = ".attnviz-effect-maps"
 
 
 def opened(page: Page, **parameters: str) -> str:
@@ -34,14 +34,18 @@ def test_a_click_switches_a_head_off_and_the_text_follows(browser: Browser, app_
     page = context.new_page()
     run = opened(page, kind="cross", head="4", layer="3")
     expect(page.locator(WRITTEN)).to_contain_text("Nothing is changed yet")
-    for key in CHARTS:
-        expect(page.locator(f".st-key-{key} .js-plotly-plot")).to_be_visible()
+    expect(page.locator(f"{MAPS} .attnviz-heatmap-canvas")).to_have_count(3)
     for head in range(6):
         tile(page, 3, head).click()
         run = wait_until_drawn(page, FIRST, before=run)
-    expect(page.locator(WRITTEN)).to_contain_text("this head is off")
+    expect(page.locator(MAPS)).to_contain_text("this head is off")
     expect(page.locator(MARKED).first).to_be_visible()
     expect(page.locator(WRITTEN)).to_contain_text("The dog saw the ball.")
+    expect(page.locator(f"{WRITTEN} .attnviz-outcome-first")).to_contain_text(re.compile(r"% → .*%"))
+    # The numbers of a cell: by hand in one map, with that of the other and the difference beside the names.
+    page.locator(f"{MAPS} [data-map=after] .attnviz-heatmap-canvas").hover()
+    expect(page.locator(f"{MAPS} .attnviz-tip")).to_contain_text(re.compile(r" → .* [01]\.\d\d"))
+    expect(page.locator(f"{MAPS} [data-map=difference] .attnviz-panel-value")).to_have_text(re.compile(r"\d\.\d\d"))
     assert address_parameters(page)["off"] == [" ".join(f"cross.L3.H{head}" for head in range(6))]
     expect(tile(page, 3, 4)).to_have_attribute("aria-label", re.compile("off. Switch this head off or on$"))
     # A copied link shows the same to somebody else.
@@ -77,7 +81,7 @@ def test_presets_change_what_is_said_and_say_what_they_do(page: Page) -> None:
     assert "change" not in address_parameters(page)
     page.locator(".st-key-preset button").filter(has_text="Sparse attention").click()
     wait_until_drawn(page, FIRST, before=run)
-    expect(page.locator(WRITTEN)).to_contain_text("at 4,096 tokens 0.07 %, at 128,000 tokens 0.002 %")
+    expect(page.locator(MAPS)).to_contain_text("at 4,096 tokens 0.07 %, at 128,000 tokens 0.002 %")
     assert "off" not in address_parameters(page)
 
 
@@ -106,7 +110,7 @@ def test_a_pattern_of_another_length_says_what_is_needed_and_keeps_what_was_type
     text_box(page, "other").fill("Die Katze sah den Hund.")
     text_box(page, "other").press("Enter")
     wait_until_drawn(page, FIRST, before=run)
-    expect(page.locator(WRITTEN)).to_contain_text("computed: 100 % of all pairs")
+    expect(page.locator(MAPS)).to_contain_text("computed: 100 % of all pairs")
 
 
 def test_the_page_fits_a_telephone(browser: Browser, app_url: str) -> None:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import pytest
 
-from attnviz.ui.screens.what_if.wording import bucket_sentence, marked_words, percent, split_words, window_share
+from attnviz.ui.screens.what_if.wording import (
+    Piece,
+    bucket_sentence,
+    compare_words,
+    percent,
+    split_words,
+    window_share,
+)
 
 
-def test_changed_words_are_marked_and_markup_in_them_is_not_read() -> None:
-    assert marked_words("The dog saw it.", "The dog saw it.") == ("The dog saw it.", 0, 4)
-    assert marked_words("a b c", "a *x* c")[0] == "a :orange-background[**\\*x\\***] c"
-    assert marked_words("a b", "") == ("", 0, 0)
-    assert marked_words("狗看见球", "猫看见球")[0] == ":orange-background[**猫**]看见球"
+def test_words_that_are_gone_and_words_that_are_new_are_marked_in_both_texts() -> None:
+    assert compare_words("The dog saw it.", "The dog saw it.")[2:] == (0, 4)
+    before, after, changed, count = compare_words("a b c", "a *x* y c")
+    assert before == (Piece("a"), Piece(" "), Piece("b", "gone"), Piece(" "), Piece("c"))
+    assert after == (Piece("a"), Piece(" "), Piece("*x* y", "new"), Piece(" "), Piece("c"))
+    assert (changed, count) == (2, 4)
+    assert compare_words("a b", "") == ((Piece("a b", "gone"),), (), 0, 0)
+    assert compare_words("狗看见球", "猫看见球")[1] == (Piece("猫", "new"), Piece("看见球"))
     assert split_words("One") == ["One"]
 
 
