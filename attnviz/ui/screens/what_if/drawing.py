@@ -57,6 +57,7 @@ def _written(loaded: Loaded, effect: Effect, text: Text) -> tuple[str | None, st
 
     if effect.note is not None:
         return None, None
+
     def write(recording: Recording) -> str | None:
         key = ("written text of a run", *text, recording.interventions)
         return loaded.cache.get(key, lambda: (written_text(loaded.model, recording),))[0]
