@@ -6,14 +6,13 @@ keys that decides the weights of one attention layer. Softmax is exact: a block 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from attnviz.attention import dot_product
-from attnviz.errors import InputError
 
 BLOCK_ELEMENTS = 1 << 22
 """Scores held at once: 16 MiB in float32."""
@@ -145,45 +144,3 @@ def output(query: Tensor, key: Tensor, value: Tensor, rule: Rule, part: slice = 
     for rows in blocks(queries, key.shape[-2], heads):
         result[:, rows] = dot_product.output(rule.weights(query[:, rows], key, rows, part), value.float())
     return result
-
-
-def pooled(weights_of: Callable[[slice], Tensor], queries: int, keys: int, size: int, reduce: str) -> Tensor:
-    """A picture of at most (size, size) of a map of any length.
-
-    Args:
-        weights_of: gives the (rows, keys) weights of a slice of rows.
-        queries, keys: the map's real size.
-        size: most rows and columns of the picture; a smaller map comes back as it is.
-        reduce: "mean" (the average weight in each cell) or "max" (the highest).
-
-    Returns:
-        (min(queries, size), min(keys, size)) float32 on the CPU.
-    """
-    if reduce not in ("mean", "max"):
-        raise InputError('`reduce` has to be "mean" or "max", not {0!r}.', reduce)
-    if size < 1:
-        raise InputError("`size` has to be 1 or more, not {0}.", size)
-    height, width = min(queries, size), min(keys, size)
-    picture = None
-    for rows in blocks(queries, keys):
-        block = weights_of(rows)  # (rows, keys)
-        device = block.device
-        row = torch.arange(rows.start, rows.stop, device=device) * height // queries
-        column = torch.arange(keys, device=device) * width // keys
-        if picture is None:
-            picture = torch.zeros(height, width, device=device)
-        if reduce == "mean":
-            # Rows first: to add whole rows is several times faster than to add within them.
-            first, last = (at * height // queries for at in (rows.start, rows.stop - 1))
-            low = torch.zeros(last - first + 1, keys, device=device).index_add_(0, row - first, block)
-            picture[first : last + 1].index_add_(1, column, low)
-        else:
-            narrow = torch.zeros(len(row), width, device=device)
-            narrow.scatter_reduce_(1, column.expand_as(block), block, "amax")
-            picture.scatter_reduce_(0, row[:, None].expand_as(narrow), narrow, "amax")
-    assert picture is not None
-    if reduce == "mean":
-        row_count = torch.bincount(torch.arange(queries) * height // queries, minlength=height)
-        column_count = torch.bincount(torch.arange(keys) * width // keys, minlength=width)
-        picture /= (row_count[:, None] * column_count[None, :]).to(picture.device)
-    return picture.cpu()

@@ -80,16 +80,6 @@ def pool(map: AttentionMap, size: int) -> AttentionMap:
     )
 
 
-def pool_rows(values: np.ndarray, size: int) -> np.ndarray:
-    """The mean over each group of queries of one value a query: float32 (at most size,).
-
-    >>> pool_rows(np.array([0.5, 0.25, 1.0, 0.0]), 2).tolist()
-    [0.375, 0.5]
-    """
-    rows = groups(len(values), size)
-    return (np.bincount(rows, weights=values) / np.bincount(rows)).astype(np.float32)
-
-
 def pool_tokens(tokens: tuple[Token, ...], size: int) -> tuple[Token, ...]:
     """A token for each group, with the text of all that are in it; an axis of at most `size` stays as it is.
 

@@ -62,6 +62,13 @@ class Layer:
         """How many query heads share one key head."""
         return self.query.shape[0] // self.key.shape[0]
 
+    def for_heads(self, tensor: Tensor, head: int | None) -> Tensor:
+        """Keys or values for one query head, or for all where head is None: (heads, keys, dim)."""
+        if head is None:
+            return tensor.repeat_interleave(self.groups, dim=0) if self.groups > 1 else tensor
+        group = head // self.groups
+        return tensor[group : group + 1]
+
 
 @dataclass(slots=True)
 class Capture:

@@ -29,7 +29,8 @@ from attnviz.models.network import (
     run_decoder,
     run_encoder,
 )
-from attnviz.models.recording import Part, Recording, Stored
+from attnviz.models.part import Part, Stored
+from attnviz.models.recording import Recording
 from attnviz.models.wrappers import input_device, without_compilation
 from attnviz.tokenization.token import Encoding, Token, append_generated
 from attnviz.tokenization.tokenizer import from_ids

@@ -17,42 +17,26 @@ The three kinds of attention, as in Vaswani et al. 2017, section 3.2.3: "encoder
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from attnviz import display
 from attnviz.attention import blockwise, dot_product
 from attnviz.attention.attention_map import AttentionMap
-from attnviz.attention.pooled_maps import MOST, groups, pool_rows, pool_tokens
-from attnviz.errors import InputError, out_of_memory
+from attnviz.attention.cells import PooledRegion
+from attnviz.attention.links import BESIDE, Link
+from attnviz.attention.pooled_maps import MOST
+from attnviz.attention.streaming import Head
+from attnviz.errors import out_of_memory
+from attnviz.models import head_reader
 from attnviz.models.capture import Layer
 from attnviz.models.changes import Intervention
+from attnviz.models.part import Part, Stored
 from attnviz.models.recording_errors import memory_error, no_head, no_kind, no_layer, not_captured_error
 from attnviz.tokenization.token import Token
-
-KINDS = ("encoder", "decoder", "cross")
-Stored = Layer | Tensor
-"""A layer as captured, or its (heads, queries, keys) weights where the model could only be asked for those."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The layers of the kinds that one stack of the model gives, with their tokens.
-
-    Attributes:
-        layers: per kind, a `Stored` for each layer.
-        tokens: of this stack: the queries of its kinds.
-        logits: (sequence, vocabulary) float32, or None.
-    """
-
-    layers: Mapping[str, Sequence[Stored]]
-    tokens: tuple[Token, ...]
-    logits: Tensor | None = None
 
 
 class Recording:
@@ -88,6 +72,7 @@ class Recording:
         self.model = model
         self.beside, self.interventions = dict(beside or {}), interventions
         self._numbers = dict(numbers or {})
+        self._reader = head_reader.HeadReader()
         self._first = first
         self._make_second = second
         self._second: Part | None = None
@@ -227,7 +212,7 @@ class Recording:
                 raise not_captured_error(self.model, "scores")
             return _copy(stored if head is None else stored[head])
         heads = slice(None) if head is None else slice(head, head + 1)
-        query, key = stored.query[heads], _keys(stored, stored.key, head)
+        query, key = stored.query[heads], stored.for_heads(stored.key, head)
         function = getattr(stored.rule, quantity)
         count, queries, keys = query.shape[0], query.shape[1], key.shape[1]
         try:
@@ -259,21 +244,90 @@ class Recording:
         tensor = getattr(stored, name)
         if name == "query":
             return _copy(tensor if head is None else tensor[head])
-        tensor = _copy(_keys(stored, tensor, head))
+        tensor = _copy(stored.for_heads(tensor, head))
         return tensor if head is None else tensor[0]
 
-    def pooled(self, kind: str, *, layer: int, head: int, size: int = 512, reduce: str = "mean") -> Tensor:
-        """A picture of a head's map at any length, computed block by block with the exact softmax.
+    def pooled(
+        self,
+        kind: str,
+        layer: int,
+        head: int | None = None,
+        size: int = 512,
+        reduce: str = "mean",
+        rows: tuple[int, int] | None = None,
+        columns: tuple[int, int] | None = None,
+    ) -> Tensor:
+        """A picture of a head's map, or of a region of it, at any length: `pooled_region` without its axes.
+
+        >>> attnviz.load("bundled").record("Der Hund sah den Ball.").pooled("encoder", 2, 5, size=3).shape
+        torch.Size([3, 3])
+        """
+        return self.pooled_region(kind, layer, head, size, reduce, rows, columns).values
+
+    def pooled_region(
+        self,
+        kind: str,
+        layer: int,
+        head: int | None = None,
+        size: int = 512,
+        reduce: str = "mean",
+        rows: tuple[int, int] | None = None,
+        columns: tuple[int, int] | None = None,
+    ) -> PooledRegion:
+        """The exact weights of a region of a map in cells, in memory that does not grow with the map.
+
+        The softmax of Milakov & Gimelshein 2018, section 3, and Dao 2022, section 3.1, in float32 whatever the model's
+        precision. The first picture of a head costs one pass over its scores; after it the sum of each row is known,
+        and a region costs its own keys alone.
 
         Args:
-            size: at most so many rows and columns; a smaller map comes back as it is.
-            reduce: "mean" (the average weight in a cell) or "max" (the highest).
+            kind: "encoder", "decoder" or "cross".
+            layer, head: from 0; all heads of the layer where head is None.
+            size: most rows and columns, 1 or more; a smaller region comes back as it is.
+            reduce: "share" (what part of a query's attention falls into a cell, the mean over the cell's queries),
+                "mean" (the average weight in a cell), "max" (the largest), "lift" ("share" over what it were if each
+                query spread its attention evenly over the keys that it may see: 1 is even).
+            rows, columns: (start, stop) of the queries and keys; all where it is None.
+
+        Raises:
+            InputError: there is no such kind, layer, head, size, way or region.
+
+        >>> region = attnviz.load("bundled").record("Der Hund sah den Ball.").pooled_region(
+        ...     "encoder", 2, 5, size=2, reduce="share", rows=(0, 5))
+        >>> region.row_edges.tolist(), region.column_edges.tolist(), region.values.sum(dim=1).round(decimals=4).tolist()
+        ([0, 3, 5], [0, 4, 7], [1.0, 1.0])
+        """
+        return head_reader.pooled_region(self, kind, layer, head, size, reduce, rows, columns)
+
+    def links(
+        self, kind: str, layer: int, head: int | None = None, count: int = 20, beside: Collection[str] = BESIDE
+    ) -> tuple[Link, ...]:
+        """The strongest links of a head: its largest weights away from where nearly every head looks.
+
+        Args:
+            kind: "encoder", "decoder" or "cross".
+            layer, head: from 0; the strongest of all heads of the layer where head is None.
+            count: at most so many, 1 or more.
+            beside: what is left out: "self" (a token's weight on itself), "previous" (on the token before it), "first"
+                (on the first token), "special" (of and on special tokens). Without effect in "cross" are "self" and
+                "previous".
 
         Returns:
-            float32 (at most size, at most size), on the CPU.
+            The largest weight first, each with the positions of its query and key.
+
+        Raises:
+            InputError: there is no such kind, layer, head, count or name.
+
+        >>> link = attnviz.load("bundled").record("Der Hund sah den Ball.").links("encoder", 2, 5, count=1)[0]
+        >>> link.query != link.key and 0.0 < link.weight <= 1.0
+        True
         """
-        rows_of, queries, keys = self._rows(kind, layer, head)
-        return blockwise.pooled(rows_of, queries, keys, size, reduce)
+        return head_reader.links(self, kind, layer, head, count, beside)
+
+    def read_heads(self, kind: str, layer: int, head: int | None) -> list[Head]:
+        """A head, or all of a layer, to be read block by block; raises as `stored_layer`."""
+        stored = self.stored_layer(kind, layer, head)
+        return self._reader.heads(kind, layer, stored, range(self.heads(kind, layer)) if head is None else [head])
 
     def pooled_map(self, kind: str, *, layer: int, head: int, size: int = MOST) -> AttentionMap:
         """One head's map at any length: neighbouring tokens of a long text are taken together.
@@ -297,60 +351,15 @@ class Recording:
         """
         if max(self.size(kind)[2:]) <= size:
             return self.map(kind, layer=layer, head=head)
-        return self._pooled_map(kind, layer, head, size, *self._pooled_tokens(kind, size))
+        return head_reader.pooled_maps(self, kind, layer, head, size)[0]
 
     def pooled_maps(self, kind: str, *, layer: int, size: int = MOST) -> tuple[AttentionMap, ...]:
-        """`pooled_map` for all heads of a layer, one after another where the text is long."""
+        """`pooled_map` for all heads of a layer."""
         if max(self.size(kind)[2:]) <= size:
             return self.maps(kind, layer=layer)
-        tokens = self._pooled_tokens(kind, size)
-        return tuple(self._pooled_map(kind, layer, head, size, *tokens) for head in range(self.heads(kind, layer)))
+        return head_reader.pooled_maps(self, kind, layer, None, size)
 
-    def _pooled_tokens(self, kind: str, size: int) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
-        """Those of the rows and of the columns."""
-        if size < 1:
-            raise InputError("`size` has to be 1 or more, not {0}.", size)
-        return pool_tokens(self.query_tokens(kind), size), pool_tokens(self.key_tokens(kind), size)
-
-    def _pooled_map(
-        self,
-        kind: str,
-        layer: int,
-        head: int,
-        size: int,
-        query_tokens: tuple[Token, ...],
-        key_tokens: tuple[Token, ...],
-    ) -> AttentionMap:
-        rows_of, queries, keys = self._rows(kind, layer, head)
-        rounding = self._rounding(kind, layer)
-        hidden: list[Tensor] = []
-
-        def rows_and_hidden(rows: slice) -> Tensor:
-            weights = rows_of(rows)
-            hidden.append(dot_product.hidden_share(weights, rounding).cpu())
-            return weights
-
-        means = blockwise.pooled(rows_and_hidden, queries, keys, size, "mean").numpy()
-        per_group = np.bincount(groups(keys, size))
-        return AttentionMap.of(
-            np.minimum(means * per_group, 1.0),
-            query_tokens,
-            key_tokens,
-            hidden_mass=pool_rows(torch.cat(hidden).numpy(), size),
-            **self._origin(kind, layer, head),
-        )
-
-    def _rows(self, kind: str, layer: int, head: int) -> tuple[Callable[[slice], Tensor], int, int]:
-        """What gives the float32 (rows, keys) weights of a slice of one head's rows, and how many queries and keys."""
-        stored = self.stored_layer(kind, layer, head)
-        if isinstance(stored, Tensor):
-            _, queries, keys = stored.shape
-            return lambda rows: stored[head, rows].float(), queries, keys
-        one = slice(head, head + 1)
-        query, key = stored.query[one], _keys(stored, stored.key, head)
-        return lambda rows: stored.rule.weights(query[:, rows], key, rows, one)[0], query.shape[1], key.shape[1]
-
-    def _origin(self, kind: str, layer: int, head: int) -> dict[str, Any]:
+    def origin(self, kind: str, layer: int, head: int) -> dict[str, Any]:
         """Where a map comes from, for `AttentionMap`."""
         number = self.layer_number(kind, layer) if kind in self._numbers else None
         return {"kind": kind, "layer": layer, "head": head, "model": self.model, "number": number}
@@ -376,16 +385,8 @@ class Recording:
             self.query_tokens(kind),
             self.key_tokens(kind),
             hidden_mass=hidden.numpy(),
-            **self._origin(kind, layer, head),
+            **self.origin(kind, layer, head),
         )
-
-
-def _keys(stored: Layer, tensor: Tensor, head: int | None) -> Tensor:
-    """Keys or values for the query heads asked for: (heads, keys, dim)."""
-    if head is None:
-        return tensor.repeat_interleave(stored.groups, dim=0) if stored.groups > 1 else tensor
-    group = head // stored.groups
-    return tensor[group : group + 1]
 
 
 def _copy(tensor: Tensor) -> Tensor:

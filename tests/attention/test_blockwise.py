@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from torch.utils._pytree import tree_leaves
 
 from attnviz.attention import blockwise, dot_product
 from attnviz.attention.blockwise import Diagonals, Rule, Spans
-from attnviz.errors import InputError
 
 HEADS, QUERIES, KEYS, HEAD_DIM, VALUE_DIM = 3, 13, 17, 5, 7
 ALL = slice(0, QUERIES)
@@ -189,64 +187,6 @@ def test_half_precision_is_computed_in_float32() -> None:
     expected = torch.cat([scores, SINK[:, None, None].expand(-1, QUERIES, 1)], dim=-1).softmax(dim=-1)[..., :-1]
     torch.testing.assert_close(weights, expected, atol=1e-6, rtol=0.0)
     torch.testing.assert_close(result, expected @ value.float(), atol=1e-5, rtol=0.0)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Pictures
-
-
-def written_out(weights: torch.Tensor, size: int, reduce: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
-    """The picture cell by cell."""
-    queries, keys = weights.shape
-    height, width = min(queries, size), min(keys, size)
-    row, column = torch.arange(queries) * height // queries, torch.arange(keys) * width // keys
-    picture = torch.empty(height, width)
-    for y in range(height):
-        for x in range(width):
-            picture[y, x] = reduce(weights[row == y][:, column == x])
-    return picture
-
-
-@pytest.mark.usefixtures("small_blocks")
-@pytest.mark.parametrize("reduce", ["mean", "max"])
-@pytest.mark.parametrize("size", [1, 2, 5, 13, 16, 17, 512])
-@pytest.mark.parametrize("shape", [(13, 17), (29, 7), (1, 23), (19, 1)])
-def test_pictures_are_what_cells_of_the_whole_map_give(shape: tuple[int, int], size: int, reduce: str) -> None:
-    weights = torch.rand(shape, generator=torch.Generator().manual_seed(2)).softmax(dim=-1)
-    picture = blockwise.pooled(lambda rows: weights[rows], *shape, size, reduce)
-    assert picture.dtype == torch.float32 and picture.shape == (min(shape[0], size), min(shape[1], size))
-    expected = written_out(weights, size, torch.mean if reduce == "mean" else torch.amax)
-    torch.testing.assert_close(picture, expected, atol=1e-6, rtol=0.0)
-
-
-def test_no_cell_of_a_picture_is_empty_and_cells_are_of_even_size() -> None:
-    for count in (1, 7, 13, 100, 513, 1023):
-        picture = blockwise.pooled(
-            lambda rows, n=count: torch.ones(rows.stop - rows.start, n), count, count, 512, "mean"
-        )
-        torch.testing.assert_close(picture, torch.ones(min(count, 512), min(count, 512)))
-
-
-def test_wrong_settings_of_a_picture() -> None:
-    with pytest.raises(InputError, match='`reduce` has to be "mean" or "max", not \'median\''):
-        blockwise.pooled(lambda rows: torch.ones(2, 2), 2, 2, 2, "median")
-    with pytest.raises(InputError, match="`size` has to be 1 or more, not 0"):
-        blockwise.pooled(lambda rows: torch.ones(2, 2), 2, 2, 0, "mean")
-
-
-@pytest.mark.parametrize("reduce", ["mean", "max"])
-def test_a_picture_of_4099_tokens_never_makes_a_matrix_of_them(reduce: str) -> None:
-    tokens = 4099
-    query, key, _ = vectors(tokens, tokens, heads=1)
-    rule = Rule(scale=0.5, visible=Spans.causal(tokens, torch.device("cpu")))
-    with Largest() as largest:
-        picture = blockwise.pooled(lambda rows: rule.weights(query[:, rows], key, rows)[0], tokens, tokens, 256, reduce)
-    assert tokens * 256 <= largest.elements <= blockwise.BLOCK_ELEMENTS < tokens * tokens / 3
-    assert picture.shape == (256, 256)
-    if reduce == "mean":
-        cell = torch.bincount(torch.arange(tokens) * 256 // tokens).float()
-        mass = (picture * cell[:, None] * cell[None, :]).sum(dim=1)
-        torch.testing.assert_close(mass, cell, atol=1e-3, rtol=0.0, msg="rows of a map sum to 1")
 
 
 def test_the_output_of_4099_tokens_never_makes_a_matrix_of_them() -> None:
