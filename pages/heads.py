@@ -16,16 +16,20 @@ from attnviz.ui.components.export_menu import export_menu
 from attnviz.ui.components.head_grid import COLUMNS, head_grid
 from attnviz.ui.components.reading_hint import reading_hint
 from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.components.score_parts import stored_split
 from attnviz.ui.components.weights_table import weights_table
 from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.heads.findings import applying, finding_text
 from attnviz.ui.screens.heads.opened_head import opened_head
+from attnviz.ui.screens.heads.why import MOST_TOKENS, draw_why
 from attnviz.ui.shell import errors
 from attnviz.ui.shell.messages import _, kind_title, language, ngettext
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from streamlit.delta_generator import DeltaGenerator
 
     from attnviz.attention.attention_map import AttentionMap
@@ -72,15 +76,28 @@ def main() -> None:
         selection = HeadSelection(kind, layer, head, display_options.switch_controls(*tokens, top.say))
     if recording:
         run = run_name(loaded.key, *text, astuple(selection), language(), theme())
-        drawn = errors.attempt(figures, lambda: draw(figures, recording, selection, run, top.settings(text)))
+        why = None
+        if head is not None and recording.by_capture and max(recording.size(kind)[2:]) <= MOST_TOKENS:
+            split = partial(stored_split, loaded, recording, text, kind, layer, head)
+            by_word, map = selection.switches.by_word, recording.map(kind, layer=layer, head=head)
+            why = partial(draw_why, map, split, by_word=by_word, say=top.say)
+        drawn = errors.attempt(figures, lambda: draw(figures, recording, selection, run, top.settings(text), why))
         if drawn:
             figures_ready(run, top.sentence, figures=drawn)
 
 
 def draw(
-    container: DeltaGenerator, recording: Recording, selection: HeadSelection, run: str, settings: dict[str, str]
+    container: DeltaGenerator,
+    recording: Recording,
+    selection: HeadSelection,
+    run: str,
+    settings: dict[str, str],
+    why: Callable[[], None] | None = None,
 ) -> int:
-    """Draws everything; returns how many figures that are, 0 where there is nothing to see."""
+    """Draws everything; returns how many figures that are, 0 where there is nothing to see.
+
+    `why` draws why the opened head looks where it does.
+    """
     switches = selection.switches
     maps = [switches.apply(map) for map in recording.pooled_maps(selection.kind, layer=selection.layer)]
     if not maps[0].weights.size:
@@ -124,6 +141,7 @@ def draw(
             on_kind=inputs.show_kind,
             take=take,
             measured=[finding_text(item) for item in applying(findings, settings["sentence"])],
+            why=why,
         )
 
 

@@ -12,20 +12,18 @@ from attnviz.typography import set_power
 from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.numbers_table import numbers_collected
 from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.components.score_parts import stored_split
 from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.cost import cost_button
 from attnviz.ui.controls.page_header import page_header
+from attnviz.ui.controls.token_choice import Choice, choice_at, choices, pieces_switch, strongest_key, token_control
 from attnviz.ui.screens.simple_attention import own_sentence
-from attnviz.ui.screens.steps import controls, opening, words
+from attnviz.ui.screens.steps import controls, opening
 from attnviz.ui.shell import errors, models
 from attnviz.ui.shell.messages import _, kind_name, language, local_number, model_label
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-
     from attnviz.attention.attention_map import AttentionMap
     from attnviz.computation.layer import Computation
     from attnviz.export import Picture
@@ -68,13 +66,13 @@ def main() -> None:
     queries, keys = labels.query_labels, labels.key_labels
     with top.controls:
         tokens = computation.query_tokens, computation.key_tokens
-        by_token = words.pieces_switch(*tokens)
-        looking, looked_at = (words.choices(axis, by_token) for axis in tokens)
+        by_token = pieces_switch(*tokens)
+        looking, looked_at = (choices(axis, by_token) for axis in tokens)
         first, second = opening_pair(labels.weights, *tokens, own=kind != "cross")
-        asker = choose(_("Word"), "looking", looking, first, top.say)
-        if asker != looking[words.choice_at(looking, first)]:
-            second = strongest_key(labels.weights[asker.position], [token.special for token in computation.key_tokens])
-        answerer = choose(_("looks at"), "looked_at", looked_at, second, top.say)
+        asker = token_control(_("Word"), "looking", looking, first, top.say)
+        if asker != looking[choice_at(looking, first)]:
+            second = strongest_key(labels.weights[asker.position], computation.key_tokens)
+        answerer = token_control(_("looks at"), "looked_at", looked_at, second, top.say)
         cost_button(recording, kind)
     settings = top.settings(text)
     numbers: list[Table] = []
@@ -92,7 +90,8 @@ def main() -> None:
     from attnviz.ui.screens.steps import steps
     from attnviz.ui.screens.steps.context import StepContext
 
-    context = StepContext(loaded.model, recording, computation, head, asker, answerer, queries, keys, run)
+    split = partial(stored_split, loaded, recording, text, kind, layer, head, asker.position, answerer.position)
+    context = StepContext(loaded.model, recording, computation, head, asker, answerer, queries, keys, run, split)
 
     def show() -> int:
         with figures:
@@ -123,13 +122,7 @@ def follow_layer(loaded: models.Loaded, recording: Recording, kind: str, layer: 
     return loaded.cache.get(key, lambda: follow(loaded.model, recording, kind, layer=layer))
 
 
-def choose(title: str, key: str, options: Sequence[words.Choice], position: int, say: url_state.Say) -> words.Choice:
-    """A control for one of them; it opens on the one that the token at `position` belongs to."""
-    opening_one = words.choice_at(options, position)
-    return options[controls.token_control(title, key, [one.label for one in options], opening_one, say)]
-
-
-def title(step: int, map: AttentionMap, asker: words.Choice, answerer: words.Choice, sentence: str) -> str:
+def title(step: int, map: AttentionMap, asker: Choice, answerer: Choice, sentence: str) -> str:
     """What the figures of a step are called in an export."""
     pair = f"{asker.label} → {answerer.label}"
     step_name = f"{step} {controls.step_names()[step - 1]}"
@@ -141,12 +134,6 @@ def picture(map: AttentionMap, settings: dict[str, str], theme: Theme) -> Pictur
     from attnviz.export import Picture
 
     return Picture((map,), theme=theme, settings={name: value for name, value in settings.items() if value})
-
-
-def strongest_key(weights: np.ndarray, special: list[bool]) -> int:
-    """The key that gets most, special tokens aside where there are others."""
-    order = sorted(range(len(weights)), key=lambda position: (special[position], -weights[position]))
-    return order[0]
 
 
 def draw_check(computation: Computation, head: int, name: str) -> None:

@@ -52,7 +52,7 @@ class ScorePart:
             counts half for either.
         product: what it gives together with the whole other side. The products of one side, with the distance, add
             up to the score.
-        text: what it is, in words.
+        name: what it is, in words.
     """
 
     side: Literal["query", "key", "both"]
@@ -62,7 +62,16 @@ class ScorePart:
     head: int | None
     value: float
     product: float
-    text: Message
+    name: Message
+
+    @property
+    def text(self) -> Message:
+        """What it is and on which side, in words."""
+        if self.side == "both":
+            return self.name
+        if self.side == "query":
+            return Message("{0}, on the query's side", self.name)
+        return Message("{0}, on the key's side", self.name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,9 +244,7 @@ class _Words:
     def part(self, side: Side, name: Key, product: float) -> ScorePart:
         what, kind, layer, head = name
         product = float(product)
-        own = self.name(side, name)
-        text = Message("{0}, on the query's side", own) if side == "query" else Message("{0}, on the key's side", own)
-        return ScorePart(side, what, kind, layer, head, product / 2, product, text)
+        return ScorePart(side, what, kind, layer, head, product / 2, product, self.name(side, name))
 
     def name(self, side: Side, name: Key) -> Message:
         what, kind, layer, head = name
@@ -268,7 +275,11 @@ class _Words:
         if abs(distance) == 1:
             return Message("the position just before") if distance < 0 else Message("the position just after")
         count = abs(distance)
-        return Message("the position {0} before", count) if distance < 0 else Message("the position {0} after", count)
+        return (
+            Message("the position {0} tokens earlier", count)
+            if distance < 0
+            else Message("the position {0} tokens later", count)
+        )
 
     def distance(self) -> Message:
         distance = self.positions["key"] - self.positions["query"]

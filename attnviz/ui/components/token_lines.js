@@ -145,6 +145,7 @@ class Lines extends Figure {
     const same = this.pinned?.side === what.side && this.pinned?.index === what.index;
     this.pinned = same ? null : what;
     if (same) this.hovered = null;
+    else if (this.data.tellsPins) this.trigger("pin", { ...what, call: Date.now() });
     this.show();
   }
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import streamlit as st
+
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.figures import describe
 from attnviz.figures.heads import Scale, top_of_scale
@@ -12,7 +16,14 @@ from attnviz.ui.shell.messages import _, decimal_sign
 _component = define(__file__)
 
 
-def head_lines(map: AttentionMap, *, run: str, key: str, scale: Scale = "shared") -> None:
+def head_lines(
+    map: AttentionMap,
+    *,
+    run: str,
+    key: str,
+    scale: Scale = "shared",
+    on_pin: Callable[[int, int], None] | None = None,
+) -> None:
     """Draws lines from each query to each key, as strong as the weight; a word alone on hover, focus or click.
 
     Args:
@@ -20,6 +31,7 @@ def head_lines(map: AttentionMap, *, run: str, key: str, scale: Scale = "shared"
         run: the name of what the page shows now, for `figures_ready`.
         key: of the component on its page.
         scale: "head" draws the largest weight of this head as strong as 1.
+        on_pin: called with the side (0 for queries, 1 for keys) and the index of a word that was clicked.
     """
     queries, keys = list(map.query_labels), list(map.key_labels)
     weights = encode(map.weights)
@@ -37,10 +49,17 @@ def head_lines(map: AttentionMap, *, run: str, key: str, scale: Scale = "shared"
         "hidden": hidden,
         "top": top,
         "text": describe(map, decimal=decimal_sign()),
+        "tellsPins": on_pin is not None,
         "titles": [_("query"), _("key")],
         "texts": {
             "hidden": _("hidden {0}"),
             "note": _("Point at a word to see its lines alone; click to keep it."),
         },
     }
-    _component(key=key, data=data)
+
+    def handle_pin() -> None:
+        pinned = st.session_state[key].get("pin")
+        if on_pin is not None and isinstance(pinned, dict):
+            on_pin(int(pinned["side"]), int(pinned["index"]))
+
+    _component(key=key, data=data, on_pin_change=handle_pin)

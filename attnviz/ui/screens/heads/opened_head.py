@@ -11,10 +11,12 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.figures import describe, draw_head
 from attnviz.figures.heads import Scale
 from attnviz.figures.style import Names
+from attnviz.ui.components import score_parts
 from attnviz.ui.components.head_grid import head_grid
 from attnviz.ui.components.ready import mark_run, theme
 from attnviz.ui.components.token_lines import head_lines
 from attnviz.ui.components.weights_table import head_table
+from attnviz.ui.screens.heads.why import choose_word
 from attnviz.ui.shell.messages import _, decimal_sign, kind_title
 
 
@@ -28,6 +30,7 @@ def opened_head(
     on_kind: Callable[[str], None],
     take: Callable[[], None] = lambda: None,
     measured: Sequence[str] = (),
+    why: Callable[[], None] | None = None,
 ) -> int:
     """Draws an opened head into the current container.
 
@@ -40,6 +43,7 @@ def opened_head(
         on_kind: called with the kind that was clicked.
         take: draws the buttons that take the head along, into the panel's first line.
         measured: what the head was measured to do, a line each.
+        why: draws why it looks where it does; None where that is not known.
 
     Returns:
         How many figures were drawn.
@@ -65,7 +69,11 @@ def opened_head(
                     config={"displayModeBar": False},
                 )
         with lines:
-            head_lines(map, run=run, key="head_lines", scale=scale)
+            is_asked = why is not None and bool(st.session_state.get(score_parts.KEY))
+            choose = partial(choose_word, map) if is_asked else None
+            head_lines(map, run=run, key="head_lines", scale=scale, on_pin=choose)
+        if why is not None:
+            why()
         if others:
             st.caption(_("The same head of the other kinds of attention"))
             for column, other in zip(st.columns(max(3, len(others))), others, strict=False):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import streamlit as st
 import torch
@@ -11,6 +9,7 @@ import torch
 from attnviz.attention import dot_product
 from attnviz.figures.steps import draw_bars, draw_strips
 from attnviz.ui.components.ready import theme
+from attnviz.ui.components.score_parts import draw_score_parts, why_expander
 from attnviz.ui.screens.steps.context import (
     MOST_ROWS,
     StepContext,
@@ -20,9 +19,6 @@ from attnviz.ui.screens.steps.context import (
     vectors_table,
 )
 from attnviz.ui.shell.messages import _, local_formula, local_number, ngettext
-
-if TYPE_CHECKING:
-    pass
 
 
 def draw_scores(context: StepContext) -> int:
@@ -49,6 +45,12 @@ def draw_scores(context: StepContext) -> int:
     drawn = context.draw_figure(
         figure, "step_scores", _("Scores of {0}; the highest belongs to {1}").format(word, strongest)
     )
+
+    weight = context.recording.weights(computation.kind, **context.head_index)[context.query, context.key]
+    opened = why_expander()
+    if opened is not None:
+        with opened:
+            draw_score_parts(context.split, word, other, float(weight))
 
     st.markdown("###### " + _("{0} · {1}, dimension by dimension").format(escape_label(word), escape_label(other)))
     products = computation.products(context.head, context.query, context.key)

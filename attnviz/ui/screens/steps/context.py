@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ import streamlit as st
 
 from attnviz.ui.components.numbers_table import numbers_table as draw_table
 from attnviz.ui.components.ready import mark_run
-from attnviz.ui.screens.steps.words import Choice
+from attnviz.ui.controls.token_choice import Choice
 from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:
+    from attnviz.attribution import ScoreSplit
     from attnviz.computation.layer import Computation
     from attnviz.models.model import Model
     from attnviz.models.recording import Recording
@@ -33,6 +35,7 @@ class StepContext:
         asker, answerer: the word whose query is followed, and the one whose key it meets.
         queries, keys: labels of all tokens.
         run: the name of what the page shows.
+        split: what the score of this query and key is made of, computed where it is asked for.
     """
 
     model: Model
@@ -44,6 +47,7 @@ class StepContext:
     queries: tuple[str, ...]
     keys: tuple[str, ...]
     run: str
+    split: Callable[[], ScoreSplit]
 
     @property
     def query(self) -> int:

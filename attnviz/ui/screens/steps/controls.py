@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from attnviz.ui.components import score_parts
 from attnviz.ui.controls import url_state
 from attnviz.ui.shell.messages import _
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
 STEPS = 7
-STEP_KEYS = {1: "beside", 3: "matrix", 5: "temperature"}  # of controls that one step has
+STEP_KEYS = {1: "beside", 3: "matrix", 4: score_parts.KEY, 5: "temperature"}  # of controls that one step has
 KEYS = ("looking", "looked_at", "pieces", *STEP_KEYS.values())
 """Keys of the controls that belong to single steps, for `url_state.keep_values`."""
 
@@ -93,21 +93,3 @@ def head_control(heads: int, say: url_state.Say) -> int:
         st.session_state["head"] = 0
     url_state.replace_missing("head", range(heads), say, remark)
     return st.selectbox(_("Head"), range(heads), index=0, key="head", bind="query-params", width=96)
-
-
-def token_control(title: str, key: str, labels: Sequence[str], default: int, say: url_state.Say) -> int:
-    """One of the words or tokens on the screen, by its label; returns its index.
-
-    What is no token of this sentence is replaced by `default`, and said only where a link asked for it: a sentence that
-    is being typed changes its tokens all the time.
-    """
-    requested = st.session_state.get(key, st.query_params.get(key))
-    if requested not in labels:
-        if requested and key not in st.session_state:
-            say(
-                _("There is no token {0} in this sentence; {1} is shown instead.").format(
-                    url_state.shorten(requested), labels[default]
-                )
-            )
-        st.session_state[key] = labels[default]
-    return labels.index(st.selectbox(title, labels, key=key, bind="query-params", width=150))

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import streamlit as st
 
+from attnviz.ui.controls.token_choice import say_last_piece
 from attnviz.ui.screens.steps.attention import draw_output, draw_scores, draw_softmax
 from attnviz.ui.screens.steps.block import draw_block
-from attnviz.ui.screens.steps.context import StepContext, escape_label
+from attnviz.ui.screens.steps.context import StepContext
 from attnviz.ui.screens.steps.inputs import draw_embeddings, draw_projections, draw_tokens
-from attnviz.ui.shell.messages import _
 
 
 def draw(step: int, context: StepContext) -> int:
@@ -32,13 +32,4 @@ def say_pieces(step: int, context: StepContext) -> None:
     if step in (4, 5, 6) or (step == 3 and context.computation.kind == "cross"):
         words_and_labels.append((context.answerer, context.keys))
     for word, labels in dict.fromkeys(words_and_labels):
-        if len(word.positions) > 1:
-            pieces = " · ".join(labels[position] for position in word.positions)
-            st.caption(
-                _("{0} is read in {1} tokens: {2}. The numbers are those of the last, {3}.").format(
-                    f"**{escape_label(word.label)}**",
-                    len(word.positions),
-                    escape_label(pieces),
-                    f"**{escape_label(labels[word.position])}**",
-                )
-            )
+        say_last_piece(word, labels)

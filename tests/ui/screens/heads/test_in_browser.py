@@ -23,9 +23,12 @@ from support.browsing import (
     wider_than_the_screen,
     with_sentence,
 )
+from support.bundled import bundled_model
+from support.score_parts import check_rows
 from support.texts import long_text
 
 from attnviz import export
+from attnviz.attribution import split_score
 from attnviz.measures.findings import opening_layer
 
 FIRST = "Der Hund sah den Ball."
@@ -285,6 +288,37 @@ def test_lines_follow_a_word_and_stay_when_it_is_clicked(page: Page) -> None:
     assert [float(number) for number in numbers.all_text_contents()] != shown
     page.keyboard.press("Escape")
     expect(queries.nth(2)).to_have_attribute("aria-pressed", "false")
+
+
+def test_the_opened_head_says_why_it_looks_where_it_does(page: Page) -> None:
+    model = bundled_model()
+    recording = model.record(FIRST)
+    weights = recording.weights("encoder", layer=2, head=5)
+
+    def check(query: int, key: int) -> None:
+        check_rows(page, split_score(model, recording, "encoder", layer=2, head=5, query=query, key=key))
+
+    opened(page, "/?layer=2&head=5&kind=encoder")
+    assert page.locator(".attnviz-parts").count() == 0
+    page.locator(".st-key-why summary").press("Enter")
+    expect(page.locator(".attnviz-parts")).to_be_visible()
+    expect(page).to_have_url(re.compile("why=true"))
+    # A click on a word has the answer be about it, and about the word that it looks at most.
+    page.locator(".attnviz-lines-side-0 button").nth(4).click()
+    expect(page).to_have_url(re.compile("looking=Ball"))
+    strongest = int(weights[4].argmax())
+    expect(page.locator(".st-key-why")).to_contain_text(f"a weight of {float(weights[4, strongest]):.2f}")
+    check(4, strongest)
+    for key, word in (("looking", "sah"), ("looked_at", "Hund")):
+        page.locator(f".st-key-{key} input").fill(word)
+        page.get_by_role("option", name=word, exact=True).click()
+        expect(page).to_have_url(re.compile(f"{key}={word}"))
+    expect(page.locator(".st-key-why")).to_contain_text("sah gives Hund the score")
+    check(2, 1)
+    assert not wider_than_the_screen(page)
+    page.reload()  # as from a link
+    wait_until_drawn(page, FIRST)
+    expect(page.locator(".st-key-why")).to_contain_text("sah gives Hund the score")
 
 
 def test_a_finger_reads_a_number_first_and_opens_with_a_second_tap(browser: Browser, app_url: str) -> None:

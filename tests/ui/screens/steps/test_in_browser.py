@@ -7,7 +7,11 @@ from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.browsing import text_box, wait_until_drawn, with_sentence
+from support.browsing import text_box, wait_until_drawn, wider_than_the_screen, with_sentence
+from support.bundled import bundled_model
+from support.score_parts import check_rows
+
+from attnviz.attribution import split_score
 
 FIRST = "Der Hund sah den Ball."
 HOSTILE = 'Ä & # % + "ß" 学生 🙂 <b>.'
@@ -67,6 +71,29 @@ def test_a_click_on_each_of_the_seven_steps_goes_there(page: Page) -> None:
         expect(page.locator(".st-key-step_shown").get_by_role("radio").nth(step - 1)).to_be_checked()
         seen.add(page.locator(".st-key-figures").inner_text())
     assert len(seen) == 7
+
+
+def test_the_scores_say_why(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(with_sentence("/steps?step=4&kind=cross&layer=1&head=3&looking=dog&looked_at=Ball", FIRST))
+    wait_until_drawn(page, FIRST)
+    page.get_by_text("Why does it look there?").click()
+    expect(page.locator(".attnviz-parts")).to_be_visible()
+    expect(page).to_have_url(re.compile("why=true"))
+    model = bundled_model()
+    recording = model.record(FIRST)
+    query, key = (
+        next(place for place, token in enumerate(tokens) if token.text.strip() == word)
+        for tokens, word in ((recording.query_tokens("cross"), "dog"), (recording.key_tokens("cross"), "Ball"))
+    )
+    split = split_score(model, recording, "cross", layer=1, head=3, query=query, key=key)
+    check_rows(page, split)
+    expect(page.locator(".st-key-why")).to_contain_text("The parts add up to the score")
+    assert not wider_than_the_screen(page)
+    page.get_by_role("button", name="Next").click()  # and is open still when one comes back
+    expect(page.locator(".st-key-temperature")).to_be_visible()
+    page.get_by_role("button", name="Back").click()
+    expect(page.locator(".attnviz-parts")).to_be_visible()
 
 
 def test_the_last_step_leads_on(page: Page) -> None:
