@@ -81,6 +81,8 @@ class Capture:
     """The name of an argument that changes the scores in a way unknown here; the capture is then not to be used."""
     proofs: list[tuple[int, Tensor]] = field(default_factory=list)
     """Calls that were compared with the layer's own output, each with a boolean: whether its rule gives the same."""
+    watch: LayerWatch | None = None
+    """Is given each layer once it is computed, and decides what of it is kept."""
     _seen: dict[tuple, tuple[Tensor, Any]] = field(default_factory=dict)
     _compared: set[tuple] = field(default_factory=set)
 
@@ -114,6 +116,13 @@ class Capture:
     def finish(self) -> None:
         """Drops what was kept only to recognise shared masks."""
         self._seen.clear()
+
+
+class LayerWatch(Protocol):
+    """Who sees the layers of a pass as they are computed; see `keeping.py`."""
+
+    def reduce(self, index: int, layer: Layer) -> Layer:
+        """What is kept of a layer, the index-th call of the pass."""
 
 
 class LayerChange(Protocol):
@@ -181,7 +190,9 @@ def implementation(network: nn.Module, name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def capture_attention(network: nn.Module, changes: PassChanges | None = None) -> Iterator[Capture]:
+def capture_attention(
+    network: nn.Module, changes: PassChanges | None = None, watch: LayerWatch | None = None
+) -> Iterator[Capture]:
     """Fills a `Capture` with every attention call of `network` while the context is open.
 
     Afterwards, also after an error, the network has its own attention again.
@@ -189,9 +200,10 @@ def capture_attention(network: nn.Module, changes: PassChanges | None = None) ->
     Args:
         network: whose.
         changes: what is changed in its layers meanwhile.
+        watch: what sees its layers meanwhile; what it raises ends the pass.
     """
     register()
-    capture = Capture()
+    capture = Capture(watch=watch)
     with implementation(network, NAME), change_attention(network, changes):
         token = _active.set(capture)
         try:
@@ -289,6 +301,8 @@ def attend(
         output, changed = change.apply(output, query, key, value, rule)
         if capture is not None:
             capture.layers[-1] = replace(capture.layers[-1], rule=changed)
+    if capture is not None and capture.watch is not None:
+        capture.layers[-1] = capture.watch.reduce(len(capture.layers) - 1, capture.layers[-1])
     return output, None
 
 

@@ -21,6 +21,7 @@ from torch import Tensor
 from attnviz.errors import AttnvizError, NoAttentionError, out_of_memory
 from attnviz.models import capture, proof
 from attnviz.models.capture import Capture, Layer
+from attnviz.models.keeping import Needs
 from attnviz.models.network import (
     Network,
     eager_attention,
@@ -70,6 +71,7 @@ class Plan:
         sources: where weights from eager attention can be compared with what the layers put out.
         numbers: by kind, what the model itself calls the layers, where it counts others between them.
         heads: by kind, how many heads each layer has.
+        needs: the memory that a recording needs.
     """
 
     kinds: tuple[str, ...]
@@ -79,6 +81,7 @@ class Plan:
     sources: tuple[proof.Source, ...] = ()
     numbers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     heads: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    needs: Needs = field(default_factory=Needs)
 
     @property
     def captures(self) -> bool:
@@ -248,8 +251,20 @@ def _capture_plan(
     for tolerance, shown in product(rounding.weights, candidates):
         calls = _match(shown, reference, tolerance)
         if calls is not None:
-            return Plan(kinds, calls, modules, encoder_calls)
+            numbers = 0 if getattr(own, "logits", None) is None else own.logits.shape[-1]
+            return Plan(kinds, calls, modules, encoder_calls, needs=_needs(calls, layers, 4 * numbers))
     return None
+
+
+def _needs(calls: Sequence[tuple[str, int] | None], layers: Sequence[Layer], logits: int) -> Needs:
+    """The bytes that each token adds."""
+    every = []
+    for call, layer in zip(calls, layers, strict=True):
+        query, key, value = (
+            part.shape[0] * part.shape[-1] * part.element_size() for part in (layer.query, layer.key, layer.value)
+        )
+        every.append((-1 if call is None else call[1], query, key + value))
+    return Needs(tuple(every), logits)
 
 
 def _plain(network: Network, ids: Tensor, target_ids: Tensor | None) -> Tensor:

@@ -5,7 +5,7 @@ What it is given is checked in `inputs.py`, its network runs in `recorder.py`; l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from attnviz.errors import InputError, Message
 from attnviz.models.changes import Intervention
 from attnviz.models.inputs import Inputs, integers
+from attnviz.models.keeping import Keeping, Progress
 from attnviz.models.network import is_encoder_decoder, max_positions, run_encoder
 from attnviz.models.recorder import MAX_NEW_TOKENS, Recorder
 from attnviz.models.recording import Recording
@@ -117,6 +118,11 @@ class Model:
         add_special_tokens: bool = True,
         interventions: Sequence[Intervention] = (),
         write_anew: bool = False,
+        progress: Progress | None = None,
+        layers: Collection[int] | None = None,
+        device: str | torch.device | None = None,
+        logits: bool = True,
+        budget: int | None = None,
     ) -> Recording:
         """Runs the model on a text and keeps what its attention needs to be shown.
 
@@ -132,6 +138,13 @@ class Model:
                 shows the weights that were used.
             write_anew: whether the model writes its own output with these changes; else it reads what it wrote
                 without them, so that both can be compared token by token.
+            progress: is told after each layer what share is done, in (0, 1]; what it raises ends the run, and the
+                model is as before. Of an encoder–decoder, the layers of the encoder.
+            layers: keeps only these, of each kind, from 0; all where it is None.
+            device: where queries, keys and values are kept, such as "cpu"; None for where the model computes. They
+                stay in the model's precision.
+            logits: whether the output is kept; False saves much memory where the vocabulary is large.
+            budget: the most bytes that the run may need (see `recording_bytes`); None for what is free.
 
         Returns:
             The recording; the decoder of an encoder–decoder runs when it is first looked at.
@@ -139,7 +152,8 @@ class Model:
         Raises:
             NoTokenizerError, EmptyError, TooLongError: the text cannot be used, and why.
             NoAttentionError: the model has no attention that could be shown, or none that could be changed.
-            InputError: there are no such heads, or an intervention does not fit the text.
+            InputError: there are no such heads or layers, or an intervention does not fit the text.
+            MemoryShortError: the recording does not fit into the budget, and what would.
 
         >>> attnviz.load("bundled").record("Der Hund sah den Ball.").kinds
         ('encoder', 'decoder', 'cross')
@@ -147,8 +161,9 @@ class Model:
         encoding = self.inputs.encode(text, pair, add_special_tokens=add_special_tokens)
         chosen = self.inputs.encode_target(target)
         beside = {"token_type_ids": encoding.token_type_ids}
+        keeping = _keeping(progress, layers, device, logits, budget)
         return self.recorder.record(
-            encoding.tokens, list(encoding.ids), beside, chosen, generate, interventions, write_anew
+            encoding.tokens, list(encoding.ids), beside, chosen, generate, interventions, write_anew, keeping
         )
 
     def record_ids(
@@ -160,6 +175,11 @@ class Model:
         position_ids: Sequence[int] | Tensor | None = None,
         interventions: Sequence[Intervention] = (),
         write_anew: bool = False,
+        progress: Progress | None = None,
+        layers: Collection[int] | None = None,
+        device: str | torch.device | None = None,
+        logits: bool = True,
+        budget: int | None = None,
     ) -> Recording:
         """As `record`, from vocabulary ids.
 
@@ -169,7 +189,7 @@ class Model:
                 is left off.
             position_ids: for a single stack, where each id stands in its text: integers, shape (sequence,). Where they
                 begin again, as in texts packed into one sequence, decoders of transformers see each text alone.
-            interventions, write_anew: as for `record`.
+            interventions, write_anew, progress, layers, device, logits, budget: as for `record`.
         """
         given_ids = integers(ids, "ids")
         numbers = self.inputs.check_ids(self.inputs.without_padding(given_ids, "ids"), "ids")
@@ -182,7 +202,19 @@ class Model:
             decoder_ids = self.inputs.check_ids(decoder_ids, "target_ids", of_decoder=True)
         beside = {"position_ids": positions}
         tokens = from_ids(self.tokenizer, numbers)
-        return self.recorder.record(tokens, numbers, beside, decoder_ids, generate, interventions, write_anew)
+        keeping = _keeping(progress, layers, device, logits, budget)
+        return self.recorder.record(tokens, numbers, beside, decoder_ids, generate, interventions, write_anew, keeping)
+
+    def recording_bytes(self, tokens: int, *, layers: Collection[int] | None = None, logits: bool = True) -> int:
+        """About how many bytes a recording of so many tokens needs: queries, keys, values and the output.
+
+        0 where the model's weights are kept as they are. An encoder–decoder's target is taken to be as long.
+
+        >>> model = attnviz.load("bundled")
+        >>> model.recording_bytes(2000) == 2 * model.recording_bytes(1000) > model.recording_bytes(2000, layers=[0])
+        True
+        """
+        return self.recorder.plan.needs.bytes(tokens, _keeping(None, layers, None, logits, None))
 
     def record_changed(self, recording: Recording, interventions: Sequence[Intervention]) -> Recording:
         """The tokens of a recording once more, with changes in the attention: nothing is tokenized or written anew.
@@ -219,3 +251,14 @@ class Model:
         with self.recorder.exclusive():
             output = self.recorder.greedy(ids, run_encoder(self.network, ids), max_new_tokens)
         return self.tokenizer.decode(output, skip_special_tokens=True).strip()
+
+
+def _keeping(
+    progress: Progress | None,
+    layers: Collection[int] | None,
+    device: str | torch.device | None,
+    logits: bool,
+    budget: int | None,
+) -> Keeping:
+    kept = None if layers is None else frozenset(layers)
+    return Keeping(kept, None if device is None else torch.device(device), progress, logits, budget)

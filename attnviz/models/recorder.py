@@ -20,7 +20,9 @@ from attnviz.models import capture, capture_plan, proof
 from attnviz.models.changes import Changes, Intervention, check_interventions
 from attnviz.models.generation_settings import exchange_generation_config
 from attnviz.models.inputs import Inputs
+from attnviz.models.keeping import Keeping
 from attnviz.models.network import (
+    accepts,
     attention_mask,
     eager_attention,
     forward,
@@ -116,6 +118,7 @@ class Recorder:
         generate: int | None,
         interventions: Sequence[Intervention] = (),
         write_anew: bool = False,
+        keeping: Keeping | None = None,
     ) -> Recording:
         """Runs the network on tokens and keeps what its attention needs.
 
@@ -130,8 +133,10 @@ class Recorder:
             interventions: what is changed in the attention, in this order.
             write_anew: whether the network writes its own output, or what is generated, with these changes; else it
                 reads what it wrote without them.
+            keeping: what is kept of it and where; None for all.
         """
-        planned = self.plan
+        planned, keeping = self.plan, keeping or Keeping()
+        keeping.check_layers({kind: len(counts) for kind, counts in planned.heads.items()})
         changed = self.check(interventions)
         writing = changed if write_anew else ()
         if generate is not None and (not isinstance(generate, int) or generate < 0):
@@ -144,27 +149,31 @@ class Recorder:
             self.inputs.check_length(
                 len(target.ids if isinstance(target, Encoding) else target), Message("The target"), of_decoder=True
             )
+        planned.needs.check(len(ids), keeping, input_device(self.inputs.network), self.inputs.name)
         tensor = self.inputs.tensor(ids)
         about: dict[str, Any] = {"model": self.inputs.name, "numbers": planned.numbers, "interventions": changed}
+        about["kept"] = keeping.layers
         if not is_encoder_decoder(self.inputs.network):
             given = {name: tuple(row) for name, row in beside.items() if row is not None}
-            first = self._single(planned, tensor, source, self.inputs.tensors(given), changed)
+            first = self._single(planned, tensor, source, self.inputs.tensors(given), changed, keeping)
             return Recording(planned.kinds, first, beside=given, **about)
         if not planned.captures:
-            first, eager = self._eager_pair(planned, tensor, source, target, generate)
+            first, eager = self._eager_pair(planned, tensor, source, target, generate, keeping)
             return Recording(planned.kinds, first, lambda: eager, **about)
         part = slice(0, planned.encoder_calls)
         with (
             self.inputs.explain_length(len(ids)),
             self.exclusive(),
-            capture.capture_attention(self.inputs.network, self.changes(changed, part)) as captured,
+            capture.capture_attention(
+                self.inputs.network, self.changes(changed, part), keeping.watch(planned.calls[part])
+            ) as captured,
         ):
             states = run_encoder(self.inputs.network, tensor)
         name, read = self.inputs.name, len(ids)
         first = Part(planned.sort(captured, part, name, {"encoder": (read, read)}), source)
 
         def second() -> Part:
-            rest = slice(planned.encoder_calls, None)
+            rest, later_keeping = slice(planned.encoder_calls, None), replace(keeping, progress=None)
             with self.exclusive():
                 # The decoder reads what the unchanged network writes of the source, unless it is to write anew or
                 # has its input already.
@@ -175,13 +184,15 @@ class Recorder:
                     chosen, shown = self._choose_target(tensor, own_states, target, generate)
                 with (
                     self.inputs.explain_length(len(chosen), of_decoder=True),
-                    capture.capture_attention(self.inputs.network, self.changes(changed, rest)) as later,
+                    capture.capture_attention(
+                        self.inputs.network, self.changes(changed, rest), later_keeping.watch(planned.calls[rest])
+                    ) as later,
                 ):
                     output = run_decoder(self.inputs.network, tensor, self.inputs.tensor(chosen), states)
             written = len(chosen)
             sizes = {"decoder": (written, written), "cross": (written, read)}
             layers = planned.sort(later, rest, name, sizes)
-            return Part(layers, shown, _logits(output))
+            return Part(layers, shown, _logits(output) if keeping.logits else None)
 
         return Recording(planned.kinds, first, second, **about)
 
@@ -208,15 +219,24 @@ class Recorder:
         source: tuple[Token, ...],
         types: dict[str, Tensor],
         changed: tuple[Intervention, ...],
+        keeping: Keeping,
     ) -> Part:
+        network = self.inputs.network
         with self.inputs.explain_length(ids.shape[1]), self.exclusive():
             if planned.captures:
-                with capture.capture_attention(self.inputs.network, self.changes(changed)) as captured:
-                    output = forward(self.inputs.network, ids, **attention_mask(ids, types), **types)
+                last_only = {} if keeping.logits or not accepts(network, "logits_to_keep") else {"logits_to_keep": 1}
+                with capture.capture_attention(
+                    network, self.changes(changed), keeping.watch(planned.calls)
+                ) as captured:
+                    output = forward(network, ids, **attention_mask(ids, types), **types, **last_only)
                 sizes = dict.fromkeys(planned.kinds, (ids.shape[1], ids.shape[1]))
-                return Part(planned.sort(captured, slice(None), self.inputs.name, sizes), source, _logits(output))
-            output, maps = self._eager(planned, ids, None, **types)
-            return Part(maps, source, _logits(output))
+                layers: Mapping[str, Sequence[Stored]] = planned.sort(captured, slice(None), self.inputs.name, sizes)
+            else:
+                output, maps = self._eager(planned, ids, None, **types)
+                layers = {kind: keeping.without(items) for kind, items in maps.items()}
+                if keeping.progress is not None:
+                    keeping.progress(1.0)
+            return Part(layers, source, _logits(output) if keeping.logits else None)
 
     def _eager(
         self, planned: capture_plan.Plan, ids: Tensor, target_ids: Tensor | None, **types: Tensor
@@ -236,15 +256,18 @@ class Recorder:
         source: tuple[Token, ...],
         target: Encoding | tuple[Token, ...] | list[int] | None,
         generate: int | None,
+        keeping: Keeping,
     ) -> tuple[Part, Part]:
         with self.inputs.explain_length(ids.shape[1]), self.exclusive():
             chosen, shown = self._choose_target(ids, None, target, generate)
             output, maps = self._eager(planned, ids, self.inputs.tensor(chosen))
         later: dict[str, Sequence[Stored]] = {
-            kind: maps[kind] for kind in ("decoder", "cross") if kind in planned.kinds
+            kind: keeping.without(maps[kind]) for kind in ("decoder", "cross") if kind in planned.kinds
         }
-        first = Part({"encoder": maps["encoder"]}, source)
-        return first, Part(later, shown, _logits(output))
+        first = Part({"encoder": keeping.without(maps["encoder"])}, source)
+        if keeping.progress is not None:
+            keeping.progress(1.0)
+        return first, Part(later, shown, _logits(output) if keeping.logits else None)
 
     def _choose_target(
         self, ids: Tensor, states: Any, target: Encoding | tuple[Token, ...] | list[int] | None, limit: int | None

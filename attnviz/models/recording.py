@@ -35,7 +35,7 @@ from attnviz.models import head_reader
 from attnviz.models.capture import Layer
 from attnviz.models.changes import Intervention
 from attnviz.models.part import Part, Stored
-from attnviz.models.recording_errors import memory_error, no_head, no_kind, no_layer, not_captured_error
+from attnviz.models.recording_errors import memory_error, no_head, no_kind, no_layer, not_captured_error, not_kept
 from attnviz.tokenization.token import Token
 
 
@@ -56,6 +56,7 @@ class Recording:
         numbers: Mapping[str, tuple[int, ...]] | None = None,
         beside: Mapping[str, tuple[int, ...]] | None = None,
         interventions: tuple[Intervention, ...] = (),
+        kept: frozenset[int] | None = None,
     ) -> None:
         """For `Model.record`.
 
@@ -67,11 +68,12 @@ class Recording:
             numbers: by kind, what the model itself calls the layers; from 0 where a kind is not in it.
             beside: what the network read beside its ids, by its name there, one number for each token.
             interventions: what was changed in the attention; layers, weights and logits are those of the changed run.
+            kept: which layers there is more of than their sizes; None for all.
         """
         self.kinds = kinds
         self.model = model
         self.beside, self.interventions = dict(beside or {}), interventions
-        self._numbers = dict(numbers or {})
+        self._numbers, self._kept = dict(numbers or {}), kept
         self._reader = head_reader.HeadReader()
         self._first = first
         self._make_second = second
@@ -171,8 +173,11 @@ class Recording:
         return isinstance(next(iter(self._first.layers.values()))[0], Layer)
 
     def stored_layer(self, kind: str, layer: int, head: int | None) -> Stored:
-        """One layer as it was captured; raises InputError where there is no such kind, layer or head."""
+        """One layer as it was captured; raises InputError where there is no such kind, layer or head, or it was not
+        kept."""
         stored = self._layer(kind, layer)
+        if self._kept is not None and layer not in self._kept:
+            raise not_kept(layer, self._kept)
         heads = self.heads(kind, layer)
         if head is not None and not 0 <= head < heads:
             raise no_head(kind, heads, head, None if heads == self.size(kind)[1] else layer)

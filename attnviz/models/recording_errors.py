@@ -40,6 +40,15 @@ def no_head(kind: str, heads: int, head: int, layer: int | None) -> InputError:
     return InputError("Layer {0} of the {1} has heads 0 to {2}, not {3}.", layer, kind, heads - 1, head)
 
 
+def not_kept(layer: int, kept: frozenset[int]) -> InputError:
+    """A layer was left out of the recording."""
+    return InputError(
+        "Layer {0} was not kept: the recording was made with the layers {1} only. Record the text again with it.",
+        layer,
+        ", ".join(map(str, sorted(kept))),
+    )
+
+
 def not_captured_error(model: str, quantity: str) -> NoAttentionError:
     """Only weights were captured, not the vectors ("query", "key", "value") or the "scores"."""
     return NoAttentionError(
