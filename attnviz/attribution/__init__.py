@@ -1,24 +1,46 @@
-"""Why that output, and why that weight: what a number of the model is made of.
+"""Why that output, and why that weight: what words contributed to a prediction, and what a score is made of.
 
+    text ─ attribute ─ Attribution: how much each word contributed, by one of METHODS
     why_attends ─ the score of one query and one key, split into what made it
 
-The names below are resolved when they are first asked for, because what computes them imports torch, for which the
-controls of a page do not wait.
+Attention weights alone explain little (Jain & Wallace 2019, "Attention is not Explanation"; Wiegreffe & Pinter 2019,
+"Attention is not not Explanation"), so there are several methods, and ways to measure them. The names below are
+resolved when they are first asked for, because what computes them imports torch, for which the controls of a page do
+not wait.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from attnviz.attribution.methods import METHODS, AttributionMatrix, Method, attribute, attribution_matrix
+    from attnviz.attribution.result import Attribution
     from attnviz.attribution.score_split import ScorePart, ScoreSplit, split_score, why_attends
 
-__all__ = ["ScorePart", "ScoreSplit", "split_score", "why_attends"]
+__all__ = [
+    "METHODS",
+    "Attribution",
+    "AttributionMatrix",
+    "Method",
+    "ScorePart",
+    "ScoreSplit",
+    "attribute",
+    "attribution_matrix",
+    "split_score",
+    "why_attends",
+]
+
+_HOMES = {
+    "methods": ("METHODS", "AttributionMatrix", "Method", "attribute", "attribution_matrix"),
+    "result": ("Attribution",),
+    "score_split": ("ScorePart", "ScoreSplit", "split_score", "why_attends"),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from attnviz.attribution import score_split
-
-        return getattr(score_split, name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"attnviz.attribution.{home}"), name)
     raise AttributeError(f"module 'attnviz.attribution' has no attribute {name!r}")

@@ -28,11 +28,11 @@ FEW = 16  # tokens are enough to find a module
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contributions:
-    """What each word added to a word's vector in one layer, through the layer's attention.
+    """What each word, or token, added to a word's vector in one layer, through the layer's attention.
 
     Attributes:
-        norms: float32 (words,): ‖Σ α f(x)‖, the lengths of what each word added.
-        shares: float32 (words,) in [0, 1]: the norms, divided by their sum.
+        norms: float32 (words or tokens,): ‖Σ α f(x)‖, the lengths of what each added.
+        shares: float32 (words or tokens,) in [0, 1]: the norms, divided by their sum.
     """
 
     norms: np.ndarray
@@ -71,6 +71,24 @@ def word_contributions(
         A number for each word of the keys; None where the model shows only its weights, or where the matrix that
         joins its heads was not found.
     """
+    vectors = _added_vectors(model, recording, kind, positions, layer, head)
+    if vectors is None:
+        return None
+    return _lengths(_by_word(vectors, recording.key_tokens(kind)))
+
+
+def token_contributions(
+    model: Model, recording: Recording, kind: str, position: int, *, layer: int, head: int | None
+) -> Contributions | None:
+    """As `word_contributions`, for one token and by the tokens of the keys, not by words."""
+    vectors = _added_vectors(model, recording, kind, [position], layer, head)
+    return None if vectors is None else _lengths(vectors)
+
+
+def _added_vectors(
+    model: Model, recording: Recording, kind: str, positions: Sequence[int], layer: int, head: int | None
+) -> Tensor | None:
+    """What each key adds to the tokens at some positions, their mean: (keys, width)."""
     matrix = _output_matrix(model, recording, kind, layer)
     if matrix is None:
         return None
@@ -78,11 +96,13 @@ def word_contributions(
     values = recording.values(kind, layer=layer, head=head)  # ([head,] key, value_dim)
     if head is None:
         matrix = matrix.reshape(len(values), -1, matrix.shape[-1])  # (head, value_dim, width)
-        vectors = torch.einsum("hk,hkd,hdw->kw", weights, values, matrix)
-    else:
-        size = values.shape[-1]
-        vectors = (weights[:, None] * values) @ matrix[head * size : (head + 1) * size]
-    norms = _by_word(vectors, recording.key_tokens(kind)).norm(dim=-1)
+        return torch.einsum("hk,hkd,hdw->kw", weights, values, matrix)
+    size = values.shape[-1]
+    return (weights[:, None] * values) @ matrix[head * size : (head + 1) * size]
+
+
+def _lengths(vectors: Tensor) -> Contributions:
+    norms = vectors.norm(dim=-1)
     return Contributions(norms.numpy(), (norms / norms.sum().clamp_min(1e-30)).numpy())
 
 

@@ -249,11 +249,33 @@ class LayerSteps:
         return output, changed
 
 
-class Changes:
-    """The interventions of one pass, or of several passes of one kind, handed to the layers as they are called.
+class CallOrder:
+    """Says of each attention call which layer makes it. A writing network runs the same layers once for each token, so
+    after the last call the first follows."""
 
-    A writing network runs the same layers once for each token, so after the last call the first follows.
-    """
+    def __init__(self, calls: Sequence[tuple[str, int] | None], modules: Sequence[int]) -> None:
+        """Takes the (kind, layer) of each call of a pass, None where no layer reports it, and the module's id."""
+        self._calls, self._modules = tuple(calls), tuple(modules)
+        self._turn = 0
+
+    def next(self, module: nn.Module) -> tuple[str, int] | None:
+        """The (kind, layer) of the call that comes next.
+
+        Raises:
+            NoAttentionError: the network calls its layers in another order than in the trial.
+        """
+        turn = self._turn % len(self._calls)
+        if self._modules[turn] != id(module):
+            raise NoAttentionError(
+                "This model took another way through its layers than in the trial, so the layer that is to be changed "
+                "cannot be told apart from others."
+            )
+        self._turn += 1
+        return self._calls[turn]
+
+
+class Changes:
+    """The interventions of one pass, or of several passes of one kind, handed to the layers as they are called."""
 
     def __init__(
         self,
@@ -270,12 +292,11 @@ class Changes:
             modules: the id of the module that makes each call.
             writing: whether a text is written, token by token.
         """
-        self._interventions, self._calls, self._modules = tuple(interventions), tuple(calls), tuple(modules)
+        self._interventions, self._order = tuple(interventions), CallOrder(calls, modules)
         self._layers = {
             kind: 1 + max(call[1] for call in calls if call and call[0] == kind) for kind, _ in filter(None, calls)
         }
         self._writing = writing
-        self._turn = 0
 
     @property
     def needs_whole_maps(self) -> bool:
@@ -288,14 +309,7 @@ class Changes:
         Raises:
             NoAttentionError: the network calls its layers in another order than in the trial.
         """
-        turn = self._turn % len(self._calls)
-        if self._modules[turn] != id(module):
-            raise NoAttentionError(
-                "This model took another way through its layers than in the trial, so the layer that is to be changed "
-                "cannot be told apart from others."
-            )
-        self._turn += 1
-        call = self._calls[turn]
+        call = self._order.next(module)
         if call is None:
             return None
         kind, layer = call

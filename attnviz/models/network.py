@@ -71,18 +71,21 @@ def forward(network: Network, ids: Tensor | None, *, gradients: Any = False, **a
         return network(return_dict=True, **arguments)
 
 
-def run_encoder(network: Network, ids: Tensor) -> Any:
+def run_encoder(network: Network, ids: Tensor, *, gradients: bool = False) -> Any:
     """Runs the encoder of an encoder–decoder alone; its output goes into `forward(encoder_outputs=…)`."""
     encoder = network.get_encoder()
-    with torch.no_grad():
+    with torch.set_grad_enabled(gradients):
         return encoder(input_ids=ids, attention_mask=torch.ones_like(ids), return_dict=True)
 
 
-def run_decoder(network: Network, ids: Tensor, target_ids: Tensor, encoder_outputs: Any) -> Any:
+def run_decoder(
+    network: Network, ids: Tensor, target_ids: Tensor, encoder_outputs: Any, *, gradients: bool = False
+) -> Any:
     """Runs the decoder on an encoder's output."""
     return forward(
         network,
         None,
+        gradients=gradients,
         encoder_outputs=encoder_outputs,
         attention_mask=torch.ones_like(ids),
         decoder_input_ids=target_ids,

@@ -1,0 +1,211 @@
+"""Contributions by gradients: of the attention weights, and of the vectors that tokens begin with."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attnviz.attribution.explained import Explained
+from attnviz.attribution.reading import Call, Change, Reading, Side, check_captured
+from attnviz.errors import InputError
+
+Progress = Callable[[float], None]
+"""Is told what share is done; what it raises ends the computation."""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Of the weights
+
+
+def attention_gradient(reading: Reading, explained: Explained, layer: int | None, head: int | None) -> np.ndarray:
+    """Weights times how much the prediction would rise with them, what lowers it left out: (tokens,), 0 or more.
+
+    Without a layer the relevance of Chefer et al. 2021, "Generic Attention-model Explainability", equations 5 to 10,
+    which follows it through all layers of both stacks; the token's own relevance at the start, which all rows have, is
+    taken off. With a layer, and perhaps a head, the weights of that alone, added up over the rows (Barkan et al. 2021,
+    "Grad-SAM", equation 3).
+    """
+    check_captured(reading.model)
+    weights: dict[Call, Tensor] = {}
+    with torch.enable_grad():
+        value = explained.value(reading.run(1, Change(collect=weights), gradients=True)).sum()
+        calls = list(weights)
+        gradients = torch.autograd.grad(value, [weights[call] for call in calls], allow_unused=True)
+    positive = {
+        call: torch.zeros_like(weights[call][0]) if gradient is None else (gradient * weights[call])[0].clamp_min(0.0)
+        for call, gradient in zip(calls, gradients, strict=True)
+    }  # (heads, queries, keys)
+    positive = {call: item.detach().double().cpu() for call, item in positive.items()}
+    if layer is not None:
+        chosen = {call: item for call, item in positive.items() if call in _chosen(reading, layer)}
+        picked = {call: item.mean(dim=0) if head is None else item[head] for call, item in chosen.items()}
+        return _by_token(reading, {call: item.sum(dim=0) for call, item in picked.items()})
+    return _relevance(reading, {call: item.mean(dim=0).numpy() for call, item in positive.items()})
+
+
+def _relevance(reading: Reading, mean: dict[Call, np.ndarray]) -> np.ndarray:
+    main = "encoder" if reading.is_paired else reading.kinds[0]
+    read, written = len(reading.tokens["source"]), len(reading.tokens.get("target", ()))
+    source = np.eye(read)
+    for call in sorted(call for call in mean if call[0] == main):
+        source = source + mean[call] @ source
+    if not reading.is_paired:
+        return (source - np.eye(read))[reading.position]
+    own, crossed = np.eye(written), np.zeros((written, read))
+    for _kind, layer in sorted(call for call in mean if call[0] == "decoder"):
+        crossed = crossed + mean["decoder", layer] @ crossed
+        own = own + mean["decoder", layer] @ own
+        if ("cross", layer) in mean:
+            crossed = crossed + _normalised(own).T @ mean["cross", layer] @ _normalised(source)
+    return np.concatenate([crossed[reading.position], (own - np.eye(written))[reading.position]])
+
+
+def _normalised(relevance: np.ndarray) -> np.ndarray:
+    """Equations 8 and 9: what was added to the identity, its rows divided by their sums, and the identity again."""
+    added = relevance - np.eye(len(relevance))
+    return added / added.sum(axis=1, keepdims=True).clip(1e-30) + np.eye(len(relevance))
+
+
+def attention_attribution(
+    reading: Reading,
+    explained: Explained,
+    layer: int | None,
+    head: int | None,
+    steps: int,
+    progress: Progress | None,
+) -> tuple[np.ndarray, float]:
+    """Gradients of the weights, integrated while these grow from nothing to what they are: (tokens,), and the delta.
+
+    Hao et al. 2021, "Self-Attention Attribution", section 3, equation 1, added up over rows and heads. Without a layer
+    the weights of all layers grow together, so that the values add up to the prediction less the one without any
+    attention; with a layer, and perhaps a head, those of it alone. In an encoder–decoder a layer is the decoder's.
+    """
+    check_captured(reading.model)
+    collected: dict[Call, Tensor] = {}
+    with torch.no_grad():
+        reading.run(1, Change(collect=collected))
+    whole = {call: weights.detach() for call, weights in collected.items()}
+    calls = sorted(whole if layer is None else _chosen(reading, layer) & whole.keys())
+    given = tuple(whole[call] if head is None else whole[call][:, head : head + 1] for call in calls)
+
+    def put_together(parts: tuple[Tensor, ...]) -> dict[Call, Tensor]:
+        if head is None:
+            return dict(zip(calls, parts, strict=True))
+        result = {}
+        for call, part in zip(calls, parts, strict=True):
+            every = whole[call].expand(len(part), -1, -1, -1)
+            result[call] = torch.cat([every[:, :head], part, every[:, head + 1 :]], dim=1)
+        return result
+
+    def predict(*parts: Tensor) -> Tensor:
+        change = Change(weights=put_together(parts))
+        return explained.value(reading.run(len(parts[0]), change, gradients=True))
+
+    zeros = tuple(torch.zeros_like(item) for item in given)
+    size = reading.copies_at_once(maps=True)
+    attributed, delta = _integrate(predict, given, zeros, steps, size, progress)
+    by_call = {call: item[0].sum(dim=(0, 1)) for call, item in zip(calls, attributed, strict=True)}
+    return _by_token(reading, by_call), delta
+
+
+def _chosen(reading: Reading, layer: int) -> set[Call]:
+    """The calls that a layer means: in an encoder–decoder the decoder's two."""
+    kinds = ("decoder", "cross") if reading.is_paired else reading.kinds
+    return {(kind, layer) for kind in kinds}
+
+
+def _by_token(reading: Reading, by_call: dict[Call, Tensor]) -> np.ndarray:
+    """Values of keys, by kind and layer, added up by token: (tokens,)."""
+    values = {side: np.zeros(len(tokens)) for side, tokens in reading.tokens.items()}
+    for (kind, _layer), item in by_call.items():
+        side: Side = "target" if kind == "decoder" and reading.is_paired else "source"
+        values[side] += item.detach().double().cpu().numpy()
+    return np.concatenate(list(values.values()))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Of the tokens' vectors
+
+
+def input_gradient(reading: Reading, explained: Explained) -> np.ndarray:
+    """Each token's vector times the gradient of the prediction: (tokens,), of either sign.
+
+    Gradient × input (Simonyan et al. 2014, "Deep Inside Convolutional Networks", section 3; Yin & Neubig 2022, section
+    2.2, for words): what the prediction would lose if it were linear and the vector shrank to nothing.
+    """
+    vectors = {side: reading.vectors(side).requires_grad_() for side in reading.tokens}
+    with torch.enable_grad():
+        value = explained.value(reading.run(1, Change(vectors=vectors), gradients=True)).sum()
+        gradients = torch.autograd.grad(value, list(vectors.values()))
+    parts = [
+        (gradient * vector).detach()[0].double().sum(dim=-1).cpu().numpy()
+        for gradient, vector in zip(gradients, vectors.values(), strict=True)
+    ]
+    return np.concatenate(parts)
+
+
+def integrated_gradients(
+    reading: Reading, explained: Explained, steps: int, progress: Progress | None
+) -> tuple[np.ndarray, float]:
+    """Gradients of the vectors, integrated on the way from an average vector to each token's: (tokens,), and the delta.
+
+    Sundararajan et al. 2017, "Axiomatic Attribution for Deep Networks", section 3. The values add up to the prediction
+    less the one for a text of average vectors; special tokens, which tell where a text begins and ends, stay in it.
+    """
+    sides = list(reading.tokens)
+    vectors = tuple(reading.vectors(side) for side in sides)
+    averages = tuple(average_text(reading, side, own) for side, own in zip(sides, vectors, strict=True))
+
+    def predict(*parts: Tensor) -> Tensor:
+        change = Change(vectors=dict(zip(sides, parts, strict=True)))
+        return explained.value(reading.run(len(parts[0]), change, gradients=True))
+
+    size = reading.copies_at_once(maps=False)
+    attributed, delta = _integrate(predict, vectors, averages, steps, size, progress)
+    return np.concatenate([item[0].double().sum(dim=-1).cpu().numpy() for item in attributed]), delta
+
+
+def average_text(reading: Reading, side: Side, vectors: Tensor) -> Tensor:
+    """The vectors of one side, (1, tokens, width), with an average one in the place of each that is not special."""
+    special = torch.tensor([token.special for token in reading.tokens[side]], device=vectors.device)
+    return torch.where(special[:, None], vectors, reading.average_vector(side).to(vectors))
+
+
+def _integrate(
+    predict: Callable[..., Tensor],
+    inputs: tuple[Tensor, ...],
+    baselines: tuple[Tensor, ...],
+    steps: int,
+    copies: int,
+    progress: Progress | None,
+) -> tuple[tuple[Tensor, ...], float]:
+    """Captum's integrated gradients by Gauss–Legendre quadrature, and how far their sum misses what it should be."""
+    from captum.attr import IntegratedGradients  # it loads plotting libraries, so only who integrates waits for them
+
+    if not isinstance(steps, int) or steps < 1:
+        raise InputError("`steps` is a number of steps, 1 or more, not {0!r}.", steps)
+    copies = min(copies, steps)
+    passes, count = math.ceil(steps / copies), 0
+
+    def counted(*parts: Tensor) -> Tensor:
+        nonlocal count
+        result = predict(*parts)
+        count += 1
+        if progress is not None:
+            progress(min(1.0, count / passes))
+        return result
+
+    with warnings.catch_warnings(), torch.enable_grad():
+        warnings.simplefilter("ignore")  # of Captum, about a batch that is smaller than the steps
+        attributed = IntegratedGradients(counted).attribute(
+            inputs, baselines, n_steps=steps, internal_batch_size=copies
+        )
+    with torch.no_grad():
+        expected = float(predict(*inputs)) - float(predict(*baselines))
+    total = sum(float(item.double().sum()) for item in attributed)
+    return tuple(item.detach() for item in attributed), abs(total - expected) / max(abs(expected), 1e-12)

@@ -1,0 +1,219 @@
+"""Each method against what is known of it by other means."""
+
+from __future__ import annotations
+
+import itertools
+
+import networkx
+import numpy as np
+import pytest
+import torch
+from support import tiny_models as tiny
+from support.bundled import bundled_model
+from support.recordings import model, recording
+
+from attnviz import aggregate
+from attnviz.attribution import METHODS, attribute, attribution_matrix
+from attnviz.attribution.from_gradients import average_text
+from attnviz.attribution.from_weights import flow_graph, maximum_flows, with_residual
+from attnviz.attribution.reading import Change, Reading
+from attnviz.interventions import Heads, Mask
+
+SENTENCE = "Der Hund sah den Ball."
+NAMES = ["bert", "gpt2", "llama", "t5", "marian"]
+POSITION = 4
+
+
+def log_probability(name: str, logits: torch.Tensor, token: int) -> float:
+    return float(logits[POSITION].log_softmax(dim=-1)[token])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_gives_each_token_that_was_read_a_number_twice_the_same(name: str, method: str) -> None:
+    results = [attribute(model(name), recording(name), method, POSITION, steps=8) for _ in range(2)]
+    read, written = {"bert": (13, 0), "gpt2": (5, 0), "llama": (5, 0), "t5": (13, 5), "marian": (13, 5)}[name]
+    first = results[0]
+    assert first.source_length == read and len(first.tokens) == len(first.values) == read + written
+    assert np.isfinite(first.values).all() and (METHODS[method].signed or (first.values >= 0).all())
+    assert np.array_equal(first.values, results[1].values) and first.values.any()
+    assert (first.delta is not None) == (method in ("attention_attribution", "integrated_gradients"))
+    assert method in first.summary() and not first.values.flags.writeable
+
+
+@pytest.mark.parametrize("method", ["attention_attribution", "integrated_gradients"])
+@pytest.mark.parametrize("name", NAMES)
+def test_integrated_values_add_up(name: str, method: str) -> None:
+    result = attribute(model(name), recording(name), method, POSITION, steps=128)
+    assert result.delta is not None and result.delta <= 0.02
+    reading = Reading(model(name), recording(name), POSITION)
+    if method == "attention_attribution":
+        weights: dict = {}
+        reading.run(1, Change(collect=weights))
+        nothing = Change(weights={call: torch.zeros_like(item) for call, item in weights.items()})
+    else:
+        nothing = Change(vectors={side: average_text(reading, side, reading.vectors(side)) for side in reading.tokens})
+    expected = result.target.value(reading.run(1)) - result.target.value(reading.run(1, nothing))
+    assert result.values.sum() == pytest.approx(float(expected), rel=0.021)
+
+
+def test_the_bundled_model_misses_by_less_than_a_hundredth() -> None:
+    """Along the weights for every word; along the embeddings, a way with kinks, on average and nowhere by far."""
+    matrix = attribution_matrix(bundled_model(), SENTENCE, "attention_attribution")
+    assert [token.text.strip() for token in matrix.target_tokens] == ["The", "dog", "saw", "the", "ball", "."]
+    assert float(matrix.deltas.max()) <= 0.01
+    assert matrix.source_tokens[int(matrix.values[1].argmax())].text == " Hund"
+    deltas = [
+        attribute(bundled_model(), matrix.recording, "integrated_gradients", position).delta or 0.0
+        for position in range(1, 7)
+    ]
+    assert np.mean(deltas) <= 0.015 and max(deltas) <= 0.03
+
+
+@pytest.mark.parametrize(("layer", "head"), [(1, None), (1, 3)])
+def test_one_layer_or_head_grows_alone(layer: int, head: int | None) -> None:
+    result = attribute(model("marian"), recording("marian"), "attention_attribution", POSITION, layer=layer, head=head)
+    reading = Reading(model("marian"), recording("marian"), POSITION)
+    weights: dict = {}
+    before = reading.run(1, Change(collect=weights))
+    changed = {call: weights[call].detach().clone() for call in (("decoder", layer), ("cross", layer))}
+    for item in changed.values():
+        item[:, slice(None) if head is None else head] = 0.0
+    expected = result.target.value(before) - result.target.value(reading.run(1, Change(weights=changed)))
+    assert result.values.sum() == pytest.approx(float(expected), rel=0.01)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_are_what_a_small_change_gives(name: str) -> None:
+    """In a layer's weights, and in a word's vector."""
+    result = attribute(model(name), recording(name), "input_gradient", POSITION)
+    reading = Reading(model(name), recording(name), POSITION)
+    weights: dict = {}
+    reading.run(1, Change(collect=weights))
+    at, small = 2, 1e-2
+    vectors = {side: reading.vectors(side) for side in reading.tokens}
+    values = []
+    for sign in (1, -1):
+        moved = {side: item.clone() for side, item in vectors.items()}
+        moved["source"][0, at] *= 1 + sign * small
+        values.append(float(result.target.value(reading.run(1, Change(vectors=moved)))))
+    assert result.values[at] == pytest.approx((values[0] - values[1]) / (2 * small), abs=0.02, rel=0.02)
+
+    kind = "cross" if reading.is_paired else reading.kinds[0]
+    layer = recording(name).size(kind)[0] - 1
+    result = attribute(model(name), recording(name), "attention_gradient", POSITION, layer=layer, head=1)
+    for key in range(3):
+        values = []
+        for sign in (1, -1):
+            changed = weights[kind, layer].detach().clone()
+            changed[0, 1, POSITION, key] *= 1 + sign * small
+            values.append(float(result.target.value(reading.run(1, Change(weights={(kind, layer): changed})))))
+        expected = max(0.0, (values[0] - values[1]) / (2 * small))  # of the last layer one row alone is read
+        assert result.values[key] == pytest.approx(expected, abs=2e-3, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2", "gptj"])
+@pytest.mark.parametrize("layer", [None, 1])
+def test_rollout_of_one_stack_is_the_product_of_its_layers(name: str, layer: int | None) -> None:
+    result = attribute(model(name), recording(name), "rollout", POSITION, layer=layer)
+    expected = aggregate.rollout(recording(name), recording(name).kinds[0], 2 if layer is None else layer)
+    assert result.values == pytest.approx(expected.weights[POSITION, : len(result.tokens)], abs=1e-6)
+    assert result.values.sum() == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["t5", "marian", "bigbird_pegasus"])
+def test_rollout_of_two_stacks_is_the_product_over_one_graph(name: str) -> None:
+    """Source and target as one sequence whose weights are blocks of one matrix."""
+    own = recording(name)
+    read, written = len(own.key_tokens("cross")), len(own.query_tokens("cross"))
+
+    def mean(kind: str, layer: int) -> np.ndarray:
+        return own.weights(kind, layer=layer).double().mean(dim=0).numpy()
+
+    product = np.eye(read + written)
+    for layer in range(own.size("encoder")[0]):
+        block = np.eye(read + written)
+        block[:read, :read] = with_residual(mean("encoder", layer))
+        product = block @ product
+    for layer in range(own.size("decoder")[0]):
+        block = np.eye(read + written)
+        block[read:, read:] = with_residual(mean("decoder", layer))
+        product = block @ product
+        block = np.eye(read + written)
+        block[read:, read:] *= 0.5
+        block[read:, :read] = 0.5 * mean("cross", layer)
+        product = block @ product
+    result = attribute(model(name), own, "rollout", POSITION)
+    expected = product[read + POSITION]
+    assert result.values == pytest.approx(expected[: read + POSITION + 1], abs=1e-6)
+    assert result.values.sum() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_maximum_flows_of_a_graph_by_hand() -> None:
+    """Two ways to "b" with the narrowest pipes 2 and 3, one way to "c"; nothing leads to "d"."""
+    graph = networkx.DiGraph()
+    for above, below, capacity in [("s", "u", 3), ("s", "v", 4), ("u", "b", 2), ("v", "b", 3), ("v", "c", 2)]:
+        graph.add_edge((above,), (below,), capacity=float(capacity))
+    assert maximum_flows(graph, ("s",), [("b",), ("c",), ("d",)]).tolist() == [5.0, 2.0, 0.0]
+
+
+@pytest.mark.parametrize("name", ["bert", "marian"])
+def test_flow_is_the_least_cut_of_all(name: str) -> None:
+    """Max-flow min-cut (Ford & Fulkerson 1956): every way to part the graph is tried."""
+    ids = tiny.ids(3)
+    target = {"target_ids": tiny.target_ids(2)} if name == "marian" else {}
+    tiny_model = model(name) if name == "bert" else model("marian")
+    own = tiny_model.record_ids(ids, **target)
+    position = 1
+    reading = Reading(tiny_model, own, position)
+    layer = 1 if name == "bert" else 0
+    result = attribute(tiny_model, own, "flow", position, layer=layer)
+    graph, start, ends = flow_graph(reading, own, layer)
+    for value, end in zip(result.values[:2], ends[:2], strict=True):
+        others = [node for node in graph if node not in (start, end)]
+        cuts = []
+        for sides in itertools.product((False, True), repeat=len(others)):
+            above = {start, *(node for node, side in zip(others, sides, strict=True) if side)}
+            cuts.append(sum(data["capacity"] for a, b, data in graph.edges(data=True) if a in above and b not in above))
+        assert value == pytest.approx(min(cuts), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shares_of_weights_and_of_norms_sum_to_one_on_each_side(name: str) -> None:
+    for method, layer, head in [("norms", None, None), ("norms", 1, None), ("norms", 1, 2), ("attention", 1, None)]:
+        result = attribute(model(name), recording(name), method, POSITION, layer=layer, head=head)
+        assert result.source_values.sum() == pytest.approx(1.0, abs=1e-5)
+        if name in tiny.ENCODER_DECODERS:
+            assert result.values[result.source_length :].sum() == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2", "marian"])
+def test_what_is_hidden_deleted_and_replaced(name: str) -> None:
+    own, given, at = recording(name), tiny.inputs(name), 2
+    results = {
+        way: attribute(model(name), own, "occlusion", POSITION, missing=way) for way in ("hide", "delete", "replace")
+    }
+    token = results["hide"].target.token
+    assert token is not None and own.logits is not None
+    whole = log_probability(name, own.logits, token)
+    kinds = ("encoder", "cross") if name == "marian" else own.kinds
+    hidden = model(name).record_ids(**given, interventions=[Mask.without(Heads(kind), keys=[at]) for kind in kinds])
+    assert hidden.logits is not None
+    assert results["hide"].values[at] == pytest.approx(whole - log_probability(name, hidden.logits, token), abs=1e-4)
+    shorter = model(name).record_ids(**given | {"ids": given["ids"][:at] + given["ids"][at + 1 :]})
+    assert shorter.logits is not None
+    row = POSITION if name == "marian" else POSITION - 1
+    missing = float(shorter.logits[row].log_softmax(dim=-1)[token])
+    assert results["delete"].values[at] == pytest.approx(whole - missing, abs=1e-4)
+    reading = Reading(model(name), own, POSITION)
+    vectors = reading.vectors("source")
+    vectors[0, at] = reading.average_vector("source")
+    replaced = results["replace"].target.value(reading.run(1, Change(vectors={"source": vectors})))
+    assert results["replace"].values[at] == pytest.approx(whole - float(replaced), abs=1e-4)
+
+
+def test_a_contrast_is_the_difference_of_two_predictions() -> None:
+    first, second = (attribute(model("gpt2"), recording("gpt2"), "occlusion", POSITION, token=one) for one in (7, 9))
+    contrast = attribute(model("gpt2"), recording("gpt2"), "occlusion", POSITION, token=7, against=9)
+    assert contrast.values == pytest.approx(first.values - second.values, abs=1e-4)
+    assert (contrast.target.token, contrast.target.against) == (7, 9)
