@@ -133,7 +133,9 @@ class Reading:
         with self.model.recorder.exclusive(), torch.inference_mode(False):
             if not self.is_paired:
                 with self._changed(slice(None), change), self._replaced("source", vectors):
-                    output = forward(network, source, gradients=gradients, **attention_mask(source, given), **given).logits
+                    output = forward(
+                        network, source, gradients=gradients, **attention_mask(source, given), **given
+                    ).logits
             else:
                 target = ids["target"] if ids else self.ids("target").expand(copies, -1)
                 with self._changed(slice(encoder), change), self._replaced("source", vectors):
