@@ -9,13 +9,14 @@ Attention to a group is all that its tokens get, attention from a group what its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attnviz.attention.attention_map import AttentionMap
-from attnviz.tokenization.token import Token
+from attnviz.tokenization.token import Token, is_word, word_groups, words
 
 if TYPE_CHECKING:
     from attnviz.models.recording import Recording
@@ -63,7 +64,7 @@ def pool(map: AttentionMap, size: int) -> AttentionMap:
         >>> weights = [[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0.25, 0.25, 0.5, 0], [0.25, 0.25, 0.25, 0.25]]
         >>> small = pool(AttentionMap.of(weights, pieces, pieces), 2)
         >>> small.weights.tolist(), small.key_labels
-        ([[1.0, 0.0], [0.5, 0.5]], ('a b', 'c d'))
+        ([[1.0, 0.0], [0.5, 0.5]], ('a…', 'c…'))
     """
     if max(map.weights.shape) <= size:
         return map
@@ -81,28 +82,37 @@ def pool(map: AttentionMap, size: int) -> AttentionMap:
 
 
 def pool_tokens(tokens: tuple[Token, ...], size: int) -> tuple[Token, ...]:
-    """A token for each group, with the text of all that are in it; an axis of at most `size` stays as it is.
+    """A token for each group, named by the first word that begins in it and "…"; an axis up to `size` stays as it is.
 
-    Neighbours have a space between them where the sentence has one. A group of one is a token of its own all the same,
-    so that all positions of an axis are of one kind.
+    A group in which no word begins is named by the word that it is part of, one of other signs by the first of them.
+    A group of one is a token of its own all the same, so that all positions of an axis are of one kind.
 
-    >>> pieces = (Token(7, "the", False, 0, 0, 3), Token(8, "dog", False, 1, 4, 7), Token(9, "s", False, 1, 7, 8))
-    >>> [(token.text, token.count) for token in pool_tokens(pieces, 1)]
-    [('the dogs', 3)]
+    >>> pieces = (Token(7, "pic", False, 0, 0, 3), Token(8, "ture", False, 0, 3, 7), Token(9, " of", False, 1, 7, 10),
+    ...           Token(9, " it", False, 2, 10, 13))
+    >>> [(token.text, token.count) for token in pool_tokens(pieces, 2)]
+    [('picture', 2), ('of…', 2)]
     """
     if len(tokens) <= size:
         return tokens
-    texts, counts = [""] * size, [0] * size
-    before: Token | None = None
-    for token, group in zip(tokens, groups(len(tokens), size).tolist(), strict=True):
-        apart = before is None or token.start is None or before.end is None or token.start > before.end
-        texts[group] += f" {token.text}" if apart and texts[group] else token.text
-        counts[group] += token.count
-        before = token
-    return tuple(
-        Token(-1, text, False, group, None, None, count)
-        for group, (text, count) in enumerate(zip(texts, counts, strict=True))
-    )
+    whole = {position: (group[0], word) for group, word in _words(tokens) for position in group}
+    numbers = groups(len(tokens), size)
+    starts = [*_starts(numbers).tolist(), len(tokens)]
+    pooled = []
+    for number, (start, stop) in enumerate(pairwise(starts)):
+        within = range(start, stop)
+        in_words = [position for position in within if is_word(whole[position][1])]
+        beginning = [position for position in in_words if whole[position][0] == position]
+        first = (beginning or in_words or within)[0]
+        word = whole[first][1]
+        more = any(whole[position][1] is not word for position in within)
+        text = f"{word.text.strip().rstrip('…') or word.text}…" if more else word.text
+        pooled.append(Token(-1, text, False, number, None, None, sum(tokens[at].count for at in within)))
+    return tuple(pooled)
+
+
+def _words(tokens: tuple[Token, ...]) -> Iterator[tuple[tuple[int, ...], Token]]:
+    """The positions of each word, and the word."""
+    return zip(word_groups(tokens), words(tokens), strict=True)
 
 
 def _starts(groups: np.ndarray) -> np.ndarray:

@@ -352,7 +352,7 @@ class Recording:
         >>> recording = attnviz.load("bundled").record("Der Hund sah den Ball.")
         >>> small = recording.pooled_map("encoder", layer=2, head=5, size=3)
         >>> [(token.text, token.count) for token in small.key_tokens]
-        [('Der Hund sah', 3), ('den Ball', 2), ('. </s>', 2)]
+        [('Der…', 3), ('den…', 2), ('.…', 2)]
         """
         if max(self.size(kind)[2:]) <= size:
             return self.map(kind, layer=layer, head=head)

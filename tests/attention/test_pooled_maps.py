@@ -116,7 +116,7 @@ def test_neighbours_keep_the_sums() -> None:
     expected, hidden = by_hand(map, 8)
     np.testing.assert_allclose(small.weights, expected, atol=1e-6)
     np.testing.assert_allclose(small.hidden_mass, hidden, atol=1e-6)
-    assert small.key_tokens[0].text == " w0 w1 w2" and (small.layer, small.head) == (1, 2)
+    assert small.key_tokens[0].text == "w0…" and (small.layer, small.head) == (1, 2)
     assert [token.count for token in small.key_tokens] == [3, 3, 3, 3, 3, 3, 3, 2]
     assert pool(map, 23) is map
 
@@ -156,19 +156,26 @@ def test_groups_differ_by_one_at_most(count: int, size: int) -> None:
     assert is_pooled(tokens) == (count > size)
 
 
-def test_words_without_spaces_of_their_own_stay_apart_in_a_group() -> None:
+def test_a_group_is_named_by_the_first_word_that_begins_in_it() -> None:
     tokens = (
         Token(2, "[CLS]", True, None, None, None),
         Token(7, "the", False, 0, 0, 3),
         Token(8, "dog", False, 1, 4, 7),
         Token(9, "s", False, 1, 7, 8),
+        Token(5, ",", False, 2, 8, 9),
+        Token(9, "s", False, 3, 10, 11),
+        Token(2, "[SEP]", True, None, None, None),
     )
-    assert [(token.text, token.count) for token in pool_tokens(tokens, 1)] == [("[CLS] the dogs", 4)]
+    named = {size: [(token.text, token.count) for token in pool_tokens(tokens, size)] for size in (1, 3, 6)}
+    assert named[1] == [("the…", 7)]
+    assert named[3] == [("the…", 3), ("dogs…", 2), ("s…", 2)], "never a part of a word, never words run together"
+    assert named[6] == [("the…", 2), ("dogs", 1), ("dogs", 1), (",", 1), ("s", 1), ("[SEP]", 1)]
 
 
 def test_groups_of_groups_count_all_that_they_stand_for() -> None:
     once = pool_tokens(pieces(300), 100)
-    assert [token.count for token in pool_tokens(once, 10)] == [30] * 10
+    twice = pool_tokens(once, 10)
+    assert [token.count for token in twice] == [30] * 10 and twice[1].text == "w30…"
 
 
 def test_a_token_stands_for_itself() -> None:
