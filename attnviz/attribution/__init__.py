@@ -1,6 +1,8 @@
 """Why that output, and why that weight: what words contributed to a prediction, and what a score is made of.
 
     text ─ attribute ─ Attribution: how much each word contributed, by one of METHODS
+                       ├ faithfulness ─ what the prediction does without the words that it names
+                       └ agreement ─ how far several methods say the same
     why_attends ─ the score of one query and one key, split into what made it
 
 Attention weights alone explain little (Jain & Wallace 2019, "Attention is not Explanation"; Wiegreffe & Pinter 2019,
@@ -16,23 +18,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from attnviz.attribution.methods import METHODS, AttributionMatrix, Method, attribute, attribution_matrix
+    from attnviz.attribution.rank_agreement import Agreement, agreement
+    from attnviz.attribution.removal_curves import Faithfulness, faithfulness
     from attnviz.attribution.result import Attribution
     from attnviz.attribution.score_split import ScorePart, ScoreSplit, split_score, why_attends
 
 __all__ = [
     "METHODS",
+    "Agreement",
     "Attribution",
     "AttributionMatrix",
+    "Faithfulness",
     "Method",
     "ScorePart",
     "ScoreSplit",
+    "agreement",
     "attribute",
     "attribution_matrix",
+    "faithfulness",
     "split_score",
     "why_attends",
 ]
 
 _HOMES = {
+    "rank_agreement": ("Agreement", "agreement"),
+    "removal_curves": ("Faithfulness", "faithfulness"),
     "methods": ("METHODS", "AttributionMatrix", "Method", "attribute", "attribution_matrix"),
     "result": ("Attribution",),
     "score_split": ("ScorePart", "ScoreSplit", "split_score", "why_attends"),

@@ -145,7 +145,7 @@ def attribute(
     chosen = _method(method)
     _check_choice(method, chosen, layer, head)
     check_missing(missing)
-    recording = _recording(model, text, target)
+    recording = recorded_text(model, text, target)
     explained = find_explained(model, recording, position, token, against)
     return attribute_recording(model, recording, explained, method, layer, head, steps, progress, missing)
 
@@ -237,7 +237,7 @@ def attribution_matrix(
     chosen = _method(method)
     _check_choice(method, chosen, layer, head)
     check_missing(missing)
-    recording = _recording(model, text, target)
+    recording = recorded_text(model, text, target)
     if "cross" not in recording.kinds:
         raise InputError("{0} has no encoder and decoder, so it does not translate.", model.name)
     written = recording.query_tokens("cross")
@@ -280,7 +280,8 @@ def _check_layer(recording: Recording, layer: int | None, head: int | None) -> N
         recording.stored_layer("cross" if "cross" in recording.kinds else recording.kinds[0], layer, head)
 
 
-def _recording(model: Model, text: str | Recording, target: str | None) -> Recording:
+def recorded_text(model: Model, text: str | Recording, target: str | None) -> Recording:
+    """The recording of a text, or the one that was given; raises InputError where its attention was changed."""
     if not isinstance(text, Recording):
         return model.record(text, target)
     if text.interventions:
