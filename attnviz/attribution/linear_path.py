@@ -24,6 +24,7 @@ _LINEAR = {
     *("Add", "Sub", "Neg", "Mean", "Sum", "View", "UnsafeView", "ReshapeAlias", "Transpose", "T", "Permute"),
     *("Slice", "Select", "Cat", "Stack", "Split", "SplitWithSizes", "Unbind", "Unsqueeze", "Squeeze", "Expand"),
     *("Clone", "ToCopy", "Alias", "IndexCopy", "IndexSelect", "Index", "Repeat", "Roll", "Flip", "Contiguous"),
+    *("IndexAdd", "IndexPut", "ConstantPadNd", "ViewAsComplex", "ViewAsReal"),
 }
 # And those that multiply: linear as long as one factor alone depends on the parts, of a quotient the first.
 _PRODUCTS = {"Mul", "Mm", "Bmm", "Addmm", "Baddbmm", "Linear", "Mv", "Dot"}
@@ -43,7 +44,7 @@ def linear_norm(module: nn.Module, inputs: Tensor, result: Tensor) -> tuple[Tens
     """
     gain, bias = (getattr(module, name, None) for name in ("weight", "bias"))
     size = inputs.shape[-1:]
-    gains = [torch.ones_like(inputs[0, ..., 0, :].reshape(-1, *size)[0])] if gain is None else [gain, 1 + gain]
+    gains = [torch.ones(size, dtype=inputs.dtype, device=inputs.device)] if gain is None else [gain, 1 + gain]
     if any(item.shape != size for item in gains) or inputs.shape != result.shape:
         return None
     own_bias = None if bias is None else bias.detach().clone().requires_grad_()

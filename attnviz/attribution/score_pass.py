@@ -95,8 +95,8 @@ class ScorePass:
     @contextmanager
     def watch(self, network: nn.Module) -> Iterator[None]:
         """Cuts the graph at the modules of the network while the context is open."""
-        self._inside = {id(module): {id(part) for part in module.modules()} for module in network.modules()
-                        if id(module) in set(self.plan.modules)}  # fmt: skip
+        attentions = {id(module): module for module in network.modules() if id(module) in self.plan.modules}
+        self._inside = {name: {id(part) for part in module.modules()} for name, module in attentions.items()}
         handles = []
         try:
             for name, module in network.named_modules():
@@ -110,24 +110,41 @@ class ScorePass:
             for handle in handles:
                 handle.remove()
 
-    def _hook(self, change: Callable[..., Tensor | None]) -> Callable[..., Tensor | None]:
-        def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any], result: Any) -> Tensor | None:
-            read = next((item for item in (*args, *kwargs.values()) if isinstance(item, Tensor)), None)
-            if self.query is not None or not isinstance(result, Tensor) or not result.is_floating_point():
+    def _hook(self, change: Callable[..., Tensor | None]) -> Callable[..., Any]:
+        def hook(module: nn.Module, args: tuple, kwargs: dict[str, Any], result: Any) -> Any:
+            read = [item for item in (*args, *kwargs.values()) if isinstance(item, Tensor)]
+            # Mixtures of experts give what they chose beside what they wrote.
+            wrote, *more = result if type(result) is tuple and result else (result,)
+            if self.query is not None or not isinstance(wrote, Tensor) or not wrote.is_floating_point():
                 return None
-            return change(module, read, result)
+            if change == self._network and len(read) != 1:
+                return None  # such as one that is also given what it is to be added to
+            changed = change(module, read[0] if read else None, wrote)
+            return changed if changed is None or wrote is result else (changed, *more)
 
         return hook
 
     def _change_for(self, module: nn.Module) -> Callable[..., Tensor | None] | None:
         """How what a module gives is changed; None for those that only hold others, or nothing that was learned."""
-        if is_norm(module):
+        parts = {id(part) for part in module.modules()}
+        is_leaf = len(parts) == 1
+        if any(attention in parts for attention in self._inside):
+            return None  # an attention layer, or what holds one
+        if is_norm(module) and is_leaf:
             return self._norm
         if isinstance(module, nn.Embedding) or "position" in type(module).__name__.lower():
             return self._table
         if next(module.parameters(recurse=False), None) is not None:
             return self._written
-        return None
+        is_in_attention = any(id(module) in inside for inside in self._inside.values())
+        if is_leaf or is_in_attention or not _block(self._names[id(module)]) or any(map(is_norm, module.modules())):
+            return None
+        return self._network
+
+    def _network(self, module: nn.Module, _read: Tensor | None, result: Tensor) -> Tensor:
+        """What several modules together wrote in a block that are no attention and hold no norm: a feed-forward
+        network with its gates, or a mixture of experts. It is one part, whatever it does inside."""
+        return self._cut("feed_forward", self._call_of(module), module, result)
 
     def _is_making_vectors(self, module: nn.Module) -> bool:
         """Whether a module is in the attention that is called next, where queries, keys and values are made."""
@@ -223,8 +240,12 @@ class ScorePass:
         if step is not None:
             raise not_split(Message("a step between layers is not linear ({0})", step))
         directions = torch.eye(len(vector), dtype=vector.dtype, device=vector.device)
-        gradients: Sequence[Tensor | None] = torch.autograd.grad(
-            vector, tensors, directions, retain_graph=True, allow_unused=True, is_grads_batched=True
+        gradients: Sequence[Tensor | None] = (
+            torch.autograd.grad(
+                vector, tensors, directions, retain_graph=True, allow_unused=True, is_grads_batched=True
+            )
+            if tensors
+            else ()
         )
         parts: dict[Key, Tensor] = {}
         reached: set[int] = set()

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from support import tiny_models
+from support import architectures, tiny_models
 from support.bundled import bundled_model
 
 import attnviz
@@ -59,8 +59,25 @@ def test_the_parts_of_a_score_add_up_to_it(name: str, kind: str | None) -> None:
                     check(split, score)
 
 
-@pytest.mark.parametrize(("kind", "query_stack", "key_stack"), [("encoder", 3, 3), ("decoder", 1, 1), ("cross", 2, 3)])
-def test_each_earlier_head_and_network_is_a_part(kind: str, query_stack: int, key_stack: int) -> None:
+@pytest.mark.parametrize("name", ["mixtral", "qwen2_moe", "switch_transformers", "llama4_text", "roberta-prelayernorm"])
+def test_mixtures_of_experts_gates_and_complex_rotations(name: str) -> None:
+    """What a feed-forward network does inside is its own affair: it is one part."""
+    model = attnviz.Model(architectures.build(name).float())
+    ids = tiny_models.ids(start=11, stop=97)
+    recording = model.record_ids(ids, ids[:7] if "cross" in model.kinds else None)
+    for kind in recording.kinds:
+        layer = recording.size(kind)[0] - 1
+        score = float(recording.scores(kind, layer=layer, head=1)[6, 5])
+        split = split_score(model, recording, kind, layer=layer, head=1, query=6, key=5)
+        check(split, score)
+        networks = {
+            part.layer for part in split.parts if part.what == "feed_forward" and part.kind in (kind, "decoder")
+        }
+        assert networks == set(range(layer))
+
+
+@pytest.mark.parametrize("kind", ["encoder", "decoder", "cross"])
+def test_each_earlier_head_and_network_is_a_part(kind: str) -> None:
     model, recording = tiny("marian")
     layer = recording.size(kind)[0] - 1
     split = split_score(model, recording, kind, layer=layer, head=0, query=3, key=1)
