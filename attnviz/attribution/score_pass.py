@@ -32,6 +32,9 @@ Side = Literal["query", "key"]
 
 BIAS: Key = ("bias", None, None, None)
 
+AT_ONCE = 1 << 24
+"""Numbers on the way back through a layer: 64 MiB in float32."""
+
 
 @dataclass(slots=True, eq=False)
 class _Leaf:
@@ -239,14 +242,7 @@ class ScorePass:
         step = nonlinear_step(vector, tensors)
         if step is not None:
             raise not_split(Message("a step between layers is not linear ({0})", step))
-        directions = torch.eye(len(vector), dtype=vector.dtype, device=vector.device)
-        gradients: Sequence[Tensor | None] = (
-            torch.autograd.grad(
-                vector, tensors, directions, retain_graph=True, allow_unused=True, is_grads_batched=True
-            )
-            if tensors
-            else ()
-        )
+        gradients = _jacobians(vector, tensors, self.query.shape[1])
         parts: dict[Key, Tensor] = {}
         reached: set[int] = set()
         for leaf, gradient in zip(self.leaves, gradients, strict=True):
@@ -305,6 +301,23 @@ class ScorePass:
             return ("other", None, None, None)
         kind, layer = kind_and_layer
         return ("feed_forward", "decoder" if kind == "cross" else kind, layer, None)
+
+
+def _jacobians(vector: Tensor, leaves: Sequence[Tensor], tokens: int) -> list[Tensor | None]:
+    """How each number of a vector changes with each leaf: (size of the vector, *leaf), or None where it does not.
+
+    The dimensions of the vector go back through the layers together, as many as the memory is wanted for: on the way
+    each holds a vector for every token.
+    """
+    if not leaves:
+        return []
+    at_once = max(1, AT_ONCE // (tokens * max(leaf.shape[-1] for leaf in leaves)))
+    directions = torch.eye(len(vector), dtype=vector.dtype, device=vector.device)
+    rounds = [
+        torch.autograd.grad(vector, leaves, some, retain_graph=True, allow_unused=True, is_grads_batched=True)
+        for some in directions.split(at_once)
+    ]
+    return [None if parts[0] is None else torch.cat(parts) for parts in zip(*rounds, strict=True)]
 
 
 def _block(name: str) -> str | None:

@@ -146,6 +146,13 @@ def split_score(
     _check(model, recording, stored, kind, query, key)
     assert isinstance(stored, Layer)
     dot_product, distance, score = _score(stored, head, query, key)
+    if math.isinf(score):
+        looking, other = recording.query_tokens(kind)[query], recording.key_tokens(kind)[key]
+        raise InputError(
+            "“{0}” (token {1}) may not look at “{2}” (token {3}), so there is no score to be split. Choose another "
+            "pair.",
+            *(looking.text.strip(), query, other.text.strip(), key),
+        )
     watched = _run(model, recording, kind, layer, (query, key))
     query_parts, key_parts = watched.split("query", head), watched.split("key", head)
     query_vectors, key_vectors = (torch.stack(list(parts.values())) for parts in (query_parts, key_parts))
@@ -201,8 +208,6 @@ def _score(stored: Layer, head: int, query: int, key: int) -> tuple[float, float
     rows, heads, group = slice(query, query + 1), slice(head, head + 1), head // stored.groups
     vectors, others = stored.query[heads, rows], stored.key[group : group + 1]
     score = float(stored.rule.scores(vectors, others, rows, heads)[0, 0, key])
-    if math.isinf(score):
-        raise InputError("Token {0} may not look at token {1}: there is no score to be split.", query, key)
     # The scores of vectors that are all zero are the bias alone.
     rule = dataclasses.replace(stored.rule, visible=None)
     distance = float(rule.scores(vectors * 0, others, rows, heads)[0, 0, key])

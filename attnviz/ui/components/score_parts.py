@@ -34,6 +34,11 @@ def why_expander() -> DeltaGenerator | None:
     return opened if opened.open else None
 
 
+def is_asked() -> bool:
+    """Whether the line is open, before it is drawn: the first run of a link knows it from the address alone."""
+    return bool(st.session_state.get(KEY, st.query_params.get(KEY) == "true"))
+
+
 def stored_split(
     loaded: Loaded, recording: Recording, text: Text, kind: str, layer: int, head: int, query: int, key: int
 ) -> ScoreSplit:

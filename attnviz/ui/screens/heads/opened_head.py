@@ -11,9 +11,9 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.figures import describe, draw_head
 from attnviz.figures.heads import Scale
 from attnviz.figures.style import Names
-from attnviz.ui.components import score_parts
 from attnviz.ui.components.head_grid import head_grid
 from attnviz.ui.components.ready import mark_run, theme
+from attnviz.ui.components.score_parts import is_asked
 from attnviz.ui.components.token_lines import head_lines
 from attnviz.ui.components.weights_table import head_table
 from attnviz.ui.screens.heads.why import choose_word
@@ -69,8 +69,7 @@ def opened_head(
                     config={"displayModeBar": False},
                 )
         with lines:
-            is_asked = why is not None and bool(st.session_state.get(score_parts.KEY))
-            choose = partial(choose_word, map) if is_asked else None
+            choose = partial(choose_word, map) if why is not None and is_asked() else None
             head_lines(map, run=run, key="head_lines", scale=scale, on_pin=choose)
         if why is not None:
             why()

@@ -319,6 +319,8 @@ def test_the_opened_head_says_why_it_looks_where_it_does(page: Page) -> None:
     page.reload()  # as from a link
     wait_until_drawn(page, FIRST)
     expect(page.locator(".st-key-why")).to_contain_text("sah gives Hund the score")
+    page.locator(".attnviz-lines-side-1 button").nth(0).click()
+    expect(page.locator(".st-key-why")).to_contain_text("sah gives Der the score")
 
 
 def test_a_finger_reads_a_number_first_and_opens_with_a_second_tap(browser: Browser, app_url: str) -> None:
