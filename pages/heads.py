@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+import numpy as np
 import streamlit as st
 
 from attnviz.attention import pooled_maps
 from attnviz.measures.findings import head_findings, opening_layer
+from attnviz.models import head_reader
 from attnviz.tokenization.token import is_word
 from attnviz.ui.components.export_menu import export_menu
 from attnviz.ui.components.head_grid import COLUMNS, head_grid
@@ -24,7 +26,7 @@ from attnviz.ui.screens.heads.findings import applying, finding_text
 from attnviz.ui.screens.heads.opened_head import opened_head
 from attnviz.ui.screens.heads.why import MOST_TOKENS, draw_why
 from attnviz.ui.shell import errors
-from attnviz.ui.shell.messages import _, kind_title, language, ngettext
+from attnviz.ui.shell.messages import _, kind_title, language, local_percent, ngettext
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
@@ -73,7 +75,9 @@ def main() -> None:
         layer = inputs.layer_control(size[0], top.name, top.say, opening_layer(top.model), names)
         head = inputs.head_control(recording.heads(kind, layer) if recording else size[1], top.say)
         tokens = (recording.query_tokens(kind), recording.key_tokens(kind)) if recording else ((), ())
-        selection = HeadSelection(kind, layer, head, display_options.switch_controls(*tokens, top.say))
+        selection = HeadSelection(
+            kind, layer, head, display_options.switch_controls(*tokens, top.say, for_long_texts=True)
+        )
     if recording:
         run = run_name(loaded.key, *text, astuple(selection), language(), theme())
         why = None
@@ -99,7 +103,7 @@ def draw(
     `why` draws why the opened head looks where it does.
     """
     switches = selection.switches
-    maps = [switches.apply(map) for map in recording.pooled_maps(selection.kind, layer=selection.layer)]
+    maps = layer_maps(recording, selection, switches)
     if not maps[0].weights.size:
         container.info(_("Nothing is left to show: all tokens are hidden."), icon=":material/visibility_off:")
         return 0
@@ -123,7 +127,7 @@ def draw(
             run=run,
             key="heads",
             summary=summary(recording, maps, selection),
-            scale=switches.scale,
+            scale=switches.scale_of(maps[0]),
             opened=selection.head,
             notes=finding_notes(settings, maps),
             on_open=inputs.open_head,
@@ -136,7 +140,7 @@ def draw(
             maps[selection.head],
             same_head_elsewhere(recording, selection),
             run=run,
-            scale=switches.scale,
+            scale=switches.scale_of(maps[0]),
             on_close=partial(inputs.open_head, None),
             on_kind=inputs.show_kind,
             take=take,
@@ -164,8 +168,24 @@ def picture(
     from attnviz.export import Picture
 
     return Picture(
-        tuple(maps), style=style, columns=min(COLUMNS, len(maps)), scale=switches.scale, theme=theme, settings=settings
+        tuple(maps),
+        style=style,
+        columns=min(COLUMNS, len(maps)),
+        scale=switches.scale_of(maps[0]),
+        theme=theme,
+        settings=settings,
     )
+
+
+def layer_maps(
+    recording: Recording, selection: HeadSelection, switches: display_options.Switches
+) -> list[AttentionMap]:
+    """The maps of the layer as they are shown."""
+    kind, layer = selection.kind, selection.layer
+    if switches.hide_first and pooled_maps.is_long(recording, kind):
+        # In groups it has to be left out before they are made.
+        return [*head_reader.pooled_maps(recording, kind, layer, None, pooled_maps.MOST, hide_first=True)]
+    return [switches.apply(map) for map in recording.pooled_maps(kind, layer=layer)]
 
 
 def same_head_elsewhere(recording: Recording, selection: HeadSelection) -> list[AttentionMap]:
@@ -197,7 +217,7 @@ def summary(recording: Recording, maps: list[AttentionMap], selection: HeadSelec
     if pooled_maps.is_long(recording, selection.kind):
         parts.append(ngettext("{0} token", "{0} tokens", all_keys).format(all_keys))
         parts.append(_("neighbours taken together, words and special tokens as they come"))
-        return _(", ").join(parts)
+        return _("; ").join([_(", ").join(parts), *long_remarks(recording, maps, selection)])
     if selection.kind == "cross":
         parts.append(_("{0} queries × {1} keys").format(queries, keys))
         # Readers expect "cat" to look at "kat"; the row that does is the one before, which is about to write "cat".
@@ -210,7 +230,28 @@ def summary(recording: Recording, maps: list[AttentionMap], selection: HeadSelec
     else:
         parts.append(ngettext("{0} token", "{0} tokens", keys).format(keys))
     full_map = recording.map(selection.kind, layer=selection.layer, head=0)
-    return _("; ").join([_(", ").join(parts), *selection.switches.remarks(full_map, maps)])
+    remarks = [*selection.switches.remarks(full_map, maps), *long_remarks(recording, maps, selection)]
+    return _("; ").join([_(", ").join(parts), *remarks])
+
+
+def long_remarks(recording: Recording, maps: list[AttentionMap], selection: HeadSelection) -> list[str]:
+    """What a summary says of the first position, where it is hidden, and of colours that do not go by the weight."""
+    parts = []
+    if selection.switches.hide_first:
+        if pooled_maps.is_long(recording, selection.kind):
+            share = float(recording.pooled(selection.kind, selection.layer, None, 1, "share", columns=(0, 1)).mean())
+        else:
+            others = layer_maps(recording, selection, replace(selection.switches, hide_first=False))
+            share = float(
+                np.mean(
+                    [map.hidden_mass.mean() - one.hidden_mass.mean() for map, one in zip(maps, others, strict=True)]
+                )
+            )
+        percent = local_percent("<1" if 0 < share < 0.005 else str(round(100 * max(0.0, share))))
+        parts.append(_("first position hidden – {0} of the attention").format(percent))
+    if selection.switches.scale_of(maps[0]) == "root":
+        parts.append(_("colours by the square root of the weight"))
+    return parts
 
 
 require_router()

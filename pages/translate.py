@@ -45,7 +45,16 @@ SOURCES = (
 )
 BEGINNINGS = ("The dog saw the", "The cat sits on", "Your journey starts with")
 GAPS = ("The dog {0} the ball.", "The {0} sits on the mat.", "The students {0} their homework.")
-OTHERS = ("target", "pair", "hide", "renormalise", "rows", "scale_per_head")  # controls of other pages
+OTHERS = (
+    "target",
+    "pair",
+    "hide",
+    "renormalise",
+    "rows",
+    "scale_per_head",
+    "hide_first",
+    "even_colours",
+)  # controls of other pages
 OWN = ("kind", "layer", "head", "by_word", "hide_special")
 
 

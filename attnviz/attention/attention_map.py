@@ -206,6 +206,19 @@ class AttentionMap:
             renormalise=renormalise,
         )
 
+    def without_first_key(self) -> AttentionMap:
+        """Leaves out the first column, on which many heads rest when they look for nothing, and counts it as hidden.
+
+        Xiao et al. 2024, "Efficient Streaming Language Models with Attention Sinks", section 3.1.
+
+        >>> pieces = (Token(7, "a", False, 0, 0, 1), Token(8, "b", False, 1, 2, 3))
+        >>> shown = AttentionMap.of([[1.0, 0.0], [0.75, 0.25]], pieces, pieces).without_first_key()
+        >>> shown.weights.tolist(), shown.hidden_mass.tolist(), shown.key_labels
+        ([[0.0], [0.25]], [1.0, 0.75], ('b',))
+        """
+        shown, hidden = self.amounts()
+        return self.with_amounts(shown[:, 1:], hidden + shown[:, :1].sum(axis=1), key_tokens=self.key_tokens[1:])
+
     @property
     def is_maximum(self) -> bool:
         """Whether the weights are the largest of several, which do not add up to 1."""

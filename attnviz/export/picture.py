@@ -111,6 +111,11 @@ def hidden_mass(panel: AttentionMap | Difference) -> np.ndarray | None:
     return hidden if hidden is not None and bool((hidden > 0).any()) else None
 
 
+def has_root(picture: Picture) -> bool:
+    """Whether the colours of weights go by their square root; the strength of lines never does."""
+    return picture.scale == "root" and picture.style == "heatmap"
+
+
 def top_of_panel(panel: AttentionMap | Difference, scale: Scale) -> float:
     """The weight, or the size of a difference, that has the strongest colour in this panel (see `top_of_scale`)."""
     largest = top_of_scale([panel], scale) if isinstance(panel, AttentionMap) else top_of_difference(panel, scale)
@@ -118,7 +123,7 @@ def top_of_panel(panel: AttentionMap | Difference, scale: Scale) -> float:
 
 
 def shared_tops(picture: Picture) -> dict[bool, float]:
-    """On the scale "shared" the weight, and with True the size of a difference, that has the strongest colour.
+    """Not on the scale "head": the weight, and with True the size of a difference, that has the strongest colour.
 
     Many faint lines add up where they cross, so those of a long text end at 1 as well.
     """
@@ -200,8 +205,10 @@ def facts(picture: Picture) -> list[str]:
     if any(isinstance(panel, AttentionMap) and panel.renormalised for panel in picture.panels):
         phrases.append(picture.say("rows renormalised"))
     if len(picture.panels) > 1:
-        shared = picture.scale == "shared"
-        phrases.append(picture.say("one scale for all panels" if shared else "each panel on its own scale"))
+        own = picture.scale == "head"
+        phrases.append(picture.say("each panel on its own scale" if own else "one scale for all panels"))
+    if has_root(picture):
+        phrases.append(picture.say("colours by the square root of the weight"))
     return phrases
 
 
@@ -214,11 +221,14 @@ def number(weight: float, decimal: str = ".") -> str:
 
 # The app's switches by their names in the address; what headings, title and caption say anyway is not said again.
 _SWITCHES = {
-    **dict.fromkeys(("sentence", "model", "kind", "layer", "head", "panels", "renormalise", "scale_per_head"), ""),
+    **dict.fromkeys(
+        ("sentence", "model", "kind", "layer", "head", "panels", "renormalise", "scale_per_head", "even_colours"), ""
+    ),
     "by_word": "by words",
     "hide_special": "special tokens hidden",
     "hide": "hidden: {0}",
     "rows": "rows averaged: {0}",
+    "hide_first": "first position hidden",
 }
 
 

@@ -33,6 +33,8 @@ TEXTS: tuple[Message, ...] = (
     Message("rows renormalised"),
     Message("one scale for all panels"),
     Message("each panel on its own scale"),
+    Message("colours by the square root of the weight"),
+    Message("first position hidden"),
     Message("without the weakest {0} lines"),
     # The page that is an export.
     Message("{0}: numbers as a table"),

@@ -19,7 +19,7 @@ from attnviz.figures import style
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
 
-Scale = Literal["shared", "head"]
+Scale = Literal["shared", "head", "root"]
 
 MOST_LABELS = 48  # on one axis; more would run into each other
 MOST_SQUARE = 64  # positions on an axis up to which single cells are looked at, so their shape matters
@@ -45,7 +45,8 @@ def draw_head(
         map: weights (query, key) in [0, 1].
         theme: which background the colours are for.
         scale: "shared" has the colour range 0 to 1, of a long text less (see `top_of_scale`); "head" ends it at the
-            largest weight of this head.
+            largest weight of this head; "root" is "shared" with colours that go by the square root of the weight, so
+            that the weak weights of a long text differ from each other.
         title: over the figure; None for none.
         names: what axes and colour bar are called.
 
@@ -78,7 +79,7 @@ def draw_head(
             zmax=top_of_scale([map], scale),
             xgap=1 if square else 0,
             ygap=1 if square else 0,
-            colorscale=style.sequential(theme),
+            colorscale=style.sequential(theme, root=scale == "root"),
             # Below the map: beside it, it would stand apart from a map that is narrower than the page.
             colorbar=style.colour_bar(
                 names.weight,
@@ -145,7 +146,7 @@ def draw_heads(
         columns: heads in a row; None for a grid that is about twice as wide as high.
         theme, title, names: as in `draw_head`.
         scale: "shared" has the colour range 0 to 1; "head" divides each head by its own largest weight, which its
-            label then names.
+            label then names; "root" as in `draw_head`.
 
     Returns:
         A figure with one heatmap; a head's label is the annotation above it.
@@ -181,7 +182,7 @@ def draw_heads(
         label = map.name
         figure.add_annotation(
             x=left - 0.5, y=top - 0.5, yshift=2, xanchor="left", yanchor="bottom", showarrow=False,
-            text=label if scale == "shared" else f"{label} · max {largest:.2f}",
+            text=f"{label} · max {largest:.2f}" if scale == "head" else label,
         )  # fmt: skip
         figure.add_shape(frame(left - 0.5, top - 0.5, keys, queries, palette.line))
     figure.add_trace(tiles(canvas, text, theme, scale, names, top_of_scale(maps, "shared")))
@@ -221,9 +222,9 @@ def tiles(
     return go.Heatmap(
         z=canvas,
         zmin=0.0,
-        zmax=top if scale == "shared" else 1.0,
-        colorscale=style.sequential(theme),
-        colorbar=style.colour_bar(names.weight if scale == "shared" else f"{names.weight} / max", theme),
+        zmax=1.0 if scale == "head" else top,
+        colorscale=style.sequential(theme, root=scale == "root"),
+        colorbar=style.colour_bar(f"{names.weight} / max" if scale == "head" else names.weight, theme),
         hoverongaps=False,
         text=text,
         hovertemplate=f"{says}<extra></extra>",
@@ -235,7 +236,7 @@ def top_of_scale(maps: Sequence[AttentionMap], scale: Scale) -> float:
 
     Args:
         maps: that are shown with the same colours.
-        scale: "head" for their largest weight. "shared" for 1 or, where a map has more than `MOST_ON_FULL_SCALE` keys,
+        scale: "head" for their largest weight. Others for 1 or, where a map has more than `MOST_ON_FULL_SCALE` keys,
             `EVEN_SHARES` times the even share 1 / keys: a row's weights sum to 1 however many they are, so on a scale
             up to 1 the map of a long text is white. It depends on nothing but the number of keys, so that the heads of
             a text, and texts of one length, can be compared.
@@ -243,7 +244,7 @@ def top_of_scale(maps: Sequence[AttentionMap], scale: Scale) -> float:
     >>> round(top_of_scale(recording.maps("encoder", layer=2), "shared"), 2)
     1.0
     """
-    if scale == "shared":
+    if scale != "head":
         return max((shared_top(map.weights.shape[1]) for map in maps), default=1.0)
     return max((float(map.weights.max()) for map in maps if map.weights.size), default=1.0) or 1.0
 

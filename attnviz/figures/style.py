@@ -70,9 +70,12 @@ PALETTES: dict[str, Palette] = {
 }
 
 
-def sequential(theme: Theme = "light") -> list[list[Any]]:
-    """The scale for weights and other shares, as plotly wants it: 0 is the background, 1 the strongest colour."""
-    return _stops(_SEQUENTIAL[theme])
+def sequential(theme: Theme = "light", *, root: bool = False) -> list[list[Any]]:
+    """The scale for weights and other shares, as plotly wants it: 0 is the background, 1 the strongest colour.
+
+    With `root` the colours go by the square root, so a quarter has the colour that is in the middle of the scale.
+    """
+    return [[position**2 if root else position, colour] for position, colour in _stops(_SEQUENTIAL[theme])]
 
 
 def diverging(theme: Theme = "light") -> list[list[Any]]:

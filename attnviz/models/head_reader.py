@@ -80,13 +80,21 @@ def pooled_region(
     return PooledRegion(values, row_cells.edges, column_cells.edges, hidden, outside, reduce)
 
 
-def pooled_maps(recording: Recording, kind: str, layer: int, head: int | None, size: int) -> tuple[AttentionMap, ...]:
-    """The pooled map of one head, or those of all heads of a layer; see `Recording.pooled_map`."""
-    region = recording.pooled_region(kind, layer, head, size, "share")
-    queries, keys = pool_tokens(recording.query_tokens(kind), size), pool_tokens(recording.key_tokens(kind), size)
+def pooled_maps(
+    recording: Recording, kind: str, layer: int, head: int | None, size: int, *, hide_first: bool = False
+) -> tuple[AttentionMap, ...]:
+    """The pooled map of one head, or those of all heads of a layer; see `Recording.pooled_map`.
+
+    Args:
+        hide_first: leaves out the first key and counts it as hidden; see `AttentionMap.without_first_key`.
+    """
+    key_tokens = recording.key_tokens(kind)[hide_first:]
+    columns = (1, len(key_tokens) + 1) if hide_first else None
+    region = recording.pooled_region(kind, layer, head, size, "share", columns=columns)
+    queries, keys = pool_tokens(recording.query_tokens(kind), size), pool_tokens(key_tokens, size)
     shares, hidden = (
         values.clamp_max(1.0).numpy()[None if head is not None else slice(None)]
-        for values in (region.values, region.hidden_mass)
+        for values in (region.values, region.hidden_mass + region.outside)
     )
     return tuple(
         AttentionMap.of(own, queries, keys, hidden_mass=mass, **recording.origin(kind, layer, number))

@@ -182,7 +182,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     [
         ({"panels": ()}, "needs at least one map"),
         ({"style": "pie"}, "style of a picture is 'heatmap' or 'lines', not 'pie'"),
-        ({"scale": "log"}, "scale of a picture is 'shared' or 'head', not 'log'"),
+        ({"scale": "log"}, "scale of a picture is 'shared' or 'head' or 'root', not 'log'"),
         ({"theme": "blue"}, "theme of a picture is 'light' or 'dark', not 'blue'"),
         ({"columns": 0}, "at least 1 column, not 0"),
     ],

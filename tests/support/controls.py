@@ -102,6 +102,11 @@ EVERYWHERE = [
         "st-key-pieces",
     ),
     tested(
+        ".st-key-even_colours input",  # where the text is long
+        "heads test_a_long_text_is_read_with_its_switches",
+        "st-key-even_colours",
+    ),
+    tested(
         ".st-key-pair textarea",  # where the model reads pairs
         "test_sentence_pairs.py test_a_second_sentence_is_typed_and_follows_to_other_pages",
         'text_box(page, "pair")',
@@ -236,6 +241,7 @@ SCREENS = {
             tested(".attnviz-lines-word", "heads test_lines_follow_a_word_and_stay_when_it_is_clicked", "lines-side"),
             *FILES,
             *switches("sah", "dog"),
+            used(".st-key-hide_first input", "turn", "hide_first=true"),
             used(".st-key-head input", "pick 5", "head=5"),
             tested(
                 ":is(.st-key-why summary, .st-key-looking input, .st-key-looked_at input)",

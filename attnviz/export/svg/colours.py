@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from functools import cache
 
 import numpy as np
+from PIL import Image
 
 from attnviz.figures import style
 
@@ -22,8 +25,10 @@ def ramp(theme: style.Theme, diverging: bool = False) -> np.ndarray:
     return table.round().astype(np.uint8)
 
 
-def colour_steps(values: np.ndarray, top: float, diverging: bool = False) -> np.ndarray:
+def colour_steps(values: np.ndarray, top: float, diverging: bool = False, root: bool = False) -> np.ndarray:
     """uint8, as `values`: the step of `ramp` for each; not a number has the colour of 0.
+
+    With `root` the steps of weights go by their square root.
 
     >>> colour_steps(np.array([0.0, 0.5, 1.0]), top=1.0).tolist()
     [0, 128, 255]
@@ -31,6 +36,8 @@ def colour_steps(values: np.ndarray, top: float, diverging: bool = False) -> np.
     shares = np.nan_to_num(np.asarray(values, dtype=np.float64), nan=0.0) / top
     if diverging:
         shares = (shares + 1.0) / 2.0
+    elif root:
+        shares = np.sqrt(np.clip(shares, 0.0, None))
     return np.floor(np.clip(shares, 0.0, 1.0) * (STEPS - 1) + 0.5).astype(np.uint8)
 
 
@@ -47,3 +54,12 @@ def ink(theme: style.Theme, diverging: bool = False) -> tuple[str, ...]:
     luminance = linear @ np.array([0.2126, 0.7152, 0.0722])  # WCAG 2.2, "relative luminance"
     # Where (luminance + 0.05) / 0.05 and 1.05 / (luminance + 0.05), the two "contrast ratios", are equal.
     return tuple("#000000" if light else "#ffffff" for light in luminance > 0.05 * 21**0.5 - 0.05)
+
+
+def png_data(steps: np.ndarray, table: np.ndarray) -> str:
+    """An image with a pixel for each weight, as base64."""
+    image = Image.fromarray(steps)
+    image.putpalette(table.tobytes())
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return base64.b64encode(stream.getvalue()).decode()

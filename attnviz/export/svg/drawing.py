@@ -6,21 +6,19 @@ own: it needs no browser, and equal pictures give equal files.
 
 from __future__ import annotations
 
-import base64
-import io
 import math
 import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from attnviz.export.metadata import as_json
 from attnviz.export.picture import (
     Picture,
     describe_panel,
     facts,
+    has_root,
     hidden_mass,
     is_difference,
     key_labels,
@@ -187,20 +185,20 @@ class Drawing:
 
     def _top(self, panel: AttentionMap | Difference) -> float:
         """The weight, or the size of a difference, that has the strongest colour: of this panel, or of all like it."""
-        return self.shared_tops[is_difference(panel)] if self.picture.scale == "shared" else top_of_panel(panel, "head")
+        return top_of_panel(panel, "head") if self.picture.scale == "head" else self.shared_tops[is_difference(panel)]
 
     def _cells(self, panel: AttentionMap | Difference, shape: Shape) -> Iterator[str]:
         queries, keys = panel.weights.shape
         if not panel.weights.size:
             return
         signed = is_difference(panel)
-        steps = colours.colour_steps(panel.weights, self._top(panel), signed)
+        steps = colours.colour_steps(panel.weights, self._top(panel), signed, has_root(self.picture))
         table = colours.ramp(self.picture.theme, signed)
         if self.as_images:
             yield (
                 f'<image x="{_n(shape.x)}" y="{_n(shape.y)}" width="{_n(shape.width)}" height="{_n(shape.height)}" '
                 'preserveAspectRatio="none" image-rendering="optimizeSpeed" style="image-rendering:pixelated" '
-                f'xlink:href="data:image/png;base64,{_png(steps, table)}"/>'
+                f'xlink:href="data:image/png;base64,{colours.png_data(steps, table)}"/>'
             )
         else:
             yield f'<g shape-rendering="crispEdges" transform="translate({_n(shape.x)} {_n(shape.y)})">'
@@ -317,9 +315,12 @@ class Drawing:
             largest = number(tops[0], self.picture.decimal) if tops[0] != 1.0 else "1"
             end = largest if one else self.picture.say("max")
             # Of a long text, the scale ends before its largest weights.
-            low, high = (f"≤ −{end}", f"≥ {end}") if self.picture.scale == "shared" and end != "1" else (f"−{end}", end)
+            low, high = (f"≤ −{end}", f"≥ {end}") if self.picture.scale != "head" and end != "1" else (f"−{end}", end)
             ticks = [low, "0", high] if signed else ["0", high]
-            if one and tops[0] == 1.0 and not signed:
+            if not signed and has_root(self.picture):
+                # The bar has the colours in even steps, so its middle stands for a quarter of its end.
+                ticks.insert(1, number(tops[0] / 4, self.picture.decimal))
+            elif one and tops[0] == 1.0 and not signed:
                 ticks = [tick.replace(".", self.picture.decimal) for tick in ("0", "0.25", "0.5", "0.75", "1")]
             quantity = "difference of attention weights" if signed else "attention weight"
             quantity = self.picture.say(quantity if one else f"{quantity}, of each panel's largest")
@@ -388,12 +389,3 @@ def _runs(steps: np.ndarray, wide: float, high: float) -> Iterator[tuple[int, st
             paths.setdefault(int(row[start]), []).append(rectangle)
     for step in sorted(paths):
         yield step, "".join(paths[step])
-
-
-def _png(steps: np.ndarray, table: np.ndarray) -> str:
-    """An image with a pixel for each weight, as base64."""
-    image = Image.fromarray(steps)
-    image.putpalette(table.tobytes())
-    stream = io.BytesIO()
-    image.save(stream, "PNG")
-    return base64.b64encode(stream.getvalue()).decode()

@@ -37,7 +37,7 @@ class Heads extends Figure {
 
   /** A map for each head; all have the same tokens. */
   decode() {
-    const { queries, keys, heads, perHead, top } = this.data;
+    const { queries, keys, heads, perHead, root, top } = this.data;
     const weights = decode(this.data.weights);
     const hidden = this.data.hidden ? decode(this.data.hidden) : null;
     const part = (numbers, index, size) => numbers.subarray(index * size, (index + 1) * size);
@@ -47,7 +47,7 @@ class Heads extends Figure {
         queries,
         keys,
         weights: part(weights, index, queries.length * keys.length),
-        colourIndex: (weight) => weight * factor,
+        colourIndex: root ? (weight) => 255 * Math.sqrt(weight / top) : (weight) => weight * factor,
         hidden: hidden && part(hidden, index, queries.length),
         written: this.data.written,
       };

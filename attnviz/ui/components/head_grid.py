@@ -50,7 +50,7 @@ def head_grid(
         title: stands before layer and head in the name of each card.
         height: of each map in CSS pixels; None for what lets two rows of cards fit on a laptop's screen.
         scale: "shared" has the colour range 0 to 1, of a long text less (see `top_of_scale`); "head" ends each head's
-            at its own largest weight.
+            at its own largest weight; "root" is "shared" with colours by the square root of the weight.
         opened: the head that is marked as open.
         notes: for each head what stands under its map; "" for nothing.
         on_open: called with the head that was handle_open, before the page runs again.
@@ -87,11 +87,12 @@ def head_grid(
         "heads": heads,
         "open": opened,
         "perHead": scale == "head",
+        "root": scale == "root",
         "top": top,
         "above": ABOVE,
         "height": height,
         "texts": {
-            "weight": _("attention weight"),
+            "weight": _("attention weight (√ scale)") if scale == "root" else _("attention weight"),
             "none": _("0, none"),
             "all": _("1, all of it") if top == 1.0 else _("{0} and more").format(local_number(f"{top:.2f}")),
             "max": _("max"),

@@ -190,7 +190,8 @@ class Heatmap {
 
   labels(context, theme) {
     const { left, top, cellWidth, cellHeight, slanted, queryLabels, keyLabels, font, axisNames } = this.shape;
-    const every = (size) => Math.max(1, Math.ceil((LABEL_SIZE - 2) / size));
+    // Where all labels fit, they may stand close; where some are left out, the others have room to be read.
+    const every = (size) => (size >= LABEL_SIZE - 2 ? 1 : Math.ceil((LABEL_SIZE + 3) / size));
     const apart = slanted ? -Math.sin(SLANT) : 1; // slanted lines of text come closer to each other
     context.font = font;
     context.fillStyle = theme.text;

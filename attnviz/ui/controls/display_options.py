@@ -16,7 +16,7 @@ import streamlit as st
 
 from attnviz.attention import pooled_maps
 from attnviz.attention.attention_map import AttentionMap
-from attnviz.figures.heads import Scale
+from attnviz.figures.heads import MOST_ON_FULL_SCALE, Scale
 from attnviz.tokenization.token import Token, labels, words
 from attnviz.ui.controls.url_state import SWITCH_KEYS, Say, keep_values
 from attnviz.ui.shell.errors import as_markdown
@@ -37,6 +37,8 @@ class Switches:
         renormalise: each row is divided by what is left of it.
         rows: labels of queries; only their mean is shown. Empty: all queries, each for itself.
         per_head: each head's colours end at its own largest weight.
+        hide_first: the first position is left out as a key; what it gets counts as hidden.
+        even_colours: the colours of a long text go by the weight in even steps, not by its square root.
     """
 
     by_word: bool = False
@@ -45,11 +47,18 @@ class Switches:
     renormalise: bool = False
     rows: tuple[str, ...] = ()
     per_head: bool = False
+    hide_first: bool = False
+    even_colours: bool = False
 
     @property
     def scale(self) -> Scale:
         """The colour scale, as figures and exports call it."""
         return "head" if self.per_head else "shared"
+
+    def scale_of(self, map: AttentionMap) -> Scale:
+        """The colour scale of a map whose colours follow its length: of a long one, weak weights get more of them."""
+        is_long = map.weights.shape[1] > MOST_ON_FULL_SCALE and not self.even_colours and not self.per_head
+        return "root" if is_long else self.scale
 
     def apply(self, map: AttentionMap) -> AttentionMap:
         """The map as it is to be shown: words first, then hiding, then the mean of the chosen rows.
@@ -59,6 +68,8 @@ class Switches:
         """
         if pooled_maps.is_pooled(map.query_tokens) or pooled_maps.is_pooled(map.key_tokens):
             return map
+        # By words it is the first word; where that is hidden already, nothing more is left out.
+        first = [(token.word, token.special) for token in map.key_tokens[:1]]
         if self.by_word:
             map = map.by_word()
         chosen = {
@@ -69,6 +80,8 @@ class Switches:
             # By identity: two special tokens of a kind are equal, and have labels of their own all the same.
             map = map.hide(lambda token: id(token) in hidden, renormalise=self.renormalise)
         positions = [position for position, token in enumerate(map.query_tokens) if id(token) in chosen]
+        if self.hide_first and [(token.word, token.special) for token in map.key_tokens[:1]] == first:
+            map = map.without_first_key()
         return map.average_queries(positions) if positions else map
 
     def _hidden_labels(self, map: AttentionMap) -> dict[int, str]:
@@ -114,22 +127,32 @@ class Switches:
             "renormalise": _flag(self.renormalise and (self.hide_special or bool(self.hide))),
             "rows": json.dumps(self.rows, ensure_ascii=False),
             "scale_per_head": _flag(self.per_head),
+            "hide_first": _flag(self.hide_first),
+            "even_colours": _flag(self.even_colours),
         }
 
 
-def switch_controls(tokens_query: Sequence[Token], tokens_key: Sequence[Token], say: Say) -> Switches:
+def switch_controls(
+    tokens_query: Sequence[Token], tokens_key: Sequence[Token], say: Say, *, for_long_texts: bool = False
+) -> Switches:
     """Draws the switches into the current container.
 
     Args:
         tokens_query, tokens_key: of the maps that are shown, all of them and no words yet; empty where there is no
             recording.
         say: told which tokens a link asks for that the sentence does not have.
+        for_long_texts: whether the page has what makes long texts readable: the first position hidden, and colours by
+            the square root.
     """
+    if not for_long_texts:
+        keep_values("hide_first", "even_colours")
     if _is_too_long(tokens_query) or _is_too_long(tokens_key):
-        keep_values(*SWITCH_KEYS[:-1])
+        keep_values(*SWITCH_KEYS[: SWITCH_KEYS.index("scale_per_head")])
+        hide_first = for_long_texts and _first_switch()
         per_head = _scale_switch()
+        even_colours = for_long_texts and _colour_switch()
         st.caption(_("Words, hiding and averaging: for texts of up to {0} tokens.").format(pooled_maps.MOST))
-        return Switches(per_head=per_head)
+        return Switches(per_head=per_head, hide_first=hide_first, even_colours=even_colours)
     by_word = st.toggle(_("Words"), key="by_word", bind="query-params", help=_("Pieces of a word taken together."))
     hide_special = st.toggle(
         _("Hide special tokens"),
@@ -152,8 +175,32 @@ def switch_controls(tokens_query: Sequence[Token], tokens_key: Sequence[Token], 
         rows = _token_choice(
             "rows", _("Average rows"), queries, _("Shows the mean of these queries in place of all rows.")
         )
+        hide_first = for_long_texts and _first_switch()
         per_head = _scale_switch()
-    return Switches(by_word, hide_special, hide, renormalise, rows, per_head)
+        if for_long_texts and len(tokens_key) > MOST_ON_FULL_SCALE:
+            even_colours = _colour_switch()
+        else:
+            even_colours = False
+            keep_values("even_colours")
+    return Switches(by_word, hide_special, hide, renormalise, rows, per_head, hide_first, even_colours)
+
+
+def _first_switch() -> bool:
+    return st.toggle(
+        _("Hide first position"),
+        key="hide_first",
+        bind="query-params",
+        help=_("Many heads rest there when they look for nothing. Left out, what else they do is easier to see."),
+    )
+
+
+def _colour_switch() -> bool:
+    return st.toggle(
+        _("Even colour steps"),
+        key="even_colours",
+        bind="query-params",
+        help=_("Colours by the weight itself. Without it, a long text's colours go by the square root of the weight."),
+    )
 
 
 def _scale_switch() -> bool:
@@ -185,6 +232,8 @@ def _popover_label(labels: Sequence[str], queries: Sequence[str]) -> str:
     rows = sum(name in queries for name in _chosen_labels("rows"))
     if rows:
         parts.append(ngettext("{0} row", "{0} rows averaged", rows).format(rows))
+    if _is_on("hide_first"):
+        parts.append(_("first hidden"))
     if _is_on("scale_per_head"):
         parts.append(_("own scales"))
     return _(", ").join(parts) or _("More")

@@ -11,7 +11,7 @@ from streamlit.errors import StreamlitAPIException
 
 T = TypeVar("T", str, int)
 Say = Callable[[str], None]
-SWITCH_KEYS = ("by_word", "hide_special", "hide", "renormalise", "rows", "scale_per_head")
+SWITCH_KEYS = ("by_word", "hide_special", "hide", "renormalise", "rows", "scale_per_head", "hide_first", "even_colours")
 SHARED_KEYS = ("sentence", "target", "pair", "model", "kind", "layer", *SWITCH_KEYS)
 """Keys of the controls whose choices follow the reader from page to page."""
 

@@ -116,6 +116,23 @@ def test_nothing_may_be_left(map: AttentionMap) -> None:
     assert "– 0 %" in switches.remarks(map, [shown])[0]
 
 
+def test_the_first_position_is_left_out_as_a_key_and_counts_as_hidden(map: AttentionMap) -> None:
+    shown = Switches(hide_first=True).apply(map)
+    assert shown.query_tokens == map.query_tokens and shown.key_tokens == map.key_tokens[1:]
+    np.testing.assert_allclose(shown.hidden_mass, map.weights[:, 0] + map.hidden_mass, atol=1e-6)
+    by_word = Switches(by_word=True, hide_first=True).apply(map)
+    assert by_word.key_tokens == map.by_word().key_tokens[1:]
+    gone = Switches(hide=map.key_labels[:1], hide_first=True)
+    assert gone.apply(map).key_tokens == map.key_tokens[1:], "it is hidden already"
+
+
+def test_long_texts_have_their_own_colours_unless_somebody_chose_others(map: AttentionMap) -> None:
+    pieces = tuple(Token(place, f" w{place}", False, place, 4 * place, 4 * place + 4) for place in range(61))
+    long = AttentionMap.of(np.full((61, 61), 1 / 61), pieces, pieces)
+    assert Switches().scale_of(map) == "shared" and Switches().scale_of(long) == "root"
+    assert Switches(even_colours=True).scale_of(long) == "shared" and Switches(per_head=True).scale_of(long) == "head"
+
+
 def test_exports_hear_of_every_switch() -> None:
     settings = Switches(True, True, ("Größe", 'a "b", c'), True, ("sah",), True).settings()
     assert tuple(settings) == SWITCH_KEYS

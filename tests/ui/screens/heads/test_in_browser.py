@@ -114,6 +114,24 @@ def test_pointing_at_a_cell_says_its_weight_in_every_head(page: Page) -> None:
     expect(tip).to_be_hidden()
 
 
+def test_a_long_text_is_read_with_its_switches(page: Page) -> None:
+    text = long_text(70)
+    opened(page, "/", text)
+    summary = page.locator(".attnviz-heads-summary")
+    expect(summary).to_contain_text("square root")
+    page.get_by_role("button", name="More", exact=True).click()
+    page.locator(".st-key-even_colours label").first.click()
+    expect(summary).not_to_contain_text("square root")
+    wait_until_drawn(page, text)
+    expect(page.locator(".attnviz-heads-quantity")).to_have_text("attention weight")
+    page.locator(".st-key-hide_first label").first.click()
+    expect(summary).to_contain_text("first position hidden")
+    wait_until_drawn(page, text)
+    assert address_parameters(page) | {"sentence": 0} == {
+        "sentence": 0, "even_colours": ["true"], "hide_first": ["true"],
+    }  # fmt: skip
+
+
 def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str) -> None:
     sentence = 'Über "Größe" & # % = 学生? 👩‍👩‍👧 den'
     opened(page)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +63,8 @@ def test_a_long_text_is_shown_at_the_size_of_a_card(gpt_folder: str) -> None:
     assert len(set(data["keys"])) == 256
     np.testing.assert_allclose(weights(data).sum(axis=-1), 1, atol=5e-3)
     assert "neighbours taken together" in data["summary"]
-    assert [toggle.key for toggle in app.toggle] == ["scale_per_head"] and not app.multiselect
+    assert [toggle.key for toggle in app.toggle] == ["hide_first", "scale_per_head", "even_colours"]
+    assert not app.multiselect and data["keys"][0] == "the…"
     assert "texts of up to 256 tokens" in app.caption[0].value
 
 
@@ -72,9 +75,24 @@ def test_the_colours_of_a_long_text_follow_its_length_and_the_legend_says_so(tok
     assert f"{tokens} tokens" in data["summary"]
     assert data["top"] == pytest.approx(top)
     assert data["texts"]["all"] == f"{top:.2f} and more"
+    assert data["root"] and "colours by the square root of the weight" in data["summary"]
     # On a scale up to 1 nearly nothing has a colour that can be told from the background.
     assert np.mean(weights(data) > 0.05) < 0.03
     assert np.mean(weights(data) / data["top"] > 0.05) > 0.3
+
+
+@pytest.mark.parametrize("tokens", [7, 145, 447])
+def test_the_first_position_is_hidden_with_the_share_that_it_takes(tokens: int) -> None:
+    before = grid(opened(sentence=long_text(tokens), layer="1"))
+    data = grid(opened(sentence=long_text(tokens), layer="1", hide_first="true", even_colours="true"))
+    share = float(re.search(r"first position hidden – <?(\d+) % of the attention", data["summary"])[1]) / 100
+    size = len(before["queries"]), len(before["keys"])
+    hidden = np.frombuffer(base64.b64decode(data["hidden"]), dtype="<u2").reshape(8, size[0]) / 65535
+    np.testing.assert_allclose(weights(data).sum(axis=-1) + hidden, 1, atol=5e-3)
+    assert abs(hidden.mean() - share) < 0.02 and not data["root"]
+    if tokens <= 256:
+        assert len(data["keys"]) == tokens - 1 and data["keys"][0] == before["keys"][1]
+        np.testing.assert_allclose(hidden, weights(before)[:, :, 0], atol=5e-3)
 
 
 # Layers that are not all alike ----------------------------------------------------------------------------------------
