@@ -83,8 +83,8 @@ def main() -> None:
         why = None
         if head is not None and recording.by_capture and max(recording.size(kind)[2:]) <= MOST_TOKENS:
             split = partial(stored_split, loaded, recording, text, kind, layer, head)
-            by_word, map = selection.switches.by_word, recording.map(kind, layer=layer, head=head)
-            why = partial(draw_why, map, split, by_word=by_word, say=top.say)
+            whole = partial(recording.map, kind, layer=layer, head=head)
+            why = partial(draw_why, whole, split, by_word=selection.switches.by_word, say=top.say)
         drawn = errors.attempt(figures, lambda: draw(figures, recording, selection, run, top.settings(text), why))
         if drawn:
             figures_ready(run, top.sentence, figures=drawn)

@@ -211,7 +211,7 @@ def _score(stored: Layer, head: int, query: int, key: int) -> tuple[float, float
     # The scores of vectors that are all zero are the bias alone.
     rule = dataclasses.replace(stored.rule, visible=None)
     distance = float(rule.scores(vectors * 0, others, rows, heads)[0, 0, key])
-    return float(vectors[0, 0].double() @ others[0, key].double()), distance, score
+    return float(vectors[0, 0].cpu().double() @ others[0, key].cpu().double()), distance, score
 
 
 def _run(model: Model, recording: Recording, kind: str, layer: int, positions: tuple[int, int]) -> ScorePass:
@@ -269,7 +269,7 @@ class _Words:
             return Message("which of the sentences “{0}” is in", token)
         if what == "bias":
             return Message("what is always added (biases)")
-        return Message("what other layers add")
+        return Message("what else the model adds")
 
     def position(self, side: Side) -> Message:
         distance = self.positions["key"] - self.positions["query"]

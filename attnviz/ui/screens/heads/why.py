@@ -24,11 +24,13 @@ MOST_TOKENS = 1024
 """Of a text whose scores are split; of a longer one nobody is asked."""
 
 
-def draw_why(map: AttentionMap, split: Callable[[int, int], ScoreSplit], *, by_word: bool, say: url_state.Say) -> None:
+def draw_why(
+    whole: Callable[[], AttentionMap], split: Callable[[int, int], ScoreSplit], *, by_word: bool, say: url_state.Say
+) -> None:
     """Draws the line that asks and, where a reader has opened it, the answer.
 
     Args:
-        map: the head's, with all its tokens.
+        whole: makes the head's map with all its tokens.
         split: what the score of a query and a key is made of.
         by_word: whether words are chosen, or tokens.
         say: tells the reader of a word that a link asks for and that is not there.
@@ -37,6 +39,7 @@ def draw_why(map: AttentionMap, split: Callable[[int, int], ScoreSplit], *, by_w
     if opened is None:
         url_state.keep_values(*SIDES)
         return
+    map = whole()
     tokens = map.query_tokens, map.key_tokens
     queries, keys = (choices(axis, not by_word) for axis in tokens)
     with opened:
