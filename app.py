@@ -14,7 +14,15 @@ def draw_page() -> None:
     from attnviz.ui.components.glossary import glossary
     from attnviz.ui.components.page_shell import page_shell
     from attnviz.ui.controls import url_state
-    from attnviz.ui.shell.router import ICON, LOGO, apply_page_style, group_of, language_picker, navigation
+    from attnviz.ui.shell.router import (
+        ICON,
+        LOGO,
+        apply_page_style,
+        group_of,
+        language_picker,
+        measuring_link,
+        navigation,
+    )
 
     page = navigation()
     st.set_page_config(
@@ -26,6 +34,7 @@ def draw_page() -> None:
     language_picker()
     url_state.carry_over(page.url_path)
     page.run()
+    measuring_link(page)
     glossary()
 
 

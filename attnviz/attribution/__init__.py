@@ -17,6 +17,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from attnviz.attribution.changed_weights import ChangedWeights, change_weights
     from attnviz.attribution.methods import METHODS, AttributionMatrix, Method, attribute, attribution_matrix
     from attnviz.attribution.rank_agreement import Agreement, agreement
     from attnviz.attribution.removal_curves import Faithfulness, faithfulness
@@ -28,6 +29,7 @@ __all__ = [
     "Agreement",
     "Attribution",
     "AttributionMatrix",
+    "ChangedWeights",
     "Faithfulness",
     "Method",
     "ScorePart",
@@ -35,12 +37,14 @@ __all__ = [
     "agreement",
     "attribute",
     "attribution_matrix",
+    "change_weights",
     "faithfulness",
     "split_score",
     "why_attends",
 ]
 
 _HOMES = {
+    "changed_weights": ("ChangedWeights", "change_weights"),
     "rank_agreement": ("Agreement", "agreement"),
     "removal_curves": ("Faithfulness", "faithfulness"),
     "methods": ("METHODS", "AttributionMatrix", "Method", "attribute", "attribution_matrix"),

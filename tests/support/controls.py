@@ -70,6 +70,11 @@ def switches(key: str, query: str) -> list[Control]:
 
 
 ANOTHER = "sentence=De kat zit op de mat."
+MEASURING = tested(
+    ".st-key-measuring_link a",
+    "attribution test_the_line_under_a_map_leads_here_with_the_same_sentence",
+    "measuring_link",
+)
 EXAMPLE = used(".st-key-example button", "click De kat", ANOTHER)
 LAYER = used(".st-key-layer button", "click 1", "layer=1")
 COSTS = used(".st-key-costs button", "click", "[data-testid=stTable]")
@@ -214,6 +219,7 @@ SCREENS = {
     "heads": Screen(
         "/?head=3&kind=cross&sentence=Der+Hund+sah+den+Ball.",
         [
+            MEASURING,
             tested(SENTENCE, "heads test_typing_needs_no_enter", "text_box(page)"),
             tested(".st-key-target textarea", "heads test_a_copied_link_shows_the_same", 'text_box(page, "target")'),
             tested(
@@ -285,6 +291,7 @@ SCREENS = {
     "overview": Screen(
         "/overview?sentence=Der+Hund+sah+den+Ball.",
         [
+            MEASURING,
             tested(SENTENCE, "overview test_a_copied_link_shows_the_same", "text_box(page)"),
             tested(
                 ".st-key-found button",
@@ -314,6 +321,7 @@ SCREENS = {
     "compare": Screen(
         "/compare?panels=encoder.L0.H1+cross.L2.H5&sentence=Der+Hund+sah+den+Ball.",
         [
+            MEASURING,
             used(SENTENCE, "type Der Hund sah den Ball!", "sentence=Der Hund sah den Ball!"),
             used(".st-key-target textarea", "type A dog.", "target=A dog."),
             tested(".attnviz-panels-add", "compare test_panels_are_added_moved_and_dropped", "attnviz-panels-add"),
@@ -351,6 +359,7 @@ SCREENS = {
     "what_if": Screen(
         "/what_if?sentence=Der+Hund+sah+den+Ball.&importance=true&off=cross.L3.H4",
         [
+            MEASURING,
             used(SENTENCE, "type Der Hund sah den Ball!", "sentence=Der Hund sah den Ball!"),
             *FILES,
             tested(
@@ -406,9 +415,46 @@ SCREENS = {
             ),
         ),
     ),
+    "attribution": Screen(
+        "/attribution?sentence=Der+Hund+sah+den+Ball.",
+        [
+            *PAGE_FILES,
+            used(".attnviz-why-output button", "click dog", "explained=dog"),
+            used(".st-key-method input", "pick Rollout", "method=rollout"),
+            used(".st-key-beside input", "pick Integrated gradients", "beside=integrated_gradients"),
+            used(".st-key-of_layer input", "pick 2", "of_layer=2"),
+            used(".st-key-method input", "pick Attention weights", "!method"),
+            used(".st-key-of_head input", "pick 5", "of_head=5"),
+            tested(
+                ".st-key-instead input",
+                "attribution test_methods_are_chosen_compared_and_measured",
+                "st-key-instead",
+            ),
+            used(".st-key-all_methods input", "turn", "all_methods=true"),
+            used(".attnviz-why-scroll", "click", ".attnviz-why-table"),
+            used(".st-key-trust input", "turn", "trust=true"),
+            tested(
+                ".st-key-target textarea",
+                "attribution test_a_word_is_clicked_and_explained",
+                'text_box(page, "target")',
+            ),
+            used(SENTENCE, "type Der Hund sah den Ball!", "sentence=Der Hund sah den Ball!"),
+            EXAMPLE,
+            MODEL,
+        ],
+        (
+            Keys(
+                "explanation.js",
+                ".attnviz-why-output button[aria-pressed=true]",
+                "ArrowLeft ArrowRight Home End",
+                ".none",
+            ),
+        ),
+    ),
     "steps": Screen(
         "/steps?sentence=Der+Hund+sah+den+Ball.",
         [
+            MEASURING,
             used(SENTENCE, "type Der Hund sah den Ball!", "sentence=Der Hund sah den Ball!"),
             used(".st-key-beside button", "click bytes", "beside=bytes"),
             used("[data-testid=stExpander] summary", "click Numbers", "[data-testid=stDataFrame]"),
@@ -522,6 +568,7 @@ SCREENS = {
     "context": Screen(
         "/context",
         [
+            MEASURING,
             tested(
                 ".st-key-sentence2 textarea",
                 "context test_typing_follows_and_nothing_is_lost",
@@ -543,6 +590,7 @@ SCREENS = {
     "translate": Screen(
         "/translate?sentence=De+kat+zit+op+de+mat.",
         [
+            MEASURING,
             tested(SENTENCE, "translate test_markup_is_never_run", "text_box(page)"),
             used(".st-key-direction input", "pick English → German", "direction=en-de"),
             tested(".st-key-method button", "translate test_methods_show_what_they_do", "st-key-method"),

@@ -24,6 +24,7 @@ PAGES = {
     "/translate": "translate",
     "/story": "story",
     "/what_if": "what_if",
+    "/attribution?all_methods=true&trust=true": "attribution",
 }
 ADDRESSES = [address for address, name in PAGES.items() if (ROOT / "pages" / f"{name}.py").exists()]
 SERIOUS = {"serious", "critical"}

@@ -73,6 +73,7 @@ PAGES = {
     "/context": "In context",
     "/translate": "Translate",
     "/what_if": "What if",
+    "/attribution": "Why this word",
 }
 # What the figures say; formulas are set by a program that comes later than the rest.
 WORDS = """(() => {

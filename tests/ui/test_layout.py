@@ -10,6 +10,7 @@ from support.languages import pick_language, wait_for_language
 PAGES = (
     "/", "/overview", "/compare", "/steps?step=4", "/simple_attention?matrices=true", "/embeddings", "/context",
     "/translate", "/story?scene=5", "/what_if?change=window&importance=true",
+    "/attribution?all_methods=true&trust=true",
 )  # fmt: skip
 WIDTHS = (1366, 768, 390)
 

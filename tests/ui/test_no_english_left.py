@@ -67,6 +67,7 @@ STATES: dict[str, tuple[str, Callable[[Page], None] | None, str]] = {
         None,
         ".attnviz-ready",
     ),
+    "why this word": ("/attribution?all_methods=true&trust=true", None, ".attnviz-ready"),
     "how it works": ("/story?scene=5", None, ".attnviz-ready"),
 }
 

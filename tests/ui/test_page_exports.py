@@ -37,6 +37,13 @@ PAGES = {
         "In context · ",
         ("Similarity", "cosine similarity"),
     ),
+    "why this word": (
+        "/attribution?sentence=Der+Hund+sah+den+Ball.&explained=dog&trust=true",
+        "en",
+        "attnviz-why",
+        "Why “dog”?",
+        ("Contributions", "Attention weights"),
+    ),
     "translate": ("/translate", "de", "attnviz-translate-cross-L3-mean", "Übersetzen · L3", ("Schritte", "Rang")),
 }
 

@@ -202,8 +202,10 @@ def named_choice(
     key: str,
     default: str | None = None,
     wrap: bool | None = None,
+    list_width: int | None = None,
+    help: str | None = None,
 ) -> str:
-    """A row of options of which one is chosen; the reader sees their names, the address holds the options themselves.
+    """Options of which one is chosen; the reader sees their names, the address holds the options themselves.
 
     Streamlit would write the names into the address, where a link could be read in one language only.
 
@@ -214,11 +216,17 @@ def named_choice(
         key: of the control, and its name in the address.
         default: the option that need not stand in the address; None: each does.
         wrap: whether options that have no room stand in a further line; None leaves it to Streamlit.
+        list_width: in CSS pixels, where they stand in a list that opens, and not in a row.
+        help: what the reader may want to know of it.
     """
     value = st.session_state.get(key, st.query_params.get(key))
     # Written down in each run: Streamlit forgets it where the names have changed with the language.
     st.session_state[key] = value if value in options else default or options[0]
-    chosen = st.segmented_control(label, options, key=key, required=True, format_func=names, wrap=wrap) or options[0]
+    if list_width is None:
+        chosen = st.segmented_control(label, options, key=key, required=True, format_func=names, wrap=wrap, help=help)
+    else:
+        chosen = st.selectbox(label, options, key=key, format_func=names, width=list_width, help=help)
+    chosen = chosen or options[0]
     if chosen == default:
         st.query_params.pop(key, None)
     elif st.query_params.get(key) != chosen:

@@ -27,8 +27,9 @@ _ROUTED = "attnviz_routed"
 GROUPS = (
     ("heads", "overview", "compare"),
     ("story", "steps", "simple_attention", "embeddings", "context", "translate"),
-    ("what_if",),
+    ("what_if", "attribution"),
 )
+_SHOW_WEIGHTS = {"heads", "overview", "compare", "steps", "context", "translate", "what_if"}
 _PICKER = "language"
 
 
@@ -67,12 +68,20 @@ def navigation() -> Page:
         "context": _("In context"),
         "translate": _("Translate"),
         "what_if": _("What if"),
+        "attribution": _("Why this word"),
     }
     pages = {
         group: [st.Page(f"pages/{name}.py", title=titles[name], default=name == GROUPS[0][0]) for name in names]
         for group, names in zip((_("See"), _("Understand"), _("Test")), GROUPS, strict=True)
     }
     return st.navigation(pages, position="top")
+
+
+def measuring_link(page: Page) -> None:
+    """On pages that show weights a line that leads to where it is measured what they explain."""
+    if (page.url_path or GROUPS[0][0]) in _SHOW_WEIGHTS:
+        with st.container(key="measuring_link"):
+            st.page_link("pages/attribution.py", label=_("Does this explain what the model says? Measure it"))
 
 
 def group_of(page: Page) -> int:

@@ -1,0 +1,126 @@
+"""The page's controls: the word that is explained, one method or two, and what else is to be seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from attnviz.ui.controls.url_state import Say, keep_values, named_choice, replace_missing, shorten
+from attnviz.ui.screens.attribution.wording import method_name
+from attnviz.ui.shell.messages import _
+
+if TYPE_CHECKING:
+    from attnviz.ui.screens.attribution.outputs import Output, Outputs
+
+ALL = "all"
+WORD_KEY = "explained"
+METHOD_KEYS = ("method", "beside", "of_layer", "of_head")
+CONTROL_KEYS = (WORD_KEY, *METHOD_KEYS, "instead", "all_methods", "trust")
+FIRST, SECOND = "attention", "occlusion"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One method, and of which layer and head where it can be chosen; None: all of them."""
+
+    method: str
+    layer: int | None = None
+    head: int | None = None
+
+
+def requested_output(outputs: Outputs, say: Say) -> tuple[int, Output]:
+    """The word that the address names, else the opening one; its index and itself."""
+    requested = st.query_params.get(WORD_KEY)
+    names = [item.label for item in outputs.items]
+    if requested is None or requested in names:
+        index = outputs.opening if requested is None else names.index(requested)
+        return index, outputs.items[index]
+    opening = outputs.items[outputs.opening]
+    say(
+        _("There is no word {0} to be explained here; {1} is explained instead.").format(
+            shorten(requested), opening.label
+        )
+    )
+    st.query_params.pop(WORD_KEY, None)
+    return outputs.opening, opening
+
+
+def choose_output(output: Output) -> None:
+    """Writes the word that was clicked into the address; another word has other alternatives."""
+    st.query_params[WORD_KEY] = output.label
+    for state in (st.session_state, st.query_params):
+        state.pop("instead", None)
+
+
+def method_controls(methods: list[str], layers: int, heads: int, say: Say) -> list[Choice]:
+    """One method, or two side by side.
+
+    Args:
+        methods: keys of `METHODS` that this model allows.
+        layers, heads: of the attention that is followed.
+        say: told what a link asks for and is not there.
+    """
+    from attnviz.attribution import METHODS
+
+    def remark(value: str, _instead: str) -> str:
+        return _("There is no method called {0} for this model.").format(value)
+
+    first_choice = FIRST if FIRST in methods else methods[0]
+    replace_missing("method", methods, say, remark, default=first_choice)
+    others = ["none", *methods]
+    second_choice = SECOND if SECOND in methods else "none"
+    replace_missing("beside", others, say, remark, default=second_choice)
+    first = named_choice(_("Method"), methods, method_name, key="method", default=first_choice, list_width=290)
+    second = named_choice(_("Beside it"), others, method_name, key="beside", default=second_choice, list_width=290)
+    chosen = [first] + ([second] if second not in ("none", first) else [])
+    layer = head = None
+    unused = ["of_layer", "of_head"]
+    if any(METHODS[name].by_layer for name in chosen):
+        layer = _part(_("Layer"), layers, "of_layer", say)
+        unused.remove("of_layer")
+    if layer is not None and any(METHODS[name].by_head for name in chosen):
+        head = _part(_("Head"), heads, "of_head", say)
+        unused.remove("of_head")
+    keep_values(*unused)
+    return [
+        Choice(name, layer if METHODS[name].by_layer else None, head if METHODS[name].by_head else None)
+        for name in chosen
+    ]
+
+
+def _part(label: str, count: int, key: str, say: Say) -> int | None:
+    options = [ALL, *map(str, range(count))]
+    replace_missing(key, options, say, lambda value, _instead: _("There is no {0} here.").format(f"{label} {value}"))
+    chosen = named_choice(label, options, lambda name: _("all") if name == ALL else name, key=key, default=ALL,
+                          list_width=96)  # fmt: skip
+    return None if chosen == ALL else int(chosen)
+
+
+def contrast_control(alternatives: list[str], say: Say) -> str | None:
+    """What the word is compared with, one of the likeliest others; None for nothing."""
+    if not alternatives:
+        keep_values("instead")
+        return None
+    replace_missing(
+        "instead", alternatives, say,
+        lambda value, _instead: _("“{0}” is not among the likeliest words here.").format(value), fallback=None,
+    )  # fmt: skip
+    return st.selectbox(
+        _("And not"), alternatives, index=None, key="instead", bind="query-params", placeholder=_("anything else"),
+        width=150, help=_("Explains why the model prefers the word to this one: what speaks for both alike drops out."),
+    )  # fmt: skip
+
+
+def switches(*, predicts: bool) -> tuple[bool, bool]:
+    """Whether all methods are to be seen, and whether they can be trusted."""
+    every = st.toggle(_("All methods"), key="all_methods", bind="query-params")
+    if not predicts:
+        keep_values("trust")
+        return every, False
+    trust = st.toggle(
+        _("Can it be trusted?"), key="trust", bind="query-params",
+        help=_("Takes words away, those first that the method names first, and measures how the prediction falls."),
+    )  # fmt: skip
+    return every, trust

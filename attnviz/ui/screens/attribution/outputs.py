@@ -1,0 +1,116 @@
+"""What a model says and can be asked about: the words of a translation, the next word, a masked word, a class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from attnviz.tokenization.token import labels
+from attnviz.ui.shell.messages import _
+
+if TYPE_CHECKING:
+    from attnviz.models.model import Model
+    from attnviz.models.recording import Recording
+
+MOST_WORDS = 80
+
+
+@dataclass(frozen=True)
+class Output:
+    """A prediction that can be explained.
+
+    Attributes:
+        label: as the reader sees it; unique among the outputs.
+        position: the row of the network that makes it; None for a class.
+        token: the number of the class; None for what stands there.
+    """
+
+    label: str
+    position: int | None
+    token: int | None = None
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """All of them, with the one that a page opens with.
+
+    Attributes:
+        items: in the order of the text.
+        opening: an index of `items`.
+        ask: what the reader is to do with them.
+        predicts: whether the model predicts at all; without, only weights can be followed.
+        left_out: how many there were too many to be shown.
+    """
+
+    items: tuple[Output, ...]
+    opening: int
+    ask: str
+    predicts: bool
+    left_out: int = 0
+
+
+def outputs(model: Model, recording: Recording) -> Outputs:
+    """What can be explained in a recording."""
+    from attnviz.attribution.explained import find_explained
+
+    kind = "cross" if "cross" in recording.kinds else recording.kinds[0]
+    tokens = recording.query_tokens(kind)
+    names = labels(tokens)
+    first = find_explained(model, recording, position=0)
+    if first.is_class:
+        classes = getattr(model.network.config, "id2label", {})
+        items = [Output(str(name), None, int(index)) for index, name in classes.items()]
+        return Outputs(tuple(items), first.token or 0, _("What should be explained? Click a class."), predicts=True)
+    if kind == "encoder":
+        items = [Output(name, at) for at, (name, token) in enumerate(zip(names, tokens, strict=True))
+                 if not token.special or token.id == _mask_id(model)]  # fmt: skip
+        masked = [index for index, item in enumerate(items) if tokens[item.position or 0].id == _mask_id(model)]
+        ask = _("Which word should be explained? Click one.")
+        return _limited(items, masked[0] if masked else _longest(items), ask, first.token is not None, from_end=False)
+    items = [Output(names[at + 1], at) for at in range(len(tokens) - 1) if not tokens[at + 1].special]
+    if kind == "decoder":
+        last = find_explained(model, recording, position=len(tokens) - 1)
+        if last.token is not None:
+            label = _("next: {0}").format(last.text.strip() or "␣")
+            items.append(Output(label, len(tokens) - 1))
+        ask = _("Which word should be explained from those before it? Click one.")
+        return _limited(items, len(items) - 1, ask, last.token is not None, from_end=True)
+    ask = _("Which word of the translation should be explained? Click one.")
+    return _limited(items, _longest(items), ask, predicts=True, from_end=False)
+
+
+def other_words(model: Model, recording: Recording, output: Output, count: int = 6) -> dict[str, int]:
+    """The likeliest other predictions in the place of one, by their texts, with their numbers in the vocabulary."""
+    from attnviz.attribution.explained import find_explained
+
+    if output.position is None:
+        classes = getattr(model.network.config, "id2label", {})
+        return {str(name): int(index) for index, name in classes.items() if int(index) != output.token}
+    explained = find_explained(model, recording, output.position)
+    logits = recording.logits
+    if logits is None or explained.token is None:
+        return {}
+    found: dict[str, int] = {}
+    for index in logits[output.position].topk(min(4 * count, logits.shape[-1])).indices.tolist():
+        if index != explained.token and len(found) < count:
+            text = find_explained(model, recording, output.position, index).text.strip()
+            if text:
+                found.setdefault(text, index)
+    return found
+
+
+def _limited(items: list[Output], opening: int, ask: str, predicts: bool, *, from_end: bool) -> Outputs:
+    left_out = max(0, len(items) - MOST_WORDS)
+    shown = items[left_out:] if from_end else items[:MOST_WORDS]
+    opening = opening - left_out if from_end else min(opening, MOST_WORDS - 1)
+    return Outputs(tuple(shown), max(opening, 0), ask, predicts, left_out)
+
+
+def _longest(items: list[Output]) -> int:
+    """The longest word: it is hardly ever one of those that stand everywhere."""
+    lengths = [len(item.label) if any(map(str.isalnum, item.label)) else 0 for item in items]
+    return lengths.index(max(lengths)) if lengths else 0
+
+
+def _mask_id(model: Model) -> int | None:
+    return getattr(model.tokenizer, "mask_token_id", None)

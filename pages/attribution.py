@@ -1,0 +1,182 @@
+"""Why this word: what each word of the text contributed to a prediction, by which method, and how far to trust it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import astuple
+from functools import partial
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from attnviz.ui.components.export_menu import PageFigures, export_menu
+from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.controls import url_state
+from attnviz.ui.controls.page_header import page_header
+from attnviz.ui.screens.attribution import controls, payload, wording
+from attnviz.ui.screens.attribution.explanation import OutputWord, explanation
+from attnviz.ui.screens.attribution.outputs import other_words, outputs
+from attnviz.ui.screens.attribution.tables import attribution_tables
+from attnviz.ui.shell import errors
+from attnviz.ui.shell.messages import _, language, model_label
+from attnviz.ui.shell.router import require_router
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from attnviz.attribution import Attribution, Faithfulness
+    from attnviz.models.recording import Recording
+    from attnviz.ui.controls.page_header import PageHeader
+    from attnviz.ui.screens.attribution.controls import Choice
+    from attnviz.ui.screens.attribution.explanation import Trust
+    from attnviz.ui.screens.attribution.outputs import Output, Outputs
+    from attnviz.ui.shell.models import Loaded
+
+PATIENCE = 0.5  # seconds after which the page says how far it is
+SHARED_KEYS = ("kind", "layer", "head")
+
+
+def main() -> None:
+    top = page_header()
+    figures = st.container(key="figures")
+    loaded = top.load(figures)
+    if loaded is None:
+        url_state.keep_values("target", "pair", *SHARED_KEYS, *controls.CONTROL_KEYS)
+        return
+    kind = "cross" if "cross" in loaded.kinds else loaded.kinds[0]
+    recording, text = top.record(figures, loaded, kind)
+    url_state.keep_values(*SHARED_KEYS)
+    if recording is None:
+        url_state.keep_values(*controls.CONTROL_KEYS)
+        return
+    offered = errors.attempt(
+        figures, lambda: loaded.cache.get(("outputs", *text, language()), partial(outputs, loaded.model, recording))
+    )
+    if offered and not offered.items:
+        figures.info(_("The model wrote no word that could be explained. Type a target, and its words are explained."))
+    if not offered or not offered.items:
+        url_state.keep_values(*controls.CONTROL_KEYS)
+        return
+    if offered.left_out:
+        top.say(payload.left_out_remark(offered.left_out))
+    index, output = controls.requested_output(offered, top.say)
+    with top.controls:
+        methods = possible_methods(loaded, predicts=offered.predicts)
+        layers, heads = recording.size(kind)[:2]
+        chosen = controls.method_controls(methods, layers, heads, top.say)
+        others = loaded.cache.get(
+            ("other words", *text, repr(output)), lambda: other_words(loaded.model, recording, output)
+        )
+        instead = controls.contrast_control(list(others), top.say)
+        every, trust = controls.switches(predicts=offered.predicts)
+    against = others.get(instead) if instead else None
+    asked = Asked(loaded, recording, text, output, against, top)
+    run = run_name(loaded.key, *text, repr(output), against, repr(chosen), every, trust, language(), theme())
+    drawn = errors.attempt(figures, lambda: draw(figures, asked, offered, index, chosen, methods, every, trust, run))
+    top.progress.empty()
+    if drawn:
+        figures_ready(run, top.sentence, figures=1)
+
+
+class Asked:
+    """What is explained, and how results are computed once."""
+
+    def __init__(
+        self, loaded: Loaded, recording: Recording, text: tuple[str | None, ...], output: Output,
+        against: int | None, top: PageHeader,
+    ) -> None:  # fmt: skip
+        self.loaded, self.recording, self.text, self.output, self.against = loaded, recording, text, output, against
+        self.top = top
+        self.started = time.monotonic()
+
+    def tell(self, done: float) -> None:
+        """Says how far it is, where that takes long."""
+        if time.monotonic() - self.started > PATIENCE:
+            self.top.progress.progress(min(done, 1.0), _("Asking the model again and again"))
+
+    def result(self, choice: Choice) -> Attribution:
+        """What a method says of the word."""
+        from attnviz.attribution import attribute
+
+        def compute() -> Attribution:
+            return attribute(
+                self.loaded.model, self.recording, choice.method, self.output.position, self.output.token,
+                self.against, layer=choice.layer, head=choice.head, progress=self.tell,
+            )  # fmt: skip
+
+        key = ("attribution", *self.text, astuple(self.output), self.against, astuple(choice))
+        return self.loaded.cache.get(key, compute)
+
+
+def possible_methods(loaded: Loaded, *, predicts: bool) -> list[str]:
+    """The methods that this model allows."""
+    from attnviz.attribution import METHODS
+
+    captured = loaded.model.recorder.plan.captures
+    without = {"attention", "rollout", "flow", "input_gradient", "integrated_gradients"}
+    return [
+        name for name, method in METHODS.items()
+        if (predicts or not method.runs) and (captured or name in without)
+    ]  # fmt: skip
+
+
+def draw(
+    container: DeltaGenerator, asked: Asked, offered: Outputs, index: int, chosen: list[Choice], methods: list[str],
+    every: bool, trust: bool, run: str,
+) -> bool:  # fmt: skip
+    """Draws everything."""
+    from attnviz.attribution.rank_correlation import spearman
+
+    top = asked.top
+    results = [asked.result(choice) for choice in chosen]
+    table = proof = None
+    all_results: dict[str, Attribution] = {}
+    if every:
+        all_results = {name: asked.result(controls.Choice(name)) for name in methods}
+        agreement = {name: spearman(results[0].values, result.values) for name, result in all_results.items()}
+        table = payload.method_table(all_results, agreement, chosen[0].method)
+    falls: list[Faithfulness] = []
+    if trust:
+        proof = errors.attempt(container, lambda: measured_trust(asked, chosen, results, falls))
+    words = [OutputWord(item.label, at == index) for at, item in enumerate(offered.items)]
+    title = " · ".join([wording.question(results[0]), url_state.shorten(top.sentence, 80)])
+    facts = [_("model {0}").format(model_label(top.model))]
+    with container:
+        with st.container(key="take_corner"):
+            export_menu(
+                page=PageFigures(
+                    "attnviz-why", title, lambda: attribution_tables([*results, *all_results.values()], falls), facts
+                )
+            )
+        explanation(
+            offered.ask,
+            words,
+            wording.question(results[0]),
+            [payload.card(result, choice) for result, choice in zip(results, chosen, strict=True)],
+            table,
+            proof,
+            run=run,
+            key="explanation",
+            on_word=lambda at: controls.choose_output(offered.items[at]),
+        )
+    return True
+
+
+def measured_trust(asked: Asked, chosen: list[Choice], results: list[Attribution], falls: list[Faithfulness]) -> Trust:
+    """What happens without the words that each method names, and with other weights; fills `falls`."""
+    from attnviz.attribution import change_weights, faithfulness
+
+    model, cache = asked.loaded.model, asked.loaded.cache
+    key = (*asked.text, astuple(asked.output), asked.against)
+    for choice, result in zip(chosen, results, strict=True):
+        compute = partial(faithfulness, model, asked.recording, result)
+        falls.append(cache.get(("faithfulness", *key, astuple(choice)), compute))
+    changed = None
+    if model.recorder.plan.captures:
+        compute_changed = partial(change_weights, model, asked.recording, results[0].target)
+        changed = cache.get(("changed weights", *key), compute_changed)
+    return payload.trust(results, falls, changed)
+
+
+require_router()
+main()
