@@ -177,7 +177,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, nargs="?")
     parser.add_argument("--model", default="bundled")
-    parser.add_argument("--sentences", type=int, default=18, help="so many are explained")
+    parser.add_argument("--sentences", type=int, default=18, help="so many are explained; 0 leaves that table out")
     parser.add_argument("--words", type=int, default=2, help="so many words of each translation, drawn at random")
     parser.add_argument("--pairs", type=int, default=18, help="so many aligned pairs; 0 leaves that table out")
     parser.add_argument("--steps", type=int, default=32, help="of the integrated methods")
@@ -186,7 +186,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     model = attnviz.load(options.model)
     sources = sources_of(options.file)[: options.sentences]
-    timed("blank-out", lambda: blank_out_table(model, sources, options.words, options.steps))
+    if sources:
+        timed("blank-out", lambda: blank_out_table(model, sources, options.words, options.steps))
     pairs = spread(list(read_alignments(PAIRS.read_text(encoding="utf-8").splitlines())), options.pairs)
     if pairs:
         timed("alignment", lambda: alignment_table(model, pairs, options.steps))

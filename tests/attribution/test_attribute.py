@@ -92,6 +92,7 @@ def test_a_word_can_be_named_where_it_is_one_token() -> None:
 
 def test_the_matrix_of_a_translation_has_the_row_of_each_word() -> None:
     matrix = attribution_matrix(bundled_model(), SENTENCE, "norms", layer=3)
+    assert [token.text.strip() for token in matrix.target_tokens] == ["The", "dog", "saw", "the", "ball", "."]
     for row, position in zip(matrix.values, range(1, 7), strict=True):
         alone = attribute(bundled_model(), matrix.recording, "norms", position, layer=3)
         assert np.array_equal(row, alone.source_values)
