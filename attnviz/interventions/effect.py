@@ -15,8 +15,12 @@ from torch import Tensor
 from attnviz.attention import blockwise
 from attnviz.embeddings.hidden_states import hidden_states
 from attnviz.errors import Message
+from attnviz.interventions.ablation import Ablate
+from attnviz.interventions.masks import Hashing, Mask, TopK
+from attnviz.interventions.weights import Dropout, Temperature
 from attnviz.models.capture import Layer
 from attnviz.models.changes import ChangedRule, Intervention
+from attnviz.models.generation_settings import Ending, generation_settings, logits_processors
 from attnviz.models.model import Model
 from attnviz.models.network import vocabulary_size
 from attnviz.models.recorder import MAX_NEW_TOKENS
@@ -103,7 +107,9 @@ def written_text(model: Model, recording: Recording) -> str | None:
         paired = "cross" in recording.kinds
         source = [token.id for token in recording.key_tokens("cross" if paired else "decoder")]
         limit = MAX_NEW_TOKENS if paired else CONTINUED
-        ids = model.recorder.write(source, limit, recording.interventions)
+        ids = _text_read_again(model, recording, source) if paired else None
+        if ids is None:
+            ids = model.recorder.write(source, limit, recording.interventions)
         return _decode(model, ids if paired else ids[len(source) :])
     mask = getattr(model.tokenizer, "mask_token_id", None)
     tokens = recording.query_tokens(recording.kinds[0])
@@ -112,6 +118,38 @@ def written_text(model: Model, recording: Recording) -> str | None:
         return None
     best = recording.logits.argmax(dim=-1).tolist()
     return _decode(model, [best[at] if token.id == mask else token.id for at, token in enumerate(tokens)])
+
+
+def _text_read_again(model: Model, recording: Recording, source: Sequence[int]) -> list[int] | None:
+    """What the network writes, where that is the text which its decoder read in the recording; None where it is another
+    text, or where only writing can tell.
+
+    A network that chooses the same token at each position of a text would write that text; the recording has its
+    choices already.
+    """
+    tokens = recording.query_tokens("cross")
+    if recording.logits is None or not all(token.generated for token in tokens[1:]):
+        return None
+    if not all(_changes_rows_alone(item) for item in recording.interventions):
+        return None
+    read = [token.id for token in tokens]
+    config = generation_settings(model.network, model.name, model.tokenizer, read[0])
+    processors = logits_processors(model.network, model.name, config, source, 1)
+    written = read[:1]
+    for scores in recording.logits:
+        if written != read[: len(written)]:
+            return None
+        written.append(int(processors(torch.tensor([written]), scores[None]).argmax()))
+    return written if Ending(model.network, config, model.tokenizer).is_reached(written) else None
+
+
+def _changes_rows_alone(item: Intervention) -> bool:
+    """Whether a position that is written comes out the same when the ones behind it are read too."""
+    if item.where.kind == "encoder":
+        return True
+    if isinstance(item, Ablate):
+        return item.to != "mean"
+    return isinstance(item, Mask | TopK | Temperature | Dropout | Hashing)
 
 
 def _decode(model: Model, ids: Sequence[int]) -> str:

@@ -12,7 +12,19 @@ from support.recordings import model
 
 from attnviz import Model
 from attnviz.errors import EmptyError, InputError
-from attnviz.interventions import Ablate, Effect, Heads, Mask, Temperature, TopK, effect, head_importance
+from attnviz.interventions import (
+    Ablate,
+    Dropout,
+    Effect,
+    Hashing,
+    Heads,
+    Mask,
+    Temperature,
+    TopK,
+    effect,
+    head_importance,
+)
+from attnviz.interventions.effect import written_text
 from attnviz.interventions.importance import importance_of
 
 SENTENCE = "Der Hund sah den Ball."
@@ -39,6 +51,27 @@ def test_nothing_changed_has_no_effect() -> None:
     assert found.texts == ("The dog saw the ball.",) * 2
     assert found.kl is not None and float(found.kl.max()) <= 1e-6
     assert found.density == 1.0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [],
+        [Ablate(Heads("cross", 3, [1, 2, 3]))],
+        [Ablate(Heads("cross", 3, [1, 2, 3, 4]))],
+        [Ablate(Heads("cross", 3, 4), to="mean")],
+        [Hashing(Heads("cross"), 2), Dropout(Heads("encoder"), 0.1)],
+        [TopK(Heads("decoder"), 2), Mask.window(Heads("decoder"), 3), Temperature(Heads("cross", 1), 2.0)],
+        [Mask.causal(Heads("encoder"))],
+    ],
+)
+def test_a_text_that_need_not_be_written_anew_is_the_one_that_would_be_written(changes) -> None:
+    model = bundled_model()
+    before = model.record(SENTENCE)
+    changed = model.record_changed(before, changes) if changes else before
+    source = [token.id for token in changed.key_tokens("cross")]
+    written = model.recorder.write(source, 128, changes)
+    assert written_text(model, changed) == model.tokenizer.decode(written, skip_special_tokens=True).strip()
 
 
 def test_density_is_the_share_of_pairs_that_are_left() -> None:

@@ -28,15 +28,15 @@ class MapCards extends Figure {
     this.figures = groups.flat().map((one) => {
       if (!one || one.error) return null;
       const signed = Boolean(one.signed);
-      const end = perHead ? one.max || 1 : top;
+      const end = one.factor ?? (perHead ? one.max || 1 : top);
       return {
-        signed, max: one.max,
+        signed, max: one.factor ?? one.max,
         queryAxis: one.queries, keyAxis: one.keys,
         queries: axes[one.queries].labels, keys: axes[one.keys].labels,
         written: { queries: axes[one.queries].written ?? [], keys: axes[one.keys].written ?? [] },
         hidden: one.hidden ? decode(one.hidden) : null,
-        // A difference, -1 … 1, comes as 0 … 1.
-        weights: signed ? decode(one.weights).map((half) => 2 * half - 1) : decode(one.weights),
+        // A difference, -1 … 1, comes as 0 … 1; numbers that may be larger come as shares of the largest, their factor.
+        weights: decode(one.weights).map(signed ? (half) => 2 * half - 1 : (share) => share * (one.factor ?? 1)),
         colourIndex: signed ? (weight) => 127.5 + (127.5 * weight) / one.top : (weight) => (255 * weight) / end,
       };
     });

@@ -1,9 +1,9 @@
-"""What the reader changes: the controls, their values in the address, and the interventions that they stand for.
+"""What the reader changes, as one line of text in the address, and the interventions that it stands for.
 
-    link or hand ─ Change, heads that are off ─ interventions ─ Model.record
+    encoder.window=1 encoder.L2.dropout=50,7 cross.L3.H4.off=mean encoder.pattern=Die%20Katze
 
-One change of a pattern at a time, in all heads of a kind of attention, a layer or one head; and beside it any heads
-that are switched off.
+A change is a kind of attention, perhaps a layer and a head, the change's name and its numbers. Positions of tokens are
+counted from 0, as everywhere.
 """
 
 from __future__ import annotations
@@ -12,47 +12,112 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
-import streamlit as st
-
-from attnviz.ui.controls import inputs
-from attnviz.ui.controls.url_state import Say, keep_values, named_choice, replace_missing, shorten
-from attnviz.ui.shell.messages import _, local_number
+from attnviz.ui.shell.messages import _, kind_title, local_number
 
 if TYPE_CHECKING:
+    from attnviz.interventions.ablation import To
     from attnviz.models.changes import Heads, Intervention
     from attnviz.models.recording import Recording
 
 Head = tuple[str, int, int]  # kind, layer, head
 
 CHANGES = (
-    "none", "window", "causal", "top_k", "temperature", "dropout", "hashing", "unseen", "off", "pattern",
+    "none", "window", "strided", "causal", "top_k", "temperature", "dropout", "hashing", "unseen", "edge", "off",
+    "pattern",
 )  # fmt: skip
-TEMPERATURES = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 100)
-BUCKETS = (2, 4, 8, 16, 32)
-WIDEST = 32  # neighbours on either side, and keys of the top k, that a slider reaches
-VALUE_KEYS = ("window", "top_k", "heat", "drop", "drop_seed", "buckets", "unseen", "other")
-CHANGE_KEYS = ("change", "where", *VALUE_KEYS)
-_OFF = "off"
+NUMBERS = {
+    "window": 1, "strided": 2, "top_k": 1, "temperature": 1, "dropout": 2, "hashing": 3, "unseen": 1, "edge": 2,
+}  # fmt: skip
+"""How many numbers a change has; those that are not named have none."""
+MOST_ANY = (9_999, 9_999, 9_999)
+MOST = {"dropout": (99, 9_999), "hashing": (64, 8, 9_999)}
+"""The largest numbers that a link may ask for."""
+STAND_INS: tuple[To, ...] = ("zero", "mean", "uniform")
+"""What stands in for the output of a head that is switched off."""
+
+_TEXT = re.compile(r"(encoder|decoder|cross)(?:\.L(\d{1,4}))?(?:\.H(\d{1,4}))?\.([a-z_]+)(?:=(\S*))?")
 
 
 @dataclass(frozen=True)
 class Change:
-    """The change of a pattern.
+    """One change of the attention of some heads.
 
     Attributes:
         name: one of `CHANGES`.
-        where: "all" heads of the kind, "layer" or "head".
-        number: of neighbours, keys, buckets; the temperature; the share in percent; the position that is not seen.
-        seed: of what is drawn.
-        other: the sentence that the pattern is taken from.
+        kind: "encoder", "decoder" or "cross".
+        layer, head: from 0; None for all.
+        numbers: "window": neighbours on either side; "strided": these and the stride; "top_k": keys; "temperature": it;
+            "dropout": per cent, seed; "hashing": buckets, rounds, seed; "unseen": the key; "edge": query and key.
+        stand_in: for "off": what stands in for the heads' output, one of `STAND_INS`.
+        other: for "pattern": the sentence that the pattern is taken from.
     """
 
     name: str = "none"
-    where: str = "all"
-    number: float = 0
-    seed: int = 0
+    kind: str = "encoder"
+    layer: int | None = None
+    head: int | None = None
+    numbers: tuple[float, ...] = ()
+    stand_in: To = "zero"
     other: str = ""
+
+    @property
+    def text(self) -> str:
+        """As it stands in the address; what `parse_change` reads.
+
+        >>> Change("dropout", "cross", 2, numbers=(50, 7)).text
+        'cross.L2.dropout=50,7'
+        """
+        where = "".join(f".{letter}{at}" for letter, at in (("L", self.layer), ("H", self.head)) if at is not None)
+        values = ",".join(f"{number:g}" for number in self.numbers)
+        if self.name == "off":
+            values = self.stand_in
+        elif self.name == "pattern":
+            values = quote(self.other, safe="")
+        return f"{self.kind}{where}.{self.name}" + (f"={values}" if values else "")
+
+
+def parse_change(text: str) -> Change | None:
+    """The change that a text stands for; None where it is none.
+
+    >>> parse_change("encoder.L2.H5.top_k=3").numbers
+    (3.0,)
+    """
+    match = _TEXT.fullmatch(text)
+    if not match or match[4] not in CHANGES[1:] or (match[3] and not match[2]):
+        return None
+    name, values = match[4], match[5] or ""
+    layer, head = (None if at is None else int(at) for at in match.group(2, 3))
+    change = Change(name, match[1], layer, head)
+    fields = vars(change)
+    if name == "off":
+        return Change(**fields | {"stand_in": values}) if values in STAND_INS else None
+    if name == "pattern":
+        return Change(**fields | {"other": unquote(values)}) if values else None
+    try:
+        numbers = tuple(float(number) for number in values.split(",") if values)
+    except ValueError:
+        return None
+    change = Change(**fields | {"numbers": numbers})
+    return change if len(numbers) == NUMBERS.get(name, 0) and _is_possible(change) else None
+
+
+def _is_possible(change: Change) -> bool:
+    """Whether its numbers are such as the interventions take."""
+    from attnviz.errors import InputError
+
+    if any(
+        not 0 <= number <= most for number, most in zip(change.numbers, MOST.get(change.name, MOST_ANY), strict=False)
+    ):
+        return False
+    if change.name != "temperature" and any(number != int(number) for number in change.numbers):
+        return False
+    try:
+        interventions([change])
+    except InputError:
+        return False
+    return True
 
 
 def change_name(name: str) -> str:
@@ -60,188 +125,92 @@ def change_name(name: str) -> str:
     return {
         "none": _("Nothing"),
         "window": _("Neighbours only"),
+        "strided": _("Neighbours and steps"),
         "causal": _("No look ahead"),
         "top_k": _("Top k"),
         "temperature": _("Temperature"),
         "dropout": _("Dropout"),
         "hashing": _("Hash buckets"),
         "unseen": _("A hidden word"),
+        "edge": _("One word for one word"),
         "off": _("Off"),
         "pattern": _("Another sentence’s pattern"),
     }[name]
 
 
-def change_controls(recording: Recording, kind: str, head: int | None, say: Say) -> Change:
-    """The choice of a change, where it acts and how strong it is.
+def stand_in_name(stand_in: str) -> str:
+    """What the reader calls what stands in for a head."""
+    return {"zero": _("nothing"), "mean": _("its own mean"), "uniform": _("equal weights")}[stand_in]
+
+
+def change_title(change: Change, queries: Sequence[str], keys: Sequence[str], number: Callable[[int], int]) -> str:
+    """What a change is, in a line: "Encoder L2 Dropout 50, 7".
 
     Args:
-        recording: of the unchanged run.
-        kind: of attention that is shown, and changed.
-        head: the one that is open; None where none is, and a single one cannot be chosen.
-        say: told what a link asks for and is not there.
+        change: it.
+        queries, keys: labels of the tokens of its kind of attention.
+        number: what the model calls a layer.
     """
-    replace_missing("change", CHANGES, say, lambda value, _instead: _("There is no change called {0}.").format(value))
-    for key, change_of in (("heat", "temperature"), ("buckets", "hashing")):
-        if key in st.query_params and st.session_state.get("change", st.query_params.get("change")) != change_of:
-            del st.query_params[key]
-    name = named_choice(_("Change"), CHANGES, change_name, key="change", default="none", wrap=True)
-    if name == "none":
-        keep_values("where", *VALUE_KEYS)
-        return Change()
-    scopes = ("all", "layer", "head") if head is not None else ("all", "layer")
-    names = {"all": _("all heads"), "layer": _("this layer"), "head": _("this head")}
-    where = named_choice(_("Where"), scopes, names.__getitem__, key="where", default="all")
-    keys = len(recording.key_tokens(kind))
-    change = {
-        "window": lambda: Change(name, where, _slider("window", _("Neighbours on either side"), 0, keys - 1, 1)),
-        "top_k": lambda: Change(name, where, _slider("top_k", _("Keys that stay"), 1, keys, 2)),
-        "temperature": lambda: Change(name, where, _pick("heat", _("Temperature"), TEMPERATURES, 4)),
-        "dropout": lambda: _dropout(where),
-        "hashing": lambda: Change(name, where, _pick("buckets", _("Buckets"), BUCKETS, 4)),
-        "unseen": lambda: Change(name, where, _hidden_word(recording, kind, say)),
-        "pattern": lambda: Change(name, where, other=_other_sentence()),
-    }.get(name, lambda: Change(name, where))()
-    used = {"temperature": "heat", "hashing": "buckets", "dropout": "drop", "pattern": "other"}.get(name, name)
-    keep_values(*(key for key in VALUE_KEYS if key != used and not (used == "drop" and key == "drop_seed")))
-    return change
+    layer = "" if change.layer is None else f" L{number(change.layer)}"
+    head = "" if change.head is None else f" H{change.head}"
+    name = f"{kind_title(change.kind)}{layer}{head}: {change_name(change.name)}"
+    if change.name == "unseen":
+        return f"{name} {_label(keys, change.numbers[0])}"
+    if change.name == "edge":
+        return f"{name} {_label(queries, change.numbers[0])} ↛ {_label(keys, change.numbers[1])}"
+    if change.name == "off":
+        return name if change.stand_in == "zero" else f"{name}, {stand_in_name(change.stand_in)}"
+    if change.name == "pattern":
+        return f"{name} “{change.other}”"
+    return " ".join([name, _(", ").join(local_number(f"{value:g}") for value in change.numbers)]).strip()
 
 
-def _slider(key: str, label: str, low: int, high: int, opening: int) -> int:
-    high = max(low + 1, min(high, WIDEST))
-    if isinstance(st.session_state.get(key), int):  # a longer sentence may have had more
-        st.session_state[key] = min(max(st.session_state[key], low), high)
-    return st.slider(label, low, high, min(opening, high), key=key, bind="query-params", width=220)
-
-
-def _pick(key: str, label: str, options: Sequence[float], opening: float) -> float:
-    """A slider over some numbers, written as the reader's language has them.
-
-    Streamlit would write them into the address in that way; so the numbers themselves are put there by hand.
-    """
-    by_text = {f"{option:g}": option for option in options}
-    requested = st.session_state.get(key, st.query_params.get(key))
-    text = requested if isinstance(requested, str) else f"{requested}"
-    st.session_state[key] = text if text in by_text else f"{opening:g}"
-    chosen = st.select_slider(label, list(by_text), key=key, format_func=local_number, width=220)
-    if st.query_params.get(key) != chosen:
-        st.query_params[key] = chosen
-    return by_text[chosen]
-
-
-def _dropout(where: str) -> Change:
-    rate = st.slider(_("Dropout p"), 10, 90, 50, 10, key="drop", format="%d %%", bind="query-params", width=160)
-    seed = st.number_input(
-        _("Seed"), 0, 9999, 0, 1, key="drop_seed", bind="query-params", width=120,
-        help=_("Draws which weights are left out."),
-    )  # fmt: skip
-    return Change("dropout", where, rate, int(seed or 0))
-
-
-def _hidden_word(recording: Recording, kind: str, say: Say) -> int:
-    from attnviz.tokenization.token import labels
-
-    tokens = recording.key_tokens(kind)
-    names = labels(tokens)
-    opening = next((at for at, token in enumerate(tokens) if token.word == 1), 0)
-
-    def remark(value: str, instead: str) -> str:
-        return _("The sentence has no {0}; {1} is hidden instead.").format(value, instead)
-
-    replace_missing("unseen", names, say, remark, default=names[opening])
-    chosen = st.selectbox(_("Nobody may see"), names, index=opening, key="unseen", bind="query-params", width=180)
-    return names.index(chosen) if chosen in names else opening
-
-
-def _other_sentence() -> str:
-    return inputs.text_box(
-        _("Sentence whose pattern is taken"), "other", help=_("It needs as many tokens as the sentence above.")
-    )
-
-
-# Heads that are off ---------------------------------------------------------------------------------------------------
-
-
-def heads_off(counts: Mapping[str, Sequence[int]], say: Say) -> tuple[Head, ...]:
-    """The heads that are switched off, by hand or by the link.
-
-    Args:
-        counts: by kind, how many heads each layer has.
-        say: told which of a link's heads there are not.
-    """
-    text = st.session_state.get(_OFF, st.query_params.get(_OFF, ""))
-    heads, missing = [], []
-    for part in text.split():
-        match = re.fullmatch(r"(encoder|decoder|cross)\.L(\d+)\.H(\d+)", part)
-        layers = counts.get(match[1], ()) if match else ()
-        if match and int(match[2]) < len(layers) and int(match[3]) < layers[int(match[2])]:
-            heads.append((match[1], int(match[2]), int(match[3])))
-        else:
-            missing.append(part)
-    if missing:
-        say(_("This model has no head {0}, which the link switches off.").format(shorten(" ".join(missing))))
-    heads = list(dict.fromkeys(heads))
-    _write(heads)
-    return tuple(heads)
-
-
-def switch_head(kind: str, layer: int, head: int) -> None:
-    """Switches a head off, or on again; for callbacks, which run before the page does."""
-    part = f"{kind}.L{layer}.H{head}"
-    parts = st.session_state.get(_OFF, "").split()
-    st.session_state[_OFF] = (
-        " ".join(one for one in parts if one != part) if part in parts else " ".join([*parts, part])
-    )
-
-
-def switch_all_on() -> None:
-    """No head is off any more; for callbacks likewise."""
-    st.session_state[_OFF] = ""
-
-
-def _write(heads: Sequence[Head]) -> None:
-    text = " ".join(f"{kind}.L{layer}.H{head}" for kind, layer, head in heads)
-    st.session_state[_OFF] = text
-    if text and st.query_params.get(_OFF) != text:
-        st.query_params[_OFF] = text
-    elif not text and _OFF in st.query_params:
-        del st.query_params[_OFF]
-
-
-# What they stand for -------------------------------------------------------------------------------------------------
+def _label(labels: Sequence[str], at: float) -> str:
+    return labels[int(at)] if int(at) < len(labels) else f"{int(at)}"
 
 
 def interventions(
-    change: Change, off: Sequence[Head], kind: str, layer: int, head: int | None, pattern: Recording | None
+    changes: Sequence[Change],
+    off: Sequence[Head] = (),
+    stand_in: To = "zero",
+    patterns: Mapping[str, Recording] | None = None,
 ) -> tuple[Intervention, ...]:
-    """What the model runs with.
+    """What the model runs with, in the order given; heads that are off come last.
 
     Args:
-        change: of the pattern.
-        off: heads that are switched off.
-        kind, layer, head: what is shown; `change.where` says how much of that is changed.
-        pattern: of the other sentence, where its pattern is taken.
+        changes: some of them may change nothing.
+        off: heads that are switched off one by one.
+        stand_in: for their output.
+        patterns: by sentence, the recordings that a pattern is taken from; without its own a change does nothing.
     """
     from attnviz.interventions import Ablate, Heads
 
-    single = head if change.where == "head" else None
-    where = Heads(kind, None if change.where == "all" else layer, single)
-    changed = _replaced(where, pattern) if pattern is not None else _changed(change, where)
-    return (*changed, *(Ablate(Heads(*one)) for one in off))
+    made: list[Intervention] = []
+    for change in changes:
+        where = Heads(change.kind, change.layer, change.head)
+        if change.name == "pattern":
+            pattern = (patterns or {}).get(change.other)
+            made += _replaced(where, pattern) if pattern is not None else ()
+        else:
+            made += _changed(change, where)
+    return (*made, *(Ablate(Heads(*head), stand_in) for head in off))
 
 
 def _changed(change: Change, where: Heads) -> tuple[Intervention, ...]:
     from attnviz.interventions import Ablate, Dropout, Hashing, Mask, Temperature, TopK
 
-    number = int(change.number)
+    numbers = [int(number) for number in change.numbers]
     made: dict[str, Callable[[], Intervention]] = {
-        "window": lambda: Mask.window(where, number),
+        "window": lambda: Mask.window(where, numbers[0]),
+        "strided": lambda: Mask.strided(where, *numbers),
         "causal": lambda: Mask.causal(where),
-        "top_k": lambda: TopK(where, number),
-        "temperature": lambda: Temperature(where, float(change.number)),
-        "dropout": lambda: Dropout(where, number / 100, change.seed),
-        "hashing": lambda: Hashing(where, number),
-        "unseen": lambda: Mask.without(where, [number]),
-        "off": lambda: Ablate(where),
+        "top_k": lambda: TopK(where, numbers[0]),
+        "temperature": lambda: Temperature(where, change.numbers[0]),
+        "dropout": lambda: Dropout(where, numbers[0] / 100, numbers[1]),
+        "hashing": lambda: Hashing(where, *numbers),
+        "unseen": lambda: Mask.without(where, [numbers[0]]),
+        "edge": lambda: Mask.edge(where, *numbers),
+        "off": lambda: Ablate(where, change.stand_in),
     }
     return (made[change.name](),) if change.name in made else ()
 

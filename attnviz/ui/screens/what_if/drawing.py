@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from attnviz.ui.controls.page_header import Text
     from attnviz.ui.shell.models import Loaded
 
-SHOWN = 6  # tokens with bars
+SHOWN = 5  # tokens with bars
 
 
 def draw_outcome(loaded: Loaded, effect: Effect, text: Text, run: str) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from attnviz.figures import describe
 from attnviz.figures.compare import describe_difference, top_of_difference
 from attnviz.figures.heads import Scale, top_of_scale
-from attnviz.ui.components.component import define
+from attnviz.ui.components.component import define, encode
 from attnviz.ui.components.map_data import Axes, difference_data, map_data
 from attnviz.ui.components.ready import run_name
-from attnviz.ui.shell.messages import _, decimal_sign, local_number
+from attnviz.ui.shell.messages import _, decimal_sign, kind_title, local_number
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
@@ -54,7 +57,7 @@ def effect_maps(
         {"key": "before", "title": _("Unchanged"), "text": _text(_("Unchanged"), before), **map_data(before, axes)},
         {
             "key": "difference",
-            "title": _("Difference: changed − unchanged"),
+            "title": _("Difference"),
             "text": described,
             "low": _("−{0}: less than before").format(shown),
             "high": _("+{0}: more than before").format(shown),
@@ -84,3 +87,45 @@ def effect_maps(
 
 def _text(title: str, map: AttentionMap) -> str:
     return f"{title}: {describe(map, most=10, decimal=decimal_sign())}"
+
+
+def distance_maps(
+    distances: Mapping[str, np.ndarray], tokens: Mapping[str, Sequence[str]], *, run: str, key: str
+) -> None:
+    """Draws how far the hidden states moved, a row for what enters the stack and one for each layer.
+
+    Args:
+        distances: by stack, "encoder" or "decoder", (layers + 1, tokens), 0 or more.
+        tokens: by stack, their labels.
+        run: as above.
+        key: of the component on its page.
+    """
+    axes: list[dict[str, list[str]]] = []
+    cards = []
+    for kind, distance in distances.items():
+        rows = [_("input"), *(f"L{layer}" for layer in range(len(distance) - 1))]
+        axes += [{"labels": rows, "words": rows}, {"labels": list(tokens[kind]), "words": list(tokens[kind])}]
+        top = float(distance.max()) or 1.0
+        row, column = (int(at) for at in np.unravel_index(int(distance.argmax()), distance.shape))
+        cards.append(
+            {
+                "key": kind,
+                "title": kind_title(kind),
+                "text": f"{kind_title(kind)}: {rows[row]} {tokens[kind][column]} {local_number(f'{top:.2f}')}",
+                "queries": len(axes) - 2,
+                "keys": len(axes) - 1,
+                "weights": encode(distance / top),
+                "factor": round(top, 5),
+            }
+        )
+    data: dict[str, Any] = {
+        "cards": cards,
+        "axes": axes,
+        "summary": _("The length of the difference, as a share of the vector’s own length before"),
+        "quantity": _("distance"),
+        "perHead": True,
+        "numbers": True,
+        "top": 1.0,
+        "texts": {"all": "", "ownMax": _("each panel's largest"), "max": _("max {0}"), "hidden": ""},
+    }
+    _component(key=key, data={"run": run, "picture": run_name(*data.values()), **data})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from attnviz.ui.screens.what_if.changes import CHANGE_KEYS
+from attnviz.ui.screens.what_if.change_list import head_text, set_all
 from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _
 
@@ -18,10 +18,11 @@ SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "sparse": {"change": "window", "window": 1},
     "causal": {"kind": "encoder", "change": "causal"},
     "no_cross": {"kind": "cross", "change": "off"},
-    "positional": {"kind": "encoder", "change": "none"},
-    "buckets": {"change": "hashing", "buckets": "4"},
+    "positional": {"change": "none"},
+    "buckets": {"change": "hashing", "buckets": "4", "head": 0},
 }
-"""What each sets; what it does not name of these goes back to its beginning."""
+"""What each sets; what it does not name of these goes back to its beginning. Without a kind of attention it is for the
+model's first, in which words of one text see each other."""
 
 
 def preset_name(name: str) -> str:
@@ -61,6 +62,15 @@ def explanation(name: str) -> str:
     }[name]
 
 
+def offered_presets(kinds: Sequence[str]) -> tuple[str, ...]:
+    """Those that a model with these kinds of attention has something for.
+
+    >>> offered_presets(("decoder",))
+    ('sparse', 'positional', 'buckets')
+    """
+    return tuple(name for name, settings in SETTINGS.items() if settings.get("kind", kinds[0]) in kinds)
+
+
 def preset_pills(recording: Recording, kinds: tuple[str, ...]) -> None:
     """The presets that the model has something for; below them the sentence of the one that was picked.
 
@@ -68,40 +78,29 @@ def preset_pills(recording: Recording, kinds: tuple[str, ...]) -> None:
         recording: of the unchanged run.
         kinds: of attention that the model has.
     """
-    offered = [
-        name
-        for name, settings in SETTINGS.items()
-        if settings.get("kind") in (None, *kinds) and not (name == "causal" and "encoder" not in kinds)
-    ]
+    first = kinds[0]
+    offered = offered_presets(kinds)
 
     def pick() -> None:
         name = st.session_state["preset"]
         if name is None:
-            _set({"change": "none"}, "")
-        elif name == "positional":
-            layer, head = positional_head(recording)
-            _set({**SETTINGS[name], "layer": layer, "head": head}, f"encoder.L{layer}.H{head}")
+            set_all({"change": "none"})
+            return
+        settings = {"kind": first, **SETTINGS[name]}
+        if name == "positional":
+            layer, head = positional_head(recording, first)
+            set_all({**settings, "layer": layer, "head": head}, head_text((first, layer, head)))
         else:
-            _set(SETTINGS[name], "")
+            set_all(settings)
 
-    name = st.pills(_("Try"), offered, format_func=preset_name, key="preset", on_change=pick, bind=None, wrap=True)
+    name = st.pills(_("Try"), offered, format_func=preset_name, key="preset", on_change=pick, bind=None, wrap=False)
     if name:
         st.caption(as_markdown(explanation(name)))
 
 
-def _set(settings: Mapping[str, Any], off: str) -> None:
-    for key in CHANGE_KEYS:
-        if key not in settings:
-            st.session_state.pop(key, None)
-    st.session_state["where"] = "all"
-    for key, value in settings.items():
-        st.session_state[key] = value
-    st.session_state["off"] = off
-
-
-def positional_head(recording: Recording) -> tuple[int, int]:
-    """Layer and head of the encoder that look most at the previous token."""
+def positional_head(recording: Recording, kind: str) -> tuple[int, int]:
+    """Layer and head that look most at the previous token."""
     from attnviz.measures.head_measures import measure_all
 
-    best = max(measure_all(recording, "encoder"), key=lambda one: one.previous)
+    best = max(measure_all(recording, kind), key=lambda one: one.previous)
     return best.layer or 0, best.head or 0

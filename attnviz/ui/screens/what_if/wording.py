@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from attnviz.attention.cost import LENGTHS
 from attnviz.ui.shell.messages import _, local_count, local_number, local_percent
 
@@ -67,26 +69,34 @@ def compare_words(before: str, after: str) -> tuple[tuple[Piece, ...], tuple[Pie
     return tuple(earlier), tuple(later), changed, len(second)
 
 
-def window_share(length: int, size: int, *, causal: bool) -> float:
+def window_share(length: int, size: int, stride: int | None = None, *, causal: bool) -> float:
     """What share of the pairs a window of `size` neighbours on either side leaves, in (0, 1].
+
+    Args:
+        length: of the text, in tokens.
+        size: neighbours on either side.
+        stride: where every such key beyond them is seen too; None where none is.
+        causal: whether only what stands before a query may be seen at all.
 
     >>> window_share(4, 1, causal=False), window_share(4, 1, causal=True)
     (0.625, 0.7)
     """
-    size = min(size, length - 1)
-    half = length * size - size * (size + 1) // 2  # pairs with a key before the query
+    distance = np.arange(1, length, dtype=np.int64)
+    seen = distance <= size if stride is None else (distance <= size) | (distance % stride == 0)
+    before = int((length - distance[seen]).sum())  # pairs with a key before the query
     if causal:
-        return (half + length) / (length * (length + 1) // 2)
-    return (2 * half + length) / length**2
+        return (before + length) / (length * (length + 1) // 2)
+    return (2 * before + length) / length**2
 
 
-def spared_sentence(size: int, *, causal: bool) -> str:
-    """What share of the pairs a window computes of an article and of a book."""
-    parts = [
-        _("at {0} tokens {1}").format(local_count(length), percent(window_share(length, size, causal=causal)))
-        for length in LONG
-    ]
-    return _("a window of this width computes, of all pairs, {0}").format(_(", ").join(parts))
+def spared_sentence(size: int, stride: int | None = None, *, causal: bool) -> str:
+    """What share of the pairs such a pattern computes of an article and of a book, and how many times fewer."""
+    parts = []
+    for length in LONG:
+        share = window_share(length, size, stride, causal=causal)
+        fewer = local_number(f"{1 / share:.1f}") if share > 0.1 else local_count(1 / share)
+        parts.append(_("at {0} tokens {1} ({2} times fewer)").format(local_count(length), percent(share), fewer))
+    return _("of all pairs this pattern computes {0}").format(_(", ").join(parts))
 
 
 def percent(share: float) -> str:

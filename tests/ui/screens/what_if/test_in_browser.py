@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, Page, expect
 from support.browsing import (
+    RESTS,
     address_parameters,
+    click_page_name,
     new_context,
+    settled_box,
     text_box,
     wait_until_drawn,
     wider_than_the_screen,
@@ -29,6 +33,21 @@ def tile(page: Page, layer: int, head: int):
     return page.locator(f".attnviz-mosaic-tile[data-head='L{layer} H{head}']")
 
 
+def point_at(page: Page, selector: str) -> None:
+    """Moves the pointer over a map, once the page has come to rest: scrolling takes the marks away."""
+    canvas = page.locator(selector).first
+    box = settled_box(canvas)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.move(box["x"] + box["width"] / 2 + 1, box["y"] + box["height"] / 2)
+
+
+def choose(page: Page, change: str) -> None:
+    """Picks a change in the menu, once nothing is drawn any more: it would close without the choice."""
+    page.wait_for_function(RESTS)
+    page.locator(".st-key-change input").fill(change)
+    page.get_by_role("option", name=change, exact=True).click()
+
+
 def test_a_click_switches_a_head_off_and_the_text_follows(browser: Browser, app_url: str) -> None:
     context = new_context(browser, base_url=app_url)
     page = context.new_page()
@@ -43,11 +62,15 @@ def test_a_click_switches_a_head_off_and_the_text_follows(browser: Browser, app_
     expect(page.locator(WRITTEN)).to_contain_text("The dog saw the ball.")
     expect(page.locator(f"{WRITTEN} .attnviz-outcome-first")).to_contain_text(re.compile(r"% → .*%"))
     # The numbers of a cell: by hand in one map, with that of the other and the difference beside the names.
-    page.locator(f"{MAPS} [data-map=after] .attnviz-heatmap-canvas").hover()
+    point_at(page, f"{MAPS} [data-map=after] .attnviz-heatmap-canvas")
     expect(page.locator(f"{MAPS} .attnviz-tip")).to_contain_text(re.compile(r" → .* [01]\.\d\d"))
     expect(page.locator(f"{MAPS} [data-map=difference] .attnviz-panel-value")).to_have_text(re.compile(r"\d\.\d\d"))
     assert address_parameters(page)["off"] == [" ".join(f"cross.L3.H{head}" for head in range(6))]
     expect(tile(page, 3, 4)).to_have_attribute("aria-label", re.compile("off. Switch this head off or on$"))
+    name = page.locator(f"{MAPS} .attnviz-panel-name").first
+    name.press("ArrowRight")
+    expect(page.locator(f"{MAPS} .attnviz-tip")).to_contain_text("<s> → Der")
+    name.press("Escape")
     # A copied link shows the same to somebody else.
     text = page.locator(WRITTEN).inner_text()
     other = context.new_page()
@@ -81,7 +104,9 @@ def test_presets_change_what_is_said_and_say_what_they_do(page: Page) -> None:
     assert "change" not in address_parameters(page)
     page.locator(".st-key-preset button").filter(has_text="Sparse attention").click()
     wait_until_drawn(page, FIRST, before=run)
-    expect(page.locator(MAPS)).to_contain_text("at 4,096 tokens 0.07 %, at 128,000 tokens 0.002 %")
+    expect(page.locator(MAPS)).to_contain_text(
+        "at 4,096 tokens 0.07 % (1,366 times fewer), at 128,000 tokens 0.002 % (42,667 times fewer)"
+    )
     assert "off" not in address_parameters(page)
 
 
@@ -113,9 +138,88 @@ def test_a_pattern_of_another_length_says_what_is_needed_and_keeps_what_was_type
     expect(page.locator(MAPS)).to_contain_text("computed: 100 % of all pairs")
 
 
-def test_the_page_fits_a_telephone(browser: Browser, app_url: str) -> None:
-    context = new_context(browser, base_url=app_url, viewport={"width": 390, "height": 844})
+def test_several_changes_act_in_their_order_and_each_is_taken_back(browser: Browser, app_url: str) -> None:
+    context = new_context(browser, base_url=app_url)
     page = context.new_page()
-    opened(page, change="window", kind="decoder")
+    run = opened(page, change="edge", from_word="sah", to_word="Ball", off="cross.L3.H4", stand_in="mean")
+    titles = page.locator(".st-key-changed button")
+    expect(titles.nth(0)).to_contain_text("Encoder: One word for one word sah ↛ Ball")
+    page.locator(".st-key-keep_change button").click()
+    run = wait_until_drawn(page, FIRST, before=run)
+    choose(page, "Neighbours and steps")
+    run = wait_until_drawn(page, FIRST, before=run)
+    shown = ["Encoder: One word for one word sah ↛ Ball", "Encoder: Neighbours and steps 1, 3", "Cross L3 H4: Off"]
+    in_order = re.compile(".*".join(map(re.escape, shown)), re.DOTALL)
+    expect(page.locator(".st-key-changed")).to_contain_text(in_order)
+    expect(page.locator(MAPS)).to_contain_text("at 4,096 tokens")
+    # The same on reload, in another tab, and on the way back from another page.
+    parameters = address_parameters(page)
+    assert parameters["changes"] == ["encoder.edge=2,4"] and parameters["stand_in"] == ["mean"]
+    text = page.locator(WRITTEN).inner_text()
+    page.reload()
+    wait_until_drawn(page, FIRST)
+    assert page.locator(WRITTEN).inner_text() == text
+    other = context.new_page()
+    other.goto(page.url)
+    wait_until_drawn(other, FIRST)
+    assert other.locator(WRITTEN).inner_text() == text
+    other.close()
+    click_page_name(page, "Overview")
+    page.wait_for_function("location.pathname === '/overview' && document.querySelector('.attnviz-ready')")
+    page.go_back()
+    page.wait_for_function("location.pathname === '/what_if'")
+    expect(page.locator(".st-key-changed")).to_contain_text(in_order)
+    run = wait_until_drawn(page, FIRST)
+    assert address_parameters(page) == parameters
+    # How far the vectors moved.
+    page.locator(".st-key-distances summary").click()
+    expect(page.locator(".st-key-distances .attnviz-panel-title")).to_have_text(["Encoder", "Decoder"])
+    point_at(page, ".st-key-distances .attnviz-heatmap-canvas")
+    expect(page.locator(".st-key-distances .attnviz-tip")).to_contain_text(re.compile(r"→ .* \d\.\d\d"))
+    # One is taken back, the others stay.
+    run = wait_until_drawn(page, FIRST)
+    page.locator(".st-key-take_back_0 button").click()
+    run = wait_until_drawn(page, FIRST, before=run)
+    assert "changes" not in address_parameters(page) and address_parameters(page)["off"] == ["cross.L3.H4"]
+    expect(titles.nth(0)).to_contain_text("Encoder: Neighbours and steps 1, 3")
+    context.close()
+
+
+def test_a_measurement_of_all_heads_can_be_ended(page: Page) -> None:
+    long = " ".join(["Die Katze sah den Hund und der Hund sah den Ball."] * 14)
+    page.goto("/what_if?" + urlencode({"sentence": long, "change": "none"}))
+    wait_until_drawn(page, long)
+    page.locator(".st-key-importance label").first.click()
+    page.locator(".st-key-cancel_importance button").click()
+    expect(page.locator(".st-key-importance input")).not_to_be_checked()
+    wait_until_drawn(page, long)
+    expect(page.locator(".st-key-cancel_importance")).to_have_count(0)
+    expect(page.locator(".st-key-most_important")).to_have_count(0)
+    assert "importance" not in address_parameters(page)
+
+
+def test_on_a_telephone_the_page_opens_with_another_text_and_a_click_changes_it(browser: Browser, app_url: str) -> None:
+    context = new_context(browser, base_url=app_url, viewport={"width": 390, "height": 844}, locale="en-GB")
+    page = context.new_page()
+    page.goto("/what_if")
+    first = "The teacher taught the student with the book."
+    run = wait_until_drawn(page, first)
+    expect(page.locator(MARKED).first).to_contain_text("hat")
+    expect(page.locator(MARKED).first).to_be_in_viewport()
+    assert address_parameters(page)["off"] == ["cross.L3.H4"]
     assert wider_than_the_screen(page) == []
+    tile(page, 3, 4).click()
+    run = wait_until_drawn(page, first, before=run)
+    expect(page.locator(WRITTEN)).to_contain_text("Nothing is changed yet")
+    page.locator(".st-key-preset button").filter(has_text="Buckets by hashing").click()
+    run = wait_until_drawn(page, first, before=run)
+    expect(page.locator(MAPS)).to_contain_text("keys in one bucket")
+    assert wider_than_the_screen(page) == []
+    # What was taken back stays so.
+    page.locator(".st-key-take_back button").click()
+    wait_until_drawn(page, first, before=run)
+    expect(page.locator(WRITTEN)).to_contain_text("Nothing is changed yet")
+    page.reload()
+    wait_until_drawn(page, first)
+    expect(page.locator(WRITTEN)).to_contain_text("Nothing is changed yet")
     context.close()
