@@ -89,7 +89,7 @@ def find_explained(
     logits = recording.logits
     if logits is None:
         scores = _class_scores(model, recording)
-        if scores is None:
+        if scores is None or len(scores) < 2:  # one number alone is no choice between classes but a grade
             return _row(recording, rows, position, token, against, model)
         whole = len(rows) - 1 if recording.kinds == ("decoder",) else 0
         return _with_names(model, Explained(whole, None, is_class=True), scores, None, token, against)

@@ -17,7 +17,7 @@ from attnviz.models.model import Model
 from attnviz.models.recording import Recording
 
 MOST_FLOW_WORK = 4_000_000
-"""Edges of the graph times the tokens to which a flow is computed; about a minute."""
+"""Edges of the graph times the tokens to which a flow is computed; about half a minute."""
 
 RowOf = Callable[[str, int], np.ndarray]
 

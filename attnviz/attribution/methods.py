@@ -140,7 +140,7 @@ def attribute(
 
     >>> result = attribute(attnviz.load("bundled"), "Der Hund sah den Ball.", "occlusion", position=2)
     >>> result.target.text, result.tokens[result.source_values.argmax()].text
-    (' dog', ' Hund')
+    ('dog', ' Hund')
     """
     chosen = _method(method)
     _check_choice(method, chosen, layer, head)

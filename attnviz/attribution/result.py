@@ -48,8 +48,8 @@ class Attribution:
     def summary(self, count: int = 3) -> str:
         """One line with the tokens that contributed most, of either sign.
 
-        >>> attribute(attnviz.load("bundled"), "Der Hund sah den Ball.", position=2).summary(1)
-        'rollout: "dog" because of "The" 0.64'
+        >>> attribute(attnviz.load("bundled"), "Der Hund sah den Ball.", "norms", position=2).summary(1)
+        'norms: "dog" because of "Hund" 0.50'
         """
         order = np.argsort(-np.abs(self.values), kind="stable")[:count]
         named = ", ".join(f'"{self.tokens[at].text.strip()}" {self.values[at]:.2f}' for at in order)

@@ -71,8 +71,10 @@ def test_a_class_is_explained_by_its_number_or_name(classifier: str, name: str, 
         attribute(classified, own, token="ugly")
 
 
-def test_a_network_without_a_head_has_attention_to_follow_and_nothing_to_explain() -> None:
-    bare = Model(model("bert").network.bert)
+@pytest.mark.parametrize("has_grade", [False, True])
+def test_a_network_without_a_choice_has_attention_to_follow_and_nothing_to_explain(has_grade: bool) -> None:
+    config = transformers.BertConfig(vocab_size=tiny.VOCABULARY, num_labels=1, **tiny.NETWORKS["bert"][1])
+    bare = Model(transformers.BertForSequenceClassification(config) if has_grade else model("bert").network.bert)
     own = bare.record_ids(tiny.ids())
     result = attribute(bare, own, "rollout")
     assert result.target.token is None and result.values.sum() == pytest.approx(1.0)
