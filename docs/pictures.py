@@ -34,6 +34,7 @@ PICTURES: dict[str, tuple[str, int]] = {
     "overview": ("/overview", 900),
     "compare": ("/compare", 1180),
     "translate": ("/translate", 860),
+    "why": (f"/attribution?explained=dog&all_methods=true&trust=true&{SENTENCE}", 1120),
     "by_hand": ("/simple_attention", 880),
     "embeddings": ("/embeddings", 900),
     "context": ("/context", 900),

@@ -169,7 +169,8 @@ def measured_trust(asked: Asked, chosen: list[Choice], results: list[Attribution
     model, cache = asked.loaded.model, asked.loaded.cache
     key = (*asked.text, astuple(asked.output), asked.against)
     for choice, result in zip(chosen, results, strict=True):
-        compute = partial(faithfulness, model, asked.recording, result)
+        beside = falls[0] if falls else None
+        compute = partial(faithfulness, model, asked.recording, result, beside=beside, progress=asked.tell)
         falls.append(cache.get(("faithfulness", *key, astuple(choice)), compute))
     changed = None
     if model.recorder.plan.captures:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attnviz.attribution.explained import Explained
+from attnviz.attribution.from_gradients import Progress
 from attnviz.attribution.methods import recorded_text
 from attnviz.attribution.occlusion import Missing, check_missing, without_tokens
 from attnviz.attribution.rank_correlation import spearman
@@ -85,6 +86,8 @@ def faithfulness(
     missing: Missing | None = None,
     orders: int = 10,
     seed: int = 0,
+    beside: Faithfulness | None = None,
+    progress: Progress | None = None,
 ) -> Faithfulness:
     """Removes tokens in the order of an attribution, in random orders and in the best one found.
 
@@ -96,6 +99,9 @@ def faithfulness(
             allows it. Nothing is deleted, for this would move the tokens behind.
         orders: how many random ones, 1 or more.
         seed: of these.
+        beside: of another method and the same prediction, from which the random and the best orders are taken over:
+            they are most of the work.
+        progress: is told what share is done.
 
     Raises:
         InputError: the text is another than the explained one, no token can be removed, nothing is predicted, or the
@@ -122,8 +128,11 @@ def faithfulness(
     reading = Reading(model, recording, explained.position)
     if reading.every_token != result.tokens or (isinstance(text, str) and not _is_of(text, recording, model)):
         raise InputError("This attribution is of another text. Pass the text that was explained.")
+    tell = progress or _say_nothing
     watch = _Watch(reading, explained, missing)
     order = _order(reading, result)
+    if beside is not None and (sorted(beside.order) != sorted(order) or beside.missing != missing):
+        raise InputError("`beside` is of another text or another prediction. Pass one of the same, or None.")
     if not order:
         raise InputError("This text has no token that could be removed: all are special or stand at the explained row.")
     size = len(order)
@@ -133,20 +142,30 @@ def faithfulness(
     with model.recorder.exclusive():
         removed = watch.probabilities([order[:count] for count in counts])
         kept = watch.probabilities([order[count:] for count in counts])
-        random = watch.probabilities([one[:count] for one in random_orders for count in counts])
         alone = removed[0] - watch.probabilities([[at] for at in order])
-        best = watch.best_curve(order) if size <= MOST_SEARCHED else None
+        tell(0.1)
+        if beside is not None:
+            random, best = beside.random, beside.best
+        else:
+            random = watch.probabilities([one[:count] for one in random_orders for count in counts])
+            random = random.reshape(orders, len(counts))
+            tell(0.4)
+            best = watch.best_curve(order, tell)[counts] if size <= MOST_SEARCHED else None
     return Faithfulness(
         order=tuple(order),
         counts=counts,
         removed=removed,
         kept=kept,
-        random=random.reshape(orders, len(counts)),
-        best=None if best is None else best[counts],
+        random=random,
+        best=best,
         alone=alone,
         blank_out=spearman(result.values[order], alone),
         missing=missing,
     )
+
+
+def _say_nothing(done: float) -> None:
+    """Where nobody asked for progress."""
 
 
 def _is_of(text: str, recording: Recording, model: Model) -> bool:
@@ -183,7 +202,7 @@ class _Watch:
             values[rows] = self.explained.probabilities(logits).double().cpu().numpy()
         return values[index.reshape(-1)]
 
-    def best_curve(self, tokens: list[int]) -> np.ndarray:
+    def best_curve(self, tokens: list[int], tell: Progress) -> np.ndarray:
         """float64 (tokens + 1,): each time the token goes whose loss lowers the probability most."""
         gone: list[int] = []
         curve = [float(self.probabilities([[]])[0])]
@@ -192,4 +211,5 @@ class _Watch:
             values = self.probabilities([[*gone, at] for at in left])
             gone.append(left[int(values.argmin())])
             curve.append(float(values.min()))
+            tell(0.4 + 0.6 * len(gone) / len(tokens))
         return np.array(curve)

@@ -106,3 +106,17 @@ def test_a_long_text_has_a_curve_of_few_points() -> None:
     result = attribute(long, long.record_ids(tiny.ids(100)), "attention")
     found = faithfulness(long, result.recording, result, orders=1)
     assert len(found.counts) == POINTS + 1 and found.best is None and len(found.alone) == 99
+
+
+def test_the_orders_of_another_method_are_taken_over_and_progress_is_told() -> None:
+    told: list[float] = []
+    first, second = (attribute(bundled_model(), SENTENCE, method, position=2) for method in ("occlusion", "attention"))
+    beside = faithfulness(bundled_model(), SENTENCE, first, progress=told.append)
+    assert told == sorted(told) and told[-1] == pytest.approx(1.0)
+    taken = faithfulness(bundled_model(), SENTENCE, second, beside=beside)
+    own = faithfulness(bundled_model(), SENTENCE, second)
+    assert taken.random is beside.random and taken.best is beside.best
+    assert np.allclose(taken.best, own.best, atol=1e-6) and np.allclose(taken.removed, own.removed, atol=1e-6)
+    other = attribute(bundled_model(), SENTENCE, "attention", position=4)
+    with pytest.raises(InputError, match="`beside` is of another"):
+        faithfulness(bundled_model(), SENTENCE, other, beside=beside)
