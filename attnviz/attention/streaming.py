@@ -22,7 +22,7 @@ from attnviz.attention import blockwise, dot_product
 from attnviz.attention.blockwise import Diagonals, Rule, Spans
 from attnviz.attention.cells import Cells
 
-BLOCK_ROWS, BLOCK_COLUMNS = 512, 1024
+BLOCK_ROWS, BLOCK_COLUMNS = 1024, 1024
 """Of scores that are held at once on a CPU: they stay in its cache."""
 MOST_IN_DOUBLE = 1 << 22
 """Scores of a head up to which they are computed in float64: this costs next to no time, and a region's weights then
@@ -280,69 +280,6 @@ Head = HeadVectors | HeadRows
 def exact(device: torch.device) -> torch.dtype:
     """The precision of long sums on a device; some have no float64."""
     return torch.float32 if device.type == "mps" else torch.float64
-
-
-def pool(head: Head, rows: Cells, columns: Cells, reduce: str) -> tuple[Tensor, Tensor, Tensor]:
-    """A picture of a region of one head's map.
-
-    Args:
-        head: whose.
-        rows, columns: the cells of queries and keys.
-        reduce: "share" (what part of a query's attention falls into the cell, the mean over the cell's queries), "mean"
-            (the average weight), "max" (the largest), "lift" ("share" divided by what it were if each query spread its
-            attention evenly over the keys that it may see: 1 is even; 0 where none may be seen).
-
-    Returns:
-        float32 (rows, columns), and (rows,) each of what was hidden and what went to keys outside the region, as in
-        `PooledRegion`; on the CPU.
-    """
-    device = head.query.device if isinstance(head, HeadVectors) else torch.device("cpu")
-    dtype = exact(device)
-    total = torch.zeros(rows.count, columns.count, dtype=dtype, device=device)
-    even = torch.zeros_like(total) if reduce == "lift" else None
-    hidden, outside = (torch.zeros(rows.count, dtype=dtype, device=device) for _ in range(2))
-    head.prepare(rows, columns)
-    for block in head.row_blocks(rows):
-        part = head.cells(block, columns, largest=reduce == "max")
-        index = rows.index(block)
-        first, index = int(index[0]), (index - index[0]).to(device)
-        here = slice(first, first + int(index[-1]) + 1)
-        whole = columns.start == 0 and columns.stop == head.keys
-        missing = torch.zeros_like(part.shown) if whole else (1.0 - part.shown - part.hidden).clamp_min(0.0)
-        sums = [(total, part.values), (hidden, part.hidden), (outside, missing)]
-        if reduce == "max":
-            low = part.values.new_zeros(here.stop - here.start, columns.count)
-            low.scatter_reduce_(0, index[:, None].expand_as(part.values), part.values.to(device), "amax")
-            total[here] = torch.maximum(total[here], low.to(dtype))
-            del sums[0]
-        if even is not None:
-            sums.append((even, _even_shares(head.visible, block, columns, head.keys).to(device)))
-        for target, values in sums:
-            low = torch.zeros(here.stop - here.start, *values.shape[1:], dtype=values.dtype, device=device)
-            target[here] += low.index_add_(0, index, values.to(device)).to(dtype)
-    counts = rows.sizes.to(device)
-    if reduce == "share":
-        total /= counts[:, None]
-    elif reduce == "mean":
-        total /= counts[:, None] * columns.sizes.to(device)
-    elif even is not None:
-        total = torch.where(even > 0, total / even.clamp_min(torch.finfo(torch.float32).tiny), 0.0)
-    return total.float().cpu(), (hidden / counts).float().cpu(), (outside / counts).float().cpu()
-
-
-def _even_shares(visible: Spans | Tensor | None, rows: slice, columns: Cells, keys: int) -> Tensor:
-    """(rows, cells): what share of an even spread over the keys that a query may see falls into each cell."""
-    if visible is None:
-        return (columns.sizes / keys).expand(rows.stop - rows.start, -1)
-    if isinstance(visible, Spans):
-        edges = columns.edges.to(visible.first.device)
-        first, stop = visible.first[rows, None], visible.stop[rows, None]
-        seen = torch.minimum(stop, edges[1:]) - torch.maximum(first, edges[:-1])
-        return seen.clamp_min(0) / (stop - first).clamp_min(1)
-    allowed = (visible if visible.shape[0] == 1 else visible[rows]).expand(rows.stop - rows.start, -1)
-    gathered = allowed[:, columns.positions.to(allowed.device)]
-    gathered[:, columns.short.to(allowed.device), -1] = False
-    return gathered.sum(dim=-1) / allowed.sum(dim=-1, keepdim=True).clamp_min(1)
 
 
 def _own(tensor: Tensor, head: int) -> int:

@@ -14,7 +14,8 @@ from attnviz.attention.blockwise import Rule, Spans
 from attnviz.attention.cells import PooledRegion, check_reduce, region_cells
 from attnviz.attention.links import Link, check_links, strongest
 from attnviz.attention.pooled_maps import pool_tokens
-from attnviz.attention.streaming import Head, HeadRows, HeadVectors, exact, pool
+from attnviz.attention.pooling import pool
+from attnviz.attention.streaming import Head, HeadRows, HeadVectors, exact
 from attnviz.models.capture import Layer
 from attnviz.models.part import Stored
 
