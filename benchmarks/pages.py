@@ -4,7 +4,7 @@
 
 Starts the app as a user would, on a free port of this machine. On "Compare" one of four panels gets another head; on
 "Step by step", "Embeddings" and "In context" another word is typed into the sentence; on "What if" a head is switched
-off. A run is over when the page says itself that its figures are complete.
+off; on "Why this word" another word is clicked. A run is over when the page says itself that its figures are complete.
 """
 
 from __future__ import annotations
@@ -44,6 +44,23 @@ def compare(page: Page, url: str) -> list[float]:
         times.append(took(page))
         run = ready(page, FIRST)
     return times[2:]
+
+
+def why(page: Page, url: str) -> tuple[list[float], list[float]]:
+    """Milliseconds from a click on another word to its explanation by two methods, and by integrated gradients."""
+    sentence = "The teacher gave the big book to the students today."
+    times: tuple[list[float], list[float]] = ([], [])
+    for method, taken in zip(("occlusion", "integrated_gradients"), times, strict=True):
+        page.goto(f"{url}/attribution?{urlencode({'sentence': sentence, 'beside': method})}")
+        run = ready(page, sentence)
+        words = page.locator(".attnviz-why-output button")
+        for index in range(words.count() - 1):
+            page.wait_for_timeout(400)
+            page.evaluate(NOW, run)
+            words.nth(index).dispatch_event("click")
+            taken.append(took(page))
+            run = ready(page, sentence)
+    return times[0][1:], times[1][1:]
 
 
 def what_if(page: Page, url: str) -> list[float]:
@@ -91,6 +108,9 @@ def main() -> None:
             page.locator(".attnviz-ready").wait_for(state="attached", timeout=120_000)
             rows = [("Compare: one of four panels changed", compare(page, url), "≤ 300")]
             rows.append(("What if: a head switched off", what_if(page, url), "≤ 300"))
+            plain, integrated = why(page, url)
+            rows.append(("Why this word: another word, two methods", plain, "≤ 500"))
+            rows.append(("  with integrated gradients", integrated, "≤ 2000"))
             for name, path in (
                 ("Step by step, step 4: a sentence typed", "/steps?step=4"),
                 ("Embeddings: a sentence typed", "/embeddings"),

@@ -10,13 +10,14 @@ too: all that comes over the connection from Enter to the picture.
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import tempfile
 
 from playwright.sync_api import Page, WebSocket, sync_playwright
-from translate import ready
+from translate import SENTENCES, ready
 
-from app import chromium, free_port, start
+from app import ROOT, chromium, free_port, start
 from pages import NOW, time_typing
 
 TWELVE = "The teacher gave the big book to the students today."  # in the bundled model's tokens
@@ -76,6 +77,26 @@ def choose_heads(page: Page) -> list[float]:
     return times
 
 
+def choose_models(page: Page, folder: str) -> list[float]:
+    """Milliseconds from the choice of another model that is loaded to its story of a sentence that it has not read."""
+    if page.locator(".attnviz-fold").get_attribute("aria-expanded") == "false":
+        page.locator(".attnviz-fold").click()
+    sentences, times = SENTENCES[2:9], []
+    for turn, sentence in enumerate(sentences):
+        text = page.locator(".st-key-sentence textarea")
+        text.fill(sentence)
+        text.press("Enter")
+        ready(page, sentence)
+        page.wait_for_timeout(600)
+        name = "Bundled translation model" if turn % 2 else folder
+        page.locator(".st-key-model input").fill(name)
+        page.evaluate(NOW, page.locator(".attnviz-ready").get_attribute("data-run"))
+        page.get_by_role("option", name=name).first.click()
+        page.wait_for_function("window.attnvizTook !== null", timeout=60_000)
+        times.append(float(page.evaluate("window.attnvizTook")))
+    return times[1:]  # the first one loads the model
+
+
 def main() -> None:
     port = free_port()
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
@@ -92,6 +113,7 @@ def main() -> None:
             # The first two come with the app, and the third waits for torch and the model.
             typed = time_typing(page, url, "/story")[2:]
             heads = choose_heads(page)
+            models = choose_models(page, shutil.copytree(ROOT / "attnviz" / "bundled", f"{home}/copy"))
             page.wait_for_timeout(1000)
             before = received.bytes
             box = page.locator(".st-key-sentence textarea")
@@ -110,6 +132,7 @@ def main() -> None:
         ("  and until it moves", [warm[1]], ""),
         ("A sentence typed", typed, "≤ 600"),
         ("Another head", heads, "≤ 600"),
+        ("Another model", models, "≤ 600"),
     ]
     print(f"{'milliseconds':44}{'median':>8}{'fastest':>9}{'slowest':>9}   goal")
     for name, times, goal in rows:

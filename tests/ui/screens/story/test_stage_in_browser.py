@@ -152,6 +152,14 @@ def test_each_scene_by_key_by_button_and_by_mark_shows_the_models_own_numbers(
     assert outside_requests == [] and errors == []
 
 
+# What the browser tells a page whose tab is covered by another; returns the time in the story.
+HIDE = """(hidden) => {
+  Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+  document.dispatchEvent(new Event('visibilitychange'));
+  return Number(document.querySelector('.attnviz-story-scrub').value);
+}"""
+
+
 def test_it_plays_pauses_and_goes_where_the_bar_says(page: Page) -> None:
     page.goto(with_sentence("/story", SENTENCE))  # begins by itself
     page.locator(f"{STORY}[data-playing=true][data-scene='2']").wait_for(state="attached")
@@ -165,6 +173,12 @@ def test_it_plays_pauses_and_goes_where_the_bar_says(page: Page) -> None:
     page.locator(".attnviz-story-speed").select_option("2")
     page.locator(PLAY).click()
     page.wait_for_function("(at) => Number(document.querySelector('.attnviz-story-scrub').value) > at + 1", arg=at)
+    # No frame either while nobody can see it, in another tab; then it goes on from there.
+    at = page.evaluate(HIDE, True)
+    page.wait_for_timeout(300)
+    assert float(scrub.input_value()) == at and page.locator(STORY).get_attribute("data-playing") == "true"
+    page.evaluate(HIDE, False)
+    page.wait_for_function("(at) => Number(document.querySelector('.attnviz-story-scrub').value) > at", arg=at)
     # It waits for the guess, and goes on with it.
     scrub.evaluate("(bar) => { bar.value = 33; bar.dispatchEvent(new Event('input')); }")
     page.locator(f"{STORY}[data-scene='5'][data-playing=false]").wait_for(state="attached")
