@@ -35,6 +35,7 @@ PICTURES: dict[str, tuple[str, int]] = {
     "compare": ("/compare", 1180),
     "translate": ("/translate", 860),
     "why": (f"/attribution?explained=dog&all_methods=true&trust=true&{SENTENCE}", 1120),
+    "what_if": ("/what_if", 900),
     "by_hand": ("/simple_attention", 880),
     "embeddings": ("/embeddings", 900),
     "context": ("/context", 900),

@@ -118,7 +118,7 @@ def draw(
             *(maps[0], difference, maps[1]),
             run=run,
             key="maps",
-            summary=remarks(effect, asked),
+            summary=remarks(effect, asked, difference),
             scale=asked.switches.scale,
             buckets=drawn_buckets(maps[1], after, asked),
         )

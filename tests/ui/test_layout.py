@@ -9,7 +9,7 @@ from support.languages import pick_language, wait_for_language
 
 PAGES = (
     "/", "/overview", "/compare", "/steps?step=4", "/simple_attention?matrices=true", "/embeddings", "/context",
-    "/translate", "/story?scene=5", "/what_if?change=window&importance=true",
+    "/translate", "/story?scene=5", "/what_if?change=window&importance=true&off=cross.L3.H4",
     "/attribution?all_methods=true&trust=true",
 )  # fmt: skip
 WIDTHS = (1366, 768, 390)
@@ -20,7 +20,7 @@ OTHERS = ", ".join([
     ".attnviz-alike-dot",
 ])  # fmt: skip
 # Rows of sentences, of traits and, on a telephone, of steps: they fade at the edge and are moved sideways.
-MOVED = ".st-key-example, .st-key-pair_example, .st-key-found, .st-key-step_shown, .st-key-query_word"
+MOVED = ".st-key-example, .st-key-pair_example, .st-key-found, .st-key-step_shown, .st-key-query_word, .st-key-preset"
 
 CUT = """([others, moved, narrow]) => {
   const found = [];
@@ -33,7 +33,7 @@ CUT = """([others, moved, narrow]) => {
     const typed = element.matches('input:not([type=checkbox], [type=radio], [type=range])');
     if (typed && element.scrollWidth > element.clientWidth + 1) report('a value is cut', element);
     if (element.matches('[role=radiogroup]') && element.scrollWidth > element.clientWidth + 1
-      && !(element.closest(moved) && (narrow || element.closest('.st-key-found, [class*=example]')))) {
+      && !(element.closest(moved) && (narrow || element.closest('.st-key-found, .st-key-preset, [class*=example]')))) {
       report('options are cut', element);
     }
     const own = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());

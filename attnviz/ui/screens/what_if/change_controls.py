@@ -104,7 +104,9 @@ def _values(name: str, recording: Recording, kind: str, say: Say) -> dict[str, A
 
 def stand_in_control() -> To:
     """What stands in for the output of heads that are off."""
-    chosen = named_choice(_("In place of heads that are off"), STAND_INS, stand_in_name, key="stand_in", default="zero")
+    chosen = named_choice(
+        _("In place of heads that are off"), STAND_INS, stand_in_name, key="stand_in", default="zero", wrap=True
+    )
     return STAND_INS[STAND_INS.index(chosen)]
 
 

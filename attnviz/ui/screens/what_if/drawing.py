@@ -1,4 +1,4 @@
-"""What the page shows of two runs: what the model says, how the next token changes, and the maps of a head."""
+"""What the page shows of two runs: what the model says, and how the next token changes."""
 
 from __future__ import annotations
 
@@ -65,14 +65,26 @@ def _written(loaded: Loaded, effect: Effect, text: Text) -> tuple[str | None, st
     return write(effect.before), write(effect.after)
 
 
+def _telling_position(effect: Effect) -> tuple[int, bool]:
+    """The first position at which another token is the likeliest, and True; else the one whose prediction changes most.
+
+    Of an encoder it is always the latter: it fills gaps, and nothing comes first.
+    """
+    assert effect.kl is not None and effect.before.logits is not None and effect.after.logits is not None
+    differs = (effect.before.logits.argmax(dim=-1) != effect.after.logits.argmax(dim=-1)).nonzero().flatten()
+    if len(differs) and effect.before.kinds != ("encoder",):
+        return int(differs[0]), True
+    return int(effect.kl.argmax()), False
+
+
 def _next_tokens(loaded: Loaded, effect: Effect) -> NextTokens | None:
-    """The next token before and after, where it changes most; None where nothing is changed or predicted."""
+    """The next token before and after, where another one is likelier; None where nothing is changed or predicted."""
     from attnviz.tokenization.tokenizer import from_ids
 
     if effect.after is effect.before or effect.kl is None:
         return None
     assert effect.before.logits is not None and effect.after.logits is not None
-    place = int(effect.kl.argmax())
+    place, is_first = _telling_position(effect)
     before, after = (logits[place].softmax(dim=-1).numpy() for logits in (effect.before.logits, effect.after.logits))
     likeliest = int(after.argmax())
     bars = next_bars(before, after, np.ones(len(before), dtype=bool), likeliest, SHOWN).bars
@@ -81,6 +93,8 @@ def _next_tokens(loaded: Loaded, effect: Effect) -> NextTokens | None:
     read = effect.before.query_tokens(kind)[place]
     if effect.before.kinds == ("encoder",):
         title = _("In the place of “{0}”, which changes most ({1})")
+    elif is_first:
+        title = _("After “{0}”, where another token comes next ({1})")
     else:
         title = _("After “{0}”, where the next token changes most ({1})")
     return NextTokens(

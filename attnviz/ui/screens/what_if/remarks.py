@@ -11,20 +11,24 @@ from attnviz.ui.shell.messages import _, kind_title
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
     from attnviz.interventions import Effect
+    from attnviz.measures.distances import Difference
     from attnviz.models.recording import Recording
     from attnviz.ui.screens.what_if.asked import Asked
     from attnviz.ui.screens.what_if.effect_maps import Buckets
 
+LEAST = 0.0005  # of a difference that is shown
 ROUNDS = 3  # of hashing whose buckets are listed
 
 
-def remarks(effect: Effect, asked: Asked) -> str:
-    """What is shown, what share of the pairs is computed, and what a long text would save."""
+def remarks(effect: Effect, asked: Asked, difference: Difference) -> str:
+    """What is shown, whether it differs, what share of the pairs is computed, and what a long text would save."""
     after, change = effect.after, asked.change
     head = _("mean of the heads") if asked.head is None else f"H{asked.head}"
     parts = [f"{kind_title(asked.kind)} L{after.layer_number(asked.kind, asked.layer)} {head}"]
     if (asked.kind, asked.layer, asked.head) in asked.off:
         parts.append(_("this head is off: its weights are shown, and nothing reads what they give"))
+    elif after is not effect.before and float(abs(difference.weights).max(initial=0.0)) < LEAST:
+        parts.append(_("none of these weights differs: what is changed acts elsewhere, or behind this layer"))
     if after is not effect.before:
         parts.append(_("computed: {0} of all pairs of the model").format(wording.percent(effect.density)))
     for one in asked.changes:
