@@ -184,7 +184,7 @@ def change_list(
             _button(title(one), f"take_back_{place}", remove_change, place)
         if change.name != "none":
             _button(title(change), "take_back", end_change)
-            if len(kept) < MOST_CHANGES:
+            if len(kept) < MOST_CHANGES and (change.name != "pattern" or change.other.strip()):
                 st.button(
                     _("Keep, and change more"), key="keep_change", icon=":material/add:", type="tertiary",
                     on_click=keep_change, args=(change,),
