@@ -42,10 +42,13 @@ class Spans:
     @classmethod
     def of(cls, allowed: Tensor) -> Spans | None:
         """The spans of a (queries, keys) boolean mask; None where some query's keys are no neighbours."""
-        keys = allowed.shape[-1]
+        queries, keys = allowed.shape
         count = allowed.sum(dim=-1)
-        first = allowed.to(torch.uint8).argmax(dim=-1)
-        last = keys - 1 - allowed.flip(-1).to(torch.uint8).argmax(dim=-1)
+        first, last = torch.zeros_like(count), torch.zeros_like(count)
+        for rows in blocks(queries, keys):  # the search for the first and the last needs a copy of the mask
+            block = allowed[rows].to(torch.uint8)
+            first[rows] = block.argmax(dim=-1)
+            last[rows] = keys - 1 - block.flip(-1).argmax(dim=-1)
         if bool(((last - first + 1 == count) | (count == 0)).all()):
             return cls(first, first + count)
         return None

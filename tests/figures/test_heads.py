@@ -248,3 +248,11 @@ def test_small_maps_have_their_numbers_in_the_cells_and_large_ones_have_none() -
     many = tokens(*(f"w{place}" for place in range(40)))
     large = AttentionMap.of(np.full((40, 40), 1 / 40), many, many)
     assert draw_head(large).data[0].texttemplate is None
+
+
+def test_colours_by_the_square_root_leave_weights_and_colour_bar_as_they_are() -> None:
+    (even,), (root,) = (draw_head(example(), scale=scale).data for scale in ("shared", "root"))
+    assert (np.array(root.z) == np.array(even.z)).all() and (root.zmin, root.zmax) == (even.zmin, even.zmax)
+    positions = np.array([[one[0], other[0]] for one, other in zip(even.colorscale, root.colorscale, strict=True)])
+    np.testing.assert_allclose(positions[:, 0] ** 2, positions[:, 1])
+    assert [stop[1] for stop in even.colorscale] == [stop[1] for stop in root.colorscale]

@@ -226,3 +226,16 @@ def test_text_is_never_narrower_than_it_is_taken_for(browser: Browser) -> None:
             )
             assert drawn <= 1.1 * text.width(said, 100), (said, font)
     page.close()
+
+
+def test_colours_by_the_square_root_have_a_legend_and_are_named() -> None:
+    weights = np.array([0.0, 1 / 16, 0.25, 1.0])
+    assert colours.colour_steps(weights, 1.0, root=True).tolist() == [0, 64, 128, 255]
+    map = PICTURES["heads of a layer"].panels[0]
+    picture = Picture((map,), scale="root", settings={"hide_first": "true", "even_colours": "false"})
+    shown = texts(parsed(picture))
+    assert any("colours by the square root of the weight" in text for text in shown)
+    assert any("first position hidden" in text for text in shown)
+    assert "0.25" in shown, "the middle of the bar stands for a quarter of its end"
+    lines = Picture((map,), scale="root", style="lines")
+    assert not any("square root" in text for text in texts(parsed(lines))), "lines have no colours"
