@@ -16,6 +16,7 @@ from attnviz.models.changes import Intervention
 from attnviz.models.inputs import Inputs, integers
 from attnviz.models.keeping import Keeping, Progress
 from attnviz.models.network import is_encoder_decoder, max_positions, run_encoder
+from attnviz.models.predictions import Prediction, predict
 from attnviz.models.recorder import MAX_NEW_TOKENS, Recorder
 from attnviz.models.recording import Recording
 from attnviz.models.wrappers import input_device, transformers_network
@@ -236,6 +237,25 @@ class Model:
         target = recording.query_tokens("cross") if paired else None
         ids = [token.id for token in source]
         return self.recorder.record(source, ids, recording.beside, target, None, interventions)
+
+    def predict(self, text: str, question: str | None = None) -> Prediction:
+        """What the model predicts of a text, by the head that its checkpoint was trained with.
+
+        Args:
+            text: to be translated, continued, filled in, classified, or searched for an answer.
+            question: for a model that finds answers.
+
+        Returns:
+            Labels with probabilities, pieces of the text, or a text; and the recording with the attention.
+
+        Raises:
+            InputError: the network has no head that predicts, or `question` is missing or has no meaning.
+            NoTokenizerError, EmptyError, TooLongError, NoAttentionError: as for `record`.
+
+        >>> attnviz.load("bundled").predict("Der Hund sah den Ball.").text
+        'The dog saw the ball.'
+        """
+        return predict(self, text, question)
 
     def translate(self, text: str, *, max_new_tokens: int = MAX_NEW_TOKENS) -> str:
         """The greedy output of an encoder–decoder for a text.
