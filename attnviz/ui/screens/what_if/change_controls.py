@@ -54,7 +54,7 @@ def change_controls(recording: Recording, kind: str, layer: int, head: int | Non
     for key, change_of in HAND_WRITTEN.items():
         if key in st.query_params and st.session_state.get("change", st.query_params.get("change")) != change_of:
             del st.query_params[key]
-    name = named_choice(_("Change"), CHANGES, change_name, key="change", default="none", list_width=240)
+    name = named_choice(_("Change"), CHANGES, change_name, key="change", default="none", list_width=290)
     if name == "none":
         keep_values("where", *VALUE_KEYS)
         return Change()

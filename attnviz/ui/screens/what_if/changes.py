@@ -161,7 +161,7 @@ def change_title(change: Change, queries: Sequence[str], keys: Sequence[str], nu
     if change.name == "off":
         return name if change.stand_in == "zero" else f"{name}, {stand_in_name(change.stand_in)}"
     if change.name == "pattern":
-        return f"{name} “{change.other}”"
+        return _("{0} “{1}”").format(name, change.other)
     return " ".join([name, _(", ").join(local_number(f"{value:g}") for value in change.numbers)]).strip()
 
 
