@@ -7,7 +7,8 @@ from torch import Tensor
 
 from attnviz.attention.blockwise import Spans
 from attnviz.attention.cells import Cells
-from attnviz.attention.streaming import Head, HeadVectors, exact
+from attnviz.attention.streaming import Head, HeadVectors, RowCells, exact
+from attnviz.attention.workers import in_parallel
 
 
 def pool(head: Head, rows: Cells, columns: Cells, reduce: str) -> tuple[Tensor, Tensor, Tensor]:
@@ -31,8 +32,11 @@ def pool(head: Head, rows: Cells, columns: Cells, reduce: str) -> tuple[Tensor, 
     hidden, outside = (torch.zeros(rows.count, dtype=dtype, device=device) for _ in range(2))
     head.prepare(rows, columns)
     whole = columns.start == 0 and columns.stop == head.keys
-    for block in head.row_blocks(rows):
-        part = head.cells(block, columns, largest=reduce == "max")
+
+    def read(block: slice) -> RowCells:
+        return head.cells(block, columns, largest=reduce == "max")
+
+    for block, part in in_parallel(read, head.row_blocks(rows), device):
         missing = torch.zeros_like(part.shown) if whole else (1.0 - part.shown - part.hidden).clamp_min(0.0)
         _reduce(total, rows, block, part.values, "amax" if reduce == "max" else "sum")
         _reduce(hidden, rows, block, part.hidden, "sum")

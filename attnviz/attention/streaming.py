@@ -21,6 +21,7 @@ from torch import Tensor
 from attnviz.attention import blockwise, dot_product
 from attnviz.attention.blockwise import Diagonals, Rule, Spans
 from attnviz.attention.cells import Cells
+from attnviz.attention.workers import in_parallel
 
 BLOCK_ROWS, BLOCK_COLUMNS = 1024, 1024
 """Of scores that are held at once on a CPU: they stay in its cache."""
@@ -81,9 +82,9 @@ class HeadVectors:
         `whole` asks for them."""
         if whole or columns.start > 0 or columns.stop < self.keys:
             every = Cells.of(0, self.keys, -(-self.keys // 64))
-            for block in self.row_blocks(rows):
-                if bool(self.log_sums[block].isnan().any()):
-                    self.cells(block, every)
+            unknown = (block for block in self.row_blocks(rows) if bool(self.log_sums[block].isnan().any()))
+            for _ in in_parallel(lambda block: self.cells(block, every), unknown, self.key.device):
+                pass
 
     def row_blocks(self, rows: Cells) -> Iterator[slice]:
         """The rows in steps that fit into memory."""

@@ -19,6 +19,8 @@ from attnviz.attention.pooling import pool
 from attnviz.attention.streaming import HeadRows, HeadVectors
 from attnviz.errors import InputError
 
+torch.set_num_threads(1)  # what is computed on other threads is not seen by accounts
+
 HEADS, QUERIES, KEYS, HEAD_DIM = 3, 29, 37, 5
 SINK = torch.tensor([-1.0, 0.5, 2.0])
 
@@ -153,6 +155,21 @@ def test_a_text_of_1500_tokens_in_half_precision(reduce: str) -> None:
     head = head_of(rule, query, key, 1)
     check(head, weights, seen_by(rule, 1, tokens, tokens), (None, None), 32, reduce)
     check(head, weights, seen_by(rule, 1, tokens, tokens), ((70, 1333), (901, 1500)), 17, reduce)
+
+
+def test_several_threads_give_the_same_and_leave_their_number_as_it_was() -> None:
+    query, key = vectors(3000, 3000)
+    cells = Cells.of(0, 3000, 30)
+    pictures = []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        try:
+            pictures.append(pool(head_of(Rule(0.4), query, key, 0), cells, Cells.of(10, 3000, 30), "lift"))
+            assert torch.get_num_threads() == threads
+        finally:
+            torch.set_num_threads(1)
+    for alone, shared in zip(*pictures, strict=True):
+        torch.testing.assert_close(alone, shared, atol=1e-5, rtol=1e-5)
 
 
 def test_scores_far_apart_do_not_overflow() -> None:
