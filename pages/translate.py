@@ -10,9 +10,10 @@ import streamlit as st
 
 from attnviz.errors import InputError
 from attnviz.measures.findings import opening_layer
+from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import inputs, page_header, url_state
-from attnviz.ui.screens.translate import controls, direction
+from attnviz.ui.screens.translate import controls, direction, predicted
 from attnviz.ui.screens.translate.controls import Choices, join_ids, set_choices
 from attnviz.ui.shell import errors, model_names, models
 from attnviz.ui.shell.messages import _, head_name, kind_name, language, model_label
@@ -60,7 +61,8 @@ OWN = ("kind", "layer", "head", "by_word", "hide_special")
 
 def main() -> None:
     arrives = controls.is_first_run()
-    with page_header.text_boxes():
+    boxes = page_header.text_boxes()
+    with boxes:
         sentence = inputs.sentence_box()
     examples = st.container()
     row = page_header.model_row()
@@ -69,6 +71,18 @@ def main() -> None:
     url_state.keep_values(*OTHERS)
 
     loaded = row.load(figures)
+    head = head_task(loaded) if loaded else None
+    if loaded is not None and head is not None:
+        with examples:
+            inputs.example_sentences(source_sentences())
+        url_state.keep_values(*OWN, *controls.METHOD_KEYS, "length")
+        with boxes:
+            question = inputs.text_box(_("Question"), "question") if head == "answer" else None
+        if head != "answer":
+            url_state.keep_values("question")
+        draw_head(figures, loaded, row.model, head, sentence, question)
+        return
+    url_state.keep_values("question")
     task = errors.attempt(figures, lambda: model_task(loaded)) if loaded else None
     if loaded is None or task is None:
         with examples:
@@ -138,6 +152,46 @@ def given_ids(loaded: models.Loaded, sentence: str) -> tuple[int, ...]:
     """The vocabulary ids of an example's own target, without the token that a decoder starts with."""
     tokens = loaded.record(sentence, GIVEN[sentence]).query_tokens("decoder")
     return tuple(token.id for token in tokens[1:])
+
+
+def head_task(loaded: models.Loaded) -> str | None:
+    """What the model's head predicts, where that is neither words nor a text; None where it is, or where none is."""
+    from attnviz.models.predictions import task_of
+
+    try:
+        task = loaded.cache.get(("head's task",), lambda: task_of(loaded.model))
+    except InputError:
+        return None
+    return task if task in ("class", "labels", "answer") else None
+
+
+def draw_head(
+    figures: DeltaGenerator, loaded: models.Loaded, name: str, task: str, sentence: str, question: str | None
+) -> None:
+    """Draws classes, labels or an answer."""
+    if not sentence.strip():
+        figures.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
+        return
+    if task == "answer" and not (question or "").strip():
+        figures.info(_("Type a question about the text above: this model finds the answer in it."))
+        return
+    run = run_name(loaded.key, sentence, question, language(), theme())
+
+    def draw_prediction() -> bool:
+        key = ("prediction", sentence, question)
+        prediction = loaded.cache.get(key, lambda: loaded.model.predict(sentence, question))
+        title = " · ".join([predicted.title(prediction), url_state.shorten(sentence, 80)])
+        facts = [_("model {0}").format(model_label(name))]
+        with figures:
+            with st.container(key="take_corner"):
+                export_menu(
+                    page=PageFigures(f"attnviz-{task}", title, lambda: predicted.prediction_tables(prediction), facts)
+                )
+            predicted.draw_prediction(prediction, sentence, run=run)
+        return True
+
+    if errors.attempt(figures, draw_prediction):
+        figures_ready(run, sentence, figures=1)
 
 
 def model_task(loaded: models.Loaded) -> str:
@@ -278,7 +332,6 @@ def draw(
 
 def draw_numbers(steps: Steps, view: AttentionView, name: str, sentence: str) -> None:
     """The same as numbers, and as files."""
-    from attnviz.ui.components.export_menu import PageFigures, export_menu
     from attnviz.ui.components.numbers_table import numbers_collected
     from attnviz.ui.components.weights_table import head_table
     from attnviz.ui.screens.translate.tables import beam_table, steps_table

@@ -121,6 +121,11 @@ EVERYWHERE = [
         "test_sentence_pairs.py test_a_second_sentence_is_typed_and_follows_to_other_pages",
         'text_box(page, "pair")',
     ),
+    tested(
+        ".st-key-question textarea",  # where the model finds answers
+        "screens/translate/test_heads.py test_the_answer_is_marked_in_the_passage",
+        'text_box(page, "question")',
+    ),
     tested(".st-key-language button", "shell/test_language.py test_a_language_is_picked_by_its_own_name", "language"),
     tested(
         "[data-testid=stLogoLink]",

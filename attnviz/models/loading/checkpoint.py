@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,11 @@ from attnviz.errors import (
 from attnviz.models.loading.hub import check_weights, first_line
 from attnviz.models.model import Model
 
+# One network is built at a time. transformers sets switches of the whole process meanwhile, so that of two threads that
+# build at once one gets a network without numbers. And a thread that imports transformers while another is at it gets a
+# module with nothing in it.
+_building = threading.Lock()
+
 
 def _automatic_dtype(device: torch.device, config: Any) -> torch.dtype:
     # Half precision is slow on most CPUs, and float32 is what the maps are compared in.
@@ -33,7 +39,7 @@ def load_folder(
     """The model in a folder, under the name and commit that it was asked for by."""
     raw = _configuration(folder, name)
     check_weights([item.name for item in folder.iterdir()], name)
-    with _quiet():
+    with _building, _quiet():
         config, network_class = _network_class(folder, name, raw)
         # Whatever was used in training: it may not be installed here, and may be code from the Hub.
         config._attn_implementation = None

@@ -147,8 +147,7 @@ def load(name: str, placeholder: DeltaGenerator, *, revision: str | None = None)
 def preload() -> None:
     """Loads the model that ships, and what the first pictures need with it, before a reader asks for it.
 
-    All of it while the shelf holds other threads back: two that import the same libraries at once may meet modules that
-    are only half loaded.
+    All of it while the shelf holds others back that want the same model: what they would compute is being computed.
     """
     key = _key(BUNDLED, None)
 

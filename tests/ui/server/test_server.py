@@ -7,6 +7,8 @@ import json
 import os
 import re
 import stat
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -18,7 +20,9 @@ from playwright.sync_api import Browser, Locator
 from starlette.requests import Request
 from starlette.routing import Route
 from support.browsing import RESTS, new_context, settled_box
-from support.server import serving
+from support.pages import save_checkpoint
+from support.server import ROOT, serving
+from support.tiny_tokenizers import wordpiece
 
 from attnviz.examples import FIRST_EXAMPLES
 from attnviz.ui.server.first_frame import first_picture, story_route
@@ -144,3 +148,26 @@ def test_the_story_begins_before_its_program_has_come(browser: Browser, app_url:
     settled_box(canvas)
     assert place_in_page(canvas) == pytest.approx(first, abs=6)
     context.close()
+
+
+def test_another_model_can_be_asked_for_while_the_libraries_are_being_imported(tmp_path: Path) -> None:
+    folder = save_checkpoint(tmp_path, "bert", wordpiece())
+    program = f"""
+import threading, time
+from unittest.mock import MagicMock
+from attnviz.ui.shell import models
+threading.Thread(target=models.preload).start()
+failed = []
+def load(pause):
+    time.sleep(pause)
+    try:
+        models.load({folder!r} + "/" * int(pause * 10), MagicMock())
+    except Exception as error:
+        failed.append(error)
+threads = [threading.Thread(target=load, args=(pause / 10,)) for pause in range(0, 20, 2)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+print(failed)
+"""
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]", result.stdout

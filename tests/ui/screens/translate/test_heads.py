@@ -1,0 +1,81 @@
+"""Translate with models that have another head than one for language: classes, labels, answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import transformers
+from playwright.sync_api import Browser, expect
+from support import tiny_models as tiny
+from support.browsing import address_parameters, new_context, text_box, wait_until_drawn
+from support.pages import components, open_page
+from support.tiny_tokenizers import wordpiece
+
+import attnviz
+
+TEXT = "the cat sat on the mat"
+CLASSES = {0: "bad", 1: "so-so", 2: "good"}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    tokenizer = wordpiece()
+    made = {}
+    for head in ("SequenceClassification", "TokenClassification", "QuestionAnswering"):
+        config = tiny.network("bert", vocab_size=len(tokenizer), pad_token_id=0).config
+        if head != "QuestionAnswering":
+            config.id2label, config.label2id = CLASSES, {name: index for index, name in CLASSES.items()}
+        network = getattr(transformers, f"BertFor{head}")(config)
+        tiny.draw(network)
+        folder = tmp_path_factory.mktemp(head)
+        network.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        made[head] = str(folder)
+    return made
+
+
+def drawn(**parameters: str) -> dict[str, Any]:
+    app = open_page("translate", sentence=TEXT, **parameters)
+    assert not app.exception and not app.error, [*app.exception, *app.error]
+    (data,) = components(app, "predicted")
+    return data
+
+
+def test_classes_and_labels_are_the_models_own(folders: dict[str, str]) -> None:
+    expected = attnviz.load(folders["SequenceClassification"], device="cpu").predict(TEXT)
+    data = drawn(model=folders["SequenceClassification"])
+    assert [bar["name"] for bar in data["bars"]] == [label.text for label in expected.labels]
+    assert [bar["value"] for bar in data["bars"]] == pytest.approx([label.probability for label in expected.labels])
+    assert f"“{expected.labels[0].text}”" in data["title"] and not data["pieces"]
+    data = drawn(model=folders["TokenClassification"])
+    assert "".join(piece["text"] for piece in data["pieces"]) == TEXT
+    assert all(piece["label"].split()[0] in CLASSES.values() for piece in data["pieces"] if piece["text"].strip())
+    assert sum(bar["value"] for bar in data["bars"]) == pytest.approx(1.0)
+
+
+def test_the_answer_is_marked_in_the_passage(browser: Browser, app_url: str, folders: dict[str, str]) -> None:
+    """By hand, for the box of the question is there for such models only."""
+    folder = folders["QuestionAnswering"]
+    expected = attnviz.load(folder, device="cpu").predict(TEXT, "the dog sat").answers[0]
+    context = new_context(browser, base_url=app_url, locale="en-GB")
+    page = context.new_page()
+    page.goto(f"/translate?sentence={TEXT}&model={folder}")
+    page.get_by_text("Type a question about the text above").wait_for()
+    text_box(page, "question").fill("the dog sat")
+    text_box(page, "question").press("Enter")
+    wait_until_drawn(page, TEXT)
+    expect(page.locator(".attnviz-predicted-text mark")).to_have_text(expected.text)
+    expect(page.locator(".attnviz-predicted-text")).to_have_text(TEXT)
+    assert address_parameters(page)["question"] == ["the dog sat"]
+    # Its numbers can be taken along.
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as download:
+        page.get_by_label("Numbers of this page: csv", exact=True).click()
+    assert expected.text in Path(download.value.path()).read_text(encoding="utf-8-sig")
+    # A model without such a head has no such box.
+    page.goto(f"/translate?sentence={TEXT}")
+    wait_until_drawn(page, TEXT)
+    expect(page.locator(".st-key-question")).to_have_count(0)
+    context.close()
