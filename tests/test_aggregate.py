@@ -13,7 +13,7 @@ from support import tiny_models as tiny
 from attnviz import AttentionMap, Model, Recording, Token, aggregate
 from attnviz.aggregate import maximum, mean, over_heads, over_layers, rollout
 from attnviz.errors import InputError
-from attnviz.models.part import Part
+from attnviz.models.recorded_stack import RecordedStack
 
 SEVEN = tuple(Token(10 + i, f"w{i}", False, i, 3 * i, 3 * i + 2) for i in range(7))
 ELEVEN = tuple(Token(30 + i, f"k{i}", i == 10, None if i == 10 else i, 3 * i, 3 * i + 2) for i in range(11))
@@ -159,7 +159,7 @@ def test_there_are_two_ways_to_put_heads_together() -> None:
 def fixed(weights: np.ndarray, kind: str = "encoder") -> Recording:
     """A recording of given weights (layer, head, token, token)."""
     layers = [torch.tensor(layer, dtype=torch.float32) for layer in weights]
-    return Recording((kind,), Part({kind: layers}, SEVEN[: weights.shape[-1]]), model="fixed")
+    return Recording((kind,), RecordedStack({kind: layers}, SEVEN[: weights.shape[-1]]), model="fixed")
 
 
 def test_rollout_of_heads_that_look_at_themselves_is_the_identity() -> None:

@@ -19,9 +19,9 @@ from attnviz.interventions.ablation import Ablate, To
 from attnviz.interventions.effect import Effect, divergence_in_bits
 from attnviz.models import capture
 from attnviz.models.changes import Changes, Heads, LayerSteps
-from attnviz.models.keeping import Progress
 from attnviz.models.model import Model
 from attnviz.models.network import attention_mask, forward, run_decoder, run_encoder
+from attnviz.models.record_options import Progress
 from attnviz.models.recording import Recording
 
 MOST_NUMBERS = 1 << 23

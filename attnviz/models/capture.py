@@ -119,7 +119,7 @@ class Capture:
 
 
 class LayerWatch(Protocol):
-    """Who sees the layers of a pass as they are computed; see `keeping.py`."""
+    """Who sees the layers of a pass as they are computed; see `record_options.py`."""
 
     def reduce(self, index: int, layer: Layer) -> Layer:
         """What is kept of a layer, the index-th call of the pass."""

@@ -21,7 +21,6 @@ from torch import Tensor
 from attnviz.errors import AttnvizError, NoAttentionError, out_of_memory
 from attnviz.models import capture, proof
 from attnviz.models.capture import Capture, Layer
-from attnviz.models.keeping import Needs
 from attnviz.models.network import (
     Network,
     eager_attention,
@@ -33,6 +32,7 @@ from attnviz.models.network import (
     unchanged_modules,
     vocabulary_size,
 )
+from attnviz.models.record_options import Needs
 from attnviz.models.wrappers import input_device
 
 SOURCE_LENGTH, TARGET_LENGTH = 11, 7

@@ -17,7 +17,7 @@ from attnviz.attention.pooled_maps import pool_tokens
 from attnviz.attention.pooling import pool
 from attnviz.attention.streaming import Head, HeadRows, HeadVectors, exact
 from attnviz.models.capture import Layer
-from attnviz.models.part import Stored
+from attnviz.models.recorded_stack import Stored
 
 if TYPE_CHECKING:
     from attnviz.models.recording import Recording

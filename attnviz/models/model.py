@@ -14,9 +14,9 @@ from torch import Tensor
 from attnviz.errors import InputError, Message
 from attnviz.models.changes import Intervention
 from attnviz.models.inputs import Inputs, integers
-from attnviz.models.keeping import Keeping, Progress
 from attnviz.models.network import is_encoder_decoder, max_positions, run_encoder
 from attnviz.models.predictions import Prediction, predict
+from attnviz.models.record_options import Progress, RecordOptions
 from attnviz.models.recorder import MAX_NEW_TOKENS, Recorder
 from attnviz.models.recording import Recording
 from attnviz.models.wrappers import input_device, transformers_network
@@ -162,9 +162,9 @@ class Model:
         encoding = self.inputs.encode(text, pair, add_special_tokens=add_special_tokens)
         chosen = self.inputs.encode_target(target)
         beside = {"token_type_ids": encoding.token_type_ids}
-        keeping = _keeping(progress, layers, device, logits, budget)
+        options = _record_options(progress, layers, device, logits, budget)
         return self.recorder.record(
-            encoding.tokens, list(encoding.ids), beside, chosen, generate, interventions, write_anew, keeping
+            encoding.tokens, list(encoding.ids), beside, chosen, generate, interventions, write_anew, options
         )
 
     def record_ids(
@@ -203,8 +203,8 @@ class Model:
             decoder_ids = self.inputs.check_ids(decoder_ids, "target_ids", of_decoder=True)
         beside = {"position_ids": positions}
         tokens = from_ids(self.tokenizer, numbers)
-        keeping = _keeping(progress, layers, device, logits, budget)
-        return self.recorder.record(tokens, numbers, beside, decoder_ids, generate, interventions, write_anew, keeping)
+        options = _record_options(progress, layers, device, logits, budget)
+        return self.recorder.record(tokens, numbers, beside, decoder_ids, generate, interventions, write_anew, options)
 
     def recording_bytes(self, tokens: int, *, layers: Collection[int] | None = None, logits: bool = True) -> int:
         """About how many bytes a recording of so many tokens needs: queries, keys, values and the output.
@@ -215,7 +215,7 @@ class Model:
         >>> model.recording_bytes(2000) == 2 * model.recording_bytes(1000) > model.recording_bytes(2000, layers=[0])
         True
         """
-        return self.recorder.plan.needs.bytes(tokens, _keeping(None, layers, None, logits, None))
+        return self.recorder.plan.needs.bytes(tokens, _record_options(None, layers, None, logits, None))
 
     def record_changed(self, recording: Recording, interventions: Sequence[Intervention]) -> Recording:
         """The tokens of a recording once more, with changes in the attention: nothing is tokenized or written anew.
@@ -273,12 +273,12 @@ class Model:
         return self.tokenizer.decode(output, skip_special_tokens=True).strip()
 
 
-def _keeping(
+def _record_options(
     progress: Progress | None,
     layers: Collection[int] | None,
     device: str | torch.device | None,
     logits: bool,
     budget: int | None,
-) -> Keeping:
+) -> RecordOptions:
     kept = None if layers is None else frozenset(layers)
-    return Keeping(kept, None if device is None else torch.device(device), progress, logits, budget)
+    return RecordOptions(kept, None if device is None else torch.device(device), progress, logits, budget)

@@ -20,7 +20,6 @@ from attnviz.models import capture, capture_plan, proof
 from attnviz.models.changes import Changes, Intervention, check_interventions
 from attnviz.models.generation_settings import exchange_generation_config
 from attnviz.models.inputs import Inputs
-from attnviz.models.keeping import Keeping
 from attnviz.models.network import (
     accepts,
     attention_mask,
@@ -31,7 +30,8 @@ from attnviz.models.network import (
     run_decoder,
     run_encoder,
 )
-from attnviz.models.part import Part, Stored
+from attnviz.models.record_options import RecordOptions
+from attnviz.models.recorded_stack import RecordedStack, Stored
 from attnviz.models.recording import Recording
 from attnviz.models.wrappers import input_device, without_compilation
 from attnviz.tokenization.token import Encoding, Token, append_generated
@@ -118,7 +118,7 @@ class Recorder:
         generate: int | None,
         interventions: Sequence[Intervention] = (),
         write_anew: bool = False,
-        keeping: Keeping | None = None,
+        options: RecordOptions | None = None,
     ) -> Recording:
         """Runs the network on tokens and keeps what its attention needs.
 
@@ -133,10 +133,10 @@ class Recorder:
             interventions: what is changed in the attention, in this order.
             write_anew: whether the network writes its own output, or what is generated, with these changes; else it
                 reads what it wrote without them.
-            keeping: what is kept of it and where; None for all.
+            options: what is kept of it and where; None for all.
         """
-        planned, keeping = self.plan, keeping or Keeping()
-        keeping.check_layers({kind: len(counts) for kind, counts in planned.heads.items()})
+        planned, options = self.plan, options or RecordOptions()
+        options.check_layers({kind: len(counts) for kind, counts in planned.heads.items()})
         changed = self.check(interventions)
         writing = changed if write_anew else ()
         if generate is not None and (not isinstance(generate, int) or generate < 0):
@@ -149,31 +149,31 @@ class Recorder:
             self.inputs.check_length(
                 len(target.ids if isinstance(target, Encoding) else target), Message("The target"), of_decoder=True
             )
-        planned.needs.check(len(ids), keeping, input_device(self.inputs.network), self.inputs.name)
+        planned.needs.check(len(ids), options, input_device(self.inputs.network), self.inputs.name)
         tensor = self.inputs.tensor(ids)
         about: dict[str, Any] = {"model": self.inputs.name, "numbers": planned.numbers, "interventions": changed}
-        about["kept"] = keeping.layers
+        about["kept"] = options.layers
         if not is_encoder_decoder(self.inputs.network):
             given = {name: tuple(row) for name, row in beside.items() if row is not None}
-            first = self._single(planned, tensor, source, self.inputs.tensors(given), changed, keeping)
+            first = self._single(planned, tensor, source, self.inputs.tensors(given), changed, options)
             return Recording(planned.kinds, first, beside=given, **about)
         if not planned.captures:
-            first, eager = self._eager_pair(planned, tensor, source, target, generate, keeping)
+            first, eager = self._eager_pair(planned, tensor, source, target, generate, options)
             return Recording(planned.kinds, first, lambda: eager, **about)
         part = slice(0, planned.encoder_calls)
         with (
             self.inputs.explain_length(len(ids)),
             self.exclusive(),
             capture.capture_attention(
-                self.inputs.network, self.changes(changed, part), keeping.watch(planned.calls[part])
+                self.inputs.network, self.changes(changed, part), options.watch(planned.calls[part])
             ) as captured,
         ):
             states = run_encoder(self.inputs.network, tensor)
         name, read = self.inputs.name, len(ids)
-        first = Part(planned.sort(captured, part, name, {"encoder": (read, read)}), source)
+        first = RecordedStack(planned.sort(captured, part, name, {"encoder": (read, read)}), source)
 
-        def second() -> Part:
-            rest, later_keeping = slice(planned.encoder_calls, None), replace(keeping, progress=None)
+        def second() -> RecordedStack:
+            rest, later_options = slice(planned.encoder_calls, None), replace(options, progress=None)
             with self.exclusive():
                 # The decoder reads what the unchanged network writes of the source, unless it is to write anew or
                 # has its input already.
@@ -185,14 +185,14 @@ class Recorder:
                 with (
                     self.inputs.explain_length(len(chosen), of_decoder=True),
                     capture.capture_attention(
-                        self.inputs.network, self.changes(changed, rest), later_keeping.watch(planned.calls[rest])
+                        self.inputs.network, self.changes(changed, rest), later_options.watch(planned.calls[rest])
                     ) as later,
                 ):
                     output = run_decoder(self.inputs.network, tensor, self.inputs.tensor(chosen), states)
             written = len(chosen)
             sizes = {"decoder": (written, written), "cross": (written, read)}
             layers = planned.sort(later, rest, name, sizes)
-            return Part(layers, shown, _logits(output) if keeping.logits else None)
+            return RecordedStack(layers, shown, _logits(output) if options.logits else None)
 
         return Recording(planned.kinds, first, second, **about)
 
@@ -219,24 +219,24 @@ class Recorder:
         source: tuple[Token, ...],
         types: dict[str, Tensor],
         changed: tuple[Intervention, ...],
-        keeping: Keeping,
-    ) -> Part:
+        options: RecordOptions,
+    ) -> RecordedStack:
         network = self.inputs.network
         with self.inputs.explain_length(ids.shape[1]), self.exclusive():
             if planned.captures:
-                last_only = {} if keeping.logits or not accepts(network, "logits_to_keep") else {"logits_to_keep": 1}
+                last_only = {} if options.logits or not accepts(network, "logits_to_keep") else {"logits_to_keep": 1}
                 with capture.capture_attention(
-                    network, self.changes(changed), keeping.watch(planned.calls)
+                    network, self.changes(changed), options.watch(planned.calls)
                 ) as captured:
                     output = forward(network, ids, **attention_mask(ids, types), **types, **last_only)
                 sizes = dict.fromkeys(planned.kinds, (ids.shape[1], ids.shape[1]))
                 layers: Mapping[str, Sequence[Stored]] = planned.sort(captured, slice(None), self.inputs.name, sizes)
             else:
                 output, maps = self._eager(planned, ids, None, **types)
-                layers = {kind: keeping.without(items) for kind, items in maps.items()}
-                if keeping.progress is not None:
-                    keeping.progress(1.0)
-            return Part(layers, source, _logits(output) if keeping.logits else None)
+                layers = {kind: options.without(items) for kind, items in maps.items()}
+                if options.progress is not None:
+                    options.progress(1.0)
+            return RecordedStack(layers, source, _logits(output) if options.logits else None)
 
     def _eager(
         self, planned: capture_plan.Plan, ids: Tensor, target_ids: Tensor | None, **types: Tensor
@@ -256,18 +256,18 @@ class Recorder:
         source: tuple[Token, ...],
         target: Encoding | tuple[Token, ...] | list[int] | None,
         generate: int | None,
-        keeping: Keeping,
-    ) -> tuple[Part, Part]:
+        options: RecordOptions,
+    ) -> tuple[RecordedStack, RecordedStack]:
         with self.inputs.explain_length(ids.shape[1]), self.exclusive():
             chosen, shown = self._choose_target(ids, None, target, generate)
             output, maps = self._eager(planned, ids, self.inputs.tensor(chosen))
         later: dict[str, Sequence[Stored]] = {
-            kind: keeping.without(maps[kind]) for kind in ("decoder", "cross") if kind in planned.kinds
+            kind: options.without(maps[kind]) for kind in ("decoder", "cross") if kind in planned.kinds
         }
-        first = Part({"encoder": keeping.without(maps["encoder"])}, source)
-        if keeping.progress is not None:
-            keeping.progress(1.0)
-        return first, Part(later, shown, _logits(output) if keeping.logits else None)
+        first = RecordedStack({"encoder": options.without(maps["encoder"])}, source)
+        if options.progress is not None:
+            options.progress(1.0)
+        return first, RecordedStack(later, shown, _logits(output) if options.logits else None)
 
     def _choose_target(
         self, ids: Tensor, states: Any, target: Encoding | tuple[Token, ...] | list[int] | None, limit: int | None

@@ -34,7 +34,7 @@ from attnviz.errors import out_of_memory
 from attnviz.models import head_reader
 from attnviz.models.capture import Layer
 from attnviz.models.changes import Intervention
-from attnviz.models.part import Part, Stored
+from attnviz.models.recorded_stack import RecordedStack, Stored
 from attnviz.models.recording_errors import memory_error, no_head, no_kind, no_layer, not_captured_error, not_kept
 from attnviz.tokenization.token import Token
 
@@ -49,8 +49,8 @@ class Recording:
     def __init__(
         self,
         kinds: tuple[str, ...],
-        first: Part,
-        second: Callable[[], Part] | None = None,
+        first: RecordedStack,
+        second: Callable[[], RecordedStack] | None = None,
         *,
         model: str = "",
         numbers: Mapping[str, tuple[int, ...]] | None = None,
@@ -77,7 +77,7 @@ class Recording:
         self._reader = head_reader.HeadReader()
         self._first = first
         self._make_second = second
-        self._second: Part | None = None
+        self._second: RecordedStack | None = None
         # An app's sessions share a recording; the decoder runs for the first of them that looks.
         self._running = None if second is None else threading.Lock()
 
@@ -90,14 +90,14 @@ class Recording:
     def _repr_png_(self) -> bytes | None:
         return display.notebook_png(self)
 
-    def _part(self, kind: str) -> Part:
+    def _part(self, kind: str) -> RecordedStack:
         if kind not in self.kinds:
             raise no_kind(self.kinds, kind)
         if kind in self._first.layers:
             return self._first
         return self._decoder()
 
-    def _decoder(self) -> Part:
+    def _decoder(self) -> RecordedStack:
         assert self._running is not None
         with self._running:
             if self._second is None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from attnviz import AttentionMap, Model, Recording, Token
-from attnviz.models.part import Part
+from attnviz.models.recorded_stack import RecordedStack
 from attnviz.tokenization.tokenizer import encode
 from support import tiny_models as tiny
 
@@ -27,7 +27,7 @@ def tiny_recording(name: str, length: int = tiny.LENGTH) -> Recording:
 def recording_of(weights: np.ndarray, tokens: tuple[Token, ...] = PLAIN) -> Recording:
     """A recording of given weights (layer, head, token, token)."""
     layers = [torch.tensor(layer, dtype=torch.float32) for layer in weights]
-    return Recording(("encoder",), Part({"encoder": layers}, tokens), model="fixed")
+    return Recording(("encoder",), RecordedStack({"encoder": layers}, tokens), model="fixed")
 
 
 def random_rows(queries: int = 7, keys: int = 7, seed: int = 0) -> np.ndarray:

@@ -1,6 +1,6 @@
 """What a recording keeps of a long text and where, who is told how far it is, and whether it fits into memory.
 
-Keeping ─ watch(calls) ─ Watch, which the capture tells of each layer as it is computed
+RecordOptions ─ watch(calls) ─ Watch, which the capture tells of each layer as it is computed
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class RecordOptions:
     """How a recording is to be made.
 
     Attributes:
@@ -47,7 +47,7 @@ class Keeping:
             if not 0 <= layer < most:
                 raise no_layer(kind, most, layer, "")
 
-    def keeps(self, layer: int) -> bool:
+    def includes(self, layer: int) -> bool:
         """Whether a layer is kept."""
         return self.layers is None or layer in self.layers
 
@@ -57,14 +57,14 @@ class Keeping:
 
     def without(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """The weights of all layers of a kind, hollow where they are not kept."""
-        return tuple(item if self.keeps(layer) else _hollow(item) for layer, item in enumerate(maps))
+        return tuple(item if self.includes(layer) else _hollow(item) for layer, item in enumerate(maps))
 
 
 class Watch:
     """Is told of each attention call of a pass, and takes from it what is not kept."""
 
-    def __init__(self, keeping: Keeping, calls: Sequence[tuple[str, int] | None]) -> None:
-        self._keeping, self._calls = keeping, calls
+    def __init__(self, options: RecordOptions, calls: Sequence[tuple[str, int] | None]) -> None:
+        self._options, self._calls = options, calls
         self._moved: dict[int, tuple[Any, Any]] = {}  # masks and biases that layers share stay shared
         self._last = next(
             (index for index in reversed(range(len(calls))) if calls[index] is not None), max(len(calls) - 1, 0)
@@ -73,16 +73,16 @@ class Watch:
     def reduce(self, index: int, layer: Layer) -> Layer:
         """A layer as it is kept: moved, or hollow, which keeps its shapes alone; tells how far the pass is."""
         call = self._calls[index] if index < len(self._calls) else None
-        if call is None or not self._keeping.keeps(call[1]):
+        if call is None or not self._options.includes(call[1]):
             layer = Layer(_hollow(layer.query), _hollow(layer.key), _hollow(layer.value), Rule(layer.rule.scale))
-        elif self._keeping.device is not None:
-            device = self._keeping.device
+        elif self._options.device is not None:
+            device = self._options.device
             layer = Layer(
                 layer.query.to(device), layer.key.to(device), layer.value.to(device),
                 self._move_rule(layer.rule, device),
             )  # fmt: skip
-        if self._keeping.progress is not None and index <= self._last:
-            self._keeping.progress((index + 1) / (self._last + 1))
+        if self._options.progress is not None and index <= self._last:
+            self._options.progress((index + 1) / (self._last + 1))
         return layer
 
     def _move_rule(self, rule: Rule, device: torch.device) -> Rule:
@@ -119,17 +119,17 @@ class Needs:
     calls: tuple[tuple[int, int, int], ...] = ()
     logits: int = 0
 
-    def bytes(self, tokens: int, keeping: Keeping) -> int:
+    def bytes(self, tokens: int, options: RecordOptions) -> int:
         """For a text of so many tokens; an encoder–decoder's target is taken to be as long as its source."""
-        kept = sum(query + key for layer, query, key in self.calls if keeping.keeps(layer))
+        kept = sum(query + key for layer, query, key in self.calls if options.includes(layer))
         # What is not kept is there while its layer is computed.
         passing = max((query + key for layer, query, key in self.calls), default=0)
-        return tokens * (kept + passing + (self.logits if keeping.logits else 0))
+        return tokens * (kept + passing + (self.logits if options.logits else 0))
 
-    def check(self, tokens: int, keeping: Keeping, device: torch.device, name: str) -> None:
+    def check(self, tokens: int, options: RecordOptions, device: torch.device, name: str) -> None:
         """Raises MemoryShortError where it is more than the budget, and says what would fit."""
-        budget = free_bytes(keeping.device or device) if keeping.budget is None else keeping.budget
-        needed = self.bytes(tokens, keeping)
+        budget = free_bytes(options.device or device) if options.budget is None else options.budget
+        needed = self.bytes(tokens, options)
         if budget is None or needed <= budget:
             return
         raise MemoryShortError(
@@ -138,20 +138,20 @@ class Needs:
             name,
             needed / 1e9,
             budget / 1e9,
-            self._remedy(tokens, budget, keeping),
+            self._remedy(tokens, budget, options),
         )
 
-    def _remedy(self, tokens: int, budget: int, keeping: Keeping) -> Message:
+    def _remedy(self, tokens: int, budget: int, options: RecordOptions) -> Message:
         """What would fit."""
-        fitting = budget * tokens // max(1, self.bytes(tokens, keeping))
-        layers: Collection[int] = sorted({layer for layer, _, _ in self.calls if keeping.keeps(layer)})
+        fitting = budget * tokens // max(1, self.bytes(tokens, options))
+        layers: Collection[int] = sorted({layer for layer, _, _ in self.calls if options.includes(layer)})
         for count in range(len(layers) - 1, 0, -1):
-            fewer = replace(keeping, layers=frozenset(list(layers)[:count]))
+            fewer = replace(options, layers=frozenset(list(layers)[:count]))
             if self.bytes(tokens, fewer) <= budget:
                 return Message(
                     "{0:,} tokens would fit, or {1} of the {2} layers (`layers`).", fitting, count, len(layers)
                 )
-        if keeping.logits and self.bytes(tokens, replace(keeping, logits=False)) <= budget:
+        if options.logits and self.bytes(tokens, replace(options, logits=False)) <= budget:
             return Message("{0:,} tokens would fit, or all of them without the output (`logits=False`).", fitting)
         return Message("{0:,} tokens would fit.", fitting)
 

@@ -15,7 +15,7 @@ Stored = Layer | Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RecordedStack:
     """The layers of the kinds that one stack of the model gives, with their tokens.
 
     Attributes:

@@ -8,7 +8,7 @@ from support import tiny_models as tiny
 from support.recordings import assert_close, attention_settings, kinds_and_layers, model, recording
 
 from attnviz.errors import InputError, MemoryShortError
-from attnviz.models.keeping import Keeping, Needs, free_bytes
+from attnviz.models.record_options import Needs, RecordOptions, free_bytes
 
 
 @pytest.mark.parametrize("name", ["llama", "t5", "bloom"])
@@ -76,9 +76,9 @@ def test_the_estimate_is_what_is_kept_and_over_the_budget_it_says_what_fits() ->
     kept_model.record_ids(ids, budget=needed - 1, layers=[0, 1])
     large_output = Needs(((0, 4, 4),), 1000)
     with pytest.raises(MemoryShortError, match=r"1 tokens would fit, or all of them without the output"):
-        large_output.check(2, Keeping(budget=1500), torch.device("cpu"), "m")
+        large_output.check(2, RecordOptions(budget=1500), torch.device("cpu"), "m")
     with pytest.raises(MemoryShortError, match=r" 9 tokens would fit\.$"):
-        large_output.check(100, Keeping(budget=150, logits=False), torch.device("cpu"), "m")
+        large_output.check(100, RecordOptions(budget=150, logits=False), torch.device("cpu"), "m")
 
 
 def test_free_memory_is_known_or_not_asked_for() -> None:
