@@ -448,6 +448,42 @@ SCREENS = {
             ),
         ),
     ),
+    "attribution": Screen(
+        "/attribution?sentence=Der+Hund+sah+den+Ball.",
+        [
+            *PAGE_FILES,
+            used(".attnviz-why-output button", "click dog", "explained=dog"),
+            used(".st-key-method input", "pick Rollout", "method=rollout"),
+            used(".st-key-beside input", "pick Integrated gradients", "beside=integrated_gradients"),
+            used(".st-key-of_layer input", "pick 2", "of_layer=2"),
+            used(".st-key-method input", "pick Attention weights", "!method"),
+            used(".st-key-of_head input", "pick 5", "of_head=5"),
+            tested(
+                ".st-key-instead input",
+                "attribution test_methods_are_chosen_compared_and_measured",
+                "st-key-instead",
+            ),
+            used(".st-key-all_methods input", "turn", "all_methods=true"),
+            used(".attnviz-why-scroll", "click", ".attnviz-why-table"),
+            used(".st-key-trust input", "turn", "trust=true"),
+            tested(
+                ".st-key-target textarea",
+                "attribution test_a_word_is_clicked_and_explained",
+                'text_box(page, "target")',
+            ),
+            used(SENTENCE, "type Der Hund sah den Ball!", "sentence=Der Hund sah den Ball!"),
+            EXAMPLE,
+            MODEL,
+        ],
+        (
+            Keys(
+                "explanation.js",
+                ".attnviz-why-output button[aria-pressed=true]",
+                "ArrowLeft ArrowRight Home End",
+                ".none",
+            ),
+        ),
+    ),
     "steps": Screen(
         "/steps?sentence=Der+Hund+sah+den+Ball.",
         [
