@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser
-from support.browsing import new_context
+from support.browsing import RESTS, new_context
 
 # Address, language, what the files are called, the beginning of the title, and a table with one of its columns.
 PAGES = {
@@ -57,6 +57,7 @@ def test_the_files_of_a_page_hold_its_figures_and_numbers(
     page = new_context(browser, base_url=app_url, viewport={"width": 1366, "height": 900}).new_page()
     page.goto(f"{address}{'&' if '?' in address else '?'}lang={language}")
     page.locator(".attnviz-ready").wait_for(state="attached")
+    page.wait_for_function(RESTS)
     if name == "how it works":  # it opens with its controls folded
         page.locator(".attnviz-fold").click()
     page.get_by_role("button", name="Export").click()

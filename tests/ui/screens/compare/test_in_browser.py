@@ -127,6 +127,8 @@ def test_a_click_keeps_the_marks_and_keys_move_them(page: Page) -> None:
 
 def test_a_panel_shows_another_head_at_once(page: Page) -> None:
     opened(page, "encoder.L0.H1 encoder.L2.H5")
+    settled_box(card(page, 1).locator(".attnviz-heatmap-canvas"))
+    page.wait_for_timeout(500)  # fonts, with which the numbers in the cells are written once more
     before = pixels(page)
     card(page, 1).get_by_label("Head: B").select_option("Head 3")
     expect(card(page, 1).locator(".attnviz-panel-title")).to_have_text("L2 H3")
