@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from playwright.sync_api import Page, expect
-from support.browsing import address_parameters, text_box, wait_until_drawn, with_sentence
+from support.browsing import RESTS, address_parameters, text_box, wait_until_drawn, with_sentence
 
 FIRST = "Der Hund sah den Ball."
 QUESTION = ".attnviz-why-question"
@@ -29,18 +29,22 @@ def test_a_word_is_clicked_and_explained(page: Page) -> None:
     most = left_out.locator(".attnviz-why-token").filter(has_text="Hund").locator(".attnviz-why-number")
     expect(most).to_have_text(re.compile(r"^\d+\.\d\d$"))
     # The keyboard does it too.
+    page.wait_for_function(RESTS)
     words.filter(has_text="dog").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     run = wait_until_drawn(page, FIRST, before=run)
     expect(page.locator(QUESTION)).to_contain_text("“saw”")
     # Back brings the word before.
+    page.wait_for_function(RESTS)
     page.go_back()
     run = wait_until_drawn(page, FIRST, before=run)
     expect(page.locator(QUESTION)).to_contain_text("“dog”")
+    page.wait_for_function(RESTS)
     page.go_forward()
     run = wait_until_drawn(page, FIRST, before=run)
     expect(page.locator(QUESTION)).to_contain_text("“saw”")
+    page.wait_for_function(RESTS)
     # A target of one's own is explained in the place of the model's.
     text_box(page, "target").fill("The cat saw the ball.")
     text_box(page, "target").press("Enter")
