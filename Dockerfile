@@ -44,6 +44,6 @@ ENV STREAMLIT_BROWSER_SERVER_ADDRESS=localhost
 EXPOSE 8501
 # http.client, because it goes straight to the port, whatever proxy the environment names.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import http.client as h, os, sys; e = os.environ; c = h.HTTPConnection('127.0.0.1', int(e['STREAMLIT_SERVER_PORT']), timeout=4); c.request('GET', os.path.join('/', e.get('STREAMLIT_SERVER_BASE_URL_PATH', ''), 'readyz')); sys.exit(c.getresponse().status != 200)"]
+    CMD ["python", "-c", "import http.client as h, os, sys; e = os.environ; c = h.HTTPConnection('127.0.0.1', int(e['STREAMLIT_SERVER_PORT']), timeout=4); c.request('GET', os.path.join('/', e.get('STREAMLIT_SERVER_BASE_URL_PATH', ''), 'healthz')); sys.exit(c.getresponse().status != 200)"]
 
 CMD ["python", "-m", "streamlit", "run", "app.py"]
