@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import astuple
 from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from attnviz.errors import AttnvizError
 from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import url_state
@@ -132,9 +134,13 @@ def draw(
     table = proof = None
     all_results: dict[str, Attribution] = {}
     if every:
-        all_results = {name: asked.result(controls.Choice(name)) for name in methods}
+        for name in methods:
+            # A method that does not apply to this text, such as the flow through a long one, leaves the others alone.
+            with suppress(AttnvizError):
+                all_results[name] = asked.result(controls.Choice(name))
         agreement = {name: spearman(results[0].values, result.values) for name, result in all_results.items()}
-        table = payload.method_table(all_results, agreement, chosen[0].method)
+        is_whole = chosen[0] == controls.Choice(chosen[0].method)  # not of one layer or head, as the rows are not
+        table = payload.method_table(all_results, agreement, chosen[0].method, is_whole=is_whole)
     falls: list[Faithfulness] = []
     if trust:
         proof = errors.attempt(container, lambda: measured_trust(asked, chosen, results, falls))

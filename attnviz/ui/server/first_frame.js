@@ -3,7 +3,7 @@
   const DRAWN = ".attnviz-story[data-scene], .attnviz-ready, [data-testid=stAlert], [data-testid=stException], [data-testid=stDialog]";
   const LONGEST = 30000; // milliseconds, after which something must have gone wrong
   const frame = document.getElementById("attnviz-first-frame");
-  const chosen = Object.keys(localStorage).filter((key) => key.startsWith("stActiveTheme-")).map((key) => localStorage[key]).join();
+  const chosen = localStorage.getItem(`stActiveTheme-${location.pathname}-v2`) ?? ""; // Streamlit keeps one for each page
   const dark = /dark/i.test(chosen) || (!/light/i.test(chosen) && matchMedia("(prefers-color-scheme: dark)").matches);
   frame.classList.add(dark ? "attnviz-first-dark" : "attnviz-first-light");
   const end = () => {

@@ -55,13 +55,16 @@ def card(result: Attribution, choice: Choice) -> Card:
     )  # fmt: skip
 
 
-def method_table(results: Mapping[str, Attribution], agreement: Mapping[str, float], chosen: str) -> Table:
+def method_table(
+    results: Mapping[str, Attribution], agreement: Mapping[str, float], chosen: str, *, is_whole: bool
+) -> Table:
     """All methods under each other.
 
     Args:
         results: by method, all of one word.
         agreement: by method, the rank correlation with the chosen one, in [-1, 1].
         chosen: the method that the others are compared with.
+        is_whole: whether it is of all layers and heads, as the rows are.
     """
     from attnviz.attribution import METHODS
 
@@ -76,7 +79,7 @@ def method_table(results: Mapping[str, Attribution], agreement: Mapping[str, flo
                 tuple(wording.contribution(value) for value in values),
                 max(map(abs, values), default=0.0),
                 METHODS[name].signed,
-                _("itself") if name == chosen else _agreement(agreement[name]),
+                _("itself") if name == chosen and is_whole else _agreement(agreement[name]),
             )
         )
     return Table(

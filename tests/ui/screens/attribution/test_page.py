@@ -14,7 +14,7 @@ from support import tiny_tokenizers as tokenizers_for_tests
 from support.bundled import bundled_model
 from support.pages import components, open_page, save_checkpoint
 
-from attnviz.attribution import attribute, faithfulness
+from attnviz.attribution import attribute, faithfulness, from_weights
 from attnviz.ui.screens.attribution.payload import verdicts
 
 GERMAN = "Der Hund sah den Ball."
@@ -54,9 +54,19 @@ def test_the_word_is_compared_with_another_and_a_layer_and_a_head_can_be_chosen(
     app.query_params["of_head"] = "3"
     app.selectbox(key="of_head").set_value("3").run()
     assert shown(app)["cards"][0]["name"].endswith("L1 H3")
+    app.toggle(key="all_methods").set_value(True).run()
+    rows = {row["name"]: row["agrees"] for row in shown(app)["table"]["rows"]}
+    assert len(rows) == 9 and "itself" not in rows.values()  # a row is of all layers, and one head is chosen
     other = app.selectbox(key="instead").options[0]
     app.selectbox(key="instead").set_value(other).run()
     assert f"and not “{other}”" in shown(app)["question"]
+
+
+def test_a_method_that_refuses_a_long_text_leaves_the_others_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(from_weights, "MOST_FLOW_WORK", 1)
+    app = open_page("attribution", sentence="Der Hund sah den großen Ball.", all_methods="true")
+    assert [row["name"] for row in shown(app)["table"]["rows"]].count("Flow") == 0
+    assert len(shown(app)["table"]["rows"]) == 8
 
 
 def test_what_a_link_asks_for_and_is_not_there_is_said() -> None:
