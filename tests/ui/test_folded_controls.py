@@ -42,6 +42,12 @@ def test_the_controls_fold_into_a_line_that_says_what_is_chosen(page: Page) -> N
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.closest('.attnviz-hint, .st-key-figures') !== null")
+    # A control whose text changes in its place, as with the language, is read again.
+    rename = "text => (document.querySelector('.st-key-more p').firstChild.data = text)"
+    page.evaluate(rename, "Grouped")
+    expect(button).to_contain_text("Grouped")
+    page.evaluate(rename, "More")
+    expect(button).not_to_contain_text("Grouped")
     # It stays so on other pages and in this tab, and nothing that was chosen is lost.
     click_page_name(page, "Overview")
     page.wait_for_function(f"location.pathname === '/overview' && {SHOWN}")

@@ -8,7 +8,7 @@ const FOLDED = "attnviz-controls-folded"; // a class of the whole document, and 
 const SMALL = "(max-width: 640px), (max-height: 800px)";
 const LARGE_TYPE = "attnviz-large-type"; // for a projector, so its screen counts as small
 const HEADER = ".st-key-boxes, .st-key-controls, .st-key-example, .st-key-pair_example";
-const WRITTEN = ["value", "aria-checked", "data-selected"]; // where Streamlit's controls write what they hold
+const WRITTEN = ["value", "aria-checked", "aria-label", "data-selected"]; // where controls write what they hold
 const SAYS_ITSELF = ".st-key-model, .st-key-kind"; // values that need no name before them
 
 class Fold {
@@ -115,7 +115,8 @@ class Fold {
     this.chosen.title = this.chosen.textContent;
     this.watch.disconnect();
     const controls = this.folded && document.querySelector(".st-key-controls");
-    if (controls) this.watch.observe(controls, { childList: true, subtree: true, attributeFilter: WRITTEN });
+    const all = { childList: true, subtree: true, characterData: true, attributeFilter: WRITTEN };
+    if (controls) this.watch.observe(controls, all);
   }
 }
 
