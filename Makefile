@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 READY := $(VENV)/.runtime-installed
 DEV_READY := $(VENV)/.development-installed
-CHECKED := app.py pages attnviz training benchmarks docs tests
+CHECKED := app.py setup.py pages attnviz training benchmarks docs tests
 
 .DEFAULT_GOAL := help
 .PHONY: help run test bench pictures lint format browser clean

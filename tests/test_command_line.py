@@ -5,15 +5,19 @@ from __future__ import annotations
 import io
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
+from streamlit.web import cli
+from support.server import free_port
 
 import attnviz
-from attnviz.__main__ import main
+from attnviz.__main__ import COMMANDS, main
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.export import SUFFIXES, read
 
@@ -121,7 +125,9 @@ def test_what_cannot_be_done_is_one_line_and_status_1(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "required: text"),
+        (["picture"], "required: text"),
+        (["serve", "--port", "80000"], "80000 is no port"),
+        (["serve", "9000"], "unrecognized arguments: 9000"),
         ([SENTENCE, "--kind", "sideways"], "invalid choice: 'sideways'"),
         ([SENTENCE, "--layer", "two"], "invalid int value: 'two'"),
         ([SENTENCE, "-o", "out.pdf"], "'out.pdf' ends with '.pdf'. A picture can be written as .svg, .png"),
@@ -135,9 +141,14 @@ def test_wrong_use_is_status_2(arguments: list[str], said: str, capsys: pytest.C
     assert said in capsys.readouterr().err
 
 
-def test_the_help_names_every_option_and_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert set(COMMANDS) <= set(re.findall(r"^  attnviz (\w+) ", capsys.readouterr().out, re.MULTILINE))
+
+
+def test_the_help_of_pictures_names_every_option_and_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["--help"])
+        main(["picture", "--help"])
     assert ended.value.code == 0
     said = capsys.readouterr().out
     for option in (
@@ -145,7 +156,53 @@ def test_the_help_names_every_option_and_an_example(capsys: pytest.CaptureFixtur
         *("--renormalise", "--scale", "--style", "--theme", "--device", "--dtype", "--output"),
     ):
         assert option in said
-    assert 'python -m attnviz "Der Hund sah den Ball." --layer 2 --head 5 -o out.svg' in said
+    assert 'attnviz picture "Der Hund sah den Ball." --layer 2 --head 5 -o out.svg' in said
+
+
+def test_a_text_needs_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """As `python -m attnviz "text"` always was; a text that is called like a command is given to its command."""
+    assert main([SENTENCE, "--head", "0"]) == main(["picture", SENTENCE, "--head", "0"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second
+    assert main(["picture", "serve", "--head", "0"]) == 0
+
+
+def started(monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> list[str]:
+    """What Streamlit's command line is asked for."""
+    asked: list[list[str]] = []
+    monkeypatch.setattr(cli, "main", lambda given, **options: asked.append(given))
+    assert main(arguments) == 0
+    return asked[0]
+
+
+def test_alone_it_opens_the_app_in_the_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert started(monkeypatch, []) == ["run", str(ROOT / "app.py"), "--server.headless", "false"]
+
+
+def test_serving_takes_address_and_port_and_may_be_public(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTNVIZ_PUBLIC", "")
+    port = free_port()
+    flags = started(monkeypatch, ["serve", "--host", "127.0.0.1", "--port", str(port), "--public"])[2:]
+    assert dict(zip(flags[::2], flags[1::2], strict=True)) == {
+        "--server.address": "127.0.0.1", "--server.port": str(port), "--server.headless": "true",
+    }  # fmt: skip
+    assert os.environ["ATTNVIZ_PUBLIC"] == "1"
+
+
+def test_a_port_that_is_taken_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        assert main(["serve", "--port", str(other.getsockname()[1])]) == 1
+    assert "Choose another port with --port" in capsys.readouterr().err
+
+
+def test_stopping_the_server_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*given: object, **options: object) -> None:
+        raise click.Abort from KeyboardInterrupt()
+
+    monkeypatch.setattr(cli, "main", stop)
+    assert main(["serve"]) == 130
 
 
 def test_a_terminal_without_arrows_gets_them_spelled_out(monkeypatch: pytest.MonkeyPatch) -> None:

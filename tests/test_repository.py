@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
+from support.server import serving
 
 from attnviz.ui.shell.messages import LANGUAGES, web_name
 
@@ -46,6 +47,7 @@ FLOORS = (
     ["ui.components", "ui.controls"],
     ["ui.screens"],
     ["ui.server"],
+    ["commands"],
     ["__main__"],
 )
 
@@ -197,25 +199,49 @@ def test_everything_imported_is_required() -> None:
 # Installing and shipping --------------------------------------------------------------------------------------------
 
 
-def test_the_installed_package_has_its_data(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def wheel_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel that is built from what a source distribution holds, as a package index does it."""
+    folder = tmp_path_factory.mktemp("wheel")
     # A copy, because building writes into the folder it builds from.
-    source = tmp_path / "source"
-    source.mkdir()
-    shutil.copytree(ROOT / "attnviz", source / "attnviz", ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
-        shutil.copy(ROOT / file, source)
-    wanted = {str(path.relative_to(source)) for path in (source / "attnviz").rglob("*") if path.is_file()}
+    source = folder / "source"
+    for name in ("attnviz", "pages", ".streamlit"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("app.py", "setup.py", "MANIFEST.in", "pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    build = "from setuptools import build_meta; build_meta.build_sdist('..')"
+    subprocess.run([sys.executable, "-c", build], cwd=source, check=True, capture_output=True, timeout=300)
     # Without isolation it takes the setuptools that torch brought: nothing is downloaded.
     options = ["--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet"]
-    command = [sys.executable, "-m", "pip", "wheel", *options, "--wheel-dir", str(tmp_path), str(source)]
+    archive = next(folder.glob("attnviz-*.tar.gz"))
+    command = [sys.executable, "-m", "pip", "wheel", *options, "--wheel-dir", str(folder), str(archive)]
     subprocess.run(command, check=True, capture_output=True, timeout=300)
-    with zipfile.ZipFile(next(tmp_path.glob("attnviz-*.whl"))) as wheel:
+    return next(folder.glob("attnviz-*.whl"))
+
+
+def test_the_installed_package_has_its_data(wheel_file: Path) -> None:
+    package = [path for path in (ROOT / "attnviz").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    wanted = {path.relative_to(ROOT).as_posix() for path in package}
+    screens = {path.relative_to(ROOT).as_posix() for path in SCREENS}
+    wanted |= {f"attnviz/app/{name}" for name in [*screens, ".streamlit/config.toml"]}
+    with zipfile.ZipFile(wheel_file) as wheel:
         held = set(wheel.namelist())
         metadata = wheel.read(next(name for name in held if name.endswith("/METADATA"))).decode()
     assert wanted <= held
     assert not {name for name in held if name.split("/")[0] in {"tests", "pages", "training", "benchmarks"}}
+    assert "attnviz/app/setup.py" not in held
     for line, name, _ in pins("requirements.txt"):
         assert f"Requires-Dist: {line}" in metadata, name
+
+
+def test_the_app_opens_where_it_is_installed(wheel_file: Path, tmp_path: Path, page: Page) -> None:
+    """Away from the clone, as `pip install attnviz` and `attnviz serve` do it, at a page of its own address."""
+    with zipfile.ZipFile(wheel_file) as wheel:
+        wheel.extractall(tmp_path / "installed")
+    with serving(tmp_path, installed=tmp_path / "installed") as url:
+        page.goto(f"{url}/overview")
+        page.locator(".attnviz-ready").wait_for(state="attached")
+        assert page.locator(".st-key-figures").is_visible()
 
 
 def copied_into_the_image() -> list[str]:

@@ -49,13 +49,16 @@ def stop(server: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, *, headless: bool = True, base_path: str = "", **variables: str) -> Iterator[str]:
+def serving(
+    folder: Path, *, headless: bool = True, base_path: str = "", installed: Path | None = None, **variables: str
+) -> Iterator[str]:
     """The app as a user's `streamlit run app.py` serves it; yields its address.
 
     Args:
         folder: for what it downloads and what it says at the terminal.
         headless: False lets it open a browser, as it does for a user.
         base_path: what its addresses begin with, without slashes.
+        installed: a folder that attnviz is installed in; it is then served by `attnviz serve` and away from the clone.
         variables: of its environment, such as HF_ENDPOINT.
     """
     log = folder / "server.log"
@@ -67,9 +70,17 @@ def serving(folder: Path, *, headless: bool = True, base_path: str = "", **varia
     options |= {"baseUrlPath": base_path} if base_path else {}
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
     command += [part for name, value in options.items() for part in (f"--server.{name}", value)]
+    if installed:
+        command = [sys.executable, "-m", "attnviz", "serve", "--port", str(port)]
+        environment["PYTHONPATH"] = str(installed)
     with log.open("wb") as output:
         server = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+            command,
+            cwd=folder if installed else ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
     try:
         url = f"http://127.0.0.1:{port}" + (f"/{base_path}" if base_path else "")

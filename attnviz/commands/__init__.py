@@ -1,0 +1,1 @@
+"""The commands of `attnviz`, one module each; `attnviz/__main__.py` chooses between them."""
