@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz.errors import AttnvizError
+from attnviz.errors import AttnvizError, InputError
 from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import url_state
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
     from attnviz.attribution import Attribution, Faithfulness
+    from attnviz.models.model import Model
     from attnviz.models.recording import Recording
     from attnviz.ui.controls.page_header import PageHeader
     from attnviz.ui.screens.attribution.controls import Choice
@@ -62,15 +63,18 @@ def main() -> None:
     if offered.left_out:
         top.say(payload.left_out_remark(offered.left_out))
     index, output = controls.requested_output(offered, top.say)
+    measured = offered.predicts and is_exact(loaded.model)
+    if offered.predicts and not measured:
+        figures.info(payload.coarse_remark(loaded.model))
     with top.controls:
-        methods = possible_methods(loaded, predicts=offered.predicts)
+        methods = possible_methods(loaded, measured=measured)
         layers, heads = recording.size(kind)[:2]
         chosen = controls.method_controls(methods, layers, heads, top.say)
         others = loaded.cache.get(
             ("other words", *text, repr(output)), lambda: other_words(loaded.model, recording, output)
         )
         instead = controls.contrast_control(list(others), top.say)
-        every, trust = controls.switches(predicts=offered.predicts)
+        every, trust = controls.switches(measured=measured)
     against = others.get(instead) if instead else None
     asked = Asked(loaded, recording, text, output, against, top)
     run = run_name(loaded.key, *text, repr(output), against, repr(chosen), every, trust, language(), theme())
@@ -110,15 +114,26 @@ class Asked:
         return self.loaded.cache.get(key, compute)
 
 
-def possible_methods(loaded: Loaded, *, predicts: bool) -> list[str]:
-    """The methods that this model allows."""
+def is_exact(model: Model) -> bool:
+    """Whether the model computes exactly enough for small differences to be believed."""
+    from attnviz.attribution.reading import check_precision
+
+    try:
+        check_precision(model)
+    except InputError:
+        return False
+    return True
+
+
+def possible_methods(loaded: Loaded, *, measured: bool) -> list[str]:
+    """The methods that this model allows; without `measured` those alone that do not ask it again."""
     from attnviz.attribution import METHODS
 
     captured = loaded.model.recorder.plan.captures
     without = {"attention", "rollout", "flow", "input_gradient", "integrated_gradients"}
     return [
         name for name, method in METHODS.items()
-        if (predicts or not method.runs) and (captured or name in without)
+        if (measured or not method.runs) and (captured or name in without)
     ]  # fmt: skip
 
 

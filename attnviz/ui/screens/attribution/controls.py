@@ -113,10 +113,10 @@ def contrast_control(alternatives: list[str], say: Say) -> str | None:
     )  # fmt: skip
 
 
-def switches(*, predicts: bool) -> tuple[bool, bool]:
+def switches(*, measured: bool) -> tuple[bool, bool]:
     """Whether all methods are to be seen, and whether they can be trusted."""
     every = st.toggle(_("All methods"), key="all_methods", bind="query-params")
-    if not predicts:
+    if not measured:
         keep_values("trust")
         return every, False
     trust = st.toggle(

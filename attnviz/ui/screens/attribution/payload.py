@@ -16,6 +16,7 @@ from attnviz.ui.shell.messages import _, local_number, local_percent, ngettext, 
 
 if TYPE_CHECKING:
     from attnviz.attribution import Attribution, ChangedWeights, Faithfulness
+    from attnviz.models.model import Model
     from attnviz.ui.screens.attribution.controls import Choice
 
 
@@ -190,6 +191,14 @@ def verdicts(falls: Sequence[Faithfulness], names: Sequence[str]) -> list[str]:
 def _mean(curve: np.ndarray) -> float:
     """Of a curve, without its beginning, where nothing is gone yet."""
     return float(curve[1:].mean())
+
+
+def coarse_remark(model: Model) -> str:
+    """Says why methods that ask the model again are not offered for one in half precision."""
+    return _(
+        "This model computes in {0}, whose rounding is as large as what is to be measured here. So only the methods "
+        "that read its attention are offered; in float32 there are more."
+    ).format(str(model.dtype).removeprefix("torch."))
 
 
 def left_out_remark(count: int) -> str:

@@ -16,6 +16,7 @@ from support.pages import components, open_page, save_checkpoint
 
 from attnviz.attribution import attribute, faithfulness, from_weights
 from attnviz.ui.screens.attribution.payload import verdicts
+from attnviz.ui.shell import models
 
 GERMAN = "Der Hund sah den Ball."
 
@@ -93,6 +94,17 @@ def test_every_family_has_something_to_be_explained(
     data = shown(open_page("attribution", sentence=sentence, model=folder, trust="true", **target))
     (chosen,) = [word["label"] for word in data["output"]["words"] if word["chosen"]]
     assert label in chosen and data["trust"]["curve"]["lines"][0]["values"]
+
+
+def test_in_half_precision_the_weights_are_shown_and_what_is_missing_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "_DTYPE", "bfloat16")
+    folder = save_checkpoint(tmp_path, "gpt2", tokenizers_for_tests.gpt2())
+    app = open_page("attribution", sentence="the cat sat", model=folder, all_methods="true", trust="true")
+    data = shown(app)
+    assert len(data["cards"]) == 1 and len(data["table"]["rows"]) == 4 and data["trust"] is None
+    assert any("computes in bfloat16" in item.value for item in app.info)
 
 
 def test_a_model_that_writes_nothing_asks_for_a_target(tmp_path: Path) -> None:
