@@ -37,8 +37,11 @@ The browser tests need Chromium, and none could be found or installed here. Do o
 Without a browser, .venv/bin/pytest -m 'not browser' runs the other tests."""
 
 
-def candidates(playwright: Playwright) -> Iterator[str]:
-    """Yields executables that may be a Chromium, the one asked for first; it is the only one when it is given."""
+def candidates(playwright: Playwright) -> Iterator[str | None]:
+    """Yields executables that may be a Chromium, the one asked for first; it is the only one when it is given.
+
+    None is the one that Playwright takes by itself for tests without a window.
+    """
     asked = os.environ.get("ATTNVIZ_BROWSER")
     if asked:
         yield asked
@@ -49,6 +52,7 @@ def candidates(playwright: Playwright) -> Iterator[str]:
         if found:
             yield found
     if Path(playwright.chromium.executable_path).exists():
+        yield None  # its own build without a window's menus, where that was installed too
         yield playwright.chromium.executable_path
 
 
@@ -59,7 +63,7 @@ def launch(playwright: Playwright) -> Browser:
         try:
             return playwright.chromium.launch(executable_path=executable, args=FLAGS, timeout=60_000)
         except PlaywrightError as error:
-            failures.append(f"{executable}: {str(error).splitlines()[0]}")
+            failures.append(f"{executable or 'Playwright'}: {str(error).splitlines()[0]}")
     raise RuntimeError("\n".join([*failures, NO_BROWSER]))
 
 
