@@ -23,6 +23,7 @@ def draw_page() -> None:
         measuring_link,
         navigation,
     )
+    from attnviz.ui.shell.visits import page_request
 
     page = navigation()
     st.set_page_config(
@@ -33,7 +34,8 @@ def draw_page() -> None:
     st.logo(LOGO, size="medium")
     language_picker()
     url_state.carry_over(page.url_path)
-    page.run()
+    with page_request(page.url_path or "heads"):
+        page.run()
     measuring_link(page)
     glossary()
 

@@ -4,7 +4,8 @@
     ├── LoadError            a model could not be loaded
     │   ├── NotFoundError    no such folder, no such Hub id
     │   ├── NetworkError     the Hub could not be reached
-    │   └── UnsafeError      a checkpoint or repository that would run code of its own
+    │   ├── UnsafeError      a checkpoint or repository that would run code of its own
+    │   └── NotOfferedError  a model that is not on the list of a public server
     ├── InputError           what was typed or passed cannot be used
     │   ├── EmptyError       nothing to look at
     │   ├── TooLongError     more tokens than the model has positions
@@ -12,7 +13,9 @@
     │   └── DamagedError     a file that is no picture, or not the whole of one
     ├── NoAttentionError     the model has no attention weights that could be shown whole
     ├── FontError            the machine has no font for a character that is to be drawn
-    └── MemoryShortError     the machine or the accelerator ran out of memory
+    ├── MemoryShortError     the machine or the accelerator ran out of memory
+    └── LimitError           more than whoever serves the app allows
+        └── BusyError        too many people at once
 
 Each message says what is needed, what was received and what to do next. Python shows it in English. It also holds the
 template and the values that it was made from, so that the app can say it in the reader's language.
@@ -74,6 +77,10 @@ class UnsafeError(LoadError):
     """The checkpoint is a pickle, or the repository needs code of its own; attnviz runs neither."""
 
 
+class NotOfferedError(LoadError):
+    """The model is not on the list of a public server."""
+
+
 class InputError(AttnvizError, ValueError):
     """What was typed or passed cannot be used."""
 
@@ -104,6 +111,14 @@ class FontError(AttnvizError):
 
 class MemoryShortError(AttnvizError):
     """The machine or the accelerator ran out of memory."""
+
+
+class LimitError(AttnvizError):
+    """More was asked for than whoever serves the app allows."""
+
+
+class BusyError(LimitError):
+    """Too many people want something computed at the same time."""
 
 
 def out_of_memory(error: BaseException) -> bool:

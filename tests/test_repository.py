@@ -43,6 +43,7 @@ FLOORS = (
     ["measures", "interventions", "attribution"],
     ["figures"],
     ["export"],
+    ["serving"],
     ["ui.shell"],
     ["ui.components", "ui.controls"],
     ["ui.screens"],

@@ -33,11 +33,14 @@ class Inputs:
         network: the transformers model.
         tokenizer: its tokenizer, or None.
         name: what errors call the model.
+        most_characters, most_tokens: of a text, where whoever serves the model sets a limit; 0 for none.
     """
 
     network: Any
     tokenizer: Any
     name: str
+    most_characters: int = 0
+    most_tokens: int = 0
 
     def stack(self, of_decoder: bool) -> Any:
         """The network, or of an encoder–decoder the part that reads the source or the target."""
@@ -63,6 +66,7 @@ class Inputs:
             )
         if not text.strip() or (pair is not None and not pair.strip()):
             raise EmptyError("There is no sentence yet. Type one: a few words are enough.")
+        self._check_characters(max(text, pair or "", key=len), Message("The text"))
         encoding = encode(self.tokenizer, text, pair, add_special_tokens=add_special_tokens)
         if not encoding.ids:
             raise EmptyError("The tokenizer makes no tokens of this text. Type a sentence with letters in it.")
@@ -90,6 +94,7 @@ class Inputs:
             return None
         if not is_encoder_decoder(self.network):
             raise InputError("{0} has no decoder beside an encoder, so it takes no target sentence.", self.name)
+        self._check_characters(target, Message("The target"))
         try:
             encoding = encode(self.tokenizer, target, target=True)
         except LookupError as error:
@@ -199,7 +204,15 @@ class Inputs:
         return padding_ids
 
     def check_length(self, count: int, subject: str, *, of_decoder: bool = False) -> None:
-        """Raises TooLongError where the model has not so many positions."""
+        """Raises TooLongError where the model has not so many positions, or may not have them read."""
+        if 0 < self.most_tokens < count:
+            raise TooLongError(
+                "{0} has {1:,} tokens, and here a model reads {2:,} at most. Shorten it by {3}.",
+                subject,
+                count,
+                self.most_tokens,
+                _tokens(count - self.most_tokens),
+            )
         room = max_positions(self.stack(of_decoder))
         if room is not None and count > room:
             raise self._too_long(subject, count, room)
@@ -226,7 +239,6 @@ class Inputs:
         return {name: self.tensor(list(row)) for name, row in beside.items()}
 
     def _too_long(self, subject: str, count: int, limit: int) -> TooLongError:
-        excess = Message("1 token") if count - limit == 1 else Message("{0:,} tokens", count - limit)
         return TooLongError(
             "{0} has {1:,} tokens, and {2} has positions for {3:,}. Shorten it by {4}, or choose a model for longer "
             "texts.",
@@ -234,8 +246,22 @@ class Inputs:
             count,
             self.name,
             limit,
-            excess,
+            _tokens(count - limit),
         )
+
+    def _check_characters(self, text: str, subject: str) -> None:
+        """Raises TooLongError before a text is tokenized that is longer than it may be."""
+        if 0 < self.most_characters < len(text):
+            raise TooLongError(
+                "{0} has {1:,} characters, and here it may have {2:,}. Shorten it.",
+                subject,
+                len(text),
+                self.most_characters,
+            )
+
+
+def _tokens(count: int) -> Message:
+    return Message("1 token") if count == 1 else Message("{0:,} tokens", count)
 
 
 def integers(ids: Sequence[int] | Tensor, name: str) -> list[int]:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from attnviz.errors import InputError, MemoryShortError, Message, out_of_memory
-from attnviz.models import capture, capture_plan, proof
+from attnviz.models import capture, capture_plan, proof, turns
 from attnviz.models.changes import Changes, Intervention, check_interventions
 from attnviz.models.generation_settings import exchange_generation_config
 from attnviz.models.inputs import Inputs
@@ -71,10 +71,12 @@ class Recorder:
 
     Attributes:
         inputs: the network, with what it can read.
+        budget: the most bytes that a recording may need where nobody says another number; None for what is free.
     """
 
     def __init__(self, inputs: Inputs) -> None:
         self.inputs = inputs
+        self.budget: int | None = None
         self._plan: capture_plan.Plan | None = None
 
     @property
@@ -94,7 +96,7 @@ class Recorder:
         """One user of the network at a time, in evaluation mode and not compiled; running out of memory becomes an
         error that says what to do."""
         network = self.inputs.network
-        with _lock(network), _evaluation_mode(network), without_compilation(network):
+        with turns.turn(network), _lock(network), _evaluation_mode(network), without_compilation(network):
             try:
                 yield
             except Exception as error:
@@ -136,6 +138,8 @@ class Recorder:
             options: what is kept of it and where; None for all.
         """
         planned, options = self.plan, options or RecordOptions()
+        if self.budget is not None and (options.budget is None or options.budget > self.budget):
+            options = replace(options, budget=self.budget)
         options.check_layers({kind: len(counts) for kind, counts in planned.heads.items()})
         changed = self.check(interventions)
         writing = changed if write_anew else ()

@@ -18,6 +18,7 @@ from attnviz.errors import (
     UnsafeError,
     out_of_memory,
 )
+from attnviz.models.loading.claims import check_counts, check_parameters
 from attnviz.models.loading.hub import check_weights, first_line
 from attnviz.models.model import Model
 
@@ -39,10 +40,12 @@ def load_folder(
     """The model in a folder, under the name and commit that it was asked for by."""
     raw = _configuration(folder, name)
     check_weights([item.name for item in folder.iterdir()], name)
+    check_counts(raw, name)
     with _building, _quiet():
         config, network_class = _network_class(folder, name, raw)
         # Whatever was used in training: it may not be installed here, and may be code from the Hub.
         config._attn_implementation = None
+        check_parameters(network_class, config, folder, name)
         try:
             network, report = network_class.from_pretrained(
                 folder,

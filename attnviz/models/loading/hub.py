@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import errno
 import io
 import re
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from attnviz.errors import (
+    LoadError,
     Message,
     NetworkError,
     NotFoundError,
@@ -62,6 +64,13 @@ def download_model(name: str, revision: str | None, tell: Progress) -> tuple[Pat
     except errors.GatedRepoError as error:  # the Hub shows everybody the list of files of a gated model
         raise _gated_error(label) from error
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise LoadError(
+                "There is no room on the disk for {0} ({1:,.0f} MB). Make room, or have HF_HOME name a folder on "
+                "another disk; what is there is kept.",
+                label,
+                sum(sizes[item] for item in chosen) / 1e6,
+            ) from error
         raise NetworkError(
             "The download of {0} stopped ({1}). What is there is kept; try again.",
             label,

@@ -16,6 +16,7 @@ from streamlit.errors import StreamlitAPIException
 
 from attnviz.examples import FIRST_EXAMPLES, HOME_EXAMPLES
 from attnviz.figures.style import Theme
+from attnviz.serving.offered import may_choose_freely
 from attnviz.ui.components.ready import theme
 from attnviz.ui.controls.url_state import Say, follow_opening, named_choice, note_opening, replace_missing
 from attnviz.ui.shell.messages import _, kind_name, language
@@ -132,18 +133,21 @@ def model_picker() -> str:
     if "model" in st.session_state:
         st.session_state["model"] = requested
     options = list(dict.fromkeys([*used_models(), requested, *offered_models()]))
+    freely = may_choose_freely()
     name = st.selectbox(
         _("Model"),
         options,
         key="model",
-        accept_new_options=True,
+        accept_new_options=freely,
         format_func=lambda name: choice_label(name, tuple(options)),
-        placeholder=_("a folder or a Hugging Face id"),
+        placeholder=_("a folder or a Hugging Face id") if freely else None,
         help=_(
             "The bundled model needs no internet: German, Dutch and Chinese (simplified) into English, English into "
             "German; 21 MB, CC BY 2.0. Choose another one, which is downloaded, or type a folder of this computer or a "
             "Hugging Face id. A revision can follow the id: google-t5/t5-small@main."
-        ),
+        )
+        if freely
+        else _("The models that this server shows."),
     )
     name = _plain_model(name)
     if name not in used:

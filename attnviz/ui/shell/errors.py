@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from attnviz.errors import AttnvizError
+from attnviz.errors import AttnvizError, LoadError, NotOfferedError
+from attnviz.serving.limits import limits
+from attnviz.serving.requests import note_error
 from attnviz.ui.shell.messages import _, translate
 
 if TYPE_CHECKING:
@@ -32,13 +34,24 @@ def attempt(container: DeltaGenerator, make: Callable[[], T]) -> T | None:
     try:
         return make()
     except AttnvizError as error:
-        container.error(as_markdown(translate(error.message)), icon=":material/error:")
+        note_error(error)
+        container.error(as_markdown(error_text(error)), icon=":material/error:")
     except Exception as error:
         # A mistake of ours: the details are for the terminal.
         _logger.exception("a page could not be drawn")
+        note_error(error)
         message = _("Something went wrong that should not have. The terminal that runs attnviz says more.")
         container.error(f"{message} {as_markdown(f'({type(error).__name__})')}", icon=":material/error:")
     return None
+
+
+def error_text(error: AttnvizError) -> str:
+    """What a reader is told of an error. Strangers are not told what is wrong with a model of the list, for such
+    messages name folders and versions."""
+    if limits().public and isinstance(error, LoadError) and not isinstance(error, NotOfferedError):
+        _logger.error("a model could not be loaded", exc_info=error)
+        return _("This model cannot be loaded here at the moment. Choose another one.")
+    return translate(error.message)
 
 
 class Remarks:

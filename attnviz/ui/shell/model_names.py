@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 
+from attnviz.serving.offered import may_choose_freely, offered_names
 from attnviz.ui.shell.messages import BUNDLED, _, language_name, local_number
 from attnviz.ui.shell.messages import model_label as known_label
 
@@ -65,16 +66,23 @@ OFFERED = (
 
 
 def offered_models() -> tuple[str, ...]:
-    """The ids of the models that are offered; none where nothing may be downloaded."""
+    """The models that are offered: those of the server's list, and where any may be chosen those that are known.
+
+    Where nothing may be downloaded, the list alone.
+    """
     from huggingface_hub.constants import is_offline_mode
 
-    return () if is_offline_mode() else tuple(model.name for model in OFFERED)
+    if is_offline_mode() or not may_choose_freely():
+        return offered_names()
+    return (*offered_names(), *(model.name for model in OFFERED))
 
 
 def model_label(name: str) -> str:
     """What a model is called on the screen: a folder by its last part."""
+    if name == BUNDLED or name in offered_names() or not may_choose_freely():
+        return known_label(name)
     path = os.path.expanduser(name)
-    is_folder = name != BUNDLED and os.path.isdir(path)
+    is_folder = os.path.isdir(path)
     return os.path.basename(os.path.normpath(path)) if is_folder else known_label(name)
 
 
@@ -94,6 +102,6 @@ def model_and_revision(name: str) -> tuple[str, str | None]:
     ('google-t5/t5-small', 'df1b051')
     """
     parts = re.fullmatch(r"([\w.-]+(?:/[\w.-]+)?)@([\w./-]+)", name)
-    if parts is None or os.path.exists(os.path.expanduser(name)):
+    if parts is None or (may_choose_freely() and os.path.exists(os.path.expanduser(name))):
         return name, None
     return parts[1], parts[2]

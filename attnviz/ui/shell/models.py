@@ -19,6 +19,9 @@ import streamlit as st
 
 import attnviz
 from attnviz.examples import FIRST_EXAMPLES
+from attnviz.serving import requests
+from attnviz.serving.limits import limits
+from attnviz.serving.offered import model_source
 from attnviz.ui.shell.cache import Cache
 from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _, translate
@@ -31,8 +34,6 @@ if TYPE_CHECKING:
     from attnviz.models.model import Model
     from attnviz.models.recording import Recording
 
-MODELS = 3  # kept at a time; they are what takes the memory
-CACHE_BYTES = 512 * 1024**2  # for each model, beside its weights; typing makes a recording every quarter of a second
 _DEVICE, _DTYPE = "auto", "auto"
 
 T = TypeVar("T")
@@ -41,9 +42,24 @@ T = TypeVar("T")
 class RecentValues(Generic[T]):
     """The values used last, up to a number of them; each is made once, however many ask for it at the same time."""
 
-    def __init__(self, size: int, on_drop: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        size: int,
+        on_drop: Callable[[], None] = lambda: None,
+        *,
+        most_bytes: int = 0,
+        bytes_of: Callable[[T], int] = lambda value: 0,
+    ) -> None:
+        """
+        Args:
+            size: how many are kept.
+            on_drop: called after some were dropped.
+            most_bytes: of all that are kept, but for the one that was used last; 0 for no such limit.
+            bytes_of: how many bytes a value takes.
+        """
         self._size = size
         self._on_drop = on_drop
+        self._most_bytes, self._bytes_of = most_bytes, bytes_of
         self._values: OrderedDict[Hashable, T] = OrderedDict()
         self._making: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -61,15 +77,28 @@ class RecentValues(Generic[T]):
                 value = make()
                 with self._lock:
                     self._values[key] = value
-                    full = len(self._values) > self._size
-                    if full:
-                        self._values.popitem(last=False)
+                    dropped = self._drop_oldest()
             finally:
                 with self._lock:
                     self._making.pop(key, None)
-        if full:
+        if dropped:
             self._on_drop()
         return value
+
+    def _drop_oldest(self) -> int:
+        """Drops those that are too many, with the lock held; returns how many."""
+        before = len(self._values)
+        while len(self._values) > 1 and (len(self._values) > self._size or 0 < self._most_bytes < self._bytes()):
+            self._values.popitem(last=False)
+        return before - len(self._values)
+
+    def _bytes(self) -> int:
+        return sum(map(self._bytes_of, self._values.values()))
+
+    def values(self) -> tuple[T, ...]:
+        """What is kept now, the one used last at the end."""
+        with self._lock:
+            return tuple(self._values.values())
 
     def __contains__(self, key: Hashable) -> bool:
         with self._lock:
@@ -83,10 +112,15 @@ class Loaded:
     model: Model
     key: Hashable
     cache: Cache = field(init=False)
+    bytes: int = field(init=False)  # of the weights
 
     def __post_init__(self) -> None:
-        model = self.model
-        self.cache = Cache(CACHE_BYTES, beside=(model, model.network, model.tokenizer))
+        model, settings = self.model, limits()
+        self.cache = Cache(settings.cache_bytes, beside=(model, model.network, model.tokenizer))
+        model.inputs.most_characters, model.inputs.most_tokens = settings.characters, settings.tokens
+        model.recorder.budget = settings.recording_bytes or None
+        network = model.network
+        self.bytes = sum(item.numel() * item.element_size() for item in (*network.parameters(), *network.buffers()))
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -100,13 +134,26 @@ class Loaded:
 
     def record(self, text: str, target: str | None, pair: str | None = None) -> Recording:
         """The recording of a text; `target` None means the model's own output, `pair` None one sentence alone."""
-        key = ("recording", text, target, pair)
-        return self.cache.get(key, lambda: self.model.record(text, target, pair=pair))
+
+        def make() -> Recording:
+            recording = self.model.record(text, target, pair=pair)
+            requests.note_text(text, recording.size(recording.kinds[0])[3])
+            return recording
+
+        return self.cache.get(("recording", text, target, pair), make)
 
 
 @st.cache_resource(show_spinner=False)
 def _loaded_models() -> RecentValues[Loaded]:
-    return RecentValues(MODELS, on_drop=_free_memory)
+    settings = limits()
+    return RecentValues(
+        settings.models_loaded, _free_memory, most_bytes=settings.models_bytes, bytes_of=lambda loaded: loaded.bytes
+    )
+
+
+def loaded_models() -> tuple[Loaded, ...]:
+    """The models that are in memory now, the one used last at the end."""
+    return _loaded_models().values()
 
 
 def _free_memory() -> None:
@@ -127,7 +174,8 @@ def load(name: str, placeholder: DeltaGenerator, *, revision: str | None = None)
     Raises:
         AttnvizError: it cannot be loaded, and why.
     """
-    key = _key(name, revision)
+    source, revision = model_source(name, revision)
+    key = _key(source, revision)
     shelf = _loaded_models()
     # Said before anything else: another reader, or the server itself, may be loading it already.
     waits = key not in shelf
@@ -138,7 +186,7 @@ def load(name: str, placeholder: DeltaGenerator, *, revision: str | None = None)
     if waits:
         progress(None, _("Loading {0}").format(model_label(name)))
     try:
-        return shelf.get(key, lambda: _load(name, revision, key, progress))
+        return shelf.get(key, lambda: _load(source, revision, key, progress, name=name))
     finally:
         if waits:
             placeholder.empty()
@@ -166,8 +214,11 @@ def _key(name: str, revision: str | None) -> Hashable:
     return (name, revision, _DEVICE, _DTYPE, _newest_change(name))
 
 
-def _load(name: str, revision: str | None, key: Hashable, progress: Progress | None = None) -> Loaded:
-    model = attnviz.load(name, device=_DEVICE, dtype=_DTYPE, revision=revision, progress=progress)
+def _load(
+    source: str, revision: str | None, key: Hashable, progress: Progress | None = None, name: str | None = None
+) -> Loaded:
+    model = attnviz.load(source, device=_DEVICE, dtype=_DTYPE, revision=revision, progress=progress)
+    model.name = name or source  # of a model of the list its folder is nobody's business
     # Streamlit looks for garbage after every run, while the page waits for the last it is to show. The libraries
     # and the model bring some 400,000 objects that stay: looking through them took a quarter of a second.
     gc.freeze()

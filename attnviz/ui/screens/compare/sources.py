@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from attnviz.attention import pooled_maps
 from attnviz.errors import AttnvizError, EmptyError, InputError
+from attnviz.serving.limits import limits
+from attnviz.serving.requests import note_error
 from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.controls.page_header import Text
 from attnviz.ui.screens.compare import panels, similar_heads
 from attnviz.ui.screens.compare.panel_cards import Card
 from attnviz.ui.screens.compare.panels import LETTERS, Panel, Panels
 from attnviz.ui.shell import model_names, models
-from attnviz.ui.shell.messages import _, translate
+from attnviz.ui.shell.errors import error_text
+from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -58,12 +61,12 @@ class Source(NamedTuple):
 def load_source(panel: Panel, page: PageDefaults, in_use: set[str]) -> Source:
     """The model and the recording of a panel, and this kind of attention computed; `in_use` are the models so far."""
     name = panel_model(panel, page)
-    if name not in in_use and len(in_use) >= models.MODELS:
+    if name not in in_use and len(in_use) >= limits().models_loaded:
         raise InputError(
             _(
                 "At most {0} models are compared at a time, and this one would be one more. Choose one of those that "
                 "the other panels have."
-            ).format(models.MODELS)
+            ).format(limits().models_loaded)
         )
     in_use.add(name)
     loaded = load_model(name, page)
@@ -130,7 +133,8 @@ def resolve_panels(
                 letters_by_remark.setdefault(remark, []).append(letter)
             full_map = panels.panel_map(source.recording, panel)
         except AttnvizError as problem:
-            error = translate(problem.message)
+            note_error(problem)
+            error = error_text(problem)
         resolved.append(panel)
         sources.append(source)
         full_maps.append(full_map)

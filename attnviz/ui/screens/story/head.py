@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.errors import AttnvizError
+from attnviz.errors import AttnvizError, LimitError
 from attnviz.ui.screens.story.packing import pack, pack_flags
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def head_numbers(
             scores = recording.scores(kind, layer=layer, head=head).cpu().numpy()
             visible = np.isfinite(scores)
             numbers["scores"] = pack(scores)
+        except LimitError:
+            raise  # the next visit may have it
         except AttnvizError:
             pass  # such a model gives its weights and nothing before them
     return numbers | {"visible": pack_flags(visible)}

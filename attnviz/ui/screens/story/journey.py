@@ -15,7 +15,7 @@ from attnviz.embeddings.embedding_table import Vocabulary
 from attnviz.embeddings.hidden_states import hidden_states
 from attnviz.embeddings.similarity import similarity
 from attnviz.embeddings.vectors import components
-from attnviz.errors import AttnvizError, InputError
+from attnviz.errors import AttnvizError, InputError, LimitError
 from attnviz.tokenization.token import is_word, same_word, word_groups, words
 from attnviz.ui.screens.story.packing import pack
 
@@ -62,6 +62,8 @@ def journey(
     """
     try:
         states = hidden_states(model, recording, kind)
+    except LimitError:
+        raise  # the next visit may have it
     except AttnvizError:
         return None
     vectors = states.layers.float().cpu().numpy()  # (layers, tokens, width)

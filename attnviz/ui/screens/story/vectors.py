@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from attnviz.embeddings.hidden_states import hidden_states
-from attnviz.errors import AttnvizError
+from attnviz.errors import AttnvizError, LimitError
 from attnviz.ui.screens.story.packing import pack
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ def first_vectors(model: Model, recording: Recording, kind: str, computation: Co
     else:
         try:
             parts["embedding"] = hidden_states(model, recording, kind).static
+        except LimitError:
+            raise  # the next visit may have it
         except AttnvizError:
             parts["embedding"] = None  # it has no such table, or does not show it
         parts["sum"] = parts["embedding"]

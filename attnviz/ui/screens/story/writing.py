@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.errors import AttnvizError
+from attnviz.errors import AttnvizError, LimitError
 from attnviz.generation.decode import decode
 from attnviz.generation.fill_mask import fill, mask_word
 from attnviz.generation.result import Written
@@ -43,6 +43,8 @@ def writing(model: Model, name: str, recording: Recording) -> dict[str, Any] | N
     """
     try:
         steps = _steps(model, recording)
+    except LimitError:
+        raise  # the next visit may have it
     except AttnvizError:
         return None  # it has no language head, or no position is left for a word more
     own = _head_of(steps.recording, steps.own, name)
