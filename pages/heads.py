@@ -20,7 +20,7 @@ from attnviz.ui.components.reading_hint import reading_hint
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.components.score_parts import stored_split
 from attnviz.ui.components.weights_table import weights_table
-from attnviz.ui.controls import display_options, inputs, url_state
+from attnviz.ui.controls import display_options, inputs, long_texts, url_state
 from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.heads.findings import applying, finding_text
 from attnviz.ui.screens.heads.opened_head import opened_head
@@ -53,7 +53,8 @@ class HeadSelection:
 
 def main() -> None:
     top = page_header()
-    parameters = {key: st.query_params[key] for key in ("sentence", "model", "lang") if st.query_params.get(key)}
+    keys = ("sentence", long_texts.parameter("sentence"), "model", "lang")
+    parameters = {key: st.query_params[key] for key in keys if st.query_params.get(key)}
     story = (_("New here? See how it works"), f"story?{urlencode(parameters)}")
     reading_hint(inputs.how_to_read(theme()), name="heads", link=story)
     figures = st.container(key="figures")

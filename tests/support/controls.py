@@ -102,6 +102,11 @@ EVERYWHERE = [
         "attnviz-term",
     ),
     tested(
+        ".attnviz-file",
+        "controls/test_text_boxes_in_browser.py test_a_box_takes_lines_and_files_and_says_what_it_cannot_read",
+        "attnviz-file",
+    ),
+    tested(
         ".attnviz-fold",
         "test_folded_controls.py test_the_controls_fold_into_a_line_that_says_what_is_chosen",
         "attnviz-fold",

@@ -12,6 +12,7 @@ const BOTH = '[data-testid="stTooltipContent"], [data-testid="stTopNav"]'; // ha
 const LONGEST = 200; // characters of what Streamlit says
 const PAUSE = 250; // ms without a letter after which a text is taken over
 const TEXT = '[data-testid="stTextArea"] textarea';
+const LONGEST_VALUE = 30_000; // characters in the address: Streamlit writes any text there before the server can say no
 const MENU_LINK = '[data-testid="stSidebarNavLink"]';
 const CLOSE_MENU = '[data-testid="stSidebarCollapseButton"] button';
 
@@ -58,7 +59,8 @@ class Ways {
     this.seen = now;
   }
 
-  written(state, url) {
+  written(state, whole) {
+    const url = withoutLongValues(whole);
     if (new URL(url, location.href).pathname === location.pathname) {
       this.before ??= this.address();
       this.replace(state, "", url);
@@ -76,6 +78,16 @@ class Ways {
     event.stopImmediatePropagation();
     location.reload();
   }
+}
+
+/** An address without the texts that no server would read from it; the session has them. */
+function withoutLongValues(whole) {
+  const url = new URL(whole, location.href);
+  if (url.search.length <= LONGEST_VALUE) return whole;
+  for (const part of url.search.slice(1).split("&")) {
+    if (part.length > LONGEST_VALUE) url.searchParams.delete(decodeURIComponent(part.split("=")[0]));
+  }
+  return url.href;
 }
 
 /** On a narrow screen the menu goes once a page is chosen, and is not there again after the next visit. */

@@ -18,6 +18,8 @@ from attnviz.examples import FIRST_EXAMPLES, HOME_EXAMPLES
 from attnviz.figures.style import Theme
 from attnviz.serving.offered import may_choose_freely
 from attnviz.ui.components.ready import theme
+from attnviz.ui.components.text_file import text_file
+from attnviz.ui.controls import long_texts
 from attnviz.ui.controls.url_state import Say, follow_opening, named_choice, note_opening, replace_missing
 from attnviz.ui.shell.messages import _, kind_name, language
 from attnviz.ui.shell.model_names import BUNDLED, choice_label, model_label, offered_models
@@ -30,15 +32,25 @@ _USED = "attnviz_models"  # names of models that were asked for in this session
 _FAILED = "attnviz_failed_models"  # those of them that could not be loaded
 
 
-def text_box(label: str, key: str, **options: Any) -> str:
+def text_box(label: str, key: str, *, file_button: bool = False, **options: Any) -> str:
     """A box that grows with its text; `page_shell` has the text taken over while it is typed, and with Enter.
+
+    A text file can be dropped onto it. What is too long for an address is kept in the session and in the browser's tab.
 
     Args:
         label: stands above it.
         key: of the control, and of its value in the address.
+        file_button: whether a button in it offers to take a file.
         options: others of `st.text_area`.
     """
-    return st.text_area(label, key=key, height="content", bind="query-params", **options) or ""
+    long_texts.bring_back(key)
+    missing = long_texts.is_missing(key)
+    bind: Any = "query-params" if long_texts.is_bound(key) else None
+    with st.container(key=f"{key}_box", gap=None):
+        text = st.text_area(label, key=key, height="content", bind=bind, **options) or ""
+        name = long_texts.keep(key, text)
+        text_file(key, name=name, missing=missing, characters=len(text), button=file_button)
+    return text
 
 
 def sentence_box(opening: str | None = None) -> str:
@@ -49,8 +61,9 @@ def sentence_box(opening: str | None = None) -> str:
     Args:
         opening: what it opens with; None for the first sentence in the reader's language.
     """
+    long_texts.bring_back("sentence")
     follow_opening("sentence", first_sentence() if opening is None else opening)
-    return text_box(_("Sentence"), "sentence")
+    return text_box(_("Sentence"), "sentence", file_button=True)
 
 
 def first_sentence() -> str:

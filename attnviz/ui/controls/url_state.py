@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+from attnviz.ui.controls.long_texts import fits_address
+
 T = TypeVar("T", str, int)
 Say = Callable[[str], None]
 SWITCH_KEYS = ("by_word", "hide_special", "hide", "renormalise", "rows", "scale_per_head", "hide_first", "even_colours")
@@ -63,7 +65,7 @@ def carry_over(page: str) -> None:
     st.session_state[_LINKED] = [key for key in linked if key not in used]
     for key in used:
         value = st.session_state.get(key)
-        if value not in (None, "", []) and key not in st.query_params:
+        if value not in (None, "", []) and key not in st.query_params and not _is_too_long(value):
             # What a control is still bound to, the control itself writes.
             with contextlib.suppress(StreamlitAPIException):
                 st.query_params[key] = value if isinstance(value, list) else _url_value(value)
@@ -142,6 +144,10 @@ def is_chosen(*keys: str) -> bool:
     return any(
         key in st.query_params or (key in st.session_state and st.session_state[key] != opened.get(key)) for key in keys
     )
+
+
+def _is_too_long(value: Any) -> bool:
+    return isinstance(value, str) and not fits_address(value)
 
 
 def _url_value(value: str | int | bool) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from attnviz.attention.by_hand.word_vectors import DIM, MOST_WORDS, WordVectors
 from attnviz.errors import EmptyError
-from attnviz.ui.controls import inputs, url_state
+from attnviz.ui.controls import inputs, long_texts, url_state
 from attnviz.ui.screens.simple_attention.address import EDITOR_NUMBER_KEY, ROWS_KEY, table_rows, write_to_url
 from attnviz.ui.shell import errors, model_names, models
 from attnviz.ui.shell.messages import _, local_percent
@@ -87,10 +87,12 @@ def sentence_table(model: Model, sentence: str) -> tuple[WordVectors, float, int
 def readers_sentence() -> str:
     """The sentence of the other pages; it stands in the address here too, where no box holds it."""
     first = inputs.first_sentence()
+    long_texts.bring_back("sentence")
     if "sentence" not in st.session_state and st.query_params.get("sentence"):
         st.session_state["sentence"] = st.query_params["sentence"]
     sentence = st.session_state.get("sentence") or first
-    write_to_url("sentence", "" if sentence == first else sentence)
+    long = long_texts.keep("sentence", st.session_state.get("sentence") or "") is not None
+    write_to_url("sentence", "" if sentence == first or long else sentence)
     return sentence
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from attnviz.ui.controls import url_state
+from attnviz.ui.controls.long_texts import in_address
 from attnviz.ui.shell.messages import _
 
 SCENES = 10
@@ -69,7 +70,7 @@ def scene_links(numbers: Mapping[str, Any], sentence: str, model: str, language:
     """
     head = numbers["head"]
     label = numbers["tokens"][word]["label"]
-    shared = {"sentence": sentence, "model": model, "lang": language}
+    shared = {**in_address("sentence", sentence), "model": model, "lang": language}
     chosen = shared | {"kind": head["kind"], "layer": head["layer"], "head": head["head"]}
     steps = {
         scene: _address("steps", chosen | {"step": step, "looking": label})
