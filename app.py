@@ -44,6 +44,6 @@ def draw_page() -> None:
 if get_script_run_ctx(suppress_warning=True) is not None:
     draw_page()
 else:
-    from attnviz.ui.server.start import lifespan, routes
+    from attnviz.ui.server.start import lifespan, middleware, routes
 
-    app = st.App(__file__, lifespan=lifespan, routes=routes())
+    app = st.App(__file__, lifespan=lifespan, routes=routes(), middleware=middleware(__file__))

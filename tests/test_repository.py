@@ -190,7 +190,8 @@ def test_every_requirement_is_pinned_and_says_why(file: str) -> None:
 
 def test_everything_imported_is_required() -> None:
     # Packages whose module goes by another name than theirs.
-    other_names = {"huggingface_hub": "huggingface-hub", "PIL": "pillow", "resvg_py": "resvg-py"}
+    other_names = {"huggingface_hub": "huggingface-hub", "prometheus_client": "prometheus-client"}
+    other_names |= {"PIL": "pillow", "resvg_py": "resvg-py"}
     required = {name for _, name, _ in pins("requirements.txt")}
     outside = {name.split(".")[0] for path in [*SCREENS, *PACKAGE] if path.exists() for name in imports(path)}
     outside -= {"attnviz", "pages", *sys.stdlib_module_names}

@@ -88,7 +88,7 @@ class Limits:
         log_requests: whether each request writes a line.
         log_text: whether this line has the text that was typed.
         metrics_token: what a reader of /metrics has to show; empty: /metrics is not there.
-        metrics_port: a port of this computer alone for /metrics without a token; 0 for none.
+        metrics_port: a port of its own for /metrics, where no token is asked for; 0 for none.
     """
 
     public: bool

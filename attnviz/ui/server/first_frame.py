@@ -90,15 +90,23 @@ def _first_frame(language: str, sentence: str) -> str:
         captions = "".join(_caption(number, scene, numbers) for number, scene in enumerate(scene_texts(numbers), 1))
     text = html.escape(sentence)
     style = _BESIDE.with_suffix(".css").read_text(encoding="utf-8") + _STORY_STYLE.read_text(encoding="utf-8")
-    program = _BESIDE.with_suffix(".js").read_text(encoding="utf-8")
     return (
         f"<style>{_theme('light')}{_theme('dark')}{style}</style>"
         f'<div id="attnviz-first-frame" lang="{web_name(language)}" aria-hidden="true">'
         f'<div class="attnviz-first-label">{html.escape(label)}</div><div class="attnviz-first-box">{text}</div>'
         f'<div class="attnviz-story"><div class="attnviz-story-captions">{captions}</div>'
         f'<div class="attnviz-story-frame attnviz-first-picture"><span>{text}</span></div></div></div>'
-        f"<script>{program}</script>"
+        f"{_program()}"
     )
+
+
+def _program() -> str:
+    return f"<script>{_BESIDE.with_suffix('.js').read_text(encoding='utf-8')}</script>"
+
+
+def pages_with_scripts() -> tuple[str, str]:
+    """HTML with every script that stands in a page of the app itself: Streamlit's own, and the first picture's."""
+    return _streamlit_page(), _program()
 
 
 def _caption(number: int, scene: Mapping[str, Any], numbers: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from starlette.middleware import Middleware
 from starlette.routing import Route
 from streamlit import cli_util, config
 from streamlit.starlette import App
@@ -16,7 +17,11 @@ from streamlit.web.server import server_util
 from attnviz.models.turns import use_turns
 from attnviz.serving.limits import SettingError, limits
 from attnviz.serving.queue import forward_queue
-from attnviz.ui.server.first_frame import story_route
+from attnviz.serving.request_log import RequestLog
+from attnviz.serving.requests import observe
+from attnviz.ui.server.discreet import DiscreetMessages
+from attnviz.ui.server.first_frame import pages_with_scripts, story_route
+from attnviz.ui.server.headers import SafeHeaders, content_policy
 from attnviz.ui.server.health import health_routes
 from attnviz.ui.server.warm_up import WARM_UP
 
@@ -30,13 +35,43 @@ def take_settings() -> None:
     if settings.public or "ATTNVIZ_UPLOAD_BYTES" in os.environ:
         config.set_option("server.maxUploadSize", settings.upload_bytes // 1024**2)
     use_turns(forward_queue().turn)
+    if settings.log_requests:
+        observe(RequestLog(with_text=settings.log_text))
+
+
+def _metrics_routes(base_path: str) -> list[Route]:
+    """The address of the numbers for Prometheus, where whoever serves the app wants any."""
+    settings = limits()
+    if not settings.metrics_token and not settings.metrics_port:
+        return []
+    from attnviz.serving.metrics import metrics
+    from attnviz.ui.server.metrics_route import held_in_memory, metrics_route, serve_metrics
+
+    observe(metrics())
+    metrics().add_memory(held_in_memory)
+    if settings.metrics_port:
+        serve_metrics(metrics(), config.get_option("server.address") or "", settings.metrics_port)
+    return [metrics_route(metrics(), settings.metrics_token, base_path)]
 
 
 def routes() -> list[Route]:
     """What is answered here, before Streamlit is asked."""
     take_settings()
     base_path = config.get_option("server.baseUrlPath") or ""
-    return [*health_routes(WARM_UP, base_path), story_route(base_path)]
+    return [*health_routes(WARM_UP, base_path), story_route(base_path), *_metrics_routes(base_path)]
+
+
+def middleware(script: str) -> list[Middleware]:
+    """What changes every answer on its way: headers, and in public fewer details.
+
+    Args:
+        script: the path of app.py.
+    """
+    policy = content_policy(limits().frame_ancestors, pages_with_scripts())
+    layers = [Middleware(SafeHeaders, policy=policy)]
+    if limits().public:
+        layers.append(Middleware(DiscreetMessages, script=script))
+    return layers
 
 
 @asynccontextmanager
