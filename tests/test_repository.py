@@ -40,7 +40,7 @@ FLOORS = (
     ["models"],
     ["computation", "embeddings", "generation"],
     ["aggregate"],
-    ["measures", "interventions", "attribution"],
+    ["measures", "interventions", "attribution", "roles"],
     ["figures"],
     ["export"],
     ["serving"],
@@ -184,7 +184,7 @@ def test_every_requirement_is_pinned_and_says_why(file: str) -> None:
     found = list(pins(file))
     assert found
     for line, _, comment in found:
-        assert re.fullmatch(r"[A-Za-z0-9-]+==[0-9.]+", line), line
+        assert re.fullmatch(r"[A-Za-z0-9-]+(\[[a-z]+\])?==[0-9.]+", line), line
         assert len(comment.split()) > 3, f"{line} has no reason above it"
 
 

@@ -272,7 +272,7 @@ def attend(
     plain = softcap is None and sink is None
     rule = None
     if capture is not None or change is not None or not plain:
-        rule = _rule(capture, query, key, attention_mask, scale, bool(is_causal), position_bias, softcap, sink)
+        rule = layer_rule(capture, query, key, attention_mask, scale, bool(is_causal), position_bias, softcap, sink)
     if capture is not None and rule is not None:
         capture.add(module, Layer(query[0].detach(), key[0].detach(), value[0].detach(), rule))
         strange = set(others) - _UNDERSTOOD
@@ -295,7 +295,7 @@ def attend(
     else:
         # Computed from the rule itself, block by block: there is nothing else to compare it with.
         assert rule is not None
-        output = _by_rule(query, key, value, rule)
+        output = output_by_rule(query, key, value, rule)
     if change is not None:
         assert rule is not None
         output, changed = change.apply(output, query, key, value, rule)
@@ -306,7 +306,7 @@ def attend(
     return output, None
 
 
-def _by_rule(query: Tensor, key: Tensor, value: Tensor, rule: Rule) -> Tensor:
+def output_by_rule(query: Tensor, key: Tensor, value: Tensor, rule: Rule) -> Tensor:
     """What a layer puts out by its rule, which is the same for all texts of a batch."""
     groups = query.shape[1] // key.shape[1]
     key, value = (part.repeat_interleave(groups, dim=1) for part in (key, value))
@@ -314,7 +314,7 @@ def _by_rule(query: Tensor, key: Tensor, value: Tensor, rule: Rule) -> Tensor:
     return torch.stack(outputs).to(query.dtype).transpose(1, 2).contiguous()
 
 
-def _rule(
+def layer_rule(
     capture: Capture | None,
     query: Tensor,
     key: Tensor,
@@ -325,6 +325,7 @@ def _rule(
     softcap: float | None,
     sink: Tensor | None,
 ) -> Rule:
+    """What beside queries and keys decides the weights of one call; of a batch, those of its first text."""
     queries, keys = query.shape[2], key.shape[2]
     once = capture.once if capture is not None else (lambda tensor, make: make())
     visible: Spans | Tensor | None = None

@@ -1,0 +1,231 @@
+"""Reads one part of a corpus: texts in batches through the model, every layer's rows into sums, the best rows aside.
+
+A part is a few hundred texts. What it leaves (`PartResult`) is small and can be added to that of another, so parts may
+be read one after another, by several processes, or after an interruption.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from attnviz.attention import blockwise
+from attnviz.errors import EmptyError, TooLongError
+from attnviz.models.batches import Batch, BatchLayer
+from attnviz.models.model import Model
+from attnviz.models.network import is_encoder_decoder
+from attnviz.roles.catalogue import REACH
+from attnviz.roles.collecting import Collector, Reading, drawn_texts
+from attnviz.roles.corpus import Text
+from attnviz.roles.examples import Example
+from attnviz.roles.facts import COLUMNS, Axis, Facts, score
+from attnviz.roles.statistics import Sums
+from attnviz.tokenization.token import Token
+from attnviz.tokenization.tokenizer import from_ids
+
+WRITTEN = 64
+"""The most tokens that a model writes itself where a text has no target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How texts are read.
+
+    Attributes:
+        batch_tokens: the most tokens of a batch, padding included.
+        max_tokens: longer texts are cut into pieces of at most so many.
+        examples: rows of each head that are kept as examples; 0 for none.
+        frequencies: of the corpus, how often each vocabulary id occurs.
+    """
+
+    batch_tokens: int
+    max_tokens: int
+    examples: int
+    frequencies: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass
+class PartResult:
+    """What a part leaves.
+
+    Attributes:
+        roles, offsets: by kind, the sums of `facts.COLUMNS`, and of each offset.
+        examples: rows that may become examples.
+        texts, tokens: how many were read.
+        skipped: how many texts could not be read: nothing in them, or too long for the model.
+    """
+
+    roles: dict[str, Sums] = field(default_factory=dict)
+    offsets: dict[str, Sums] = field(default_factory=dict)
+    examples: list[Example] = field(default_factory=list)
+    texts: int = 0
+    tokens: int = 0
+    skipped: int = 0
+
+    def add(self, other: PartResult) -> None:
+        """Adds the numbers of another part; its examples are left to `Collector.merge`."""
+        for own, others in ((self.roles, other.roles), (self.offsets, other.offsets)):
+            for kind, sums in others.items():
+                if kind in own:
+                    own[kind] += sums
+                else:
+                    own[kind] = sums
+        self.texts, self.tokens = self.texts + other.texts, self.tokens + other.tokens
+        self.skipped += other.skipped
+
+
+def read_part(model: Model, numbered: Sequence[tuple[int, Text]], settings: Settings) -> PartResult:
+    """Runs the model on every text of a part.
+
+    Args:
+        model: whose heads are measured.
+        numbered: the texts, each with its number in the corpus.
+        settings: how they are read.
+
+    Raises:
+        NoAttentionError, NoTokenizerError: the model cannot be measured.
+    """
+    result = PartResult()
+    for kind in model.kinds:
+        counts = model.recorder.plan.heads[kind]
+        result.roles[kind] = Sums.zeros(len(COLUMNS), len(counts), max(counts))
+        result.offsets[kind] = Sums.zeros(2 * REACH + 1, len(counts), max(counts))
+    drawn = drawn_texts((number for number, _ in numbered), settings.examples)
+    collector = Collector(settings.examples, drawn)
+    readings: list[Reading] = []
+    for number, text in numbered:
+        try:
+            readings += _readings(model, number, text, settings.max_tokens)
+            result.texts += 1
+        except (EmptyError, TooLongError):
+            result.skipped += 1
+    for batch in batches(readings, settings.batch_tokens):
+        result.tokens += _read_batch(model, batch, settings, result, collector)
+    result.examples = collector.items()
+    return result
+
+
+def _readings(model: Model, number: int, text: Text, limit: int) -> Iterator[Reading]:
+    """The tokens of a text, in pieces where it is long."""
+    rest = text.text
+    while rest.strip():
+        encoding = model.inputs.encode(rest)
+        tokens, piece = encoding.tokens, rest
+        if len(tokens) > limit and not is_encoder_decoder(model.network):
+            special = sum(token.special for token in tokens)
+            plain = [token for token in tokens if not token.special]
+            end = plain[max(limit - special, 1)].start or 0
+            if 0 < end < len(rest):
+                piece = rest[:end]
+                tokens = model.inputs.encode(piece).tokens[:limit]
+        model.inputs.check_length(len(tokens), "The text")
+        written: tuple[Token, ...] = ()
+        if is_encoder_decoder(model.network) and text.target:
+            target = model.inputs.encode_target(text.target)
+            written = () if target is None else target.tokens
+            # Room for the start and a language token.
+            model.inputs.check_length(len(written) + 2, "The target", of_decoder=True)
+        yield Reading(number, piece, text.target or "", tokens, written)
+        rest = rest[len(piece) :]
+
+
+def batches(readings: Sequence[Reading], batch_tokens: int) -> Iterator[list[Reading]]:
+    """Texts of about one length together, the longest first: at most an eighth of a batch's rows is padding."""
+    batch: list[Reading] = []
+    for reading in sorted(readings, key=lambda item: (-len(item.source), -len(item.written), item.number)):
+        longest = len(batch[0].source) if batch else 0
+        size = max(longest, *(len(item.written) for item in [*batch, reading]))
+        full = batch and (len(batch) + 1) * size > batch_tokens
+        shorter = batch and 9 * len(reading.source) < 8 * longest
+        differs = batch and bool(batch[0].written) != bool(reading.written)
+        if full or shorter or differs:
+            yield batch
+            batch = []
+        batch.append(reading)
+    if batch:
+        yield batch
+
+
+def _read_batch(
+    model: Model, batch: list[Reading], settings: Settings, result: PartResult, collector: Collector
+) -> int:
+    """Counts a batch and returns how many tokens it had."""
+    run = Batch(model, [[token.id for token in reading.source] for reading in batch])
+    source = Axis.of([reading.source for reading in batch], settings.frequencies, model.device)
+    known: dict[tuple[str, int], list[tuple[torch.Tensor, Facts]]] = {}
+
+    def watch(layer: BatchLayer) -> None:
+        keys = source if layer.kind in ("cross", "encoder") or not paired else target
+        queries = target if paired and layer.kind != "encoder" else source
+        _count(layer, batch, queries, keys, known, result, collector)
+
+    paired, target = False, source
+    run.read(watch)
+    tokens = sum(len(reading.source) for reading in batch)
+    if not is_encoder_decoder(model.network):
+        return tokens
+    paired = True
+    if batch[0].written:
+        beginnings = run.target_beginnings()
+        written = [
+            (*from_ids(model.tokenizer, first), *reading.written)
+            for first, reading in zip(beginnings, batch, strict=True)
+        ]
+    else:
+        written = [from_ids(model.tokenizer, ids) for ids in run.write(WRITTEN)]
+    batch[:] = [
+        Reading(item.number, item.text, item.target, item.source, tokens)
+        for item, tokens in zip(batch, written, strict=True)
+    ]
+    target = Axis.of(written, settings.frequencies, model.device)
+    run.read_targets([[token.id for token in row] for row in written], watch)
+    return tokens + sum(map(len, written))
+
+
+def _count(
+    layer: BatchLayer,
+    batch: Sequence[Reading],
+    queries: Axis,
+    keys: Axis,
+    known: dict[tuple[str, int], list[tuple[torch.Tensor, Facts]]],
+    result: PartResult,
+    collector: Collector,
+) -> None:
+    """Counts one layer, some rows at a time."""
+    texts, heads, rows_count, _ = layer.query.shape
+    total_roles = torch.zeros(texts, heads, len(COLUMNS), device=layer.query.device)
+    total_offsets = torch.zeros(texts, heads, 2 * REACH + 1, device=layer.query.device)
+    counts: list[torch.Tensor] = []
+    for rows in blockwise.blocks(rows_count, layer.key.shape[2], texts * heads):
+        allowed = layer.allowed(rows)
+        facts = _facts(known, layer.kind, allowed, queries, keys, rows)
+        weights = layer.weights(rows)
+        scores = score(weights, facts)
+        total_roles += scores.roles
+        total_offsets += scores.offsets
+        own = [facts.number, facts.even, facts.offset_number, facts.offset_even]
+        counts = [total + new for total, new in zip(counts, own, strict=True)] if counts else own
+        collector.add(layer.kind, layer.layer, batch, weights, scores.greatest, facts.counted, keys.special, rows.start)
+    to = [item.cpu().numpy() for item in counts]
+    result.roles[layer.kind].add(layer.layer, total_roles.cpu().numpy(), to[0], to[1])
+    result.offsets[layer.kind].add(layer.layer, total_offsets.cpu().numpy(), to[2], to[3])
+
+
+def _facts(
+    known: dict[tuple[str, int], list[tuple[torch.Tensor, Facts]]],
+    kind: str,
+    allowed: torch.Tensor,
+    queries: Axis,
+    keys: Axis,
+    rows: slice,
+) -> Facts:
+    """The facts of a block of rows, from an earlier layer that sees the same keys."""
+    earlier = known.setdefault((kind, rows.start), [])
+    for other, facts in earlier:
+        if torch.equal(other, allowed):
+            return facts
+    facts = Facts.of(queries, keys, allowed, rows, related=kind != "cross")
+    earlier.append((allowed, facts))
+    return facts
