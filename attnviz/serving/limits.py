@@ -56,7 +56,7 @@ SETTINGS = {
     "models_bytes": Setting("ATTNVIZ_MODELS_BYTES", 0, 8 * 1024 * _MIB),
     "cache_bytes": Setting("ATTNVIZ_CACHE_BYTES", 512 * _MIB, 512 * _MIB, least=1),
     "upload_bytes": Setting("ATTNVIZ_UPLOAD_BYTES", 200 * _MIB, 5 * _MIB, least=_MIB),
-    "frame_ancestors": Setting("ATTNVIZ_FRAME_ANCESTORS", "'self'", "'self'"),
+    "frame_ancestors": Setting("ATTNVIZ_FRAME_ANCESTORS", "*", "'self'"),
     "log_requests": Setting("ATTNVIZ_LOG_REQUESTS", False, True),
     "log_text": Setting("ATTNVIZ_LOG_TEXT", False, False),
     "metrics_token": Setting("ATTNVIZ_METRICS_TOKEN", "", ""),

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from attnviz.serving.requests import request
 from attnviz.ui.shell.messages import _, ngettext
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 PATIENCE_SECONDS = 1.0  # a place that is told sooner would only flicker
 
@@ -23,24 +27,27 @@ def page_request(page: str) -> Iterator[None]:
         page: its name in the address.
     """
     place = st.empty()
+    box: DeltaGenerator | None = None
     began: float | None = None
     shown = 0
 
     def while_waiting(before: int) -> None:
-        nonlocal began, shown
+        nonlocal began, box, shown
         # Any look at Streamlit's state ends this run where its reader has left or typed on.
         st.session_state.get("sentence")
         now = time.monotonic()
         if not before:
             began = None
-            if shown:
+            if shown and box:
                 shown = 0
-                place.empty()
+                box.empty()
             return
         began = now if began is None else began
         if before != shown and now - began > PATIENCE_SECONDS:
             shown = before
-            place.container(key="queue_place").info(waiting_text(before), icon=":material/hourglass_empty:")
+            # A key is given away once in a run, so the box is made once.
+            box = box or place.container(key="queue_place").empty()
+            box.info(waiting_text(before), icon=":material/hourglass_empty:")
 
     with request(page, _visitor(), while_waiting):
         yield
