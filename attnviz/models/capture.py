@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from attnviz.attention import blockwise
 from attnviz.attention.blockwise import Diagonals, Rule, Spans
+from attnviz.models.fused_attention import fused_attention
 from attnviz.models.proof import is_proved
 
 NAME = "attnviz"
@@ -120,6 +121,9 @@ class Capture:
 
 class LayerWatch(Protocol):
     """Who sees the layers of a pass as they are computed; see `record_options.py`."""
+
+    def teller(self, index: int) -> Callable[[float], None] | None:
+        """Who is told what share of a layer, the index-th call of the pass, is done; None where nobody is."""
 
     def reduce(self, index: int, layer: Layer) -> Layer:
         """What is kept of a layer, the index-th call of the pass."""
@@ -261,8 +265,6 @@ def attend(
     Returns:
         ((1, queries, heads, value_dim), None), as every attention function of transformers does.
     """
-    from transformers.integrations.sdpa_attention import sdpa_attention_forward
-
     softcap, sink = others.get("softcap"), others.get("s_aux")
     scale = query.shape[-1] ** -0.5 if scaling is None else float(scaling)
     if is_causal is None:
@@ -279,16 +281,9 @@ def attend(
         if strange or query.shape[0] != 1:
             capture.not_understood = ", ".join(sorted(strange)) or "batch"
     if plain:
-        output, _ = sdpa_attention_forward(
-            module,
-            query,
-            key,
-            value,
-            attention_mask,
-            dropout=0.0,
-            scaling=scaling,
-            is_causal=is_causal,
-            position_bias=position_bias,
+        tell = None if capture is None or capture.watch is None else capture.watch.teller(len(capture.layers) - 1)
+        output = fused_attention(
+            module, query, key, value, attention_mask, position_bias, scaling, bool(is_causal), tell
         )
         if capture is not None:
             capture.compare(output[0], attention_mask, position_bias, bool(is_causal))

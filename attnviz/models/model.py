@@ -139,8 +139,9 @@ class Model:
                 shows the weights that were used.
             write_anew: whether the model writes its own output with these changes; else it reads what it wrote
                 without them, so that both can be compared token by token.
-            progress: is told after each layer what share is done, in (0, 1]; what it raises ends the run, and the
-                model is as before. Of an encoder–decoder, the layers of the encoder.
+            progress: is told after each layer, on a CPU after each head of a long text, what share is done, in (0, 1];
+                what it raises ends the run, and the model is as before. Of an encoder–decoder, the layers of the
+                encoder.
             layers: keeps only these, of each kind, from 0; all where it is None.
             device: where queries, keys and values are kept, such as "cpu"; None for where the model computes. They
                 stay in the model's precision.

@@ -70,6 +70,13 @@ class Watch:
             (index for index in reversed(range(len(calls))) if calls[index] is not None), max(len(calls) - 1, 0)
         )
 
+    def teller(self, index: int) -> Progress | None:
+        """Who is told what share of a call is done; None where nobody is."""
+        progress = self._options.progress
+        if progress is None or index > self._last:
+            return None
+        return lambda share: progress((index + share) / (self._last + 1))
+
     def reduce(self, index: int, layer: Layer) -> Layer:
         """A layer as it is kept: moved, or hollow, which keeps its shapes alone; tells how far the pass is."""
         call = self._calls[index] if index < len(self._calls) else None

@@ -34,6 +34,20 @@ def test_progress_rises_to_one_and_what_it_raises_ends_the_run(name: str) -> Non
     assert_close(again.weights(again.kinds[0], layer=1), recording(name).weights(again.kinds[0], layer=1))
 
 
+@pytest.mark.parametrize("name", ["llama", "gpt2", "bert", "t5"])
+def test_a_long_text_is_told_of_head_by_head_and_its_numbers_are_the_same(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attnviz.models.fused_attention.LONG", 1)
+    told: list[float] = []
+    found = model(name).record_ids(**tiny.inputs(name), progress=told.append)
+    assert told == sorted(set(told)) and told[-1] == 1.0 and len(told) > tiny.LAYERS
+    for kind, layer in kinds_and_layers(name):
+        assert_close(found.weights(kind, layer=layer), recording(name).weights(kind, layer=layer))
+    if found.logits is not None:
+        assert_close(found.logits, recording(name).logits)
+
+
 @pytest.mark.parametrize("name", ["llama", "gpt_oss", "t5", "bloom"])
 def test_layers_that_are_not_kept_hold_nothing_and_say_so(name: str) -> None:
     found = model(name).record_ids(**tiny.inputs(name), layers=[1], device="cpu")

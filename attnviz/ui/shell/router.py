@@ -25,11 +25,11 @@ def apply_page_style() -> None:
 _ROUTED = "attnviz_routed"
 # The pages by what they are for, in the order of their names at the top; the first is the home page.
 GROUPS = (
-    ("heads", "overview", "compare"),
+    ("heads", "overview", "compare", "long_text"),
     ("story", "steps", "simple_attention", "embeddings", "context", "translate"),
     ("what_if", "attribution"),
 )
-_SHOW_WEIGHTS = {"heads", "overview", "compare", "steps", "context", "translate", "what_if"}
+_SHOW_WEIGHTS = {"heads", "overview", "compare", "long_text", "steps", "context", "translate", "what_if"}
 _PICKER = "language"
 
 
@@ -61,6 +61,7 @@ def navigation() -> Page:
         "heads": _("Heads"),
         "overview": _("Overview"),
         "compare": _("Compare"),
+        "long_text": _("Long text"),
         "story": _("How it works"),
         "steps": _("Step by step"),
         "simple_attention": _("By hand"),

@@ -1,0 +1,45 @@
+// The strongest links of a head, a row each: its weight, and the words around both ends.
+
+class LinkList extends Figure {
+  build() {
+    this.title = make("h3", "attnviz-links-title");
+    this.note = make("p", "attnviz-links-note");
+    this.box = make("div", "attnviz-links-box");
+    return make("section", "attnviz-links attnviz-figure", {}, [this.title, this.note, this.box]);
+  }
+
+  draw() {
+    this.drawnWidth = this.root.clientWidth;
+  }
+
+  receive(_, changed) {
+    if (!changed) return;
+    const { rows, texts } = this.data;
+    this.title.textContent = texts.title;
+    this.note.textContent = rows.length ? texts.note : texts.none;
+    this.root.setAttribute("aria-label", texts.title);
+    const head = ["weight", "query", "key"].map((name) => make("th", "", { scope: "col", textContent: texts[name] }));
+    const table = make("table", "attnviz-links-table", {}, [
+      make("thead", "", {}, [make("tr", "", {}, [...head, make("td")])]),
+      make("tbody", "", {}, rows.map((row) => this.row(row))),
+    ]);
+    this.box.replaceChildren(...(rows.length ? [table] : []));
+    this.draw();
+  }
+
+  row({ weight, query, key }) {
+    const { texts } = this.data;
+    const button = make("button", "attnviz-long-button", {
+      type: "button", textContent: texts.go, "aria-label": fill(texts.goName, query.token.trim(), key.token.trim()),
+    });
+    button.addEventListener("click", () => tellOther("go", { query: query.position, key: key.position }));
+    const words = ({ before, token, after, position }) => make("td", "", {}, [
+      make("span", "attnviz-links-around", { textContent: `${before}` }), make("strong", "", { textContent: token }),
+      make("span", "attnviz-links-around", { textContent: after }),
+      make("span", "attnviz-links-position", { textContent: ` ${position.toLocaleString(document.documentElement.lang || "en")}` }),
+    ]);
+    return make("tr", "", {}, [make("td", "attnviz-links-weight", { textContent: weight }), words(query), words(key), make("td", "", {}, [button])]);
+  }
+}
+
+export default mounted(new WeakMap(), (parent) => new LinkList(parent));
