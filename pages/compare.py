@@ -54,7 +54,7 @@ def main() -> None:
     page = PageDefaults(top.sentence, inputs.target_text(), inputs.pair_text(), top.name, top.progress)
     resolved = errors.attempt(figures, lambda: resolve_panels(current_panels(page, top.say), page, top.say))
     if resolved is None:
-        url_state.keep_values("target", "pair", *display_options.SWITCH_KEYS)
+        url_state.keep_values("target", "pair", *url_state.SWITCH_KEYS)
         return
     shown, sources, full_maps, cards = resolved
     st.session_state[SHOWN_KEY] = shown
@@ -69,12 +69,11 @@ def main() -> None:
     if not top.second_sentence(any(reads) or (page.pair is not None and not any(sources))):
         page = replace(page, pair=None)
     with top.controls:
-        switches = display_options.switch_controls(*switch_tokens(full_maps), top.say)
+        switches = display_options.switch_controls(*switch_tokens(shown, sources, full_maps), top.say)
 
     def show() -> None:
-        run, drawn = draw(
-            figures, page, shown, sources, full_maps, [apply_switches(card, switches) for card in cards], switches
-        )
+        changed = [apply_switches(card, source, switches) for card, source in zip(cards, sources, strict=True)]
+        run, drawn = draw(figures, page, shown, sources, cards, changed, switches)
         if drawn:
             figures_ready(run, top.sentence, figures=drawn)
 
@@ -105,11 +104,14 @@ def draw(
     page: PageDefaults,
     shown: Panels,
     sources: list[Source | None],
-    full_maps: list[AttentionMap | None],
+    whole: list[Card],
     cards: list[Card],
     switches: Switches,
 ) -> tuple[str, int]:
-    """Draws everything; returns the name of what is shown and how many figures that are, 0 where no panel has one."""
+    """Draws everything; returns the name of what is shown and how many figures that are, 0 where no panel has one.
+
+    `whole` are the cards before the switches changed them.
+    """
     difference = compare_panels(shown, cards)
     keys = [source and source.loaded.key for source in sources]
     run = run_name(
@@ -131,8 +133,8 @@ def draw(
             run=run,
             key="cards",
             edit=st.session_state.get(EDIT_KEY, 0),
-            summary=summary(full_maps, cards, switches),
-            scale=switches.scale,
+            summary=summary(sources, whole, cards, switches),
+            scale=switches.scale_of(*(card.map for card in cards if card.map)),
             page={
                 "sentence": page.sentence,
                 "target": page.target or "",
@@ -163,19 +165,28 @@ def compare_panels(shown: Panels, cards: list[Card]) -> Comparison:
     return Comparison(difference, by_words=difference.a is not first)
 
 
-def summary(full_maps: list[AttentionMap | None], cards: list[Card], switches: Switches) -> str:
-    """What is shown, in a line."""
-    maps = [card.map for card in cards if card.map]
+def summary(sources: list[Source | None], whole: list[Card], cards: list[Card], switches: Switches) -> str:
+    """What is shown, in a line; `whole` as in `draw`."""
+    drawn = [
+        (source, one, card.map) for source, one, card in zip(sources, whole, cards, strict=True) if source and card.map
+    ]
+    maps = [map for _source, _one, map in drawn]
     if not maps:
         return ""
     parts = [
         _("each panel on its own colour scale") if switches.per_head else _("one colour scale for all"),
     ]
     if any(is_long(map) for map in maps):
-        parts.append(_("neighbours taken together, words and special tokens as they come"))
-    full_map = next((map for map in full_maps if map and not is_long(map)), None)
-    if full_map:
-        parts += switches.remarks(full_map, maps)
+        together = _("neighbours taken together, words and special tokens as they come")
+        parts.append(_("neighbouring words taken together") if switches.by_word else together)
+    source, first, _map = drawn[0]
+    kind = first.panel.kind
+    parts += switches.remarks(source.recording.query_tokens(kind), source.recording.key_tokens(kind), maps)
+    if switches.hide_first:
+        all_shown = replace(switches, hide_first=False)
+        with_first = [apply_switches(one, source, all_shown).map or map for source, one, map in drawn]
+        parts.append(display_options.first_remark(maps, with_first))
+    parts += display_options.colour_remark(switches.scale_of(*maps))
     count = ngettext("{0} panel", "{0} panels", len(cards)).format(len(cards))
     return _("; ").join([f"{count}, {parts[0]}", *parts[1:]])
 
@@ -193,13 +204,16 @@ def draw_similar_heads(
         if not st.button(_("Place all heads"), key="place_heads", icon=":material/scatter_plot:"):
             return 0
     # As the maps are shown, so that its numbers are those of the difference; nothing is hidden of long texts.
-    map_switches = replace(switches, per_head=False)
-    unchanged = map_switches == display_options.Switches() or pooled_maps.is_long(source.recording, panel.kind)
+    map_switches = replace(switches, per_head=False, even_colours=False)
+    long = pooled_maps.is_long(source.recording, panel.kind)
+    unchanged = map_switches == display_options.Switches() or long
     head_distances = source.head_distances(panel.kind, None if unchanged else map_switches)
     single = isinstance(panel.layer, int) and isinstance(panel.head, int)
     number = source.recording.layer_number(panel.kind, panel.layer) if isinstance(panel.layer, int) else panel.layer
     title = _("Heads like {0}: {1}").format(LETTERS[shown.chosen], f"L{number} H{panel.head}")
     note = _("By Jensen–Shannon divergence, for “{0}”.").format(url_state.shorten(panel.sentence or page.sentence, 60))
+    if long and not switches.leaves_all:
+        note += " " + _("Of this long text, all tokens count.")
     if not single:
         title = _("All heads")
         note = _("Panel {0} shows several heads together; choose one with a single head to see those like it.").format(
@@ -248,7 +262,7 @@ def picture(page: PageDefaults, cards: list[Card], difference: Comparison, switc
     return Picture(
         tuple(shown),
         columns=min(COLUMNS, len(shown)),
-        scale=switches.scale,
+        scale=switches.scale_of(*(card.map for card in cards if card.map)),
         theme=theme(),
         settings=settings | switches.settings(),
     )

@@ -9,7 +9,7 @@ import streamlit as st
 from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.numbers_table import numbers_collected
 from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.controls import display_options, inputs, page_header, url_state
+from attnviz.ui.controls import inputs, page_header, url_state
 from attnviz.ui.screens.context import contrasts, controls
 from attnviz.ui.screens.context.words import sentence_words, shorten_word
 from attnviz.ui.shell import errors, models
@@ -31,7 +31,7 @@ def main() -> None:
     row = page_header.model_row()
     control_row, name, say = row.controls, row.name, row.say
     figures = st.container(key="figures")
-    url_state.keep_values("target", "pair", *display_options.SWITCH_KEYS)
+    url_state.keep_values("target", "pair", *url_state.SWITCH_KEYS)
 
     loaded = row.load(figures)
     if loaded is None:

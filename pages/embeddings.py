@@ -12,7 +12,7 @@ from attnviz.errors import EmptyError, NoAttentionError
 from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.numbers_table import numbers_collected
 from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.controls import display_options, inputs, url_state
+from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.embeddings import controls
 from attnviz.ui.shell import errors, models
@@ -36,7 +36,7 @@ class Neighbourhood:
 
 
 def main() -> None:
-    url_state.keep_values("layer", "head", *display_options.SWITCH_KEYS)
+    url_state.keep_values("layer", "head", *url_state.SWITCH_KEYS)
     top = page_header()
     figures = st.container(key="figures")
 

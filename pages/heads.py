@@ -7,12 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-import numpy as np
 import streamlit as st
 
 from attnviz.attention import pooled_maps
 from attnviz.measures.findings import head_findings, opening_layer
-from attnviz.models import head_reader
 from attnviz.tokenization.token import is_word
 from attnviz.ui.components.export_menu import export_menu
 from attnviz.ui.components.head_grid import COLUMNS, head_grid
@@ -26,7 +24,7 @@ from attnviz.ui.screens.heads.findings import applying, finding_text
 from attnviz.ui.screens.heads.opened_head import opened_head
 from attnviz.ui.screens.heads.why import MOST_TOKENS, draw_why
 from attnviz.ui.shell import errors
-from attnviz.ui.shell.messages import _, kind_title, language, local_percent, ngettext
+from attnviz.ui.shell.messages import _, kind_title, language, local_count, ngettext
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
@@ -60,7 +58,7 @@ def main() -> None:
     figures = st.container(key="figures")
     loaded = top.load(figures)
     if loaded is None:
-        url_state.keep_values("target", "pair", "kind", "layer", "head", *display_options.SWITCH_KEYS)
+        url_state.keep_values("target", "pair", "kind", "layer", "head", *url_state.SWITCH_KEYS)
         return
     with top.controls:
         kind = inputs.kind_control(loaded.kinds, top.name, top.say)
@@ -69,16 +67,14 @@ def main() -> None:
         url_state.remember_size(top.name, kind, recording.size(kind))
     size = url_state.recall_size(top.name, kind)
     if size is None:
-        url_state.keep_values("layer", "head", *display_options.SWITCH_KEYS)
+        url_state.keep_values("layer", "head", *url_state.SWITCH_KEYS)
         return
     with top.controls:
         names = inputs.layer_numbers(recording, kind) if recording else None
         layer = inputs.layer_control(size[0], top.name, top.say, opening_layer(top.model), names)
         head = inputs.head_control(recording.heads(kind, layer) if recording else size[1], top.say)
         tokens = (recording.query_tokens(kind), recording.key_tokens(kind)) if recording else ((), ())
-        selection = HeadSelection(
-            kind, layer, head, display_options.switch_controls(*tokens, top.say, for_long_texts=True)
-        )
+        selection = HeadSelection(kind, layer, head, display_options.switch_controls(*tokens, top.say))
     if recording:
         run = run_name(loaded.key, *text, astuple(selection), language(), theme())
         why = None
@@ -104,7 +100,7 @@ def draw(
     `why` draws why the opened head looks where it does.
     """
     switches = selection.switches
-    maps = layer_maps(recording, selection, switches)
+    maps = switches.maps(recording, selection.kind, selection.layer)
     if not maps[0].weights.size:
         container.info(_("Nothing is left to show: all tokens are hidden."), icon=":material/visibility_off:")
         return 0
@@ -178,17 +174,6 @@ def picture(
     )
 
 
-def layer_maps(
-    recording: Recording, selection: HeadSelection, switches: display_options.Switches
-) -> list[AttentionMap]:
-    """The maps of the layer as they are shown."""
-    kind, layer = selection.kind, selection.layer
-    if switches.hide_first and pooled_maps.is_long(recording, kind):
-        # In groups it has to be left out before they are made.
-        return [*head_reader.pooled_maps(recording, kind, layer, None, pooled_maps.MOST, hide_first=True)]
-    return [switches.apply(map) for map in recording.pooled_maps(kind, layer=layer)]
-
-
 def same_head_elsewhere(recording: Recording, selection: HeadSelection) -> list[AttentionMap]:
     """The same layer and head of the other kinds, where there is one."""
     maps = []
@@ -196,7 +181,7 @@ def same_head_elsewhere(recording: Recording, selection: HeadSelection) -> list[
         if kind == selection.kind or selection.head is None or selection.layer >= recording.size(kind)[0]:
             continue
         if selection.head < recording.heads(kind, selection.layer):
-            map = selection.switches.apply(recording.pooled_map(kind, layer=selection.layer, head=selection.head))
+            (map,) = selection.switches.maps(recording, kind, selection.layer, selection.head)
             if map.weights.size:
                 maps.append(map)
     return maps
@@ -215,44 +200,30 @@ def summary(recording: Recording, maps: list[AttentionMap], selection: HeadSelec
         counted,
         ngettext("{0} head", "{0} heads", len(maps)).format(len(maps)),
     ]
-    if pooled_maps.is_long(recording, selection.kind):
-        parts.append(ngettext("{0} token", "{0} tokens", all_keys).format(all_keys))
-        parts.append(_("neighbours taken together, words and special tokens as they come"))
-        return _("; ").join([_(", ").join(parts), *long_remarks(recording, maps, selection)])
+    key_tokens = maps[0].key_tokens
+    pooled = any(pooled_maps.is_pooled(side) for side in (maps[0].query_tokens, key_tokens))
     if selection.kind == "cross":
         parts.append(_("{0} queries × {1} keys").format(queries, keys))
         # Readers expect "cat" to look at "kat"; the row that does is the one before, which is about to write "cat".
         parts.append(_("each row looks for the word after it"))
-    elif selection.switches.by_word:
-        words = sum(is_word(token) for token in maps[0].key_tokens)
+    elif selection.switches.by_word and not pooled:
+        words = sum(is_word(token) for token in key_tokens)
         parts.append(ngettext("{0} word", "{0} words", words).format(words))
         if keys > words:
             parts.append(ngettext("{0} other sign", "{0} other signs", keys - words).format(keys - words))
     else:
-        parts.append(ngettext("{0} token", "{0} tokens", keys).format(keys))
-    full_map = recording.map(selection.kind, layer=selection.layer, head=0)
-    remarks = [*selection.switches.remarks(full_map, maps), *long_remarks(recording, maps, selection)]
-    return _("; ").join([_(", ").join(parts), *remarks])
-
-
-def long_remarks(recording: Recording, maps: list[AttentionMap], selection: HeadSelection) -> list[str]:
-    """What a summary says of the first position, where it is hidden, and of colours that do not go by the weight."""
-    parts = []
-    if selection.switches.hide_first:
-        if pooled_maps.is_long(recording, selection.kind):
-            share = float(recording.pooled(selection.kind, selection.layer, None, 1, "share", columns=(0, 1)).mean())
-        else:
-            others = layer_maps(recording, selection, replace(selection.switches, hide_first=False))
-            share = float(
-                np.mean(
-                    [map.hidden_mass.mean() - one.hidden_mass.mean() for map, one in zip(maps, others, strict=True)]
-                )
-            )
-        percent = local_percent("<1" if 0 < share < 0.005 else str(round(100 * max(0.0, share))))
-        parts.append(_("first position hidden – {0} of the attention").format(percent))
-    if selection.switches.scale_of(maps[0]) == "root":
-        parts.append(_("colours by the square root of the weight"))
-    return parts
+        shown = all_keys if pooled else keys
+        parts.append(ngettext("{0} token", "{0} tokens", shown).format(local_count(shown)))
+    if pooled and selection.switches.by_word:
+        parts.append(_("neighbouring words taken together"))
+    elif pooled:
+        parts.append(_("neighbours taken together, words and special tokens as they come"))
+    switches = selection.switches
+    remarks = switches.remarks(recording.query_tokens(selection.kind), recording.key_tokens(selection.kind), maps)
+    if switches.hide_first:
+        others = replace(switches, hide_first=False).maps(recording, selection.kind, selection.layer)
+        remarks.append(display_options.first_remark(maps, others))
+    return _("; ").join([_(", ").join(parts), *remarks, *display_options.colour_remark(switches.scale_of(maps[0]))])
 
 
 require_router()

@@ -66,7 +66,7 @@ def main() -> None:
 
     loaded = top.load(figures)
     if loaded is None:
-        url_state.keep_values("target", "pair", "kind", *display_options.SWITCH_KEYS)
+        url_state.keep_values("target", "pair", "kind", *url_state.SWITCH_KEYS)
         return
     with top.controls:
         kind = inputs.kind_control(loaded.kinds, top.name, top.say)
@@ -147,8 +147,8 @@ def measure_heads(
     """
     from attnviz.measures.head_measures import measure_all
 
-    shown = replace(switches, rows=(), per_head=False)
-    prepare = None if shown == display_options.Switches() else shown.apply
+    shown = replace(switches, rows=(), per_head=False, even_colours=False)
+    prepare = None if shown.leaves_all else shown.apply
     return loaded.cache.get(
         ("measures", *request, astuple(shown)), lambda: measure_all(recording, request[-1], prepare)
     )
@@ -194,7 +194,7 @@ def draw(
             run=run,
             key="mosaic",
             summary=summary(recording, measured, maps, best),
-            scale=switches.scale,
+            scale=switches.scale_of(maps[0]),
             marked=frozenset((one.layer, one.head) for one in best) if best else None,
             on_open=open_head,
         )
@@ -219,7 +219,7 @@ def picture(maps: tuple[AttentionMap, ...], switches: Switches, settings: dict[s
     from attnviz.export import Picture
 
     heads = 1 + max(map.head or 0 for map in maps)
-    return Picture(maps, columns=heads, scale=switches.scale, theme=theme, settings=settings)
+    return Picture(maps, columns=heads, scale=switches.scale_of(maps[0]), theme=theme, settings=settings)
 
 
 def summary(
@@ -245,8 +245,12 @@ def summary(
     if any(pooled_maps.is_pooled(side) for side in (maps[0].query_tokens, maps[0].key_tokens)):
         parts.append(_("up to {0} neighbours taken together in each cell").format(together))
     sentences = [_(", ").join(parts)]
-    if max(all_queries, all_keys) <= pooled_maps.MOST:
-        sentences += measured.switches.remarks(recording.map(measured.kind, layer=0, head=0), maps)
+    switches, kind = measured.switches, measured.kind
+    sentences += switches.remarks(recording.query_tokens(kind), recording.key_tokens(kind), maps)
+    if switches.hide_first:
+        others = tiles(recording, kind, replace(switches, hide_first=False))
+        sentences.append(display_options.first_remark(maps, others))
+    sentences += display_options.colour_remark(switches.scale_of(maps[0]))
     if measured.trait:
         numbers = [recording.layer_number(measured.kind, one.layer or 0) for one in best]
         heads_text = _(", ").join(

@@ -13,7 +13,7 @@ from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.numbers_table import numbers_collected
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.components.score_parts import stored_split
-from attnviz.ui.controls import display_options, inputs, url_state
+from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.controls.cost import cost_button
 from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.controls.token_choice import Choice, choice_at, choices, pieces_switch, strongest_key, token_control
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def main() -> None:
     if own_sentence.is_asked_for():
         url_state.switch_page("pages/simple_attention.py")
-    url_state.keep_values(*display_options.SWITCH_KEYS)
+    url_state.keep_values(*url_state.SWITCH_KEYS)
     top = page_header()
     step, row = controls.step_control(top.say)
     figures = st.container(key="figures")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.controls import display_options, url_state
+from attnviz.ui.controls import url_state
 from attnviz.ui.controls.page_header import PageHeader, page_header
 from attnviz.ui.screens.story import address, controls, openings
 from attnviz.ui.screens.story.qr_code import qr_code
@@ -28,7 +28,7 @@ ADDRESS_KEY = "attnviz_story_address"  # what the browser said that its address 
 
 
 def main() -> None:
-    url_state.keep_values("target", "pair", "kind", "layer", "head", *display_options.SWITCH_KEYS)
+    url_state.keep_values("target", "pair", "kind", "layer", "head", *url_state.SWITCH_KEYS)
     top = page_header(folded=True)
     figures = st.container(key="figures")
     numbers = read_numbers(top, figures)

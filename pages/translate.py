@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from attnviz.errors import InputError
+from attnviz.figures.heads import MOST_ON_FULL_SCALE
 from attnviz.measures.findings import opening_layer
 from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.controls import inputs, page_header, url_state
+from attnviz.ui.controls import display_options, inputs, page_header, url_state
 from attnviz.ui.screens.translate import controls, direction, predicted
 from attnviz.ui.screens.translate.controls import Choices, join_ids, set_choices
 from attnviz.ui.shell import errors, model_names, models
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from attnviz.generation.sampling import Method
     from attnviz.generation.steps import Steps
     from attnviz.tokenization.token import Token
-    from attnviz.ui.screens.translate.payload import AttentionView
+    from attnviz.ui.screens.translate.view import AttentionView
 
 GIVEN = {
     "De kat zit op de mat.": "The cat sits on the mat."
@@ -46,17 +47,8 @@ SOURCES = (
 )
 BEGINNINGS = ("The dog saw the", "The cat sits on", "Your journey starts with")
 GAPS = ("The dog {0} the ball.", "The {0} sits on the mat.", "The students {0} their homework.")
-OTHERS = (
-    "target",
-    "pair",
-    "hide",
-    "renormalise",
-    "rows",
-    "scale_per_head",
-    "hide_first",
-    "even_colours",
-)  # controls of other pages
-OWN = ("kind", "layer", "head", "by_word", "hide_special")
+OTHERS = ("target", "pair", "hide", "renormalise", "rows", "scale_per_head")  # controls of other pages
+OWN = ("kind", "layer", "head", "by_word", "hide_special", "hide_first", "even_colours")
 
 
 def main() -> None:
@@ -270,7 +262,7 @@ def generate_steps(
 
 def attention_controls(steps: Steps, name: str, kind: str, say: errors.Remarks) -> AttentionView:
     """What is looked at: the controls for it."""
-    from attnviz.ui.screens.translate.payload import AttentionView
+    from attnviz.ui.screens.translate.view import AttentionView
 
     layers, heads, _queries, _keys = steps.recording.size(kind)
     layer = inputs.layer_control(layers, name, say, numbers=inputs.layer_numbers(steps.recording, kind))
@@ -282,7 +274,13 @@ def attention_controls(steps: Steps, name: str, kind: str, say: errors.Remarks) 
         bind="query-params",
         help=_("Leaves out tokens such as the end of the sentence; what share went there is said."),
     )
-    return AttentionView(kind, layer, head, by_word, hide)
+    keys = steps.recording.size(kind)[3]
+    if keys > MOST_ON_FULL_SCALE:
+        hide_first, even_colours = display_options.first_switch(), display_options.colour_switch(keys)
+    else:
+        url_state.keep_values("hide_first", "even_colours")
+        hide_first = even_colours = False
+    return AttentionView(kind, layer, head, by_word, hide, hide_first, even_colours)
 
 
 def draw(
@@ -359,9 +357,9 @@ def picture(map: AttentionMap, view: AttentionView, sentence: str) -> Picture:
     """The map of all steps, for a file."""
     from attnviz.export import Picture
 
-    flags = {"by_word": view.by_word, "hide_special": view.hide}
+    flags = {"by_word": view.by_word, "hide_special": view.hide, "hide_first": view.hide_first}
     settings = {key: "true" if on else "false" for key, on in flags.items()}
-    return Picture((map,), theme=theme(), title=sentence, settings=settings)
+    return Picture((map,), scale=view.scale(map), theme=theme(), title=sentence, settings=settings)
 
 
 def first_step(steps: Steps) -> int:

@@ -40,13 +40,13 @@ def main() -> None:
     figures = st.container(key="figures")
     loaded = top.load(figures)
     if loaded is None:
-        keep_all("target", "pair", "kind", "layer", "head", *display_options.SWITCH_KEYS)
+        keep_all("target", "pair", "kind", "layer", "head", *url_state.SWITCH_KEYS)
         return
     with top.controls:
         kind = inputs.kind_control(loaded.kinds, top.name, top.say)
     before, text = top.record(figures, loaded, kind)
     if before is None:
-        keep_all("layer", "head", *display_options.SWITCH_KEYS)
+        keep_all("layer", "head", *url_state.SWITCH_KEYS)
         return
     with top.controls:
         layer = inputs.layer_control(
@@ -119,7 +119,7 @@ def draw(
             run=run,
             key="maps",
             summary=remarks(effect, asked, difference),
-            scale=asked.switches.scale,
+            scale=asked.switches.scale_of(*maps),
             buckets=drawn_buckets(maps[1], after, asked),
         )
         further = numbers.draw_distances(effect, run)

@@ -172,7 +172,7 @@ class AttentionMap:
         return self.with_amounts(
             weights[chosen].mean(axis=0, keepdims=True),
             hidden[chosen].mean(keepdims=True),
-            (_join_tokens([self.query_tokens[row] for row in chosen], [self.query_labels[row] for row in chosen]),),
+            (join_tokens([self.query_tokens[row] for row in chosen], [self.query_labels[row] for row in chosen]),),
             self.key_tokens,
         )
 
@@ -289,7 +289,7 @@ def _reduce_groups(reduce: np.ufunc, values: np.ndarray, groups: Sequence[Sequen
     return reduce.reduceat(values.take(order, axis=axis), starts, axis=axis)
 
 
-def _join_tokens(tokens: Sequence[Token], labels: Sequence[str]) -> Token:
+def join_tokens(tokens: Sequence[Token], labels: Sequence[str]) -> Token:
     """The token of a row that was averaged over several; its text names them all."""
     special = all(token.special for token in tokens)
     return Token(-1, " + ".join(labels), special, None if special else 0, None, None)

@@ -49,7 +49,7 @@ def format_signed(number: float) -> str:
 
 def top_of_difference(difference: Difference, scale: Scale) -> float:
     """The difference that gets the strongest colours, in (0, 1]; as `top_of_scale` has it for weights."""
-    if scale == "shared":
+    if scale != "head":
         return shared_top(difference.weights.shape[1])
     return float(np.abs(difference.weights).max(initial=0.0)) or 1.0
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from attnviz.attention import dot_product
 from attnviz.attention.attention_map import AttentionMap
+from attnviz.attention.axes import Axis, shown_and_hidden
 from attnviz.attention.blockwise import Rule, Spans
 from attnviz.attention.cells import PooledRegion, check_reduce, region_cells
 from attnviz.attention.links import Link, check_links, strongest
@@ -101,6 +103,27 @@ def pooled_maps(
         AttentionMap.of(own, queries, keys, hidden_mass=mass, **recording.origin(kind, layer, number))
         for number, (own, mass) in enumerate(zip(shares, hidden, strict=True), start=head or 0)
     )
+
+
+def axis_maps(
+    recording: Recording, kind: str, layer: int, head: int | None, rows: Axis, columns: Axis, *, renormalise: bool
+) -> tuple[AttentionMap, ...]:
+    """The map of one head, or those of all heads of a layer, as two axes have it.
+
+    Args:
+        recording: of any length.
+        kind, layer, head: which; all heads of the layer where head is None.
+        rows, columns: what becomes of the queries and of the keys.
+        renormalise: divide each row by what is left of it.
+    """
+    maps = []
+    for number, one in enumerate(recording.read_heads(kind, layer, head), start=head or 0):
+        shown, hidden = (part.numpy() for part in shown_and_hidden(one, rows, columns))
+        map = AttentionMap.of(
+            shown, rows.tokens, columns.tokens, hidden_mass=hidden, **recording.origin(kind, layer, number)
+        )
+        maps.append(map.with_amounts(np.minimum(shown, 1.0), hidden, renormalise=renormalise))
+    return tuple(maps)
 
 
 def links(

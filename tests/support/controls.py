@@ -62,6 +62,7 @@ def switches(key: str, query: str) -> list[Control]:
         used(".st-key-by_word input", "turn", "by_word=true"),
         used(".st-key-hide_special input", "turn", "hide_special=true"),
         used(".st-key-more button", "click", ".st-key-hide"),
+        used(".st-key-hide_first input", "turn", "hide_first=true"),
         used(".st-key-scale_per_head input", "turn", "scale_per_head=true"),
         used(".st-key-renormalise input", "turn", "renormalise=true"),
         used(".st-key-hide input", f"pick {key}", f"hide={key}"),
@@ -262,7 +263,6 @@ SCREENS = {
             tested(".attnviz-lines-word", "heads test_lines_follow_a_word_and_stay_when_it_is_clicked", "lines-side"),
             *FILES,
             *switches("sah", "dog"),
-            used(".st-key-hide_first input", "turn", "hide_first=true"),
             used(".st-key-head input", "pick 5", "head=5"),
             tested(
                 ":is(.st-key-why summary, .st-key-looking input, .st-key-looked_at input)",

@@ -11,6 +11,7 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.figures.describe import describe_with
 from attnviz.figures.heads import Scale, top_of_scale
 from attnviz.ui.components.component import define, encode
+from attnviz.ui.components.map_data import weight_name
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.shell.messages import _, decimal_sign, local_number
 
@@ -92,7 +93,7 @@ def head_grid(
         "above": ABOVE,
         "height": height,
         "texts": {
-            "weight": _("attention weight (√ scale)") if scale == "root" else _("attention weight"),
+            "weight": weight_name(scale),
             "none": _("0, none"),
             "all": _("1, all of it") if top == 1.0 else _("{0} and more").format(local_number(f"{top:.2f}")),
             "max": _("max"),

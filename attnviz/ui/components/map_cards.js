@@ -7,7 +7,7 @@ const NUMBER_ROOM = { width: 29, height: 15 }; // CSS pixels of a cell that its 
 
 /**
  * A component says in `view(figure)` what a map's card has: its `heatmap`, its `name` (a button, where the arrow keys begin)
- * and its `value`, beside the name; and in `height()` how high a map is at most. Its data has `axes`, `perHead`, `top` and
+ * and its `value`, beside the name; and in `height()` how high a map is at most. Its data has `axes`, `perHead`, `root`, `top` and
  * `texts`, as `map_data.py` makes them.
  */
 class MapCards extends Figure {
@@ -22,13 +22,15 @@ class MapCards extends Figure {
 
   /** The maps of the cards, in their order, and of a difference, if there is one; null where there is an error instead. */
   decode(...groups) {
-    const { perHead, top, axes } = this.data;
+    const { perHead, root, top, axes } = this.data;
     this.axes = axes;
     this.at = this.pinned = null;
     this.figures = groups.flat().map((one) => {
       if (!one || one.error) return null;
       const signed = Boolean(one.signed);
       const end = one.factor ?? (perHead ? one.max || 1 : top);
+      const even = (weight) => (255 * weight) / end;
+      const unsigned = root ? (weight) => 255 * Math.sqrt(Math.max(0, weight) / top) : even;
       return {
         signed, max: one.factor ?? one.max,
         queryAxis: one.queries, keyAxis: one.keys,
@@ -37,7 +39,7 @@ class MapCards extends Figure {
         hidden: one.hidden ? decode(one.hidden) : null,
         // A difference, -1 … 1, comes as 0 … 1; numbers that may be larger come as shares of the largest, their factor.
         weights: decode(one.weights).map(signed ? (half) => 2 * half - 1 : (share) => share * (one.factor ?? 1)),
-        colourIndex: signed ? (weight) => 127.5 + (127.5 * weight) / one.top : (weight) => (255 * weight) / end,
+        colourIndex: signed ? (weight) => 127.5 + (127.5 * weight) / one.top : unsigned,
       };
     });
   }

@@ -10,11 +10,17 @@ from attnviz.figures.compare import top_of_difference
 from attnviz.figures.heads import Scale
 from attnviz.tokenization import token
 from attnviz.ui.components.component import encode
+from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
     from attnviz.measures.distances import Difference
     from attnviz.tokenization.token import Token
+
+
+def weight_name(scale: Scale) -> str:
+    """What the legend of the colours is called."""
+    return _("attention weight (√ scale)") if scale == "root" else _("attention weight")
 
 
 class Axes:

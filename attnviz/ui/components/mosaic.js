@@ -292,7 +292,8 @@ class Mosaic extends Figure {
     // A pixel for each cell, the heads one under the other.
     const factors = data.most.map((most) => 255 / (data.perHead ? most || 1 : data.top));
     const size = columns * rows;
-    const colourIndex = (weight, cell) => weight * factors[Math.floor(cell / size)];
+    const even = (weight, cell) => weight * factors[Math.floor(cell / size)];
+    const colourIndex = data.root ? (weight) => 255 * Math.sqrt(weight / data.top) : even;
     const image = cellImage(rows * data.names.length, columns, this.weights, this.colours, colourIndex);
     smoothCells(context, Math.min(shape.cellWidth, shape.cellHeight) * shape.ratio);
     data.names.forEach((_, tile) => {

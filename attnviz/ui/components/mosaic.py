@@ -19,10 +19,10 @@ import numpy as np
 import streamlit as st
 
 from attnviz.attention.attention_map import AttentionMap
-from attnviz.attention.pooled_maps import is_long, pool
 from attnviz.figures.describe import describe_with
 from attnviz.figures.heads import Scale, top_of_scale
 from attnviz.ui.components.component import define, encode
+from attnviz.ui.components.map_data import weight_name
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.controls.display_options import Switches
 from attnviz.ui.shell.messages import _, decimal_sign, local_number
@@ -83,18 +83,17 @@ def tiles(
     Args:
         recording: of the sentence.
         kind: "encoder", "decoder" or "cross".
-        switches: what is left out and taken together; without effect on a text longer than `pooled_maps.MOST` tokens.
+        switches: what is left out and taken together.
         progress: told after each layer what part of all of them is done, in (0, 1].
     """
     layers, heads, _queries, _keys = recording.size(kind)
     size = tile_side(layers, heads)
-    as_it_is = is_long(recording, kind) or switches == Switches(per_head=switches.per_head)
     all_maps: list[AttentionMap] = []
     for layer in range(layers):
-        if as_it_is:
+        if switches.leaves_all:
             maps = recording.pooled_maps(kind, layer=layer, size=size)
         else:
-            maps = tuple(pool(switches.apply(map), size) for map in recording.maps(kind, layer=layer))
+            maps = switches.maps(recording, kind, layer, size=size)
         all_maps.extend(maps)
         progress((layer + 1) / layers)
     return tuple(all_maps)
@@ -124,7 +123,8 @@ def heads_mosaic(
         run: the name of what the page shows now, for `figures_ready`.
         key: of the component on its page.
         summary: what is shown, in a line above the tiles.
-        scale: "shared" has the colour range 0 to 1; "head" ends each head's at its own largest weight.
+        scale: "shared" has the colour range 0 to 1; "head" ends each head's at its own largest weight; "root" is
+            "shared" with colours by the square root of the weight.
         marked: heads that stand out while the others step back; None where none does.
         off: heads that are switched off, which are pale and struck through.
         action: what a click on a tile does, for the text alternative; "": it opens the head.
@@ -156,6 +156,7 @@ def heads_mosaic(
         "fine": fine,
         "hidden": hidden,
         "perHead": scale == "head",
+        "root": scale == "root",
         "top": top,
         "above": ABOVE,
         "names": [map.name if map is not blank else "" for map in maps],
@@ -169,7 +170,7 @@ def heads_mosaic(
         "marked": None if marked is None else [(map.layer, map.head) in marked for map in maps],
         "off": [(map.layer, map.head) in off for map in maps] if off else None,
         "texts": {
-            "weight": _("attention weight"),
+            "weight": weight_name(scale),
             "max": _("max"),
             "all": "1" if top == 1.0 else _("{0} and more").format(local_number(f"{top:.2f}")),
             "hidden": _("hidden {0}"),

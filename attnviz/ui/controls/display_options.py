@@ -10,18 +10,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
 
 from attnviz.attention import pooled_maps
 from attnviz.attention.attention_map import AttentionMap
+from attnviz.attention.axes import Axis
 from attnviz.figures.heads import MOST_ON_FULL_SCALE, Scale
+from attnviz.models import head_reader
 from attnviz.tokenization.token import Token, labels, words
-from attnviz.ui.controls.url_state import SWITCH_KEYS, Say, keep_values
+from attnviz.ui.controls.url_state import Say, keep_values
 from attnviz.ui.shell.errors import as_markdown
-from attnviz.ui.shell.messages import _, local_percent, ngettext
+from attnviz.ui.shell.messages import _, local_count, local_percent, ngettext
 
+if TYPE_CHECKING:
+    from attnviz.models.recording import Recording
+
+MOST_LISTED = 2000  # tokens of a text that can be chosen from a list
 MOST_NAMED = 6  # hidden tokens that a summary lists by name
 _MISSING_KEY = "attnviz_switches_said"
 
@@ -55,10 +63,50 @@ class Switches:
         """The colour scale, as figures and exports call it."""
         return "head" if self.per_head else "shared"
 
-    def scale_of(self, map: AttentionMap) -> Scale:
-        """The colour scale of a map whose colours follow its length: of a long one, weak weights get more of them."""
-        is_long = map.weights.shape[1] > MOST_ON_FULL_SCALE and not self.even_colours and not self.per_head
-        return "root" if is_long else self.scale
+    def scale_of(self, *maps: AttentionMap) -> Scale:
+        """The colour scale that maps share, which follows the longest: there, weak weights get more of the colours."""
+        is_long = any(map.weights.shape[1] > MOST_ON_FULL_SCALE for map in maps)
+        return "root" if is_long and not self.even_colours and not self.per_head else self.scale
+
+    def maps(
+        self, recording: Recording, kind: str, layer: int, head: int | None = None, size: int = pooled_maps.MOST
+    ) -> tuple[AttentionMap, ...]:
+        """The map of a head, or those of all heads of a layer, as they are to be shown, at any length of text.
+
+        Args:
+            recording: of the text.
+            kind, layer, head: which; all heads of the layer where head is None.
+            size: most rows and columns; of a longer text, neighbours are taken together after all else.
+        """
+        if not pooled_maps.is_long(recording, kind):
+            whole = recording.maps(kind, layer=layer) if head is None else [recording.map(kind, layer=layer, head=head)]
+            return tuple(pooled_maps.pool(self.apply(map), size) for map in whole)
+        if self.leaves_all:
+            return head_reader.pooled_maps(recording, kind, layer, head, size)
+        rows, columns = (
+            self._axis(recording.query_tokens(kind), size, keys=False),
+            self._axis(recording.key_tokens(kind), size, keys=True),
+        )
+        return head_reader.axis_maps(recording, kind, layer, head, rows, columns, renormalise=self.renormalise)
+
+    @property
+    def leaves_all(self) -> bool:
+        """Whether maps are shown as they are, whatever their colours."""
+        return replace(self, per_head=False, even_colours=False, renormalise=False) == Switches()
+
+    def _axis(self, tokens: tuple[Token, ...], size: int, *, keys: bool) -> Axis:
+        """What becomes of the positions of a long text."""
+        units = words(tokens) if self.by_word else tokens
+        left_out = {unit for unit, token in enumerate(units) if self.hide_special and token.special}
+        averaged: set[int] = set()
+        if self.hide or (self.rows and not keys):
+            names = labels(units)
+            left_out |= {unit for unit, name in enumerate(names) if name in self.hide}
+            averaged = {unit for unit, name in enumerate(names) if name in self.rows and not keys}
+        if keys and self.hide_first:
+            # Where the first one is hidden already, nothing more is left out.
+            left_out.add(0)
+        return Axis.of(tokens, size, by_word=self.by_word, left_out=left_out, averaged=averaged)
 
     def apply(self, map: AttentionMap) -> AttentionMap:
         """The map as it is to be shown: words first, then hiding, then the mean of the chosen rows.
@@ -75,7 +123,7 @@ class Switches:
         chosen = {
             id(token) for token, label in zip(map.query_tokens, map.query_labels, strict=True) if label in self.rows
         }
-        hidden = self._hidden_labels(map)
+        hidden = self._hidden_labels(map.query_tokens, map.key_tokens)
         if hidden:
             # By identity: two special tokens of a kind are equal, and have labels of their own all the same.
             map = map.hide(lambda token: id(token) in hidden, renormalise=self.renormalise)
@@ -84,37 +132,46 @@ class Switches:
             map = map.without_first_key()
         return map.average_queries(positions) if positions else map
 
-    def _hidden_labels(self, map: AttentionMap) -> dict[int, str]:
+    def _hidden_labels(self, *axes: tuple[Token, ...]) -> dict[int, str]:
         """The identities of the tokens that are left out, with their labels."""
+        if not self.hide and not self.hide_special:
+            return {}
         return {
             id(token): label
-            for tokens, labels in ((map.query_tokens, map.query_labels), (map.key_tokens, map.key_labels))
-            for token, label in zip(tokens, labels, strict=True)
+            for tokens in axes
+            for token, label in zip(tokens, _labels(tokens, by_word=False), strict=True)
             if label in self.hide or (self.hide_special and token.special)
         }
 
-    def remarks(self, original: AttentionMap, shown: Sequence[AttentionMap]) -> list[str]:
+    def remarks(
+        self, query_tokens: tuple[Token, ...], key_tokens: tuple[Token, ...], shown: Sequence[AttentionMap]
+    ) -> list[str]:
         """What a summary says of tokens that the model wrote or that are hidden, and of averaged rows; else nothing.
 
         Args:
-            original: one of the maps before `apply`.
+            query_tokens, key_tokens: of the maps before the switches changed them.
             shown: the maps after it.
         """
         if shown and any(token.generated for token in (*shown[0].query_tokens, *shown[0].key_tokens)):
             written = [_("underlined: written by the model")]
         else:
             written = []
-        if not shown or pooled_maps.is_pooled(original.query_tokens) or pooled_maps.is_pooled(original.key_tokens):
+        if not shown or pooled_maps.is_pooled(query_tokens) or pooled_maps.is_pooled(key_tokens):
             return written
         parts = written
-        hidden = list(dict.fromkeys(self._hidden_labels(original.by_word() if self.by_word else original).values()))
+        axes = [words(tokens) if self.by_word else tokens for tokens in (query_tokens, key_tokens)]
+        hidden = list(dict.fromkeys(self._hidden_labels(*axes).values()))
         if hidden:
             share = sum(float(map.hidden_mass.mean()) for map in shown if map.weights.size) / len(shown)
             hidden_text = _("hidden: {0} – {1} of the attention").format(
                 join_labels(hidden), local_percent(str(round(100 * share)))
             )
             parts.append(_("{0}, rows renormalised").format(hidden_text) if self.renormalise else hidden_text)
-        if shown[0].query_tokens and any(label in self.rows for label in _labels(original.query_tokens, self.by_word)):
+        if (
+            shown[0].query_tokens
+            and self.rows
+            and any(label in self.rows for label in _labels(query_tokens, self.by_word))
+        ):
             parts.append(_("rows averaged: {0}").format(shown[0].query_labels[0]))
         return parts
 
@@ -132,27 +189,14 @@ class Switches:
         }
 
 
-def switch_controls(
-    tokens_query: Sequence[Token], tokens_key: Sequence[Token], say: Say, *, for_long_texts: bool = False
-) -> Switches:
+def switch_controls(tokens_query: Sequence[Token], tokens_key: Sequence[Token], say: Say) -> Switches:
     """Draws the switches into the current container.
 
     Args:
         tokens_query, tokens_key: of the maps that are shown, all of them and no words yet; empty where there is no
             recording.
         say: told which tokens a link asks for that the sentence does not have.
-        for_long_texts: whether the page has what makes long texts readable: the first position hidden, and colours by
-            the square root.
     """
-    if not for_long_texts:
-        keep_values("hide_first", "even_colours")
-    if _is_too_long(tokens_query) or _is_too_long(tokens_key):
-        keep_values(*SWITCH_KEYS[: SWITCH_KEYS.index("scale_per_head")])
-        hide_first = for_long_texts and _first_switch()
-        per_head = _scale_switch()
-        even_colours = for_long_texts and _colour_switch()
-        st.caption(_("Words, hiding and averaging: for texts of up to {0} tokens.").format(pooled_maps.MOST))
-        return Switches(per_head=per_head, hide_first=hide_first, even_colours=even_colours)
     by_word = st.toggle(_("Words"), key="by_word", bind="query-params", help=_("Pieces of a word taken together."))
     hide_special = st.toggle(
         _("Hide special tokens"),
@@ -160,32 +204,47 @@ def switch_controls(
         bind="query-params",
         help=_("Leaves out tokens such as the end of the sentence; a bar at each row says what share went there."),
     )
-    queries = _labels(tokens_query, by_word)
-    labels = list(dict.fromkeys([*queries, *_labels(tokens_key, by_word)]))
+    # A list of all words of a book would take the browser longer than it helps the reader.
+    has_lists = max(len(tokens_query), len(tokens_key)) <= MOST_LISTED
+    queries = _labels(tokens_query, by_word) if has_lists else ()
+    labels = list(dict.fromkeys([*queries, *_labels(tokens_key, by_word)])) if has_lists else []
     if labels:
         _say_missing(labels, queries, say)
+    hide: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
     with st.popover(_popover_label(labels, queries), key="more", icon=":material/tune:", type="tertiary"):
-        hide = _token_choice("hide", _("Hide tokens"), labels, _("As queries and as keys, like the special tokens."))
+        if has_lists:
+            hide = _token_choice(
+                "hide", _("Hide tokens"), labels, _("As queries and as keys, like the special tokens.")
+            )
         renormalise = st.toggle(
             _("Renormalise"),
             key="renormalise",
             bind="query-params",
             help=_("Divides each row by what is left of it, so that it sums to 1. Without effect while all is shown."),
         )
-        rows = _token_choice(
-            "rows", _("Average rows"), queries, _("Shows the mean of these queries in place of all rows.")
-        )
-        hide_first = for_long_texts and _first_switch()
-        per_head = _scale_switch()
-        if for_long_texts and len(tokens_key) > MOST_ON_FULL_SCALE:
-            even_colours = _colour_switch()
+        if has_lists:
+            rows = _token_choice(
+                "rows", _("Average rows"), queries, _("Shows the mean of these queries in place of all rows.")
+            )
         else:
-            even_colours = False
-            keep_values("even_colours")
+            keep_values("hide", "rows")
+            st.caption(_("Single tokens are hidden and rows averaged in texts of up to {0} tokens.").format(
+                local_count(MOST_LISTED)
+            ))  # fmt: skip
+        hide_first = first_switch()
+        per_head = st.toggle(
+            _("Scale per head"),
+            key="scale_per_head",
+            bind="query-params",
+            help=_("The strongest colour is each head's own largest weight instead of 1."),
+        )
+        even_colours = colour_switch(len(tokens_key))
     return Switches(by_word, hide_special, hide, renormalise, rows, per_head, hide_first, even_colours)
 
 
-def _first_switch() -> bool:
+def first_switch() -> bool:
+    """Whether the first position is left out as a key."""
     return st.toggle(
         _("Hide first position"),
         key="hide_first",
@@ -194,21 +253,20 @@ def _first_switch() -> bool:
     )
 
 
-def _colour_switch() -> bool:
+def colour_switch(keys: int) -> bool:
+    """Whether colours go by the weight in even steps; asked only where a text is so long that they would not.
+
+    Args:
+        keys: of the longest map that is shown.
+    """
+    if keys <= MOST_ON_FULL_SCALE:
+        keep_values("even_colours")
+        return False
     return st.toggle(
         _("Even colour steps"),
         key="even_colours",
         bind="query-params",
         help=_("Colours by the weight itself. Without it, a long text's colours go by the square root of the weight."),
-    )
-
-
-def _scale_switch() -> bool:
-    return st.toggle(
-        _("Scale per head"),
-        key="scale_per_head",
-        bind="query-params",
-        help=_("The strongest colour is each head's own largest weight instead of 1."),
     )
 
 
@@ -267,8 +325,26 @@ def _labels(tokens: Sequence[Token], by_word: bool) -> tuple[str, ...]:
     return labels(words(tokens) if by_word else tokens)
 
 
-def _is_too_long(tokens: Sequence[Token]) -> bool:
-    return len(tokens) > pooled_maps.MOST or pooled_maps.is_pooled(tokens)
+def first_remark(shown: Sequence[AttentionMap], with_first: Sequence[AttentionMap]) -> str:
+    """What a summary says of the first position, which is hidden: the share of the attention that it takes.
+
+    Args:
+        shown: the maps as they are shown.
+        with_first: the same with the first position.
+    """
+    shares = [
+        one.hidden_mass.mean() - other.hidden_mass.mean()
+        for one, other in zip(shown, with_first, strict=True)
+        if one.weights.size
+    ]
+    share = max(0.0, float(np.mean(shares))) if shares else 0.0
+    percent = local_percent("<1" if 0 < share < 0.005 else str(round(100 * share)))
+    return _("first position hidden – {0} of the attention").format(percent)
+
+
+def colour_remark(scale: Scale) -> list[str]:
+    """What a summary says of colours that do not go by the weight itself; else nothing."""
+    return [_("colours by the square root of the weight")] if scale == "root" else []
 
 
 def join_labels(labels: Iterable[str]) -> str:

@@ -12,7 +12,8 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.export import Picture
 from attnviz.tokenization.token import Token
 from attnviz.ui.components import export_menu
-from attnviz.ui.controls.display_options import SWITCH_KEYS, Switches, join_labels
+from attnviz.ui.controls.display_options import Switches, join_labels
+from attnviz.ui.controls.url_state import SWITCH_KEYS
 from attnviz.ui.shell.model_names import model_and_revision
 
 # [CLS] the Fleder|maus saw the [SEP]
@@ -37,7 +38,7 @@ def map() -> AttentionMap:
 def test_without_switches_a_map_stays_as_it_is(map: AttentionMap) -> None:
     shown = Switches().apply(map)
     np.testing.assert_array_equal(shown.weights, map.weights)
-    assert Switches().remarks(map, [shown]) == []
+    assert Switches().remarks(map.query_tokens, map.key_tokens, [shown]) == []
     assert Switches().scale == "shared" and Switches(per_head=True).scale == "head"
 
 
@@ -63,7 +64,7 @@ def test_what_a_sentence_does_not_have_is_without_effect(map: AttentionMap) -> N
     switches = Switches(hide=("Fledermaus", "Katze"), rows=("Katze",))
     shown = switches.apply(map)
     np.testing.assert_array_equal(shown.weights, map.weights)
-    assert switches.remarks(map, [shown]) == []
+    assert switches.remarks(map.query_tokens, map.key_tokens, [shown]) == []
 
 
 def test_rows_are_renormalised_and_still_say_what_is_hidden(map: AttentionMap) -> None:
@@ -80,7 +81,7 @@ def test_rows_are_averaged_and_named(map: AttentionMap) -> None:
     shown = switches.apply(map)
     assert shown.query_labels == ("saw + the₂",)
     np.testing.assert_allclose(shown.weights[0], map.weights[4:6].mean(axis=0), atol=1e-6)
-    assert switches.remarks(map, [shown]) == ["rows averaged: saw + the₂"]
+    assert switches.remarks(map.query_tokens, map.key_tokens, [shown]) == ["rows averaged: saw + the₂"]
 
 
 def test_hidden_rows_are_not_averaged(map: AttentionMap) -> None:
@@ -92,7 +93,7 @@ def test_hidden_rows_are_not_averaged(map: AttentionMap) -> None:
 def test_the_summary_says_what_is_hidden_and_its_share(map: AttentionMap) -> None:
     switches = Switches(hide_special=True, hide=("saw",), renormalise=True)
     shown = switches.apply(map)
-    (said,) = switches.remarks(map, [shown])
+    (said,) = switches.remarks(map.query_tokens, map.key_tokens, [shown])
     share = round(100 * float(shown.hidden_mass.mean()))
     assert said == f"hidden: [CLS], saw, [SEP], [SEP]₂ – {share} % of the attention, rows renormalised"
 
@@ -106,14 +107,14 @@ def test_groups_of_a_long_text_stay_as_they_are() -> None:
     groups = tuple(Token(-1, text, False, place, None, None, 2) for place, text in enumerate(("a b", "c d")))
     map = AttentionMap.of([[0.5, 0.5], [0.25, 0.75]], groups, groups)
     switches = Switches(by_word=True, hide=("a b",), rows=("c d",), renormalise=True)
-    assert switches.apply(map) is map and switches.remarks(map, [map]) == []
+    assert switches.apply(map) is map and switches.remarks(map.query_tokens, map.key_tokens, [map]) == []
 
 
 def test_nothing_may_be_left(map: AttentionMap) -> None:
     switches = Switches(hide_special=True, hide=map.query_labels, rows=("saw",))
     shown = switches.apply(map)
     assert shown.weights.shape == (0, 0)
-    assert "– 0 %" in switches.remarks(map, [shown])[0]
+    assert "– 0 %" in switches.remarks(map.query_tokens, map.key_tokens, [shown])[0]
 
 
 def test_the_first_position_is_left_out_as_a_key_and_counts_as_hidden(map: AttentionMap) -> None:

@@ -12,7 +12,7 @@ from attnviz.figures import describe
 from attnviz.figures.compare import describe_difference, top_of_difference
 from attnviz.figures.heads import Scale, top_of_scale
 from attnviz.ui.components.component import define
-from attnviz.ui.components.map_data import Axes, difference_data, map_data
+from attnviz.ui.components.map_data import Axes, difference_data, map_data, weight_name
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.screens.compare.panels import LEAST, LETTERS, MOST, ROLLOUT, Panel, Panels
 from attnviz.ui.shell.messages import _, decimal_sign, head_name, kind_title, local_number
@@ -111,6 +111,7 @@ def panel_cards(
         "axes": axes.entries,
         "summary": summary,
         "perHead": scale == "head",
+        "root": scale == "root",
         "letters": LETTERS,
         "least": LEAST,
         "most": MOST,
@@ -118,9 +119,9 @@ def panel_cards(
         "page": page,
         "models": list(models),
         "top": top,
-        "texts": _texts(top),
+        "texts": _texts(top, scale),
     }
-    shown = ("cards", "difference", "axes", "summary", "perHead", "top", "page", "models", "texts")
+    shown = ("cards", "difference", "axes", "summary", "perHead", "root", "top", "page", "models", "texts")
     data["picture"] = run_name(*(data[name] for name in shown))
 
     def handle_edit() -> None:
@@ -165,7 +166,7 @@ def _difference_data(panels: Panels, compared: Comparison, scale: Scale, axes: A
     top = top_of_difference(difference, scale)
     shown = local_number(f"{top:.2f}") if scale == "head" or top != 1.0 else "1"
     low, high = _("−{0}: more in {1}"), _("+{0}: more in {1}")
-    if scale == "shared" and top != 1.0:  # of long texts: larger differences have the same colours
+    if scale != "head" and top != 1.0:  # of long texts: larger differences have the same colours
         low, high = _("−{0} and beyond: more in {1}"), _("+{0} and beyond: more in {1}")
     divergence = divergence_text(difference.divergence, compared.by_words)
     described = describe_difference(difference, decimal=decimal_sign(), name=head_name(difference.name))
@@ -198,9 +199,9 @@ def divergence_text(divergence: float, by_words: bool = False) -> str:
     return f"{verdict.format(local_number(f'{divergence:.2f}'))} {explanation}"
 
 
-def _texts(top: float) -> dict[str, Any]:
+def _texts(top: float, scale: Scale) -> dict[str, Any]:
     return {
-        "weight": _("attention weight"),
+        "weight": weight_name(scale),
         "all": "1" if top == 1.0 else _("{0} and more").format(local_number(f"{top:.2f}")),
         "ownMax": _("each panel's largest"),
         "max": _("max {0}"),

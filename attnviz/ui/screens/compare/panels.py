@@ -19,6 +19,7 @@ from attnviz import aggregate
 from attnviz.attention import pooled_maps
 from attnviz.errors import InputError
 from attnviz.ui.controls import url_state
+from attnviz.ui.controls.display_options import Switches
 from attnviz.ui.shell.messages import _, ngettext
 
 if TYPE_CHECKING:
@@ -230,16 +231,22 @@ def fit_range(panel: Panel, layers: int, heads: int) -> tuple[Panel, list[str]]:
     return panel, remarks
 
 
-def panel_map(recording: Recording, panel: Panel) -> AttentionMap:
+def panel_map(recording: Recording, panel: Panel, switches: Switches | None = None) -> AttentionMap:
     """The map that a panel shows, of a kind, layer and head that there are; pooled where the text is long.
+
+    Args:
+        recording: of the text.
+        panel: what it shows.
+        switches: what is left out and taken together of a long text; None for nothing. A short one's map is whole.
 
     Raises:
         InputError: there is no such aggregate, and why.
     """
     kind, layer, head = panel.kind, panel.layer, panel.head
-    if isinstance(layer, int) and isinstance(head, int):
-        return recording.pooled_map(kind, layer=layer, head=head)
     long = pooled_maps.is_long(recording, kind)
+    changed = switches or Switches()
+    if isinstance(layer, int) and isinstance(head, int):
+        return changed.maps(recording, kind, layer, head)[0] if long else recording.map(kind, layer=layer, head=head)
     if head == ROLLOUT:
         if long:
             raise InputError(
@@ -252,10 +259,10 @@ def panel_map(recording: Recording, panel: Panel) -> AttentionMap:
     layers = range(recording.size(kind)[0]) if isinstance(layer, str) else [layer]
     if isinstance(head, int):
         if long:
-            return _aggregate(str(layer), [recording.pooled_map(kind, layer=each, head=head) for each in layers])
+            return _aggregate(str(layer), [changed.maps(recording, kind, each, head)[0] for each in layers])
         return aggregate.over_layers(recording, kind, head, str(layer))
     if long:
-        maps = [_aggregate(head, recording.pooled_maps(kind, layer=each)) for each in layers]
+        maps = [_aggregate(head, changed.maps(recording, kind, each)) for each in layers]
     else:
         maps = [aggregate.over_heads(recording, kind, each, head) for each in layers]
     return maps[0] if isinstance(layer, int) else _aggregate(layer, maps)

@@ -151,21 +151,29 @@ def panel_note(panel: Panel) -> str:
     return " · ".join([" → ".join(texts)] * bool(texts) + model)
 
 
-def apply_switches(card: Card, switches: Switches) -> Card:
+def apply_switches(card: Card, source: Source | None, switches: Switches) -> Card:
     """The card with its map as the switches have it."""
-    if card.map is None:
+    if card.map is None or source is None:
         return card
-    map = switches.apply(card.map)
+    if is_long(card.map) and not switches.leaves_all:
+        map = panels.panel_map(source.recording, card.panel, switches)
+    else:
+        map = switches.apply(card.map)
     if map.weights.size:
         return replace(card, map=map)
     return replace(card, map=None, error=_("All of its tokens are hidden. Show some of them again."))
 
 
-def switch_tokens(full_maps: list[AttentionMap | None]) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
+def switch_tokens(
+    shown: Panels, sources: list[Source | None], full_maps: list[AttentionMap | None]
+) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
     """Query and key tokens for the switches: those of the first panel, and words that only other panels have."""
-    maps = [map for map in full_maps if map is not None]
-    short = [map for map in maps if not is_long(map)] or maps[:1]
-    return _merge_tokens([map.query_tokens for map in short]), _merge_tokens([map.key_tokens for map in short])
+    axes = [
+        (source.recording.query_tokens(panel.kind), source.recording.key_tokens(panel.kind))
+        for panel, source, map in zip(shown.panels, sources, full_maps, strict=True)
+        if source and map
+    ]
+    return _merge_tokens([queries for queries, _keys in axes]), _merge_tokens([keys for _queries, keys in axes])
 
 
 def is_long(map: AttentionMap) -> bool:

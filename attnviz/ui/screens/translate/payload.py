@@ -20,42 +20,13 @@ from attnviz.generation.steps import Steps
 from attnviz.tokenization import tokenizer as tokenization
 from attnviz.tokenization.token import Token, labels
 from attnviz.ui.components.component import encode
+from attnviz.ui.components.map_data import weight_name
 from attnviz.ui.components.next_token_bars import Bar, Bars, format_percent, next_bars
+from attnviz.ui.controls.display_options import first_remark
+from attnviz.ui.screens.translate.view import AttentionView
 from attnviz.ui.shell.messages import _, decimal_sign, head_name, local_number, ngettext
 
 MOST_DROPPED = 3  # hypotheses of a step that are shown though the beam let go of them
-
-
-@dataclass(frozen=True)
-class AttentionView:
-    """What is shown of the steps.
-
-    Attributes:
-        kind: the place of attention whose map of all steps is shown.
-        layer, head: from 0; the mean over the heads where head is None.
-        by_word: words instead of tokens, as keys.
-        hide: whether special tokens are left out, as keys; a gap stays.
-    """
-
-    kind: str
-    layer: int
-    head: int | None
-    by_word: bool = False
-    hide: bool = False
-
-    def map(self, steps: Steps, kind: str) -> AttentionMap:
-        """The weights of one kind as they are shown."""
-        return self._select_keys(steps, steps.map(kind, min(self.layer, steps.recording.size(kind)[0] - 1), self.head))
-
-    def visible_counts(self, steps: Steps, kind: str) -> list[int]:
-        """How many of the shown keys each step could look at."""
-        return (self._select_keys(steps, steps.visible_keys(kind)).weights > 0).sum(axis=1).tolist()
-
-    def _select_keys(self, steps: Steps, map: AttentionMap) -> AttentionMap:
-        gap = steps.before[steps.positions[0]].id if steps.positions else None
-        if self.hide:
-            map = map.hide(lambda token: token.special and token.id != gap)
-        return map.by_word() if self.by_word else map
 
 
 @dataclass
@@ -300,6 +271,7 @@ def _strips(steps: Steps, view: AttentionView) -> list[dict[str, Any]]:
             ],
             "weights": encode(map.weights),
             "top": top_of_scale([map], "shared"),
+            "root": view.scale(map) == "root",
             "visibleCounts": view.visible_counts(steps, kind),
         })  # fmt: skip
     return strips
@@ -322,10 +294,14 @@ def _map(steps: Steps, view: AttentionView, map: AttentionMap) -> dict[str, Any]
         note = _("A row is the gap that looks at the text, and belongs to what it predicts: “gap → predicted”.")
     else:
         note = _("A row belongs to the token that it predicts, not to the one that it reads: “read → predicted”.")
-    hidden = float(map.hidden_mass.mean()) if view.hide and map.hidden_mass.size else 0.0
+    with_first = view.with_first().map(steps, view.kind)
+    hidden = float(with_first.hidden_mass.mean()) if view.hide and map.hidden_mass.size else 0.0
+    first = first_remark([map], [with_first]) if view.hide_first else ""
     if view.hide:
         note += " " + _("Special tokens are hidden, with {0} of the attention.").format(format_percent(hidden))
-    top = top_of_scale([map], "shared")
+    if first:
+        note += " " + _("{0}.").format(first[:1].upper() + first[1:])
+    top, scale = top_of_scale([map], "shared"), view.scale(map)
     rows = map.query_labels if not stepwise else tuple(token.text for token in map.query_tokens)
     return {
         "title": f"{names[view.kind]}, {name}",
@@ -334,9 +310,10 @@ def _map(steps: Steps, view: AttentionView, map: AttentionMap) -> dict[str, Any]
         "keys": map.key_labels,
         "weights": encode(map.weights),
         "top": top,
+        "root": scale == "root",
         "steps": stepwise,
         "texts": {
-            "weight": _("attention weight"),
+            "weight": weight_name(scale),
             "low": _("0, none"),
             "high": _("1, all of it") if top == 1.0 else _("{0} and more").format(local_number(f"{top:.2f}")),
             "later": _("later steps"),

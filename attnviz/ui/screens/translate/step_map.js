@@ -7,9 +7,10 @@ const ROW = [18, 26]; // CSS pixels of a row, at least and at most; where there 
 const TALL = 720; // CSS pixels that a map with many rows may be high
 const LONGEST = 16; // characters of a key's label
 
-/** The colour of a weight on the scale from 0 to `top`, and that of text on it. */
-function shade(theme, weight, top) {
-  const colour = theme.scale[Math.round(Math.min(1, weight / top) * (theme.scale.length - 1))];
+/** The colour of a weight on the scale from 0 to `top`, with `root` by its square root, and that of text on it. */
+function shade(theme, weight, top, root) {
+  const share = Math.max(0, Math.min(1, weight / top));
+  const colour = theme.scale[Math.round((root ? Math.sqrt(share) : share) * (theme.scale.length - 1))];
   return { colour, text: luminance(toRgb(colour)) > 0.18 ? "#14181d" : "#ffffff" };
 }
 
@@ -85,7 +86,7 @@ class StepMap {
   }
 
   draw(theme, step) {
-    const { rows, keys, top } = this.data;
+    const { rows, keys, top, root } = this.data;
     const shape = (this.shape = this.measure(this.canvas.getContext("2d"), theme));
     if (!shape.width) return;
     this.explain(theme);
@@ -98,7 +99,7 @@ class StepMap {
     const gap = Math.min(shape.cell, shape.row) >= 8 ? 1 : 0;
     rows.forEach((_, row) => {
       keys.forEach((_, key) => {
-        context.fillStyle = shade(theme, this.weights[row * keys.length + key], top).colour;
+        context.fillStyle = shade(theme, this.weights[row * keys.length + key], top, root).colour;
         context.fillRect(key * shape.cell, shape.top + row * shape.row, shape.cell + (gap ? -1 : 0.5), shape.row - gap);
       });
     });

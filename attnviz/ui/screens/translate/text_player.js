@@ -236,7 +236,7 @@ class Growing extends Figure {
       if (gap !== null) word.firstChild.textContent = gap < this.step ? this.data.steps[gap].token : strip.keys[key].text;
       word.hidden = key >= visible;
       if (word.hidden) return;
-      const { colour, text } = shade(this.theme, weight, strip.top);
+      const { colour, text } = shade(this.theme, weight, strip.top, strip.root);
       word.style.backgroundColor = colour;
       word.style.color = text;
       word.lastChild.textContent = number(weight).replace(/^0\./, ".");

@@ -67,6 +67,7 @@ def changed_run(loaded: Loaded, before: Recording, text: Text, asked: Asked) -> 
 def shown_map(recording: Recording, asked: Asked) -> AttentionMap:
     """The head that is open, or the mean of the layer's heads."""
     if asked.head is not None:
-        return asked.switches.apply(recording.pooled_map(asked.kind, layer=asked.layer, head=asked.head))
-    mean = aggregate.over_heads(recording, asked.kind, asked.layer)
-    return asked.switches.apply(pooled_maps.pool(mean, pooled_maps.MOST))
+        return asked.switches.maps(recording, asked.kind, asked.layer, asked.head)[0]
+    if pooled_maps.is_long(recording, asked.kind):
+        return aggregate.mean(asked.switches.maps(recording, asked.kind, asked.layer))
+    return asked.switches.apply(aggregate.over_heads(recording, asked.kind, asked.layer))

@@ -11,7 +11,7 @@ from attnviz.figures import describe
 from attnviz.figures.compare import describe_difference, top_of_difference
 from attnviz.figures.heads import Scale, top_of_scale
 from attnviz.ui.components.component import define, encode
-from attnviz.ui.components.map_data import Axes, difference_data, map_data
+from attnviz.ui.components.map_data import Axes, difference_data, map_data, weight_name
 from attnviz.ui.components.ready import run_name
 from attnviz.ui.shell.messages import _, decimal_sign, kind_title, local_number
 
@@ -45,7 +45,7 @@ def effect_maps(
         key: of the component on its page.
         summary: what is shown, in a line above.
         scale: "shared" has the colour range 0 to 1, and -1 to 1 for the difference; "head" ends each map's at its own
-            largest.
+            largest; "root" is "shared" with the colours of weights by their square root.
         buckets: of the changed head's hashing; None where it has none.
     """
     axes = Axes()
@@ -71,8 +71,9 @@ def effect_maps(
         "cards": cards,
         "axes": axes.entries,
         "summary": summary,
-        "quantity": _("attention weight"),
+        "quantity": weight_name(scale),
         "perHead": scale == "head",
+        "root": scale == "root",
         "numbers": True,
         "top": top,
         "texts": {

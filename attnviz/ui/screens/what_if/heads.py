@@ -112,7 +112,7 @@ def draw_heads(
         run=run,
         key="mosaic",
         summary=_("{0}, after the change: click a head to switch it off or on").format(kind_title(asked.kind)),
-        scale=switches.scale,
+        scale=switches.scale_of(*maps[:1]),
         off=off,
         action=_("Switch this head off or on"),
         on_open=partial(switch_head, asked.kind),

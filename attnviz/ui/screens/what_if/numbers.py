@@ -72,7 +72,7 @@ def picture(maps: Sequence[AttentionMap], difference: Difference, asked: Asked, 
     return Picture(
         (maps[0], difference, maps[1]),
         columns=3,
-        scale=asked.switches.scale,
+        scale=asked.switches.scale_of(*maps),
         theme=theme(),
         settings={
             **settings, **asked.switches.settings(), "changes": changes, "off": off, "stand_in": asked.stand_in,

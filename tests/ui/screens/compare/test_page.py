@@ -270,7 +270,22 @@ def test_a_long_text_is_taken_together() -> None:
     assert data["difference"]["low"].startswith(f"−{16 / 256:.2f} and beyond: ")
     assert len(data["axes"][0]["labels"]) == 256 and "taken together" in data["summary"]
     np.testing.assert_allclose(numbers(data, data["cards"][1]).sum(axis=1), 1, atol=5e-3)
+    assert data["root"] and "colours by the square root of the weight" in data["summary"]
     assert components(app, "ready") and len(components(app, "similar_heads")) == 1
+
+
+def test_switches_change_the_maps_of_a_long_text_and_are_said() -> None:
+    app = opened(
+        panels="encoder.L2.H5 encoder.L2.mean", sentence="Wort und " * 150, by_word="true", hide_special="true",
+        hide_first="true", even_colours="true",
+    )  # fmt: skip
+    data = shown(app)
+    assert not data["root"] and "square root" not in data["summary"]
+    for part in ("neighbouring words taken together", "hidden: </s>", "first position hidden – "):
+        assert part in data["summary"]
+    for card in data["cards"]:
+        hidden = np.frombuffer(base64.b64decode(card["hidden"]), dtype="<u2") / 65535
+        np.testing.assert_allclose(numbers(data, card).sum(axis=1) + hidden, 1, atol=5e-3)
 
 
 # What a link may ask for --------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from support.head_grid import grid, opened, weights
 from support.pages import components, open_page, save_checkpoint
 from support.texts import long_text
 
+from attnviz.ui.controls import display_options
+
 
 @pytest.fixture(scope="session")
 def gpt_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
@@ -63,9 +65,30 @@ def test_a_long_text_is_shown_at_the_size_of_a_card(gpt_folder: str) -> None:
     assert len(set(data["keys"])) == 256
     np.testing.assert_allclose(weights(data).sum(axis=-1), 1, atol=5e-3)
     assert "neighbours taken together" in data["summary"]
-    assert [toggle.key for toggle in app.toggle] == ["hide_first", "scale_per_head", "even_colours"]
-    assert not app.multiselect and data["keys"][0] == "the…"
-    assert "texts of up to 256 tokens" in app.caption[0].value
+    assert data["keys"][0] == "the…"
+
+
+def test_words_hiding_and_averaging_work_in_a_long_text(gpt_folder: str) -> None:
+    text = "the dog saw the ball " * 80
+    whole = grid(opened(model=gpt_folder, sentence=text))
+    app = opened(model=gpt_folder, sentence=text, by_word="true", hide="the", rows="dog")
+    data = grid(app)
+    assert "hidden: the" in data["summary"] and "rows averaged: dog" in data["summary"]
+    assert "neighbouring words taken together" in data["summary"]
+    assert data["queries"] == ["dog"] or data["queries"] == ("dog",)
+    assert len(whole["queries"]) == 256 and len(data["keys"]) <= 256
+    hidden = np.frombuffer(base64.b64decode(data["hidden"]), dtype="<u2").reshape(-1, 1) / 65535
+    np.testing.assert_allclose(weights(data).sum(axis=-1) + hidden, 1, atol=5e-3)
+    assert {"by_word", "hide_special", "renormalise", "hide_first"} <= {toggle.key for toggle in app.toggle}
+
+
+def test_the_tokens_of_a_book_are_not_listed_and_the_page_says_so(gpt_folder: str) -> None:
+    app = opened(model=gpt_folder, sentence="the dog saw the ball " * 80)
+    assert {one.key for one in app.multiselect} == {"hide", "rows"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(display_options, "MOST_LISTED", 100)
+        app = opened(model=gpt_folder, sentence="the dog saw the ball " * 80)
+    assert not app.multiselect and any("texts of up to 100 tokens" in one.value for one in app.caption)
 
 
 @pytest.mark.parametrize(("tokens", "top"), [(145, 16 / 145), (447, 16 / 256)])

@@ -245,10 +245,21 @@ def test_a_long_text_is_taken_together_and_the_page_says_so(gpt_folder: str) -> 
     count = len(attnviz.load(gpt_folder).record("the dog saw the ball " * 60).query_tokens("decoder"))
     assert count > pooled_maps.MOST and len(data["keys"]) <= mosaic.tile_side(14, tiny_models.HEADS)
     assert f"{count} tokens, up to {-(-count // len(data['keys']))} neighbours taken together" in data["summary"]
+    assert data["root"] == (len(data["keys"]) > 60)
     assert not data["fine"] and len(data["weights"]) < 2_000_000
     np.testing.assert_allclose(weights(data).sum(axis=-1), 1, atol=0.03)
     assert not any(column == "Special tokens" for column in table(app).columns)
     assert any("none is shown" in caption.value for caption in app.caption)
+
+
+def test_switches_count_in_a_text_of_any_length(gpt_folder: str) -> None:
+    recording = attnviz.load(gpt_folder).record("the dog saw the ball " * 60)
+    switches = Switches(by_word=True, hide=("dog", "saw"), hide_first=True)
+    maps = mosaic.tiles(recording, "decoder", switches)
+    whole = switches.apply(recording.map("decoder", layer=1, head=2))
+    shown, expected = maps[tiny_models.HEADS + 2], pooled_maps.pool(whole, mosaic.tile_side(14, tiny_models.HEADS))
+    np.testing.assert_allclose(shown.weights, expected.weights, atol=1e-6)
+    np.testing.assert_allclose(shown.hidden_mass, expected.hidden_mass, atol=1e-6)
 
 
 def test_switches_count_before_a_text_is_taken_together(gpt_folder: str) -> None:

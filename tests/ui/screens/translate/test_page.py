@@ -184,7 +184,12 @@ def test_the_colours_of_a_long_text_end_where_those_of_other_maps_do() -> None:
     keys = len(data["map"]["keys"])
     assert keys > 60 and data["map"]["top"] == data["strips"][0]["top"] == pytest.approx(16 / keys)
     assert data["map"]["texts"]["high"] == f"{16 / keys:.2f} and more"
-    assert story(opened())["map"]["texts"]["high"] == "1, all of it"
+    assert data["map"]["root"] and data["strips"][0]["root"] and "√" in data["map"]["texts"]["weight"]
+    even = story(opened(sentence="Der Hund sah den Ball und die Katze. " * 8, even_colours="true", hide_first="true"))
+    assert not even["map"]["root"] and len(even["map"]["keys"]) == keys - 1
+    assert "First position hidden – " in even["map"]["note"]
+    short = story(opened())["map"]
+    assert short["texts"]["high"] == "1, all of it" and not short["root"]
 
 
 def test_words_and_special_tokens_change_the_keys_alone() -> None:
