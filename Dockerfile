@@ -9,16 +9,22 @@ WORKDIR /app
 # of CPU builds, as PyTorch's page "Start Locally" gives it: --build-arg TORCH_INDEX_URL=...
 ARG TORCH_INDEX_URL=""
 # Before the code, so that a change of the code does not install everything again. pip also compiles what it installs:
-# nothing could be compiled later, on a read-only file system. torch's C++ headers and tests serve nobody here, where no
-# compiler is: they are a tenth of the image. /models is for a volume with downloaded models: a new volume takes its owner
-# from the folder that it covers.
+# nothing could be compiled later, on a read-only file system. The libraries' own tests, torch's C++ headers and test
+# programs, maps for debugging, and what pyarrow has for reading over a network serve nobody here: they are a seventh of
+# the image. /models is for a volume with
+# downloaded models: a new volume takes its owner from the folder that it covers.
 COPY requirements.txt ./
 RUN if [ -n "$TORCH_INDEX_URL" ]; then \
         pip install --no-cache-dir --no-deps --index-url "$TORCH_INDEX_URL" "$(grep '^torch==' requirements.txt)"; \
     fi \
     && pip install --no-cache-dir --requirement requirements.txt \
-    && torch="$(python -c 'import importlib.util as u; print(u.find_spec("torch").submodule_search_locations[0])')" \
-    && rm -rf "$torch/include" "$torch/test" \
+    && packages="$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
+    && rm -rf "$packages/torch/include" "$packages/torch/test" "$packages/pyarrow/include" \
+    && find "$packages/pyarrow" -maxdepth 1 -name '*flight*' -delete \
+    && find "$packages/pyarrow" -maxdepth 1 -name 'libarrow_s3*' -delete \
+    && find "$packages/torch/bin" -type f ! -name torch_shm_manager -delete \
+    && find "$packages" -type d -name tests -prune -exec rm -rf {} + \
+    && find "$packages" -type f -name '*.js.map' -delete \
     && install -d -o 10001 -g 10001 /models
 
 COPY LICENSE app.py ./

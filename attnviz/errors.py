@@ -15,7 +15,8 @@
     ├── FontError            the machine has no font for a character that is to be drawn
     ├── MemoryShortError     the machine or the accelerator ran out of memory
     └── LimitError           more than whoever serves the app allows
-        └── BusyError        too many people at once
+        ├── BusyError        too many people at once
+        └── TooOftenError    one person, too often within a minute
 
 Each message says what is needed, what was received and what to do next. Python shows it in English. It also holds the
 template and the values that it was made from, so that the app can say it in the reader's language.
@@ -119,6 +120,10 @@ class LimitError(AttnvizError):
 
 class BusyError(LimitError):
     """Too many people want something computed at the same time."""
+
+
+class TooOftenError(LimitError):
+    """One visitor has asked for more within a minute than one may."""
 
 
 def out_of_memory(error: BaseException) -> bool:

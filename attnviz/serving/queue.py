@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
-from attnviz.errors import BusyError, LimitError
+from attnviz.errors import BusyError, LimitError, TooOftenError
 from attnviz.serving.limits import Limits, limits
 from attnviz.serving.requests import current
 
@@ -74,7 +74,7 @@ class ForwardQueue:
 
         Raises:
             BusyError: too many are waiting, or this one has waited too long.
-            LimitError: this visitor has asked for too much in a minute.
+            TooOftenError: this visitor has asked for too much in a minute.
         """
         if self._held.get():
             yield None
@@ -182,7 +182,7 @@ class _Visits:
         self._lock = threading.Lock()
 
     def count(self, visitor: str) -> None:
-        """Counts one request; raises LimitError where it is one too many."""
+        """Counts one request; raises TooOftenError where it is one too many."""
         if not self._per_minute:
             return
         now = time.monotonic()
@@ -194,7 +194,7 @@ class _Visits:
             if len(self._left) > self.MOST_VISITORS:
                 self._left.popitem(last=False)
         if not enough:
-            raise LimitError(
+            raise TooOftenError(
                 "These were {0} requests within a minute, as many as one visitor may have here. Go on in {1:.0f} "
                 "seconds; what you typed stays.",
                 self._per_minute,

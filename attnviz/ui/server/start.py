@@ -19,6 +19,7 @@ from attnviz.serving.limits import SettingError, limits
 from attnviz.serving.queue import forward_queue
 from attnviz.serving.request_log import RequestLog
 from attnviz.serving.requests import observe
+from attnviz.ui.server.api.routes import api_routes
 from attnviz.ui.server.discreet import DiscreetMessages
 from attnviz.ui.server.first_frame import pages_with_scripts, story_route
 from attnviz.ui.server.headers import SafeHeaders, content_policy, own_policy
@@ -58,7 +59,8 @@ def routes() -> list[Route]:
     """What is answered here, before Streamlit is asked."""
     take_settings()
     base_path = config.get_option("server.baseUrlPath") or ""
-    return [*health_routes(WARM_UP, base_path), story_route(base_path), *_metrics_routes(base_path)]
+    story = story_route(base_path)
+    return [*health_routes(WARM_UP, base_path), *api_routes(base_path), story, *_metrics_routes(base_path)]
 
 
 def middleware(script: str) -> list[Middleware]:

@@ -163,12 +163,13 @@ def _free_memory() -> None:
     gc.freeze()
 
 
-def load(name: str, placeholder: DeltaGenerator, *, revision: str | None = None) -> Loaded:
+def load(name: str, placeholder: DeltaGenerator | None = None, *, revision: str | None = None) -> Loaded:
     """Takes a model from the shelf, or loads it and says how far it is.
 
     Args:
         name: "bundled", a local folder or a Hub id.
-        placeholder: an `st.empty`; shows a progress bar with what is happening, and is empty again in the end.
+        placeholder: an `st.empty`; shows a progress bar with what is happening, and is empty again in the end. None
+            where nobody looks.
         revision: of a Hub id.
 
     Raises:
@@ -181,14 +182,15 @@ def load(name: str, placeholder: DeltaGenerator, *, revision: str | None = None)
     waits = key not in shelf
 
     def progress(fraction: float | None, doing: str) -> None:
-        placeholder.progress(fraction or 0.0, as_markdown(translate(doing)))
+        if placeholder is not None:
+            placeholder.progress(fraction or 0.0, as_markdown(translate(doing)))
 
     if waits:
         progress(None, _("Loading {0}").format(model_label(name)))
     try:
         return shelf.get(key, lambda: _load(source, revision, key, progress, name=name))
     finally:
-        if waits:
+        if waits and placeholder is not None:
             placeholder.empty()
 
 
