@@ -13,8 +13,8 @@ import streamlit as st
 from attnviz.errors import AttnvizError, InputError
 from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.controls import url_state
-from attnviz.ui.controls.page_header import page_header
+from attnviz.ui.controls import inputs, url_state
+from attnviz.ui.controls.page_header import Text, page_header, record
 from attnviz.ui.screens.attribution import controls, payload, wording
 from attnviz.ui.screens.attribution.explanation import OutputWord, explanation
 from attnviz.ui.screens.attribution.outputs import other_words, outputs
@@ -47,7 +47,9 @@ def main() -> None:
         url_state.keep_values("target", "pair", *SHARED_KEYS, *controls.CONTROL_KEYS)
         return
     kind = "cross" if "cross" in loaded.kinds else loaded.kinds[0]
-    recording, text = top.record(figures, loaded, kind)
+    recording, text = (
+        answered(top, figures, loaded) if is_answering(loaded.model) else top.record(figures, loaded, kind)
+    )
     url_state.keep_values(*SHARED_KEYS)
     if recording is None:
         url_state.keep_values(*controls.CONTROL_KEYS)
@@ -63,11 +65,12 @@ def main() -> None:
     if offered.left_out:
         top.say(payload.left_out_remark(offered.left_out))
     index, output = controls.requested_output(offered, top.say)
-    measured = offered.predicts and is_exact(loaded.model)
-    if offered.predicts and not measured:
+    exact = is_exact(loaded.model)
+    measured = offered.predicts and exact
+    if not exact:
         figures.info(payload.coarse_remark(loaded.model))
     with top.controls:
-        methods = possible_methods(loaded, measured=measured)
+        methods = possible_methods(loaded, measured=measured, exact=exact)
         layers, heads = recording.size(kind)[:2]
         chosen = controls.method_controls(methods, layers, heads, top.say)
         others = loaded.cache.get(
@@ -82,6 +85,23 @@ def main() -> None:
     top.progress.empty()
     if drawn:
         figures_ready(run, top.sentence, figures=1)
+
+
+def is_answering(model: Model) -> bool:
+    """Whether the model finds answers in a text, so that a question belongs to it."""
+    return type(model.network).__name__.endswith("ForQuestionAnswering")
+
+
+def answered(top: PageHeader, container: DeltaGenerator, loaded: Loaded) -> tuple[Recording | None, Text]:
+    """The recording of a question and the passage behind it; None where the reader was told what is missing."""
+    url_state.keep_values("target", "pair")
+    with top.boxes:
+        question = inputs.text_box(_("Question"), "question")
+    text = Text(question or "", None, top.sentence)
+    if not top.sentence.strip() or not text.sentence.strip():
+        container.info(_("Type a question about the text above: this model finds the answer in it."))
+        return None, text
+    return record(container, loaded, text, loaded.kinds[0]), text
 
 
 class Asked:
@@ -125,15 +145,16 @@ def is_exact(model: Model) -> bool:
     return True
 
 
-def possible_methods(loaded: Loaded, *, measured: bool) -> list[str]:
-    """The methods that this model allows; without `measured` those alone that do not ask it again."""
+def possible_methods(loaded: Loaded, *, measured: bool, exact: bool) -> list[str]:
+    """The methods that this model allows; without `measured` those alone that do not ask it again, and without `exact`
+    those that do not tell numbers apart by comparing them."""
     from attnviz.attribution import METHODS
 
     captured = loaded.model.recorder.plan.captures
     without = {"attention", "rollout", "flow", "input_gradient", "integrated_gradients"}
     return [
         name for name, method in METHODS.items()
-        if (measured or not method.runs) and (captured or name in without)
+        if (measured or not method.runs) and (exact or not method.compares) and (captured or name in without)
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What is explained: the next word at a row, a masked word, or a class; also why it and not another.
+"""What is explained: the next word at a row, a masked word, a class, or an end of an answer; also why not another.
 
 a recording, `position`, `token`, `against` ─ find_explained ─ Explained ─ value(logits)
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -16,9 +16,14 @@ from attnviz.attribution.reading import Reading
 from attnviz.errors import InputError
 from attnviz.models.model import Model
 from attnviz.models.network import vocabulary_size
+from attnviz.models.predictions import passage_positions
 from attnviz.models.recording import Recording
 from attnviz.tokenization.token import Token
 from attnviz.tokenization.tokenizer import encode, from_ids
+
+Edge = Literal["start", "end"]
+"""Where an answer begins, and where it ends."""
+EDGES = get_args(Edge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +33,14 @@ class Explained:
     Attributes:
         position: the row of the network's output that makes it: a decoder's prediction of what comes after this token,
             a masked model's of the token itself. For a class, the row that stands for the text: the last of a decoder,
-            else the first.
-        token: its vocabulary id, or the number of the class; None where the network predicts nothing.
+            else the first. For an answer, the token with which it begins or ends.
+        token: its vocabulary id, the number of the class, or the position in an answer; None where the network predicts
+            nothing.
         text: what it says; empty where there is no token.
         against, against_text: what it is compared with; None and "" where it stands alone.
         probability: of the token, in [0, 1]; None where there is no token.
         is_class: whether it is a class, and no word.
+        edge: which end of an answer it is; "" for all else.
     """
 
     position: int
@@ -43,6 +50,7 @@ class Explained:
     against_text: str = ""
     probability: float | None = None
     is_class: bool = False
+    edge: Edge | Literal[""] = ""
 
     def value(self, logits: Tensor) -> Tensor:
         """What contributions add up to: the natural logarithm of the token's probability, less that of `against`.
@@ -51,18 +59,31 @@ class Explained:
         "Interpreting Language Models with Contrastive Explanations", section 3.
 
         Args:
-            logits: (copies, vocabulary or classes).
+            logits: (copies, vocabulary or classes), as `Reading.run` gives them.
 
         Returns:
             (copies,).
         """
-        logarithms = logits.log_softmax(dim=-1)
+        logarithms = self._own(logits).log_softmax(dim=-1)
         value = logarithms[:, self.token]
         return value if self.against is None else value - logarithms[:, self.against]
 
+    def score(self, logits: Tensor) -> Tensor:
+        """The token's logit, less that of `against` where there is one: (copies, …) gives (copies,)."""
+        own = self._own(logits)
+        return own[:, self.token] if self.against is None else own[:, self.token] - own[:, self.against]
+
     def probabilities(self, logits: Tensor) -> Tensor:
         """The token's probability, in [0, 1]: (copies, vocabulary or classes) gives (copies,)."""
-        return logits.softmax(dim=-1)[:, self.token]
+        return self.every_probability(logits)[:, self.token]
+
+    def every_probability(self, logits: Tensor) -> Tensor:
+        """That of all that could be said in its place: (copies, vocabulary, classes or tokens), in [0, 1]."""
+        return self._own(logits).softmax(dim=-1)
+
+    def _own(self, logits: Tensor) -> Tensor:
+        """Of an answer those of one end."""
+        return logits.chunk(2, dim=-1)[EDGES.index(self.edge)] if self.edge else logits
 
 
 def find_explained(
@@ -77,16 +98,19 @@ def find_explained(
     Args:
         model: which made the recording.
         position: the row that predicts, from 0, or from the end where it is negative. None: for an encoder–decoder the
-            row before the first word that it writes, for a decoder the last, for a masked model the first mask.
+            row before the first word that it writes, for a decoder the last, for a masked model the first mask. Of an
+            answer the token with which it begins or ends; None: the likeliest.
         token: the vocabulary id, class or text of what is explained. None: the token that stands there, or else the
-            one that the model thinks likeliest.
-        against: the same of what it is compared with.
+            one that the model thinks likeliest. Of an answer "start" or "end".
+        against: the same of what it is compared with; of an answer the position of another token.
 
     Raises:
         InputError: there is no such row, token or class, or nothing is masked and no position given.
     """
     rows = recording.query_tokens("cross" if "cross" in recording.kinds else recording.kinds[0])
     logits = recording.logits
+    if logits is None and is_answering(model):
+        return _answer_edge(model, recording, rows, position, token, against)
     if logits is None:
         scores = _class_scores(model, recording)
         if scores is None or len(scores) < 2:  # one number alone is no choice between classes but a grade
@@ -99,6 +123,43 @@ def find_explained(
     at = _row_index(position, rows)
     standing = None if is_class else _standing(model, recording, rows, at)
     return _with_names(model, Explained(at, None, is_class=is_class), logits[at], standing, token, against)
+
+
+def is_answering(model: Model) -> bool:
+    """Whether the network finds answers in a text."""
+    return type(model.network).__name__.endswith("ForQuestionAnswering")
+
+
+def _answer_edge(
+    model: Model,
+    recording: Recording,
+    rows: Sequence[Token],
+    position: int | None,
+    token: int | str | None,
+    against: int | str | None,
+) -> Explained:
+    """Where an answer begins or ends; the likeliest is looked for in the passage, behind the question."""
+    edge = next((name for name in EDGES if name == (token or "start")), None)
+    if edge is None:
+        raise InputError('Of an answer `token` is "start" or "end", not {0!r}.', token)
+    scores = Reading(model, recording, 0).run(1)[0].chunk(2)[EDGES.index(edge)]
+    at = edge_position(scores, rows) if position is None else _row_index(position, rows)
+    other = None
+    if against is not None:
+        if isinstance(against, str):
+            raise InputError("Of an answer `against` is the position of another token, not {0!r}.", against)
+        other = _row_index(against, rows)
+        if other == at:
+            raise InputError("`token` and `against` are the same. Pass two different ones.")
+    probability = float(scores.double().softmax(dim=-1)[at])
+    text = "" if other is None else rows[other].text
+    return Explained(at, at, rows[at].text, other, text, probability, edge=edge)
+
+
+def edge_position(scores: Tensor, rows: Sequence[Token]) -> int:
+    """The token of the passage with the highest score, (tokens,); of a text without a question of the whole text."""
+    inside = passage_positions(rows) or [at for at, row in enumerate(rows) if not row.special]
+    return inside[int(scores[inside].argmax())]
 
 
 def _row(

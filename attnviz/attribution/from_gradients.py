@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import warnings
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from attnviz.attribution.explained import Explained
+from attnviz.attribution.path_integral import PathIntegral, Progress
 from attnviz.attribution.reading import Call, Change, Reading, Side, check_captured
-from attnviz.errors import InputError
-
-Progress = Callable[[float], None]
-"""Is told what share is done; what it raises ends the computation."""
-MOST_MISSED, REFINED = 0.01, 4
-"""Where an integral's sum is missed by more than this share, it is computed once more with so many times the steps."""
-
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Of the weights
@@ -110,9 +100,12 @@ def attention_attribution(
 
     zeros = tuple(torch.zeros_like(item) for item in given)
     size = reading.copies_at_once(maps=True)
-    attributed, delta = _integrate(predict, given, zeros, steps, size, progress)
-    by_call = {call: item[0].sum(dim=(0, 1)) for call, item in zip(calls, attributed, strict=True)}
-    return _by_token(reading, by_call), delta
+
+    def by_token(attributed: tuple[Tensor, ...]) -> Tensor:
+        by_call = {call: item.sum(dim=(1, 2)) for call, item in zip(calls, attributed, strict=True)}
+        return torch.from_numpy(_by_token(reading, by_call))
+
+    return PathIntegral(predict, given, zeros, by_token, size).integrate(steps, progress)
 
 
 def _chosen(reading: Reading, layer: int) -> set[Call]:
@@ -122,12 +115,13 @@ def _chosen(reading: Reading, layer: int) -> set[Call]:
 
 
 def _by_token(reading: Reading, by_call: dict[Call, Tensor]) -> np.ndarray:
-    """Values of keys, by kind and layer, added up by token: (tokens,)."""
-    values = {side: np.zeros(len(tokens)) for side, tokens in reading.tokens.items()}
+    """Values of keys, by kind and layer, added up by token: (…, keys) gives (…, tokens)."""
+    shape = next(iter(by_call.values())).shape[:-1]
+    values = {side: np.zeros((*shape, len(tokens))) for side, tokens in reading.tokens.items()}
     for (kind, _layer), item in by_call.items():
         side: Side = "target" if kind == "decoder" and reading.is_paired else "source"
         values[side] += item.detach().double().cpu().numpy()
-    return np.concatenate(list(values.values()))
+    return np.concatenate(list(values.values()), axis=-1)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -168,72 +162,14 @@ def integrated_gradients(
         return explained.value(reading.run(len(parts[0]), change, gradients=True))
 
     size = reading.copies_at_once(maps=False)
-    attributed, delta = _integrate(predict, vectors, averages, steps, size, progress)
-    return np.concatenate([item[0].double().sum(dim=-1).cpu().numpy() for item in attributed]), delta
+
+    def by_token(attributed: tuple[Tensor, ...]) -> Tensor:
+        return torch.cat([item.double().sum(dim=-1) for item in attributed], dim=-1)
+
+    return PathIntegral(predict, vectors, averages, by_token, size).integrate(steps, progress)
 
 
 def average_text(reading: Reading, side: Side, vectors: Tensor) -> Tensor:
     """The vectors of one side, (1, tokens, width), with an average one in the place of each that is not special."""
     special = torch.tensor([token.special for token in reading.tokens[side]], device=vectors.device)
     return torch.where(special[:, None], vectors, reading.average_vector(side).to(vectors))
-
-
-def _integrate(
-    predict: Callable[..., Tensor],
-    inputs: tuple[Tensor, ...],
-    baselines: tuple[Tensor, ...],
-    steps: int,
-    copies: int,
-    progress: Progress | None,
-) -> tuple[tuple[Tensor, ...], float]:
-    """Captum's integrated gradients by Gauss–Legendre quadrature, and how far their sum misses what it should be, as a
-    share of it; once more with `REFINED` times the steps where that is more than `MOST_MISSED`."""
-    if not isinstance(steps, int) or steps < 1:
-        raise InputError("`steps` is a number of steps, 1 or more, not {0!r}.", steps)
-    with torch.no_grad():
-        expected = float(predict(*inputs)) - float(predict(*baselines))
-
-    def run(count: int, start: float, stop: float) -> tuple[tuple[Tensor, ...], float]:
-        share = None if progress is None else _between(progress, start, stop)
-        attributed = _captum(predict, inputs, baselines, count, min(copies, count), share)
-        total = sum(float(item.double().sum()) for item in attributed)
-        return attributed, abs(total - expected) / max(abs(expected), 1e-12)
-
-    attributed, delta = run(steps, 0.0, 1 / (1 + REFINED))
-    if delta > MOST_MISSED:
-        attributed, delta = run(steps * REFINED, 1 / (1 + REFINED), 1.0)
-    elif progress is not None:
-        progress(1.0)
-    return attributed, delta
-
-
-def _between(progress: Progress, start: float, stop: float) -> Progress:
-    return lambda done: progress(start + (stop - start) * done)
-
-
-def _captum(
-    predict: Callable[..., Tensor],
-    inputs: tuple[Tensor, ...],
-    baselines: tuple[Tensor, ...],
-    steps: int,
-    copies: int,
-    progress: Progress | None,
-) -> tuple[Tensor, ...]:
-    from captum.attr import IntegratedGradients  # it loads plotting libraries, so only who integrates waits for them
-
-    passes, count = math.ceil(steps / copies), 0
-
-    def counted(*parts: Tensor) -> Tensor:
-        nonlocal count
-        result = predict(*parts)
-        count += 1
-        if progress is not None:
-            progress(min(1.0, count / passes))
-        return result
-
-    with warnings.catch_warnings(), torch.enable_grad():
-        warnings.simplefilter("ignore")  # of Captum, about a batch that is smaller than the steps
-        attributed = IntegratedGradients(counted).attribute(
-            inputs, baselines, n_steps=steps, internal_batch_size=copies
-        )
-    return tuple(item.detach() for item in attributed)

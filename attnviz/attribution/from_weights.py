@@ -10,6 +10,7 @@ from collections.abc import Callable
 import networkx
 import numpy as np
 
+from attnviz.attribution.block_vectors import block_vectors
 from attnviz.attribution.reading import Reading, Side, check_captured
 from attnviz.computation.contributions import token_contributions
 from attnviz.errors import InputError, NoAttentionError
@@ -49,6 +50,26 @@ def norms(model: Model, reading: Reading, recording: Recording, layer: int | Non
                 model.name,
             )
         return result.shares
+
+    return _over_layers(reading, recording, layer, shares)
+
+
+def norms_residual(model: Model, reading: Reading, recording: Recording, layer: int | None) -> np.ndarray:
+    """The lengths of what each token added to a block's output, as shares: (tokens,), in [0, 1].
+
+    Kobayashi et al. 2021; see `block_vectors`. The word's own vector, which goes past the attention, counts for the
+    word itself. In an encoder–decoder this is the word that is read, so the source's shares are what is left beside it.
+    """
+    check_captured(model)
+
+    def shares(kind: str, one: int) -> np.ndarray:
+        vectors = block_vectors(model, recording, kind, one, reading.position)
+        parts = vectors.keys.clone()
+        if kind != "cross":
+            parts[reading.position] += vectors.own
+        lengths = parts.norm(dim=-1)
+        beside = vectors.own.norm() if kind == "cross" else 0.0
+        return (lengths / (lengths.sum() + beside)).numpy()
 
     return _over_layers(reading, recording, layer, shares)
 

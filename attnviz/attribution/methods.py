@@ -10,8 +10,9 @@ import numpy as np
 
 from attnviz.attribution import from_gradients, from_weights
 from attnviz.attribution.explained import Explained, find_explained
-from attnviz.attribution.from_gradients import Progress
+from attnviz.attribution.lrp import attention_lrp
 from attnviz.attribution.occlusion import Missing, check_missing, occlusion
+from attnviz.attribution.path_integral import Progress
 from attnviz.attribution.reading import Reading, check_precision
 from attnviz.attribution.result import Attribution
 from attnviz.errors import InputError, Message
@@ -28,6 +29,7 @@ class Method:
         answers: one sentence.
         needs: of the model, one sentence.
         runs: whether the network runs anew, so that a prediction and full precision are needed.
+        compares: whether full precision is needed for another reason: numbers are told apart by comparing them.
         by_layer, by_head: whether `layer` and `head` can be chosen.
         signed: whether values can be negative.
     """
@@ -35,6 +37,7 @@ class Method:
     answers: Message
     needs: Message
     runs: bool = False
+    compares: bool = False
     by_layer: bool = True
     by_head: bool = False
     signed: bool = False
@@ -56,6 +59,11 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "norms": Method(
             Message("How long is what each word adds here, its weight times its vector?"), _CAPTURED, by_head=True
         ),
+        "norms_residual": Method(
+            Message("How long is what each word adds here, the word's own vector and the normalisation included?"),
+            _CAPTURED,
+            compares=True,
+        ),
         "attention_gradient": Method(
             Message("Which weights would raise the prediction if they grew a little?"),
             _CAPTURED,
@@ -67,6 +75,13 @@ METHODS: Mapping[str, Method] = MappingProxyType(
             _CAPTURED,
             runs=True,
             by_head=True,
+            signed=True,
+        ),
+        "attention_lrp": Method(
+            Message("To which words is the prediction's score handed back, layer by layer, so that nothing is lost?"),
+            _CAPTURED,
+            runs=True,
+            by_layer=False,
             signed=True,
         ),
         "input_gradient": Method(
@@ -110,25 +125,29 @@ def attribute(
     steps: int = 64,
     progress: Progress | None = None,
     missing: Missing = "hide",
+    question: str | None = None,
 ) -> Attribution:
     """How much each token contributed to a prediction.
 
     Args:
         model: which predicts.
-        text: the sentence; for an encoder–decoder the source. A recording of the unchanged model does too.
+        text: the sentence; for an encoder–decoder the source, for a model that finds answers the passage. A recording
+            of the unchanged model does too.
         method: a key of `METHODS`.
         position: the row that predicts, from 0 or, negative, from the end: of a decoder and of an encoder–decoder's
             target what comes behind that token, of a masked model the token there. None: the first word of a
-            translation, the word behind a text, the first mask. Without meaning for a class.
-        token: what is explained: a vocabulary id or a word that is one token, or the number or the name of a class.
-            None: what stands there, or else what the model thinks likeliest.
-        against: explains why `token` and not this one.
+            translation, the word behind a text, the first mask. Without meaning for a class. Of an answer the token
+            with which it begins or ends; None: the likeliest.
+        token: what is explained: a vocabulary id or a word that is one token, or the number or the name of a class; of
+            an answer "start" or "end". None: what stands there, or else what the model thinks likeliest.
+        against: explains why `token` and not this one; of an answer the position of another token.
         target: for an encoder–decoder the target sentence; None means the model's own output.
         layer, head: one of them alone, counted from 0, where the method allows it. For "rollout" and "flow" the last
             layer that takes part. In an encoder–decoder they are the decoder's.
         steps: of the integrated methods; where so many miss the sum by more than 1 %, they take four times as many.
         progress: is told what share of an integrated method or of an occlusion is done.
         missing: for "occlusion": "hide" (no token may look at it), "delete", or "replace" (by an average vector).
+        question: for a model that finds answers, where `text` is no recording.
 
     Returns:
         One value for each token of the source and of what was read of the target.
@@ -145,6 +164,8 @@ def attribute(
     chosen = _method(method)
     _check_choice(method, chosen, layer, head)
     check_missing(missing)
+    if question is not None and isinstance(text, str):
+        text = model.record(question, pair=text)
     recording = recorded_text(model, text, target)
     explained = find_explained(model, recording, position, token, against)
     return attribute_recording(model, recording, explained, method, layer, head, steps, progress, missing)
@@ -162,14 +183,14 @@ def attribute_recording(
     missing: Missing = "hide",
 ) -> Attribution:
     """As `attribute`, where recording and prediction are known."""
-    if _method(method).runs:
+    if _method(method).runs or _method(method).compares:
         check_precision(model)
-        if explained.token is None:
-            raise InputError(
-                "{0} has no head that predicts words or classes, so there is no prediction to explain. Choose "
-                '"attention", "rollout", "flow" or "norms", or load the checkpoint with its head.',
-                model.name,
-            )
+    if _method(method).runs and explained.token is None:
+        raise InputError(
+            "{0} has no head that predicts words or classes, so there is no prediction to explain. Choose "
+            '"attention", "rollout", "flow" or "norms", or load the checkpoint with its head.',
+            model.name,
+        )
     _check_layer(recording, layer, head)
     reading = Reading(model, recording, explained.position)
     delta: float | None = None
@@ -182,10 +203,14 @@ def attribute_recording(
             values = from_weights.flow(reading, recording, layer)
         elif method == "norms":
             values = from_weights.norms(model, reading, recording, layer, head)
+        elif method == "norms_residual":
+            values = from_weights.norms_residual(model, reading, recording, layer)
         elif method == "attention_gradient":
             values = from_gradients.attention_gradient(reading, explained, layer, head)
         elif method == "attention_attribution":
             values, delta = from_gradients.attention_attribution(reading, explained, layer, head, steps, progress)
+        elif method == "attention_lrp":
+            values = attention_lrp(reading, explained)
         elif method == "input_gradient":
             values = from_gradients.input_gradient(reading, explained)
         elif method == "integrated_gradients":

@@ -29,6 +29,10 @@ def occlusion(reading: Reading, explained: Explained, missing: Missing, progress
     check_missing(missing)
     whole = float(explained.value(reading.run(1)))
     count = len(reading.every_token)
+    if missing == "delete" and explained.edge:
+        raise InputError(
+            'Deleting a token moves the answer behind it. Choose missing="hide" or "replace" to explain an answer.'
+        )
     if missing == "delete":
         return _deleted(reading, explained, whole, progress)
     values = np.empty(count)

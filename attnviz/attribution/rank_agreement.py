@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attnviz.attribution.from_gradients import Progress
 from attnviz.attribution.methods import METHODS, attribute, attribute_recording
+from attnviz.attribution.path_integral import Progress
 from attnviz.attribution.rank_correlation import kendall, spearman
 from attnviz.attribution.result import Attribution
 from attnviz.errors import AttnvizError, EmptyError, InputError

@@ -118,7 +118,8 @@ class Reading:
             gradients: whether gradients can be taken of the result.
 
         Returns:
-            float32 (copies, vocabulary) or (copies, classes).
+            float32 (copies, vocabulary) or (copies, classes); of a network that finds answers (copies, 2 × tokens),
+            first where one begins and then where it ends.
 
         Raises:
             NoAttentionError: attention is to be changed, and the network computes it in code of its own.
@@ -133,9 +134,9 @@ class Reading:
         with self.model.recorder.exclusive(), torch.inference_mode(False):
             if not self.is_paired:
                 with self._changed(slice(None), change), self._replaced("source", vectors):
-                    output = forward(
-                        network, source, gradients=gradients, **attention_mask(source, given), **given
-                    ).logits
+                    found = forward(network, source, gradients=gradients, **attention_mask(source, given), **given)
+                start = getattr(found, "start_logits", None)
+                output = found.logits if start is None else torch.cat([start, found.end_logits], dim=-1)
             else:
                 target = ids["target"] if ids else self.ids("target").expand(copies, -1)
                 with self._changed(slice(encoder), change), self._replaced("source", vectors):

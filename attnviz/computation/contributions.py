@@ -81,8 +81,15 @@ def token_contributions(
     model: Model, recording: Recording, kind: str, position: int, *, layer: int, head: int | None
 ) -> Contributions | None:
     """As `word_contributions`, for one token and by the tokens of the keys, not by words."""
-    vectors = _added_vectors(model, recording, kind, [position], layer, head)
+    vectors = token_vectors(model, recording, kind, position, layer=layer, head=head)
     return None if vectors is None else _lengths(vectors)
+
+
+def token_vectors(
+    model: Model, recording: Recording, kind: str, position: int, *, layer: int, head: int | None = None
+) -> Tensor | None:
+    """What each key adds to the vector at one row through a layer's attention: float32 (keys, width)."""
+    return _added_vectors(model, recording, kind, [position], layer, head)
 
 
 def _added_vectors(

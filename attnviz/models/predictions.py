@@ -7,6 +7,8 @@ Only the head that the network has is asked: none is put on with weights drawn b
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -206,7 +208,7 @@ def _answers(model: Model, passage: str, question: str) -> Prediction:
     """
     recording = model.record(question, pair=passage)
     tokens = recording.query_tokens("encoder")
-    inside = _passage_positions(tokens)
+    inside = passage_positions(tokens)
     output = _run(model, recording)
     start, end = (row[0].float()[inside] for row in (output.start_logits, output.end_logits))
     places = torch.arange(len(inside), device=start.device)
@@ -223,8 +225,8 @@ def _answers(model: Model, passage: str, question: str) -> Prediction:
     return Prediction("answer", recording, answers=tuple(answers))
 
 
-def _passage_positions(tokens: tuple[Token, ...]) -> list[int]:
-    """Where the second text stands: behind the special tokens that follow the first one."""
+def passage_positions(tokens: Sequence[Token]) -> list[int]:
+    """Where the second text stands: behind the special tokens that follow the first one; empty where there is none."""
     words = [at for at, token in enumerate(tokens) if not token.special]
-    gap = next(at for at, after in zip(words, words[1:], strict=False) if after > at + 1)
-    return [at for at in words if at > gap]
+    gap = next((at for at, after in itertools.pairwise(words) if after > at + 1), None)
+    return [] if gap is None else [at for at in words if at > gap]

@@ -15,9 +15,11 @@ from attnviz import Model
 from attnviz.attribution import METHODS, attribute, attribution_matrix
 from attnviz.errors import InputError, NoAttentionError
 from attnviz.interventions import Ablate, Heads
+from attnviz.models.predictions import passage_positions
 
 SENTENCE = "Der Hund sah den Ball."
 RUNNING = [name for name, method in METHODS.items() if method.runs]
+EXACT = [name for name, method in METHODS.items() if method.runs or method.compares]
 
 
 # What is explained ---------------------------------------------------------------------------------------------------
@@ -85,6 +87,53 @@ def test_a_network_without_a_choice_has_attention_to_follow_and_nothing_to_expla
         attribute(bare, own, token=7)
 
 
+def test_both_ends_of_an_answer_are_explained() -> None:
+    tokenizer = tiny_tokenizers.wordpiece()
+    config = tiny.network("bert", vocab_size=len(tokenizer)).config
+    network = transformers.BertForQuestionAnswering(config).eval()
+    tiny.draw(network)
+    answering = Model(network, tokenizer)
+    passage, question = "the teacher taught the student", "the cat"
+    own = answering.record(question, pair=passage)
+    tokens = own.query_tokens("encoder")
+    with torch.no_grad():
+        output = network(
+            torch.tensor([[token.id for token in tokens]]), token_type_ids=torch.tensor([own.beside["token_type_ids"]])
+        )
+    inside = passage_positions(tokens)
+    for edge, logits in (("start", output.start_logits[0]), ("end", output.end_logits[0])):
+        best = inside[int(logits[inside].argmax())]
+        for method in METHODS:
+            result = attribute(answering, own, method, token=edge, steps=8)
+            assert (result.target.edge, result.target.position, result.target.text) == (edge, best, tokens[best].text)
+            assert result.target.probability == pytest.approx(float(logits.softmax(dim=-1)[best]), abs=1e-5)
+        lost = attribute(answering, own, "occlusion", token=edge, missing="replace").values
+        assert np.isfinite(lost).all() and lost.any()
+        other = next(at for at in inside if at != best)
+        named = attribute(answering, own, "occlusion", token=edge, against=other)
+        parts = [attribute(answering, own, "occlusion", position=at, token=edge).values for at in (best, other)]
+        assert named.values == pytest.approx(parts[0] - parts[1], abs=1e-4)
+    typed = attribute(answering, passage, "occlusion", token="end", question=question)
+    assert np.array_equal(typed.values, attribute(answering, own, "occlusion", token="end").values)
+    for arguments, words in [
+        ({"token": "middle"}, '"start" or "end", not \'middle\''),
+        ({"against": "cat"}, "the position of another token"),
+        ({"missing": "delete", "method": "occlusion"}, "moves the answer"),
+    ]:
+        with pytest.raises(InputError, match=words):
+            attribute(answering, own, **arguments)
+
+
+def test_the_label_of_one_token_is_explained() -> None:
+    tokenizer = tiny_tokenizers.wordpiece()
+    config = tiny.network("bert", vocab_size=len(tokenizer)).config
+    labelled = Model(transformers.BertForTokenClassification(config), tokenizer)
+    own = labelled.record("the teacher taught")
+    assert own.logits is not None
+    target = attribute(labelled, own, "attention_gradient", position=2).target
+    assert (target.token, target.position, target.is_class) == (int(own.logits[2].argmax()), 2, True)
+
+
 def test_a_word_can_be_named_where_it_is_one_token() -> None:
     named = attribute(bundled_model(), SENTENCE, "occlusion", position=2, token="dog", against="cat").target
     assert (named.text.strip(), named.against_text.strip()) == ("dog", "cat")
@@ -134,11 +183,19 @@ def test_a_recording_of_changed_attention_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["gptj", "bigbird_pegasus"])
 def test_models_that_give_only_weights_have_the_methods_that_need_no_more(name: str) -> None:
-    for method in ("attention", "rollout", "flow", "input_gradient", "integrated_gradients"):
+    without = {"attention", "rollout", "flow", "input_gradient", "integrated_gradients"}
+    for method in without:
         assert attribute(model(name), recording(name), method, 2, steps=4).values.any()
     for way in ("delete", "replace"):
         assert attribute(model(name), recording(name), "occlusion", 2, missing=way).values.any()
-    for method in ("norms", "attention_gradient", "attention_attribution", "occlusion"):
+    for method in (
+        "norms",
+        "norms_residual",
+        "attention_gradient",
+        "attention_attribution",
+        "attention_lrp",
+        "occlusion",
+    ):
         with pytest.raises(NoAttentionError, match="inside its own code"):
             attribute(model(name), recording(name), method, 2)
 
@@ -147,7 +204,7 @@ def test_half_precision_is_refused_where_small_differences_count() -> None:
     half = Model(tiny.network("gpt2").to(torch.bfloat16))
     own = half.record_ids(tiny.ids())
     for method in METHODS:
-        if method in RUNNING:
+        if method in EXACT:
             with pytest.raises(InputError, match="computes in bfloat16"):
                 attribute(half, own, method)
         else:

@@ -14,9 +14,11 @@ from support.recordings import model, recording
 
 from attnviz import aggregate
 from attnviz.attribution import METHODS, attribute
+from attnviz.attribution.block_vectors import block_vectors
 from attnviz.attribution.from_gradients import average_text
 from attnviz.attribution.from_weights import flow_graph, maximum_flows, with_residual
 from attnviz.attribution.reading import Change, Reading
+from attnviz.computation.layer import follow
 from attnviz.interventions import Heads, Mask
 
 SENTENCE = "Der Hund sah den Ball."
@@ -59,7 +61,6 @@ def test_integrated_values_add_up(name: str, method: str) -> None:
 
 @pytest.mark.parametrize(("method", "position"), [("attention_attribution", 2), ("integrated_gradients", 3)])
 def test_the_bundled_model_misses_by_less_than_a_hundredth(method: str, position: int) -> None:
-    """Along the embeddings, a way with kinks, only with more steps than the 64."""
     result = attribute(bundled_model(), SENTENCE, method, position)
     assert result.delta is not None and result.delta <= 0.01
     named = result.tokens[int(result.source_values.argmax())].text
@@ -181,6 +182,28 @@ def test_shares_of_weights_and_of_norms_sum_to_one_on_each_side(name: str) -> No
         assert result.source_values.sum() == pytest.approx(1.0, abs=1e-5)
         if name in tiny.ENCODER_DECODERS:
             assert result.values[result.source_length :].sum() == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_vectors_with_residual_and_normalisation_add_up_to_the_blocks_output(name: str) -> None:
+    """The output is what the network itself reads next: the input of a normalisation, or what one gave."""
+    own = recording(name)
+    for kind in own.kinds:
+        parts = block_vectors(model(name), own, kind, 1, POSITION)
+        total = parts.keys.sum(dim=0) + parts.own + parts.constant
+        assert float((total - parts.output).abs().max()) <= 1e-5 * max(1.0, float(parts.output.abs().max()))
+        stages = follow(model(name), own, kind, layer=1).stages
+        at = next(at for at, stage in enumerate(stages) if torch.equal(stage.vectors[POSITION], parts.output))
+        assert stages[at].kind == ("norm" if name in ("bert", "marian") else "sum")
+        if name in ("bert", "marian"):
+            assert stages[at].name.lower().endswith("norm")
+    result = attribute(model(name), own, "norms_residual", POSITION, layer=1)
+    if name in tiny.ENCODER_DECODERS:
+        assert 0 < result.source_values.sum() < 1
+        assert result.values[result.source_length :].sum() == pytest.approx(1.0, abs=1e-5)
+    else:
+        assert result.values.sum() == pytest.approx(1.0, abs=1e-5)
+        assert result.values[POSITION] > attribute(model(name), own, "norms", POSITION, layer=1).values[POSITION]
 
 
 @pytest.mark.parametrize("name", ["bert", "gpt2", "marian"])

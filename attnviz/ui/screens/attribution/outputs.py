@@ -9,6 +9,7 @@ from attnviz.tokenization.token import labels
 from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
+    from attnviz.attribution.explained import Explained
     from attnviz.models.model import Model
     from attnviz.models.recording import Recording
 
@@ -22,12 +23,12 @@ class Output:
     Attributes:
         label: as the reader sees it; unique among the outputs.
         position: the row of the network that makes it; None for a class.
-        token: the number of the class; None for what stands there.
+        token: the number of the class, or which end of an answer; None for what stands there.
     """
 
     label: str
     position: int | None
-    token: int | None = None
+    token: int | str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ def outputs(model: Model, recording: Recording) -> Outputs:
     tokens = recording.query_tokens(kind)
     names = labels(tokens)
     first = find_explained(model, recording, position=0)
-    if first.is_class:
+    if first.edge:
+        return _edges(model, recording)
+    if first.is_class and recording.logits is None:
         classes = getattr(model.network.config, "id2label", {})
         items = [Output(str(name), None, int(index)) for index, name in classes.items()]
         return Outputs(tuple(items), first.token or 0, _("What should be explained? Click a class."), predicts=True)
@@ -79,6 +82,19 @@ def outputs(model: Model, recording: Recording) -> Outputs:
     return _limited(items, _longest(items), ask, predicts=True, from_end=False)
 
 
+def _edges(model: Model, recording: Recording) -> Outputs:
+    """Where the likeliest answer begins and where it ends."""
+    from attnviz.attribution.explained import find_explained
+
+    names = labels(recording.query_tokens(recording.kinds[0]))
+    start, end = (find_explained(model, recording, token=edge) for edge in ("start", "end"))
+    items = (
+        Output(_("begins with {0}").format(names[start.position]), start.position, "start"),
+        Output(_("ends with {0}").format(names[end.position]), end.position, "end"),
+    )
+    return Outputs(items, 0, _("The answer: what should be explained? Click one end."), predicts=True)
+
+
 def other_words(model: Model, recording: Recording, output: Output, count: int = 6) -> dict[str, int]:
     """The likeliest other predictions in the place of one, by their texts, with their numbers in the vocabulary."""
     from attnviz.attribution.explained import find_explained
@@ -86,7 +102,9 @@ def other_words(model: Model, recording: Recording, output: Output, count: int =
     if output.position is None:
         classes = getattr(model.network.config, "id2label", {})
         return {str(name): int(index) for index, name in classes.items() if int(index) != output.token}
-    explained = find_explained(model, recording, output.position)
+    explained = find_explained(model, recording, output.position, output.token)
+    if explained.edge:
+        return _other_edges(model, recording, explained, count)
     logits = recording.logits
     if logits is None or explained.token is None:
         return {}
@@ -97,6 +115,20 @@ def other_words(model: Model, recording: Recording, output: Output, count: int =
             if text:
                 found.setdefault(text, index)
     return found
+
+
+def _other_edges(model: Model, recording: Recording, explained: Explained, count: int) -> dict[str, int]:
+    """The likeliest other tokens of the passage for this end of the answer."""
+    from attnviz.attribution.reading import Reading
+    from attnviz.models.predictions import passage_positions
+
+    tokens = recording.query_tokens(recording.kinds[0])
+    others = [at for at in passage_positions(tokens) if at != explained.position]
+    if not others:
+        return {}
+    chances = explained.every_probability(Reading(model, recording, explained.position).run(1))[0]
+    names = labels(tokens)
+    return {names[at].strip(): at for at in sorted(others, key=lambda at: -float(chances[at]))[:count]}
 
 
 def _limited(items: list[Output], opening: int, ask: str, predicts: bool, *, from_end: bool) -> Outputs:

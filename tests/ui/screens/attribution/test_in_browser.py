@@ -7,6 +7,8 @@ import re
 from playwright.sync_api import Page, expect
 from support.browsing import RESTS, address_parameters, text_box, wait_until_drawn, with_sentence
 
+from attnviz.attribution import METHODS
+
 FIRST = "Der Hund sah den Ball."
 QUESTION = ".attnviz-why-question"
 
@@ -84,7 +86,7 @@ def test_methods_are_chosen_compared_and_measured(page: Page) -> None:
     expect(page.locator(QUESTION)).to_contain_text("and not")
     page.locator(".st-key-all_methods label").first.click()
     run = wait_until_drawn(page, FIRST, before=run)
-    expect(page.locator(".attnviz-why-table tbody tr")).to_have_count(9)
+    expect(page.locator(".attnviz-why-table tbody tr")).to_have_count(len(METHODS))
     page.locator(".st-key-trust label").first.click()
     wait_until_drawn(page, FIRST, before=run)
     expect(page.locator(".attnviz-why-curve polyline")).to_have_count(4)

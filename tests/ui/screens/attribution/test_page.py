@@ -14,7 +14,7 @@ from support import tiny_tokenizers as tokenizers_for_tests
 from support.bundled import bundled_model
 from support.pages import components, open_page, save_checkpoint
 
-from attnviz.attribution import attribute, faithfulness, from_weights
+from attnviz.attribution import METHODS, attribute, faithfulness, from_weights
 from attnviz.ui.screens.attribution.payload import verdicts
 from attnviz.ui.shell import models
 
@@ -39,7 +39,7 @@ def test_two_methods_side_by_side_have_the_engines_numbers() -> None:
     for card, method in zip(data["cards"], ("attention", "occlusion"), strict=True):
         assert values(card) == pytest.approx(attribute(bundled_model(), GERMAN, method, 2).values.tolist(), abs=1e-4)
     attention = next(row for row in data["table"]["rows"] if row["name"] == "Attention weights")
-    assert attention["agrees"] == "itself" and len(data["table"]["rows"]) == 9
+    assert attention["agrees"] == "itself" and len(data["table"]["rows"]) == len(METHODS)
     fall = faithfulness(bundled_model(), GERMAN, attribute(bundled_model(), GERMAN, "attention", 2))
     first, second, random, best = data["trust"]["curve"]["lines"]
     assert first["values"] == pytest.approx(fall.removed.tolist(), abs=1e-4)
@@ -57,7 +57,7 @@ def test_the_word_is_compared_with_another_and_a_layer_and_a_head_can_be_chosen(
     assert shown(app)["cards"][0]["name"].endswith("L1 H3")
     app.toggle(key="all_methods").set_value(True).run()
     rows = {row["name"]: row["agrees"] for row in shown(app)["table"]["rows"]}
-    assert len(rows) == 9 and "itself" not in rows.values()  # a row is of all layers, and one head is chosen
+    assert len(rows) == len(METHODS) and "itself" not in rows.values()  # a row is of all layers, and one head is chosen
     other = app.selectbox(key="instead").options[0]
     app.selectbox(key="instead").set_value(other).run()
     assert f"and not “{other}”" in shown(app)["question"]
@@ -67,7 +67,7 @@ def test_a_method_that_refuses_a_long_text_leaves_the_others_in_the_table(monkey
     monkeypatch.setattr(from_weights, "MOST_FLOW_WORK", 1)
     app = open_page("attribution", sentence="Der Hund sah den großen Ball.", all_methods="true")
     assert [row["name"] for row in shown(app)["table"]["rows"]].count("Flow") == 0
-    assert len(shown(app)["table"]["rows"]) == 8
+    assert len(shown(app)["table"]["rows"]) == len(METHODS) - 1
 
 
 def test_what_a_link_asks_for_and_is_not_there_is_said() -> None:
@@ -132,6 +132,29 @@ def test_a_class_is_explained_and_a_network_without_a_head_shows_its_weights_alo
     data = shown(app)
     assert "predicts nothing" in data["question"] and data["trust"] is None and len(data["cards"]) == 1
     assert not [toggle for toggle in app.toggle if toggle.key == "trust"]
+
+
+def test_both_ends_of_an_answer_can_be_explained(tmp_path: Path) -> None:
+    from transformers import BertForQuestionAnswering
+
+    tokenizer = tokenizers_for_tests.wordpiece()
+    network = BertForQuestionAnswering(tiny.network("bert", vocab_size=len(tokenizer)).config)
+    tiny.draw(network)
+    network.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    passage = {"sentence": "the teacher taught the student", "model": str(tmp_path)}
+    app = open_page("attribution", **passage)
+    assert any("Type a question" in item.value for item in app.info)
+    app.text_area(key="question").set_value("the cat").run()
+    data = shown(app)
+    start, end = data["output"]["words"]
+    assert start["chosen"] and start["label"].startswith("begins with") and end["label"].startswith("ends with")
+    assert data["question"].startswith("Why does the answer begin with") and len(data["cards"]) == 2
+    asked = open_page("attribution", **passage, question="the cat", explained=end["label"], trust="true")
+    other = asked.selectbox(key="instead").options[0]
+    assert shown(asked)["question"].startswith("Why does the answer end with") and shown(asked)["trust"]
+    asked.selectbox(key="instead").set_value(other).run()
+    assert f"and not with “{other}”" in shown(asked)["question"]
 
 
 def test_the_verdict_says_where_between_chance_and_the_best_order_a_method_stands() -> None:
