@@ -26,7 +26,7 @@ from attnviz.ui.shell.router import require_router
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-    from attnviz.attribution import Attribution, Faithfulness
+    from attnviz.attribution import Attribution, AttributionMatrix, Faithfulness
     from attnviz.models.model import Model
     from attnviz.models.recording import Recording
     from attnviz.ui.controls.page_header import PageHeader
@@ -77,11 +77,11 @@ def main() -> None:
             ("other words", *text, repr(output)), lambda: other_words(loaded.model, recording, output)
         )
         instead = controls.contrast_control(list(others), top.say)
-        every, trust = controls.switches(measured=measured)
+        wanted = controls.switches(translates="cross" in loaded.kinds, measured=measured)
     against = others.get(instead) if instead else None
     asked = Asked(loaded, recording, text, output, against, top)
-    run = run_name(loaded.key, *text, repr(output), against, repr(chosen), every, trust, language(), theme())
-    drawn = errors.attempt(figures, lambda: draw(figures, asked, offered, index, chosen, methods, every, trust, run))
+    run = run_name(loaded.key, *text, repr(output), against, repr(chosen), *map(str, wanted), language(), theme())
+    drawn = errors.attempt(figures, lambda: draw(figures, asked, offered, index, chosen, methods, wanted, run))
     top.progress.empty()
     if drawn:
         figures_ready(run, top.sentence, figures=1)
@@ -133,6 +133,16 @@ class Asked:
         key = ("attribution", *self.text, astuple(self.output), self.against, astuple(choice))
         return self.loaded.cache.get(key, compute)
 
+    def matrix(self, choice: Choice) -> AttributionMatrix:
+        """What a method says of all words of the translation."""
+        from attnviz.attribution import attribution_matrix
+
+        compute = partial(
+            attribution_matrix, self.loaded.model, self.recording, choice.method, layer=choice.layer, head=choice.head,
+            progress=self.tell,
+        )  # fmt: skip
+        return self.loaded.cache.get(("attribution matrix", *self.text, astuple(choice)), compute)
+
 
 def is_exact(model: Model) -> bool:
     """Whether the model computes exactly enough for small differences to be believed."""
@@ -160,12 +170,13 @@ def possible_methods(loaded: Loaded, *, measured: bool, exact: bool) -> list[str
 
 def draw(
     container: DeltaGenerator, asked: Asked, offered: Outputs, index: int, chosen: list[Choice], methods: list[str],
-    every: bool, trust: bool, run: str,
+    wanted: tuple[bool, bool, bool], run: str,
 ) -> bool:  # fmt: skip
-    """Draws everything."""
+    """Draws everything; `wanted` says whether the whole translation, all methods and the proof are."""
     from attnviz.attribution.rank_correlation import spearman
 
     top = asked.top
+    whole, every, trust = wanted
     results = [asked.result(choice) for choice in chosen]
     table = proof = None
     all_results: dict[str, Attribution] = {}
@@ -177,6 +188,7 @@ def draw(
         agreement = {name: spearman(results[0].values, result.values) for name, result in all_results.items()}
         is_whole = chosen[0] == controls.Choice(chosen[0].method)  # not of one layer or head, as the rows are not
         table = payload.method_table(all_results, agreement, chosen[0].method, is_whole=is_whole)
+    matrix = errors.attempt(container, lambda: asked.matrix(chosen[0])) if whole else None
     falls: list[Faithfulness] = []
     if trust:
         proof = errors.attempt(container, lambda: measured_trust(asked, chosen, results, falls))
@@ -187,7 +199,10 @@ def draw(
         with st.container(key="take_corner"):
             export_menu(
                 page=PageFigures(
-                    "attnviz-why", title, lambda: attribution_tables([*results, *all_results.values()], falls), facts
+                    "attnviz-why",
+                    title,
+                    lambda: attribution_tables([*results, *all_results.values()], falls, matrix),
+                    facts,
                 )
             )
         explanation(
@@ -195,6 +210,7 @@ def draw(
             words,
             wording.question(results[0]),
             [payload.card(result, choice) for result, choice in zip(results, chosen, strict=True)],
+            payload.matrix_table(matrix, chosen[0]) if matrix else None,
             table,
             proof,
             run=run,

@@ -468,6 +468,7 @@ SCREENS = {
                 "attribution test_methods_are_chosen_compared_and_measured",
                 "st-key-instead",
             ),
+            used(".st-key-matrix input", "turn", "matrix=true"),
             used(".st-key-all_methods input", "turn", "all_methods=true"),
             used(".attnviz-why-scroll", "click", ".attnviz-why-table"),
             used(".st-key-trust input", "turn", "trust=true"),

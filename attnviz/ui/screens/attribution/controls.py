@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ALL = "all"
 WORD_KEY = "explained"
 METHOD_KEYS = ("method", "beside", "of_layer", "of_head")
-CONTROL_KEYS = (WORD_KEY, *METHOD_KEYS, "instead", "all_methods", "trust")
+CONTROL_KEYS = (WORD_KEY, *METHOD_KEYS, "instead", "matrix", "all_methods", "trust")
 FIRST, SECOND = "attention", "occlusion"
 
 
@@ -113,14 +113,22 @@ def contrast_control(alternatives: list[str], say: Say) -> str | None:
     )  # fmt: skip
 
 
-def switches(*, measured: bool) -> tuple[bool, bool]:
-    """Whether all methods are to be seen, and whether they can be trusted."""
+def switches(*, translates: bool, measured: bool) -> tuple[bool, bool, bool]:
+    """Whether all words of a translation, all methods, and whether they can be trusted, are to be seen."""
+    matrix = False
+    if translates:
+        matrix = st.toggle(
+            _("Whole translation"), key="matrix", bind="query-params",
+            help=_("All words of the translation under each other, by the method that is chosen first."),
+        )  # fmt: skip
+    else:
+        keep_values("matrix")
     every = st.toggle(_("All methods"), key="all_methods", bind="query-params")
     if not measured:
         keep_values("trust")
-        return every, False
+        return matrix, every, False
     trust = st.toggle(
         _("Can it be trusted?"), key="trust", bind="query-params",
         help=_("Takes words away, those first that the method names first, and measures how the prediction falls."),
     )  # fmt: skip
-    return every, trust
+    return matrix, every, trust

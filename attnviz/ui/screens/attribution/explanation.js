@@ -12,10 +12,10 @@ class Explanation extends Figure {
     this.output.addEventListener("keydown", (event) => this.pressed(event));
     this.question = make("h3", "attnviz-why-question", { "aria-live": "polite" });
     this.cards = make("div", "attnviz-why-cards");
-    this.table = make("div", "attnviz-why-scroll", { tabIndex: 0, role: "region" });
+    [this.matrix, this.table] = Array.from({ length: 2 }, () => make("div", "attnviz-why-scroll", { tabIndex: 0, role: "region" }));
     this.trust = make("div", "attnviz-why-trust");
     return make("div", "attnviz-why attnviz-figure", {}, [
-      this.ask, this.output, this.question, this.cards, this.table, this.trust,
+      this.ask, this.output, this.question, this.cards, this.matrix, this.table, this.trust,
     ]);
   }
 
@@ -32,8 +32,8 @@ class Explanation extends Figure {
     this.drawOutput(data.output);
     this.question.textContent = data.question;
     this.cards.replaceChildren(...data.cards.map((card) => this.card(card)));
-    this.table.hidden = !data.table;
-    if (data.table) this.drawTable(data.table);
+    this.drawTable(this.matrix, data.matrix);
+    this.drawTable(this.table, data.table);
     this.trust.hidden = !data.trust;
     if (data.trust) this.drawTrust(data.trust);
     this.draw();
@@ -117,13 +117,17 @@ class Explanation extends Figure {
     ]);
   }
 
-  // All methods -----------------------------------------------------------------------------------------------------
+  // All methods, or the whole translation ----------------------------------------------------------------------------
 
-  drawTable({ title, tokens, rows, agreement }) {
-    this.table.setAttribute("aria-label", title);
+  /** A coloured table: a row a method or a word that was written, a column a token of the source. */
+  drawTable(region, table) {
+    region.hidden = !table;
+    if (!table) return;
+    const { title, note, tokens, rows, agreement } = table;
+    region.setAttribute("aria-label", title);
     const head = make("tr", "", {}, [
       make("td"), ...tokens.map((label) => make("th", "", { scope: "col", textContent: label })),
-      make("th", "", { scope: "col", textContent: agreement }),
+      ...(agreement ? [make("th", "", { scope: "col", textContent: agreement })] : []),
     ]);
     const body = rows.map(({ name, values, numbers, most, signed, agrees }) => make("tr", "", {}, [
       make("th", "", { scope: "row", textContent: name }),
@@ -132,11 +136,12 @@ class Explanation extends Figure {
         this.colour(cell, most ? value / most : 0, signed);
         return cell;
       }),
-      make("td", "attnviz-why-agrees", { textContent: agrees }),
+      ...(agreement ? [make("td", "attnviz-why-agrees", { textContent: agrees })] : []),
     ]));
-    this.table.replaceChildren(make("h3", "", { textContent: title }), make("table", "attnviz-why-table", {}, [
-      make("thead", "", {}, [head]), make("tbody", "", {}, body),
-    ]));
+    region.replaceChildren(
+      make("h3", "", { textContent: title }), ...(note ? [make("p", "attnviz-why-small", { textContent: note })] : []),
+      make("table", "attnviz-why-table", {}, [make("thead", "", {}, [head]), make("tbody", "", {}, body)]),
+    );
   }
 
   // Can it be trusted? ----------------------------------------------------------------------------------------------

@@ -69,24 +69,34 @@ class Card:
 
 @dataclass(frozen=True)
 class Row:
-    """A method in the table of all; `agrees` says how far it orders the words as the chosen one does."""
+    """A method in the table of all, or a word that was written; `agrees` says how far a method orders the words as the
+    chosen one does."""
 
     name: str
     values: tuple[float, ...]
     numbers: tuple[str, ...]
     most: float
     signed: bool
-    agrees: str
+    agrees: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """All methods under each other, a column a token of the source."""
+    """All methods under each other, or all words of a translation; a column a token of the source.
+
+    Attributes:
+        title: stands above it.
+        tokens: the columns.
+        rows: from top to bottom.
+        agreement: above the last column, which says how far methods agree; "" for none.
+        note: under the title; "" for none.
+    """
 
     title: str
     tokens: tuple[str, ...]
     rows: tuple[Row, ...]
-    agreement: str
+    agreement: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,6 +170,7 @@ def explanation(
     words: Sequence[OutputWord],
     question: str,
     cards: Sequence[Card],
+    matrix: Table | None,
     table: Table | None,
     trust: Trust | None,
     *,
@@ -174,6 +185,7 @@ def explanation(
         words: the output.
         question: what is explained, as a sentence.
         cards: one or two methods.
+        matrix: of the whole translation; None where nobody asked for it.
         table: of all methods; None where nobody asked for it.
         trust: None where nobody asked.
         run: the name of what the page shows now, for `figures_ready`.
@@ -185,6 +197,7 @@ def explanation(
         "output": {"title": ask, "words": [asdict(word) for word in words]},
         "question": question,
         "cards": [asdict(card) for card in cards],
+        "matrix": asdict(matrix) if matrix else None,
         "table": asdict(table) if table else None,
         "trust": asdict(trust) if trust else None,
     }

@@ -15,7 +15,7 @@ from attnviz.ui.screens.attribution.explanation import Bar, Card, Coloured, Curv
 from attnviz.ui.shell.messages import _, local_number, local_percent, ngettext, translate
 
 if TYPE_CHECKING:
-    from attnviz.attribution import Attribution, ChangedWeights, Faithfulness
+    from attnviz.attribution import Attribution, AttributionMatrix, ChangedWeights, Faithfulness
     from attnviz.models.model import Model
     from attnviz.ui.screens.attribution.controls import Choice
 
@@ -46,12 +46,9 @@ def card(result: Attribution, choice: Choice) -> Card:
     if cut < len(names):
         groups.append(Group(_("What it had written before"), coloured(slice(cut, None))))
     low = wording.contribution(-most) if method.signed else local_number("0")
-    parts = [wording.method_name(result.method)]
-    if choice.layer is not None:
-        parts.append(f"L{choice.layer}" + ("" if choice.head is None else f" H{choice.head}"))
     notes = [wording.unit(result.method), wording.sum_note(result)]
     return Card(
-        " · ".join(parts), translate(method.answers), tuple(groups), method.signed, most,
+        method_title(result.method, choice), translate(method.answers), tuple(groups), method.signed, most,
         (low, wording.contribution(most)), " ".join(note for note in notes if note),
     )  # fmt: skip
 
@@ -89,6 +86,34 @@ def method_table(
         tuple(rows),
         _("agrees with “{0}”").format(wording.method_name(chosen)),
     )
+
+
+def matrix_table(matrix: AttributionMatrix, choice: Choice) -> Table:
+    """What each token of the source contributed to each word of the translation, in colours that all rows share."""
+    from attnviz.attribution import METHODS
+
+    most = float(np.abs(matrix.values).max(initial=0.0))
+    signed = METHODS[matrix.method].signed
+    rows = tuple(
+        Row(
+            name, tuple(map(float, values)), tuple(wording.contribution(float(value)) for value in values), most, signed
+        )
+        for name, values in zip(labels(matrix.target_tokens), matrix.values, strict=True)
+    )
+    notes = [_("A row is a word of the translation, a column one of the source.")]
+    if np.isfinite(matrix.deltas).any():
+        worst = local_percent(f"{100 * float(np.nanmax(matrix.deltas)):.2f}")
+        notes.append(_("Added up, the numbers of a row miss what they should explain by {0} at most.").format(worst))
+    title = _("The whole translation: {0}").format(method_title(matrix.method, choice))
+    return Table(title, labels(matrix.source_tokens), rows, note=" ".join(notes))
+
+
+def method_title(method: str, choice: Choice) -> str:
+    """The name of a method, with layer and head where they were chosen."""
+    parts = [wording.method_name(method)]
+    if choice.layer is not None:
+        parts.append(f"L{choice.layer}" + ("" if choice.head is None else f" H{choice.head}"))
+    return " · ".join(parts)
 
 
 def _agreement(correlation: float) -> str:

@@ -10,12 +10,14 @@ from attnviz.ui.screens.attribution.wording import method_name
 from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
-    from attnviz.attribution import Attribution, Faithfulness
+    from attnviz.attribution import Attribution, AttributionMatrix, Faithfulness
     from attnviz.export.tables import Table
 
 
-def attribution_tables(results: Sequence[Attribution], falls: Sequence[Faithfulness]) -> list[Table]:
-    """What each method says of each token, and how the prediction falls."""
+def attribution_tables(
+    results: Sequence[Attribution], falls: Sequence[Faithfulness], matrix: AttributionMatrix | None = None
+) -> list[Table]:
+    """What each method says of each token, of each word of a translation, and how the prediction falls."""
     from attnviz.export.tables import Table
 
     first = results[0]
@@ -23,6 +25,11 @@ def attribution_tables(results: Sequence[Attribution], falls: Sequence[Faithfuln
     for result in results:
         columns.setdefault(method_name(result.method), [float(value) for value in result.values])
     tables = [Table(_("Contributions"), columns)]
+    if matrix is not None:
+        rows: dict[str, list[str | float]] = {_("word"): list(labels(matrix.target_tokens))}
+        for at, name in enumerate(labels(matrix.source_tokens)):
+            rows.setdefault(name, [float(value) for value in matrix.values[:, at]])
+        tables.append(Table(f"{_('Whole translation')} · {method_name(matrix.method)}", rows))
     for result, fall in zip(results, falls, strict=False):
         names = labels(result.tokens)
         gone = [" ".join(names[at] for at in fall.order[:count]) for count in fall.counts]

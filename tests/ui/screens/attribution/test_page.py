@@ -14,7 +14,7 @@ from support import tiny_tokenizers as tokenizers_for_tests
 from support.bundled import bundled_model
 from support.pages import components, open_page, save_checkpoint
 
-from attnviz.attribution import METHODS, attribute, faithfulness, from_weights
+from attnviz.attribution import METHODS, attribute, attribution_matrix, faithfulness, from_weights
 from attnviz.ui.screens.attribution.payload import verdicts
 from attnviz.ui.shell import models
 
@@ -61,6 +61,18 @@ def test_the_word_is_compared_with_another_and_a_layer_and_a_head_can_be_chosen(
     other = app.selectbox(key="instead").options[0]
     app.selectbox(key="instead").set_value(other).run()
     assert f"and not “{other}”" in shown(app)["question"]
+
+
+def test_the_whole_translation_is_a_table_with_a_row_for_each_word() -> None:
+    app = open_page("attribution", sentence=GERMAN, method="norms", matrix="true", of_layer="2")
+    matrix = shown(app)["matrix"]
+    expected = attribution_matrix(bundled_model(), GERMAN, "norms", layer=2)
+    assert [row["name"] for row in matrix["rows"]] == ["The", "dog", "saw", "the", "ball", "."]
+    for row, values in zip(matrix["rows"], expected.values, strict=True):
+        assert row["values"] == pytest.approx(values.tolist(), abs=1e-4) and row["most"] == matrix["rows"][0]["most"]
+    assert matrix["title"].endswith("L2") and len(matrix["tokens"]) == len(expected.source_tokens)
+    app.toggle(key="matrix").set_value(False).run()
+    assert shown(app)["matrix"] is None
 
 
 def test_a_method_that_refuses_a_long_text_leaves_the_others_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
