@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from attnviz.ui.shell.models import Loaded
 
 _ANEW = "attnviz_long_text_anew"  # set where the page itself is drawn: the browser may have nothing yet
-_LINKS = "attnviz_long_text_links"
 
 
 def main() -> None:
@@ -40,7 +39,7 @@ def main() -> None:
     with boxes:
         sentence = inputs.sentence_box(opening_text())
     top = PageHeader(**vars(model_row()), sentence=sentence, boxes=boxes)
-    figures = st.container(key="figures")
+    note, figures = st.empty(), st.container(key="figures")
     url_state.keep_values(*display_options.SWITCH_KEYS)
     loaded = top.load(figures)
     if loaded is None:
@@ -59,11 +58,11 @@ def main() -> None:
         head = controls.head_control(recording.heads(kind, layer), top.say)
         way = controls.way_control()
     shown = HeadMap(loaded, recording, text.sentence, text.target, kind, layer, head, way, run_name(*text))
-    note_length(loaded, shown)
+    note.caption(length_note(loaded, shown))
     address.forget_other_text(run_name(loaded.key, *text, kind))
     run = run_name(loaded.key, *text, kind, layer, head, way, language(), theme())
     if errors.attempt(figures, lambda: draw(figures, top, shown, run)):
-        figures_ready(run, top.sentence, figures=2)
+        figures_ready(run, top.sentence, figures=3)
 
 
 def record_text(top: PageHeader, container: DeltaGenerator, loaded: Loaded, kind: str) -> tuple[Recording | None, Text]:
@@ -84,20 +83,17 @@ def record_text(top: PageHeader, container: DeltaGenerator, loaded: Loaded, kind
     return recording, text
 
 
-def note_length(loaded: Loaded, shown: HeadMap) -> None:
-    """Says how long the text is, and how long the model's texts may be."""
+def length_note(loaded: Loaded, shown: HeadMap) -> str:
+    """How long the text is, and how long the model's texts may be."""
     queries, keys = shown.counts
     length = _("{0} tokens").format(local_count(max(queries, keys)))
     most = loaded.model.max_tokens
     if most is None:
-        st.caption(_("{0}; this model's positions have no end.").format(length))
-    elif loaded.model.name == BUNDLED:
-        st.caption(
-            _("{0}. The bundled model has positions for {1}; longer texts need a model from a folder or the Hub.")
-            .format(length, local_count(most))
-        )  # fmt: skip
-    else:
-        st.caption(_("{0} of at most {1} that this model has positions for.").format(length, local_count(most)))
+        return _("{0}; this model's positions have no end.").format(length)
+    if loaded.model.name == BUNDLED:
+        said = _("{0}. The bundled model has positions for {1}; longer texts need a model from a folder or the Hub.")
+        return said.format(length, local_count(most))
+    return _("{0} of at most {1} that this model has positions for.").format(length, local_count(most))
 
 
 def draw(container: DeltaGenerator, top: PageHeader, shown: HeadMap, run: str) -> bool:
@@ -176,20 +172,11 @@ def draw_map(shown: HeadMap, name: str, requested: Region, run: str) -> None:
     )
 
 
+@st.fragment
 def draw_links(shown: HeadMap, run: str) -> None:
     """The strongest links, which need another look at every weight: they come when the picture is there."""
-    draw = st.fragment(run_every=None if shown.has_links else 0.5)(_draw_links)
-    draw(shown, run)
-
-
-def _draw_links(shown: HeadMap, run: str) -> None:
     links = shown.links_in_background()
-    if links is None:
-        st.caption(_("Looking for the strongest links …"))
-        return
-    if st.session_state.get(_LINKS) != run:
-        st.session_state[_LINKS] = run
-    link_list(link_rows(shown, links), run=run, key="link_list")
+    link_list(None if links is None else link_rows(shown, links), run=run, key="link_list")
 
 
 require_router()

@@ -1,5 +1,7 @@
 // The strongest links of a head, a row each: its weight, and the words around both ends.
 
+const ASK_AGAIN = 700; // ms
+
 class LinkList extends Figure {
   build() {
     this.title = make("h3", "attnviz-links-title");
@@ -13,18 +15,25 @@ class LinkList extends Figure {
   }
 
   receive(_, changed) {
-    if (!changed) return;
     const { rows, texts } = this.data;
+    if (!rows) this.askLater();
+    if (!changed) return;
     this.title.textContent = texts.title;
-    this.note.textContent = rows.length ? texts.note : texts.none;
+    this.note.textContent = !rows ? texts.waiting : rows.length ? texts.note : texts.none;
     this.root.setAttribute("aria-label", texts.title);
     const head = ["weight", "query", "key"].map((name) => make("th", "", { scope: "col", textContent: texts[name] }));
     const table = make("table", "attnviz-links-table", {}, [
       make("thead", "", {}, [make("tr", "", {}, [...head, make("td")])]),
-      make("tbody", "", {}, rows.map((row) => this.row(row))),
+      make("tbody", "", {}, (rows ?? []).map((row) => this.row(row))),
     ]);
-    this.box.replaceChildren(...(rows.length ? [table] : []));
+    this.box.replaceChildren(...(rows?.length ? [table] : []));
     this.draw();
+  }
+
+  /** They are computed beside the page; it asks until they are there. */
+  askLater() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.root.isConnected && this.trigger("look", performance.now()), ASK_AGAIN);
   }
 
   row({ weight, query, key }) {

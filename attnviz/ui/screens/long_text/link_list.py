@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,11 +13,11 @@ from attnviz.ui.shell.messages import _
 _component = define(__file__, parts=["long_text_talk"])
 
 
-def link_list(rows: Sequence[Mapping[str, Any]], *, run: str, key: str) -> None:
+def link_list(rows: Sequence[Mapping[str, Any]] | None, *, run: str, key: str) -> None:
     """Draws the list; it is also what the map says for who cannot see it.
 
     Args:
-        rows: as `payload.link_rows` gives them.
+        rows: as `payload.link_rows` gives them; None while they are being looked for: the browser asks again by itself.
         run: the name of what the page shows now, for `figures_ready`.
         key: of the component on its page.
     """
@@ -29,6 +30,13 @@ def link_list(rows: Sequence[Mapping[str, Any]], *, run: str, key: str) -> None:
         "go": _("Show"),
         "goName": _("Show in the map: {0} looks at {1}"),
         "none": _("This head looks at nothing else."),
+        "waiting": _("Looking for the strongest links …"),
     }  # fmt: skip
-    data = {"run": run, "picture": run_name(rows, texts), "rows": [dict(row) for row in rows], "texts": texts}
-    _component(key=key, data=data)
+    data = {
+        "run": run,
+        "picture": run_name(rows, texts),
+        "rows": None if rows is None else [dict(row) for row in rows],
+        "call": time.monotonic_ns() if rows is None else 0,  # each answer that they are not there yet is a new one
+        "texts": texts,
+    }
+    _component(key=key, data=data, on_look_change=lambda: None)

@@ -35,6 +35,7 @@ class LongMapDrawing extends Figure {
     this.drawLegend();
     this.say();
     this.frame.style.touchAction = this.canvas.style.touchAction = this.isWhole ? "pan-y" : "none";
+    this.root.dataset.counts = this.data.counts.join(" × ");
     this.root.dataset.region = this.region.join(",");
     this.root.dataset.drawn = exact ? this.region.join(",") : "";
     LONG_TEXT.view = { queries: this.region.slice(0, 2), keys: this.region.slice(2), isWhole: this.isWhole };

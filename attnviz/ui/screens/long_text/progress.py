@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -63,7 +62,7 @@ def _watch(run: Run, name: object, layers: int) -> None:
         st.session_state[_STOPPED] = name
 
     with st.container(key="long_progress"):
-        said = wording.progress_text(run.tokens, run.bytes, run.share, time.monotonic() - run.started, layers)
+        said = wording.progress_text(run, layers)
         st.progress(min(run.share, 1.0), as_markdown(said))
         if st.button(_("Cancel"), key="cancel_recording", icon=":material/close:", on_click=cancel):
             st.rerun()

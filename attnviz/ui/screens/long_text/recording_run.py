@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from attnviz.serving import requests
+
 if TYPE_CHECKING:
+    from attnviz.models.model import Model
     from attnviz.models.recording import Recording
     from attnviz.ui.controls.page_header import Text
     from attnviz.ui.shell.models import Loaded
@@ -39,6 +42,7 @@ class Run:
         tokens: how many there are, once that is known.
         bytes: about how many it will need, once that is known.
         share: what part of the layers is done, in [0, 1].
+        before: how many computations come before it in the queue.
         recording: once it is there.
         error: what went wrong.
         seconds: how long it took, or None.
@@ -49,6 +53,7 @@ class Run:
     tokens: int | None = None
     bytes: int | None = None
     share: float = 0.0
+    before: int = 0
     recording: Recording | None = None
     error: Exception | None = None
     seconds: float | None = None
@@ -88,26 +93,32 @@ class Run:
         if not self.is_wanted:
             raise Cancelled
 
-    def make(self, loaded: Loaded) -> None:
-        """Records; for a thread of its own."""
+    def _wait_in_queue(self, before: int) -> None:
+        """Takes down how many come before; raises Cancelled as `tell`."""
+        self.before = before
+        self.tell(0.0)
+
+    def make(self, loaded: Loaded, visitor: str) -> None:
+        """Records; for a thread of its own, whose computing counts for a visitor of the server."""
         try:
-            model = loaded.model
-            with model.recorder.exclusive():
-                pass  # another text may be on its way; until then nothing is told
-            self.tell(0.0)
-            self.tokens = len(model.inputs.encode(self.text.sentence, self.text.pair).ids)
-            self.bytes = model.recording_bytes(self.tokens, logits=False)
-            self.tell(0.0)
-            recording = model.record(
-                self.text.sentence, self.text.target, pair=self.text.pair, progress=self.tell, logits=False
-            )
-            recording.size(self.kind)  # the decoder of an encoder–decoder
-            self.recording = recording
+            with requests.request("long_text", visitor, self._wait_in_queue):
+                self._record(loaded.model)
         except Exception as error:
             self.error = error
         finally:
             self.seconds = time.monotonic() - self.started
             self._done.set()
+
+    def _record(self, model: Model) -> None:
+        self.tokens = len(model.inputs.encode(self.text.sentence, self.text.pair).ids)
+        self.bytes = model.recording_bytes(self.tokens, logits=False)
+        self.tell(0.0)
+        recording = model.record(
+            self.text.sentence, self.text.target, pair=self.text.pair, progress=self.tell, logits=False
+        )
+        recording.size(self.kind)  # the decoder of an encoder–decoder
+        requests.note_text(self.text.sentence, self.tokens)
+        self.recording = recording
 
 
 class Runs:
@@ -125,7 +136,9 @@ class Runs:
             if run is None or isinstance(run.error, Cancelled) or not (run.is_over or run.is_wanted):
                 run = Run(text, kind)
                 run.want(session)
-                threading.Thread(target=run.make, args=(loaded,), name="attnviz-long-text", daemon=True).start()
+                asked = requests.current()
+                visitor = asked.visitor if asked else session
+                threading.Thread(target=run.make, args=(loaded, visitor), name="attnviz-long-text", daemon=True).start()
             run.want(session)
             self._runs[key] = run  # the last one is the newest
             for other in [other for other, old in self._runs.items() if old.is_over][:-KEPT]:

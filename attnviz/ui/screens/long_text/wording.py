@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from attnviz.tokenization.passages import Passage
 from attnviz.ui.shell.messages import _, local_count, local_number, local_percent, ngettext
 
 if TYPE_CHECKING:
+    from attnviz.ui.screens.long_text.recording_run import Run
     from attnviz.ui.screens.long_text.regions import Shown
 
 
@@ -65,8 +67,13 @@ def passage_says(passages: Sequence[Passage], index: int | None, *, received: bo
     )
 
 
-def progress_text(tokens: int | None, size: int | None, share: float, seconds: float, layers: int) -> str:
+def progress_text(run: Run, layers: int) -> str:
     """How far a recording is."""
+    tokens, size, share, seconds = run.tokens, run.bytes, run.share, time.monotonic() - run.started
+    if run.before:
+        return ngettext(
+            "{0} computation comes before this one.", "{0} computations come before this one.", run.before
+        ).format(local_count(run.before))
     if tokens is None:
         return _("Reading the text …")
     about = ngettext("{0} token", "{0} tokens", tokens).format(local_count(tokens))

@@ -35,7 +35,7 @@ def said(app: AppTest) -> str:
 def wait_for_links(app: AppTest) -> list[dict[str, Any]]:
     for _ in range(100):
         lists = components(app, "link_list")
-        if lists:
+        if lists and lists[0]["rows"] is not None:
             return lists[0]["rows"]
         time.sleep(0.1)
         app.run()
