@@ -10,6 +10,7 @@ import numpy as np
 
 from attnviz.tokenization.passages import Passage
 from attnviz.ui.shell.messages import _, local_count, local_number, local_percent, ngettext
+from attnviz.ui.shell.visits import waiting_text
 
 if TYPE_CHECKING:
     from attnviz.ui.screens.long_text.recording_run import Run
@@ -71,9 +72,7 @@ def progress_text(run: Run, layers: int) -> str:
     """How far a recording is."""
     tokens, size, share, seconds = run.tokens, run.bytes, run.share, time.monotonic() - run.started
     if run.before:
-        return ngettext(
-            "{0} computation comes before this one.", "{0} computations come before this one.", run.before
-        ).format(local_count(run.before))
+        return waiting_text(run.before)
     if tokens is None:
         return _("Reading the text …")
     about = ngettext("{0} token", "{0} tokens", tokens).format(local_count(tokens))
