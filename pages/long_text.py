@@ -9,7 +9,7 @@ import streamlit as st
 
 from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.controls import display_options, inputs, url_state
+from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.controls.page_header import PageHeader, Text, model_row, text_boxes
 from attnviz.ui.screens.long_text import address, controls, wording
 from attnviz.ui.screens.long_text.link_list import link_list
@@ -40,7 +40,7 @@ def main() -> None:
         sentence = inputs.sentence_box(opening_text())
     top = PageHeader(**vars(model_row()), sentence=sentence, boxes=boxes)
     note, figures = st.empty(), st.container(key="figures")
-    url_state.keep_values(*display_options.SWITCH_KEYS)
+    url_state.keep_values(*url_state.SWITCH_KEYS)
     loaded = top.load(figures)
     if loaded is None:
         url_state.keep_values("target", "pair", "kind", "layer", "head", controls.WAY)
