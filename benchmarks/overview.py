@@ -105,7 +105,7 @@ def main() -> None:
         browser = chromium.launch(playwright)
         server = heads.start(port, home)
         try:
-            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            page = browser.new_page(bypass_csp=True, viewport={"width": 1440, "height": 900})
             received = Received(page)
             page.goto(f"http://127.0.0.1:{port}/")
             page.locator(".attnviz-ready").wait_for(state="attached", timeout=120_000)

@@ -104,10 +104,10 @@ def main() -> None:
         url = f"http://127.0.0.1:{port}"
         server = start(port, home)
         try:
-            page = browser.new_page(viewport={"width": 1366, "height": 900}, locale="en-GB")
+            page = browser.new_page(bypass_csp=True, viewport={"width": 1366, "height": 900}, locale="en-GB")
             received = Received(page)
             fresh = first_frame(page, url)
-            again = browser.new_page(viewport={"width": 1366, "height": 900}, locale="en-GB")
+            again = browser.new_page(bypass_csp=True, viewport={"width": 1366, "height": 900}, locale="en-GB")
             warm = first_frame(again, url)
             again.close()
             # The first two come with the app, and the third waits for torch and the model.

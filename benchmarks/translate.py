@@ -91,7 +91,7 @@ def main() -> None:
         browser = chromium.launch(playwright)
         server = start(port, home)
         try:
-            page = browser.new_page(viewport={"width": 1366, "height": 900})
+            page = browser.new_page(bypass_csp=True, viewport={"width": 1366, "height": 900})
             page.goto(f"http://127.0.0.1:{port}/")
             page.locator(".attnviz-ready").wait_for(state="attached", timeout=120_000)
             began = time.perf_counter()

@@ -63,7 +63,7 @@ def take_story(started: Browser, url: str, name: str) -> None:
     language, screen = STORIES[name]
     width, height, scale, columns, theme = STORY_SCREENS[screen]
     context = started.new_context(
-        base_url=url, locale="en-GB", viewport={"width": width, "height": height}, color_scheme=theme
+        bypass_csp=True, base_url=url, locale="en-GB", viewport={"width": width, "height": height}, color_scheme=theme
     )
     context.set_default_timeout(60_000)
     page = context.new_page()
@@ -110,7 +110,7 @@ def main() -> None:
         url = stack.enter_context(serving(Path(folder)))
         driver = stack.enter_context(sync_playwright())
         started = chromium.launch(driver)
-        context = started.new_context(base_url=url, locale="en-GB")
+        context = started.new_context(bypass_csp=True, base_url=url, locale="en-GB")
         context.set_default_timeout(60_000)
         for name in names:
             if name in STORIES:

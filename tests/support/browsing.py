@@ -17,8 +17,12 @@ RESTS = "(document.querySelector('[data-testid=stApp]')?.dataset.testScriptState
 
 
 def new_context(browser: Browser, **options: Any) -> BrowserContext:
-    """A profile of its own in the browser, which waits as long as a busy machine needs."""
-    context = browser.new_context(**options)
+    """A profile of its own in the browser, which waits as long as a busy machine needs.
+
+    The pages' policy against foreign scripts is off in it, since Playwright's waiting is one;
+    `test_policy_in_browser.py` holds it on every page.
+    """
+    context = browser.new_context(**{"bypass_csp": True, **options})
     context.set_default_timeout(PAGE_MILLISECONDS)
     return context
 

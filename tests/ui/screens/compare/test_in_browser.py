@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from support.browsing import (
     click_page_name,
     diagonal_colours,
+    new_context,
     settled_box,
     wait_until_alike,
     wait_until_drawn,
@@ -261,7 +262,7 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
     page.locator(".st-key-hide_special label").first.click()
     expect(page.locator(".attnviz-panels-summary")).to_contain_text("hidden")
     wait_until_drawn(page, HOSTILE)
-    other = browser.new_page(base_url=app_url, viewport={"width": 1366, "height": 900})
+    other = new_context(browser, base_url=app_url, viewport={"width": 1366, "height": 900}).new_page()
     other.goto(page.url)
     wait_until_drawn(other, HOSTILE)
     wait_until_alike(pixels, other, page)
@@ -269,7 +270,7 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
         other.locator(".attnviz-panel-note").all_text_contents()
         == page.locator(".attnviz-panel-note").all_text_contents()
     )
-    other.close()
+    other.context.close()
 
 
 def test_panels_follow_to_other_pages_and_back(page: Page) -> None:

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from support.browsing import (
     address_parameters,
     click_page_name,
+    new_context,
     settled_box,
     text_box,
     wait_until_alike,
@@ -135,12 +136,12 @@ def test_a_copied_link_shows_the_same(page: Page, browser: Browser, app_url: str
     wait_until_drawn(page, sentence)
     expect(page.locator(".attnviz-mosaic-marked").first).to_be_visible()
     assert address_parameters(page)["find"] == ["own"] and address_parameters(page)["sentence"] == [sentence]
-    other = browser.new_page(base_url=app_url, viewport={"width": 1366, "height": 900})
+    other = new_context(browser, base_url=app_url, viewport={"width": 1366, "height": 900}).new_page()
     opened(other, page.url, sentence)
     wait_until_alike(pixels, other, page)
     for selector in (".attnviz-mosaic-summary", ".attnviz-mosaic-grid"):
         assert other.locator(selector).inner_text() == page.locator(selector).inner_text()
-    other.close()
+    other.context.close()
 
 
 # Finding and opening ------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from support.browsing import (
     address_parameters,
     click_page_name,
+    new_context,
     settled_box,
     text_box,
     wait_until_drawn,
@@ -138,11 +139,11 @@ def test_another_token_is_gone_on_from_and_a_link_shows_it(page: Page, browser: 
     assert where(page) == 5  # on to what follows the choice
     assert len(address_parameters(page)["prefix"][0].split(".")) == 4
     expect(page.locator(".attnviz-growing-given")).to_have_count(4)
-    other = browser.new_page(base_url=app_url, viewport={"width": 1366, "height": 900})
+    other = new_context(browser, base_url=app_url, viewport={"width": 1366, "height": 900}).new_page()
     other.goto(page.url)
     wait_until_drawn(other, FIRST)
     assert text(other) == after and where(other) == 5
-    other.close()
+    other.context.close()
     page.locator(".attnviz-growing-reset").click()
     page.wait_for_function("!new URLSearchParams(location.search).has('prefix')")
     wait_until_drawn(page, FIRST)
