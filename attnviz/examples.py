@@ -18,6 +18,15 @@ FIRST_EXAMPLES: dict[str, str] = {
 The bundled model learned simplified characters; those of the last sentence are written alike in both scripts.
 """
 
+HAND_WORDS: dict[str, tuple[str, ...]] = {
+    "en": ("Your", "journey", "starts", "with", "one", "step"),
+    "de": ("Ihre", "Reise", "beginnt", "mit", "einem", "Schritt"),
+    "nl": ("Je", "reis", "begint", "met", "één", "stap"),
+    "zh_Hans": ("我的", "旅程", "始", "于", "一", "步"),
+    "zh_Hant": ("我的", "旅程", "始", "於", "一", "步"),
+}
+"""What the page By hand opens with, by the reader's language: word for word the same, as the numbers are the same."""
+
 HOME_EXAMPLES: tuple[str, ...] = (
     "The teacher taught the student with the book.",
     "Der Hund sah den Ball.",

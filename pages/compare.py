@@ -13,7 +13,7 @@ from attnviz.attention import pooled_maps
 from attnviz.errors import AttnvizError
 from attnviz.export import Picture
 from attnviz.measures import distances
-from attnviz.ui.components.export_menu import export_menu
+from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.components.weights_table import head_table
 from attnviz.ui.controls import display_options, inputs, url_state
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
     from attnviz.attention.attention_map import AttentionMap
+    from attnviz.export.tables import Table
     from attnviz.measures.distances import Difference
     from attnviz.ui.controls.display_options import Switches
 
@@ -118,6 +119,7 @@ def draw(
         shown.text, page.sentence, page.target, page.pair, keys, astuple(switches), [card.error for card in cards],
         language(), theme(),
     )  # fmt: skip
+    numbers: list[Table] = []
     any_map = any(card.map for card in cards)
     if not any_map:
         for error in dict.fromkeys(card.error for card in cards):
@@ -125,7 +127,12 @@ def draw(
     with container:
         if any_map:
             with st.container(key="take_corner"):
-                export_menu(partial(picture, page, cards, difference, switches), name="attnviz-compare")
+                facts = [_("model {0}").format(model_names.model_label(page.model))]
+                export_menu(
+                    partial(picture, page, cards, difference, switches),
+                    name="attnviz-compare",
+                    page=PageFigures("attnviz-compare", page_title(page, cards), lambda: numbers, facts),
+                )
         panel_cards(
             shown,
             cards,
@@ -147,9 +154,19 @@ def draw(
             return run, 0
         figures = 1
         if cards[shown.chosen].map:
-            figures += draw_similar_heads(shown, sources, page, switches, run)
+            figures += draw_similar_heads(shown, sources, page, switches, run, numbers)
         numbers_table(shown, cards, difference)
         return run, figures
+
+
+def page_title(page: PageDefaults, cards: list[Card]) -> str:
+    """What a picture of the page is called: the panels, and the page's sentence."""
+    panels = [
+        f"{letter} {kind_name(card.panel.kind)} {head_name(card.map.name)}"
+        for letter, card in zip(LETTERS, cards, strict=False)
+        if card.map
+    ]
+    return " · ".join([_("Compare"), *panels, url_state.shorten(page.sentence, 80)])
 
 
 def compare_panels(shown: Panels, cards: list[Card]) -> Comparison:
@@ -192,9 +209,14 @@ def summary(sources: list[Source | None], whole: list[Card], cards: list[Card], 
 
 
 def draw_similar_heads(
-    shown: Panels, sources: list[Source | None], page: PageDefaults, switches: Switches, run: str
+    shown: Panels,
+    sources: list[Source | None],
+    page: PageDefaults,
+    switches: Switches,
+    run: str,
+    numbers: list[Table],
 ) -> int:
-    """Draws the heads like that of the chosen panel; returns how many figures that are."""
+    """Draws the heads like that of the chosen panel, adds their numbers; returns how many figures that are."""
     panel, source = shown.panels[shown.chosen], sources[shown.chosen]
     if source is None or panel.kind not in source.recording.kinds:
         return 0
@@ -219,9 +241,11 @@ def draw_similar_heads(
         note = _("Panel {0} shows several heads together; choose one with a single head to see those like it.").format(
             LETTERS[shown.chosen]
         )
+    chosen = (panel.layer, panel.head) if single else None
+    numbers.append(similar_heads.distance_table(head_distances, chosen, title))
     similar_heads.similar_heads(
         head_distances,
-        (panel.layer, panel.head) if single else None,
+        chosen,
         letters_by_head(shown, sources, source, panel.kind),
         run=run,
         key="alike",

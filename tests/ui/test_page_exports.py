@@ -22,7 +22,14 @@ PAGES = {
         ("Anteile L3 H7", "Ball"),
     ),
     "steps": ("/steps?step=4", "en", "attnviz-step-4-L3-H7-encoder", "Step by step · 4 Scores", ("Scores", "q·k")),
-    "by hand": ("/simple_attention?matrices=true", "de", "attnviz-by-hand", "Von Hand · journey", ("W_q", "0")),
+    "by hand": ("/simple_attention?matrices=true", "de", "attnviz-by-hand", "Von Hand · Reise", ("W_q", "0")),
+    "compare": (
+        "/compare?panels=encoder.L2.H5+encoder.L0.H1&sentence=Der+Hund+sah+den+Ball.",
+        "en",
+        "attnviz-compare",
+        "Compare · A encoder L2 H5",
+        ("Heads like A", "divergence"),
+    ),
     "embeddings": (
         "/embeddings?sentence=Der+Hund+sah+den+Ball.",
         "en",

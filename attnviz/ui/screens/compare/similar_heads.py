@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -17,6 +17,7 @@ from attnviz.ui.components.ready import run_name
 from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:
+    from attnviz.export.tables import Table
     from attnviz.models.recording import Recording
     from attnviz.ui.controls.display_options import Switches
 
@@ -67,6 +68,25 @@ def head_distances(recording: Recording, kind: str, switches: Switches | None = 
         scaling.multidimensional_scaling(apart),
         tuple(recording.layer_number(kind, layer) for layer in layers),
     )
+
+
+def distance_table(distances: HeadDistances, chosen: tuple[int, int] | None, name: str) -> Table:
+    """The map of heads as numbers: where each dot is, and how far each head is from the chosen one.
+
+    Args:
+        chosen: layer and head; None leaves the distances out.
+        name: what the table is called.
+    """
+    from attnviz.export.tables import Table
+
+    columns: dict[str, list[Any]] = {
+        _("head"): [f"L{distances.numbers[layer]} H{head}" for layer, head in distances.heads],
+        "x": distances.positions[:, 0].tolist(),
+        "y": distances.positions[:, 1].tolist(),
+    }
+    if chosen in distances.heads:
+        columns[_("divergence")] = distances.divergences[distances.heads.index(chosen)].tolist()
+    return Table(name, columns)
 
 
 def is_quick(recording: Recording, kind: str) -> bool:

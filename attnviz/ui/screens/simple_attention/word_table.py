@@ -6,6 +6,7 @@ import streamlit as st
 
 from attnviz.attention.by_hand import word_vectors
 from attnviz.attention.by_hand.word_vectors import DIM, EXAMPLE, MOST_WORDS, Problem, WordVectors
+from attnviz.examples import HAND_WORDS
 from attnviz.ui.controls.url_state import Say
 from attnviz.ui.screens.simple_attention.address import (
     EDITOR_NUMBER_KEY,
@@ -15,8 +16,9 @@ from attnviz.ui.screens.simple_attention.address import (
     write_to_url,
 )
 from attnviz.ui.shell.errors import Remarks
-from attnviz.ui.shell.messages import _, ngettext
+from attnviz.ui.shell.messages import _, language, ngettext
 
+_LANGUAGE = "hand_language"  # whose words the table began with
 _COLUMNS = ("word", *(f"x{index}" for index in range(DIM)))
 
 
@@ -26,9 +28,11 @@ _COLUMNS = ("word", *(f"x{index}" for index in range(DIM)))
 def word_table(say: Say) -> WordVectors:
     """The table, to be edited; returns the rows of it that can be used."""
     memory = st.session_state
+    opening = opening_table(language())
+    _follow_language()
     if ROWS_KEY not in memory:
         memory[ROWS_KEY] = table_rows(
-            read_from_url("table", word_vectors.from_text, EXAMPLE, say, _("the six words that it begins with"))
+            read_from_url("table", word_vectors.from_text, opening, say, _("the six words that it begins with"))
         )
     key = f"hand_table_{memory.setdefault(EDITOR_NUMBER_KEY, 0)}"
     if key not in memory:
@@ -57,20 +61,46 @@ def word_table(say: Say) -> WordVectors:
     say_here = Remarks(st.empty())
     for text in _problem_texts(problems):
         say_here(text)
+    # Only the English words need no place in the address: who opens a link may read in another language, and would have
+    # other words than those that the link's other values name.
     write_to_url("table", word_vectors.to_text(table) if table != EXAMPLE and table.words else "")
-    if table != EXAMPLE or problems:
+    if table != opening or problems:
         st.button(
             _("Back to the six words"),
             key="first_table",
             icon=":material/undo:",
             type="tertiary",
-            on_click=_restore_example,
+            on_click=_restore_opening,
         )
     return table
 
 
-def _restore_example() -> None:
-    st.session_state[ROWS_KEY] = table_rows(EXAMPLE)
+def opening_table(code: str) -> WordVectors:
+    """The numbers of `EXAMPLE` with the words of a language: "de", "zh_Hant"; English where it has none.
+
+    >>> opening_table("de").words[1]
+    'Reise'
+    """
+    return WordVectors(HAND_WORDS.get(code, EXAMPLE.words), EXAMPLE.vectors)
+
+
+def _follow_language() -> None:
+    """Gives an untouched table the words of a language that was chosen since."""
+    memory = st.session_state
+    before, now = memory.get(_LANGUAGE, language()), language()
+    memory[_LANGUAGE] = now
+    if before == now or ROWS_KEY not in memory:
+        return
+    if word_vectors.read(memory[ROWS_KEY])[0] == opening_table(before):
+        _begin_with(opening_table(now))
+
+
+def _restore_opening() -> None:
+    _begin_with(opening_table(language()))
+
+
+def _begin_with(table: WordVectors) -> None:
+    st.session_state[ROWS_KEY] = table_rows(table)
     st.session_state[EDITOR_NUMBER_KEY] += 1
 
 

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 from support.browsing import address_parameters, click_page_name, settled_box, wait_until_drawn, wider_than_the_screen
+from support.languages import pick_language
 
 SENTENCE = "Your journey starts with one step"
 PAGE = "/simple_attention"
@@ -20,6 +21,24 @@ def opened(page: Page, address: str = "", sentence: str = SENTENCE) -> Page:
     page.goto(PAGE + address)
     wait_until_drawn(page, sentence)
     return page
+
+
+def test_it_opens_with_the_words_of_the_readers_language(page: Page) -> None:
+    german = "Ihre Reise beginnt mit einem Schritt"
+    opened(page, "?lang=de", german)
+    page.get_by_role("button", name="Reise → beginnt 0,2333").click()
+    expect(page.locator(".st-key-hand_pair")).to_contain_text("Reise → beginnt")
+    assert column(page, "hand_word", 4) == [text.replace(".", ",") for text in WEIGHTS]
+    pick_language(page, "nl")
+    wait_until_drawn(page, "Je reis begint met één stap")
+    expect(page.locator(".st-key-hand_pair")).to_contain_text("reis → begint")  # the words chosen before
+    expect(page.locator(".st-key-first_table")).to_have_count(0)
+    # What a link says stays, whoever opens it.
+    assert address_parameters(page)["table"][0].startswith("Je 0.43 0.15 0.89; reis")
+    page.goto(page.url.replace("lang=nl", "lang=de"))
+    wait_until_drawn(page, "Je reis begint met één stap")
+    page.locator(".st-key-first_table button").click()
+    wait_until_drawn(page, german)
 
 
 def edit(page: Page, row: int, left: int, text: str, editor: str = "hand_table_0") -> None:
