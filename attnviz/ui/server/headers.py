@@ -19,7 +19,7 @@ _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
 def content_policy(frame_ancestors: str, pages: Iterable[str] = ()) -> str:
-    """What a page of a public server may load, run and be framed by, as the header Content-Security-Policy.
+    """What a page may load, run and be framed by, as the header Content-Security-Policy.
 
     Args:
         frame_ancestors: sites that may show the page in a frame, such as "'self' https://example.org".
@@ -41,15 +41,12 @@ def content_policy(frame_ancestors: str, pages: Iterable[str] = ()) -> str:
             "connect-src 'self' data: blob:",
             "worker-src 'self' blob:",
             "frame-src 'self' blob:",
+            "object-src 'none'",
+            "base-uri 'self'",
             "form-action 'self'",
-            own_policy(frame_ancestors),
+            f"frame-ancestors {frame_ancestors}",
         ]
     )
-
-
-def own_policy(frame_ancestors: str) -> str:
-    """Likewise of somebody's own: programs that drive the browser, as tests and notebooks do, may run theirs in it."""
-    return f"object-src 'none'; base-uri 'self'; frame-ancestors {frame_ancestors}"
 
 
 class SafeHeaders:

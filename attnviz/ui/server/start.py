@@ -22,7 +22,7 @@ from attnviz.serving.requests import observe
 from attnviz.ui.server.api.routes import api_routes
 from attnviz.ui.server.discreet import DiscreetMessages
 from attnviz.ui.server.first_frame import pages_with_scripts, story_route
-from attnviz.ui.server.headers import SafeHeaders, content_policy, own_policy
+from attnviz.ui.server.headers import SafeHeaders, content_policy
 from attnviz.ui.server.health import health_routes
 from attnviz.ui.server.warm_up import WARM_UP
 
@@ -69,11 +69,11 @@ def middleware(script: str) -> list[Middleware]:
     Args:
         script: the path of app.py.
     """
-    ancestors = limits().frame_ancestors
-    if not limits().public:
-        return [Middleware(SafeHeaders, policy=own_policy(ancestors))]
-    policy = content_policy(ancestors, pages_with_scripts())
-    return [Middleware(SafeHeaders, policy=policy), Middleware(DiscreetMessages, script=script)]
+    policy = content_policy(limits().frame_ancestors, pages_with_scripts())
+    layers = [Middleware(SafeHeaders, policy=policy)]
+    if limits().public:
+        layers.append(Middleware(DiscreetMessages, script=script))
+    return layers
 
 
 @asynccontextmanager
