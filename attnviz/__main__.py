@@ -19,6 +19,7 @@ commands:
   attnviz                  open the app in the browser
   attnviz serve            serve the app, to this computer or to others
   attnviz picture TEXT     write heads as a picture, or print their strongest weights
+  attnviz roles            measure what every head does over a corpus
 
 `attnviz COMMAND --help` lists what a command takes.
 `attnviz TEXT ...` is short for `attnviz picture TEXT ...`.
@@ -40,7 +41,13 @@ def _picture(arguments: Sequence[str]) -> str:
     return picture(arguments)
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], str]] = {"serve": _serve, "picture": _picture}
+def _roles(arguments: Sequence[str]) -> str:
+    from attnviz.roles.command import roles
+
+    return roles(arguments)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], str]] = {"serve": _serve, "picture": _picture, "roles": _roles}
 """By name: takes the arguments that follow it, returns what is to be printed, raises AttnvizError where it cannot."""
 
 

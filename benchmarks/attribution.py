@@ -29,8 +29,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import attnviz
 from attnviz.attribution import attribute, attribution_matrix
 from attnviz.attribution.rank_correlation import spearman
+from attnviz.roles.aligned_pairs import AlignedPair, read_alignments
+from attnviz.roles.alignment import ROWS, between_words
 from attnviz.tokenization.token import is_word
-from training.evaluation.word_alignment import PAIRS, ROWS, AlignedPair, between_words, read_alignments
+from training.evaluation.sources import PAIRS
 
 RESAMPLES = 2000
 LAYERED = ("attention", "norms", "rollout", "attention_gradient", "attention_attribution")

@@ -57,9 +57,10 @@ def read(arguments: Sequence[str] | None = None):
 
 
 def run_tokenizer(options: argparse.Namespace, recipe) -> None:
+    from attnviz.roles import treebank
     from training.corpus.pairs import SOURCES, is_example, read_pairs
     from training.corpus.tokenizer import pieces_of_words, tokens_a_sentence, train_tokenizer
-    from training.evaluation import dependency_relations
+    from training.evaluation import sources
 
     sentences = []
     for language in SOURCES:
@@ -76,10 +77,10 @@ def run_tokenizer(options: argparse.Namespace, recipe) -> None:
     print(
         f"{tokenizer.get_vocab_size():,} entries; tokens a sentence of the dev splits: {', '.join(counts)}", flush=True
     )
-    path = dependency_relations.treebanks(options.corpus).get("de")
+    path = sources.treebanks(options.corpus).get("de")
     if path:
         with path.open(encoding="utf-8") as lines:
-            unseen = [sentence.text for sentence in dependency_relations.read_conllu(lines, path.name)]
+            unseen = [sentence.text for sentence in treebank.read_conllu(lines, path.name)]
         single_token, pieces = pieces_of_words(tokenizer, unseen)
         print(f"words of {path.stem}: {single_token:.0%} are one token, {pieces:.2f} tokens a word", flush=True)
 

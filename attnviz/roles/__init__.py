@@ -12,7 +12,13 @@
 
 from attnviz.roles.catalogue import ROLES, Role
 from attnviz.roles.corpus import Text
-from attnviz.roles.examples import Example, ExamplesIndex, examples, random_examples, search
+from attnviz.roles.examples import (
+    Example,
+    ExamplesIndex,
+    examples,
+    random_examples,
+    search,
+)
 from attnviz.roles.measuring import measure
 from attnviz.roles.table import HeadRole, RolesTable, find
 

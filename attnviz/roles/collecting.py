@@ -1,11 +1,11 @@
 """Gathers the rows of a part of a corpus that may become examples, and makes `Example`s of those that do.
 
-Of each head at most so many rows are kept while texts go by, one a text; two parts are put together the same way, so
-the result does not depend on how a corpus was cut into parts.
+Of each head at most so many rows are kept while texts go by, one a text; parts are put together the same way.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ from attnviz.roles.examples import KEYS, Example
 from attnviz.tokenization.token import Token
 
 NEAR = 60
-"""Of a text with more tokens than this on both sides of a row, only those near it are kept."""
+"""Of a text with more than twice as many tokens, only those near a row, and near the key it looks at, are kept."""
 
 Head = tuple[str, int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reading:
     """A text with its tokens, as a model reads it.
 
@@ -31,6 +31,7 @@ class Reading:
         number: of the text in its corpus.
         text, target: what was read; the target is empty where there is none.
         source, written: the tokens of the text, and those of the decoder's input.
+        source_only: whether the encoder of an encoder–decoder reads it alone.
     """
 
     number: int
@@ -38,23 +39,44 @@ class Reading:
     target: str
     source: tuple[Token, ...]
     written: tuple[Token, ...] = ()
+    source_only: bool = False
+
+    @functools.cached_property
+    def source_axis(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The texts of the source's tokens, and the word that each is of."""
+        return _axis(self.source)
+
+    @functools.cached_property
+    def written_axis(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The same of the decoder's input."""
+        return _axis(self.written)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row that may become an example: its text, its place, and the keys with its greatest weights."""
+
+    strength: float
+    reading: Reading
+    query: int
+    keys: np.ndarray
+    weights: np.ndarray
 
 
 @dataclass
-class Collector:
-    """The best rows so far.
+class RowCollector:
+    """The best rows of a part.
 
     Attributes:
         count: how many rows are kept of each head.
         drawn: the numbers of the texts that are drawn at random.
-        strongest: of each head by text number (strength, example).
-        random: of each head by text number.
+        strongest, random: of each head by text number.
     """
 
     count: int
     drawn: frozenset[int] = frozenset()
-    strongest: dict[Head, dict[int, Example]] = field(default_factory=dict)
-    random: dict[Head, dict[int, Example]] = field(default_factory=dict)
+    strongest: dict[Head, dict[int, Row]] = field(default_factory=dict)
+    random: dict[Head, dict[int, Row]] = field(default_factory=dict)
 
     def add(
         self,
@@ -81,69 +103,105 @@ class Collector:
             return
         plain = (weights * ~special[:, None, None]).amax(dim=-1) if bool(special.any()) else greatest
         strength = plain.masked_fill(~counted[:, None], -1.0)  # (texts, heads, rows)
-        best, row = strength.max(dim=-1)  # (texts, heads)
-        best_values, best_rows = best.cpu().numpy(), row.cpu().numpy()
+        values, rows = (item.cpu().numpy() for item in strength.max(dim=-1))  # (texts, heads)
+        chosen: list[tuple[int, int, int, bool]] = []
         for head in range(weights.shape[1]):
-            own = self.strongest.setdefault((kind, layer, head), {})
-            least = min((item.strength for item in own.values()), default=0.0) if len(own) >= self.count else 0.0
-            order = np.argsort(-best_values[:, head], kind="stable")[: self.count]
-            for text in order:
-                value = float(best_values[text, head])
-                if value <= least:
-                    break
-                reading = readings[text]
-                earlier = own.get(reading.number)
-                if earlier is None or value > earlier.strength:
-                    place = int(best_rows[text, head])
-                    own[reading.number] = example(
-                        reading, kind, layer, head, weights[text, head, place], start + place, value
-                    )
-            if len(own) > self.count:
-                self.strongest[kind, layer, head] = _cut(own, self.count)
+            own = self.strongest.get((kind, layer, head), {})
+            least = min(row.strength for row in own.values()) if len(own) >= self.count else 0.0
+            better = np.flatnonzero(values[:, head] > least)
+            order = better[np.argsort(-values[better, head], kind="stable")][: self.count]
+            chosen += [(int(text), head, int(rows[text, head]), False) for text in order]
         for text, reading in enumerate(readings):
-            if reading.number in self.drawn and bool(counted[text].any()):
-                self._add_random(kind, layer, reading, weights[text], strength[text], counted[text], start)
+            if reading.number in self.drawn:
+                places = torch.nonzero(counted[text])[:, 0].tolist()
+                chosen += [
+                    (
+                        text,
+                        head,
+                        places[int(draw(reading.number, kind, layer, head) * len(places))],
+                        True,
+                    )
+                    for head in range(weights.shape[1])
+                    if places and reading.number not in self.random.get((kind, layer, head), {})
+                ]
+        if chosen:
+            self._keep(kind, layer, readings, weights, strength, chosen, start)
 
-    def _add_random(
-        self, kind: str, layer: int, reading: Reading, weights: Tensor, strength: Tensor, counted: Tensor, start: int
+    def _keep(
+        self,
+        kind: str,
+        layer: int,
+        readings: Sequence[Reading],
+        weights: Tensor,
+        strength: Tensor,
+        chosen: Sequence[tuple[int, int, int, bool]],
+        start: int,
     ) -> None:
-        rows = torch.nonzero(counted)[:, 0].tolist()
-        for head in range(weights.shape[0]):
-            own = self.random.setdefault((kind, layer, head), {})
-            if reading.number not in own:
-                place = rows[int(draw(reading.number, kind, layer, head) * len(rows))]
-                value = float(strength[head, place])
-                own[reading.number] = example(
-                    reading, kind, layer, head, weights[head, place], start + place, value, random=True
-                )
+        text, head, place, _ = (torch.tensor(column, device=weights.device) for column in zip(*chosen, strict=True))
+        top, keys = weights[text, head, place].topk(min(KEYS, weights.shape[-1]))
+        own_strength = strength[text, head, place].tolist()
+        top_weights, top_keys = top.cpu().numpy(), keys.cpu().numpy()
+        for index, (of_text, of_head, row, is_random) in enumerate(chosen):
+            reading = readings[of_text]
+            item = Row(
+                own_strength[index],
+                reading,
+                start + row,
+                top_keys[index],
+                top_weights[index],
+            )
+            group = self.random if is_random else self.strongest
+            own = group.setdefault((kind, layer, of_head), {})
+            if reading.number not in own or own[reading.number].strength < item.strength:
+                own[reading.number] = item
+        for of_head in {entry[1] for entry in chosen}:
+            own = self.strongest.get((kind, layer, of_head), {})
+            if len(own) > self.count:
+                ordered = sorted(own.items(), key=lambda entry: (-entry[1].strength, entry[0]))
+                self.strongest[kind, layer, of_head] = dict(ordered[: self.count])
 
-    def merge(self, items: Iterable[Example]) -> None:
-        """Takes in what another part gathered."""
+    def examples(self) -> list[Example]:
+        """Every row that was kept."""
+        return [
+            make_example(head, row, random=group is self.random)
+            for group in (self.strongest, self.random)
+            for head, own in group.items()
+            for row in own.values()
+        ]
+
+
+@dataclass
+class ExampleCollector:
+    """The best examples of several parts; attributes as of `RowCollector`."""
+
+    count: int
+    strongest: dict[Head, dict[int, Example]] = field(default_factory=dict)
+    random: dict[Head, dict[int, Example]] = field(default_factory=dict)
+
+    def add(self, items: Iterable[Example]) -> None:
+        """Takes in what a part gathered."""
         for item in items:
             head = (item.kind, item.layer, item.head)
-            own = (self.random if item.random else self.strongest).setdefault(head, {})
-            if item.number not in own or own[item.number].strength < item.strength:
-                own[item.number] = item
+            (self.random if item.random else self.strongest).setdefault(head, {})[item.number] = item
         for head, own in self.strongest.items():
-            self.strongest[head] = _cut(own, self.count)
+            ordered = sorted(own.values(), key=lambda item: (-item.strength, item.number))
+            self.strongest[head] = {item.number: item for item in ordered[: self.count]}
         for head, own in self.random.items():
-            kept = sorted(own, key=draw)[: self.count]
-            self.random[head] = {number: own[number] for number in kept}
+            self.random[head] = {number: own[number] for number in sorted(own, key=draw)[: self.count]}
 
     def items(self) -> list[Example]:
         """Every example."""
         return [item for group in (self.strongest, self.random) for own in group.values() for item in own.values()]
 
 
-def _cut(own: dict[int, Example], count: int) -> dict[int, Example]:
-    ordered = sorted(own.values(), key=lambda item: (-item.strength, item.number))[:count]
-    return {item.number: item for item in ordered}
-
-
 def draw(*key: object) -> float:
-    """A number in [0, 1) that looks random and is always the same for the same key."""
+    """A number in [0, 1) that looks random and is always the same for the same key.
+
+    >>> draw(7) == draw(7) != draw(8)
+    True
+    """
     digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
+    return (int.from_bytes(digest, "big") >> 11) / 2**53
 
 
 def drawn_texts(numbers: Iterable[int], count: int) -> frozenset[int]:
@@ -151,75 +209,61 @@ def drawn_texts(numbers: Iterable[int], count: int) -> frozenset[int]:
     return frozenset(sorted(numbers, key=draw)[:count])
 
 
-def example(
-    reading: Reading,
-    kind: str,
-    layer: int,
-    head: int,
-    row: Tensor,
-    query: int,
-    strength: float,
-    *,
-    random: bool = False,
-) -> Example:
-    """One row as an example: of a long text what is near the row, and near the key that it looks at most."""
-    queries = reading.written if kind != "encoder" and reading.written else reading.source
-    keys = reading.source if kind == "cross" or not reading.written or kind == "encoder" else reading.written
-    values, top = row[: len(keys)].topk(min(KEYS, len(keys)))
-    chosen = [(int(key), float(value)) for key, value in zip(top, values, strict=True) if value > 0]
-    first = chosen[0][0] if chosen else query
-    query_places = _places(len(queries), query, query if kind == "cross" else first)
-    key_places = query_places if kind != "cross" else _places(len(keys), first, first)
+def make_example(head: Head, row: Row, *, random: bool) -> Example:
+    """A row as an example: of a long text what is near the row, and near the key that it looks at most."""
+    kind, reading = head[0], row.reading
+    of_target = bool(reading.written) and kind != "encoder"
+    queries, query_words = reading.written_axis if of_target else reading.source_axis
+    keys, key_words = reading.written_axis if of_target and kind == "decoder" else reading.source_axis
+    chosen = [
+        (key, value)
+        for key, value in zip(row.keys.tolist(), row.weights.tolist(), strict=True)
+        if value > 0 and key < len(keys)
+    ]
+    first = chosen[0][0] if chosen else 0
+    related = kind != "cross"
+    query_tokens, query_places = _near(queries, row.query, first if related else row.query)
+    key_tokens, key_places = (query_tokens, query_places) if related else _near(keys, first, first)
     shown = [(key, value) for key, value in chosen if key in key_places]
     return Example(
-        kind=kind,
-        layer=layer,
-        head=head,
+        *head,
         random=random,
-        strength=strength,
+        strength=row.strength,
         text=reading.text,
         target=reading.target,
         number=reading.number,
-        query_tokens=_texts(queries, query_places),
-        key_tokens=_texts(keys, key_places),
-        query=_index(query_places, query),
-        keys=tuple(_index(key_places, key) for key, _ in shown),
-        weights=tuple(value for _, value in shown),
-        query_word=_word(queries, query),
-        key_words=tuple(_word(keys, key) for key, _ in shown),
+        query_tokens=query_tokens,
+        key_tokens=key_tokens,
+        query=query_places[row.query],
+        keys=tuple(key_places[key] for key, _ in shown),
+        weights=tuple(round(value, 6) for _, value in shown),
+        query_word=query_words[row.query],
+        key_words=tuple(key_words[key] for key, _ in shown),
     )
 
 
-def _places(length: int, first: int, second: int) -> list[int]:
-    if length <= 2 * NEAR:
-        return list(range(length))
-    return [place for place in range(length) if min(abs(place - first), abs(place - second)) <= NEAR // 2]
-
-
-def _index(places: Sequence[int], place: int) -> int:
-    """Where a place is in the list of texts, which has "…" at each gap."""
-    index = places.index(place)
-    before = [-1, *places[:index]]
-    return index + sum(after > earlier + 1 for earlier, after in zip(before, places[: index + 1], strict=True))
-
-
-def _texts(tokens: Sequence[Token], places: Sequence[int]) -> tuple[str, ...]:
+def _near(texts: tuple[str, ...], first: int, second: int) -> tuple[tuple[str, ...], dict[int, int]]:
+    """The texts near two places with "…" for each gap, and where each place is among them."""
+    if len(texts) <= 2 * NEAR:
+        return texts, {place: place for place in range(len(texts))}
     result: list[str] = []
+    places: dict[int, int] = {}
     before = -1
-    for place in places:
-        result += ["…"] if place > before + 1 else []
-        result.append(tokens[place].text)
-        before = place
-    return (*result, "…") if before < len(tokens) - 1 else tuple(result)
+    for place in range(len(texts)):
+        if min(abs(place - first), abs(place - second)) <= NEAR // 2:
+            result += ["…"] if place > before + 1 else []
+            places[place] = len(result)
+            result.append(texts[place])
+            before = place
+    return (*result, "…") if before < len(texts) - 1 else tuple(result), places
 
 
-def _word(tokens: Sequence[Token], place: int) -> str:
-    word = tokens[place].word
-    if word is None:
-        return tokens[place].text
-    first = last = place
-    while first > 0 and tokens[first - 1].word == word:
-        first -= 1
-    while last + 1 < len(tokens) and tokens[last + 1].word == word:
-        last += 1
-    return "".join(token.text for token in tokens[first : last + 1]).strip()
+def _axis(tokens: Sequence[Token]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    words: dict[int, str] = {}
+    for token in tokens:
+        if token.word is not None:
+            words[token.word] = words.get(token.word, "") + token.text
+    return (
+        tuple(token.text for token in tokens),
+        tuple(token.text if token.word is None else words[token.word].strip() for token in tokens),
+    )

@@ -4,7 +4,8 @@
 |---|---|
 | `.txt` | a line |
 | `.jsonl` | a line `{"text": …}`, with `"target"` and `"language"` where there are such |
-| `.tsv` | a line: a source and its translation with a tab between them |
+| `.tsv` | a line: a source and its translation with a tab between them, or an aligned pair (`alignment.py`) |
+| `.conllu` | a sentence of a treebank (`treebank.py`); its name begins with the language: `de_gsd.conllu` |
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attnviz.errors import InputError
+from attnviz.roles.aligned_pairs import ALIGNED_COLUMNS, read_alignments
+from attnviz.roles.treebank import read_conllu
 
-SUFFIXES = (".txt", ".jsonl", ".tsv")
+SUFFIXES = (".txt", ".jsonl", ".tsv", ".conllu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +30,13 @@ class Text:
         text: what the model reads; of an encoder–decoder the source.
         target: what its decoder reads; None for what the model writes itself.
         language: code of its language, where that is known.
+        source_only: whether the encoder of an encoder–decoder reads it alone.
     """
 
     text: str
     target: str | None = None
     language: str | None = None
+    source_only: bool = False
 
 
 Corpus = str | Path | Iterable[str | Text | Path]
@@ -62,26 +67,56 @@ def read(corpus: Corpus) -> Iterator[Text]:
                 yield text
 
 
+def files(corpus: Corpus) -> list[Path]:
+    """The files of a corpus; none where it is of texts."""
+    if isinstance(corpus, str | Path):
+        return [Path(corpus)]
+    return [item for item in corpus if isinstance(item, Path)] if isinstance(corpus, list | tuple) else []
+
+
+def language_of(treebank: Path) -> str | None:
+    """The language that the name of a treebank begins with.
+
+    >>> language_of(Path("de_gsd-ud-dev.conllu"))
+    'de'
+    """
+    code = treebank.name.split("_")[0]
+    return code if len(code) in (2, 3) and "_" in treebank.name else None
+
+
+def is_aligned(path: Path) -> bool:
+    """Whether a file is of aligned pairs: its first line with a text has four columns."""
+    if path.suffix != ".tsv":
+        return False
+    with path.open(encoding="utf-8") as lines:
+        first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    return len(first.split("\t")) == ALIGNED_COLUMNS
+
+
 def corpus_name(corpus: Corpus) -> str:
     """What a corpus is called: the names of its files.
 
     >>> corpus_name([Path("data/a.txt"), Path("data/b.txt")])
     'a.txt, b.txt'
     """
-    if isinstance(corpus, str | Path):
-        return Path(corpus).name
-    if isinstance(corpus, list | tuple) and corpus and all(isinstance(item, Path) for item in corpus):
-        return ", ".join(Path(str(item)).name for item in corpus)
-    return ""
+    return ", ".join(path.name for path in files(corpus))
 
 
 def _read_file(path: Path) -> Iterator[Text]:
     if path.suffix not in SUFFIXES:
-        raise InputError("{0} is none of the files that are read: {1}", path.name, ", ".join(SUFFIXES))
+        raise InputError(
+            "{0} is none of the files that are read: {1}",
+            path.name,
+            ", ".join(SUFFIXES),
+        )
     try:
         with path.open(encoding="utf-8") as lines:
+            if path.suffix == ".conllu":
+                for sentence in read_conllu(lines, path.name):
+                    yield Text(sentence.text, language=language_of(path), source_only=True)
+                return
             for number, line in enumerate(lines, 1):
-                if line.strip():
+                if line.strip() and not (path.suffix == ".tsv" and line.startswith("#")):
                     yield _text(path, number, line.rstrip("\n"))
     except (FileNotFoundError, IsADirectoryError) as error:
         raise InputError("There is no file {0}. Check the path.", str(path)) from error
@@ -91,8 +126,11 @@ def _read_file(path: Path) -> Iterator[Text]:
 
 def _text(path: Path, number: int, line: str) -> Text:
     if path.suffix == ".tsv":
-        source, _, target = line.partition("\t")
-        return Text(source, target.strip() or None)
+        columns = line.split("\t")
+        if len(columns) == ALIGNED_COLUMNS:
+            pair = next(read_alignments([line]))
+            return Text(pair.source, pair.target, pair.language)
+        return Text(columns[0], "".join(columns[1:2]).strip() or None)
     if path.suffix == ".jsonl":
         try:
             entry = json.loads(line)

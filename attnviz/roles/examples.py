@@ -96,7 +96,15 @@ class ExamplesIndex:
     def of(cls, items: Sequence[Example]) -> ExamplesIndex:
         """An index of some examples, the strongest of each head first."""
         ordered = sorted(
-            items, key=lambda item: (item.kind, item.layer, item.head, item.random, -item.strength, item.number)
+            items,
+            key=lambda item: (
+                item.kind,
+                item.layer,
+                item.head,
+                item.random,
+                -item.strength,
+                item.number,
+            ),
         )
         columns = {item.name: [getattr(row, item.name) for row in ordered] for item in fields(Example)}
         return cls(pyarrow.table(columns, schema=_SCHEMA))
@@ -109,6 +117,10 @@ class ExamplesIndex:
     def save(self, path: Path) -> None:
         """Writes the index as one Parquet file."""
         pyarrow.parquet.write_table(self.rows, path, compression="zstd")
+
+    def items(self) -> list[Example]:
+        """Every example."""
+        return list(_examples(self.rows))
 
     def of_head(self, kind: str, layer: int, head: int, *, random: bool, count: int) -> tuple[Example, ...]:
         """At most `count` examples of one head, the strongest first."""

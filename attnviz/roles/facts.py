@@ -14,7 +14,13 @@ from torch import Tensor
 from attnviz.roles.catalogue import REACH
 from attnviz.tokenization.token import Token, is_word
 
-SHARES = ("first token", "special tokens", "punctuation", "duplicate token", "natural induction")
+SHARES = (
+    "first token",
+    "special tokens",
+    "punctuation",
+    "duplicate token",
+    "natural induction",
+)
 """The roles that ask what share of a row's attention some keys get."""
 SPREADS = ("broad", "narrow")
 POINTS = ("rare words",)
@@ -41,7 +47,12 @@ class Axis:
     rarity: Tensor
 
     @classmethod
-    def of(cls, tokens: Sequence[Sequence[Token]], frequencies: Mapping[int, int], device: torch.device) -> Axis:
+    def of(
+        cls,
+        tokens: Sequence[Sequence[Token]],
+        frequencies: Mapping[int, int],
+        device: torch.device,
+    ) -> Axis:
         """The tokens of each text."""
         longest = max(map(len, tokens))
         never = (-1, False, False, False, 1 << 40)

@@ -1,6 +1,9 @@
 """`measure`: from a model and a corpus to a `RolesTable`.
 
-corpus ─ parts ─ batches ─ rows of every layer ─ sums ─ values with intervals ─ RolesTable
+    corpus ─ parts ─ batches ─ rows of every layer ─ sums ─ values with intervals ─ RolesTable
+
+Parts are read one after another, or by several processes (`cluster.py`), and kept on the disk where a folder is given
+(`storage.py`). They are put together in their order, so the result is the same each way.
 """
 
 from __future__ import annotations
@@ -8,23 +11,21 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
-
-import numpy as np
+from pathlib import Path
 
 from attnviz.errors import EmptyError, InputError
 from attnviz.models.fingerprint import fingerprint
 from attnviz.models.model import Model
-from attnviz.roles.catalogue import REACH, ROLES, offset_role
-from attnviz.roles.collecting import Collector
-from attnviz.roles.corpus import Corpus, Text, corpus_name, read
-from attnviz.roles.examples import ExamplesIndex
-from attnviz.roles.facts import COLUMNS
+from attnviz.models.network import max_positions
+from attnviz.roles import storage
+from attnviz.roles.collecting import ExampleCollector
+from attnviz.roles.corpus import Corpus, Text, corpus_name, files, read
 from attnviz.roles.parts import PartResult, Settings, read_part
-from attnviz.roles.statistics import Sums
-from attnviz.roles.table import HeadRole, RolesTable
+from attnviz.roles.probing import probe_rows
+from attnviz.roles.table import RolesTable
+from attnviz.roles.tabulating import annotated_rows, make_table
 
-PART = 512
+PART = 1024
 """Texts of a part."""
 
 COUNTED = 4096
@@ -46,42 +47,75 @@ def measure(
     name: str | None = None,
     examples: int = 20,
     max_tokens: int | None = None,
+    out: str | Path | None = None,
+    workers: int | None = None,
+    address: str | None = None,
 ) -> RolesTable:
     """What every head of a model does over a corpus.
 
     Args:
         model: any whose attention can be captured.
-        corpus: the path of a file, several, or texts; see `corpus.read`.
+        corpus: the path of a file, several, or texts; see `corpus.read`. Treebanks tell of grammatical relations too,
+            aligned pairs of alignment.
         batch_tokens: the most tokens of a batch; None for what suits the device.
         progress: is told after each part of the corpus; see `Progress`.
         name: what the corpus is called; None for the names of its files.
         examples: so many of each head's strongest rows are kept, and as many texts drawn at random; 0 for none.
-        max_tokens: longer texts are cut into pieces of at most so many; None for 512, or what the model takes.
+        max_tokens: longer texts are cut into pieces of at most so many; None for 512, or what the model takes. Those
+            of an encoder–decoder are left out.
+        out: a folder in which each part is kept once it is read; a later call with the same arguments goes on there.
+        workers: read parts in so many processes, with Ray; None for this process alone, unless there is an address.
+        address: of a Ray cluster that runs, such as "auto".
 
     Returns:
         A table with a row for each head and role, and the examples.
 
     Raises:
         EmptyError: there is no text.
-        InputError: a file cannot be read.
+        InputError: a file cannot be read, a number is too small, the folder holds another measurement, or Ray is
+            needed and missing.
         NoTokenizerError, NoAttentionError: the model cannot be measured.
 
     >>> table = measure(attnviz.load("bundled"), ["Der Hund sah den Ball."] * 8)
     >>> len(table.heads)
     96
     """
-    total = len(corpus) if isinstance(corpus, list | tuple) and all(isinstance(i, str) for i in corpus) else None
+    folder, paths = None if out is None else Path(out), files(corpus)
+    total = count_texts(corpus)
     texts = read(corpus)
     first = list(itertools.islice(texts, COUNTED))
     settings = make_settings(model, first, batch_tokens, max_tokens, examples)
-    merged, collector = PartResult(), Collector(examples)
-    for part in parts(itertools.chain(first, texts)):
-        result = read_part(model, part, settings)
+    name = corpus_name(corpus) if name is None else name
+    if folder is not None:
+        about = {"model": fingerprint(model.network), "corpus": name, "first": first[0].text, "part": PART}
+        about |= {"examples": examples, "batch_tokens": settings.batch_tokens, "max_tokens": settings.max_tokens}
+        storage.open_folder(folder, about)
+    merged, collector = PartResult(), ExampleCollector(examples)
+    results = _results(model, parts(itertools.chain(first, texts)), settings, folder, workers, address)
+    done = 0
+    for result, count in _in_order(results):
         merged.add(result)
-        collector.merge(result.examples)
+        collector.add(result.examples)
+        done += count
         if progress is not None:
-            progress(part[-1][0] + 1, total)
-    return make_table(model, merged, collector, corpus_name(corpus) if name is None else name)
+            progress(done, total)
+    table = make_table(model, merged, collector, name)
+    return table.with_rows([*annotated_rows(model, paths), *probe_rows(model, first)])
+
+
+def count_texts(corpus: Corpus) -> int | None:
+    """How many texts a corpus has, where that can be told without reading it whole: of a list of texts, and of files of
+    a text in each line."""
+    paths = files(corpus)
+    if not paths:
+        return len(corpus) if isinstance(corpus, list | tuple) else None
+    total = 0
+    for path in paths:
+        if path.suffix == ".conllu" or not path.is_file():
+            return None
+        with path.open("rb") as lines:
+            total += sum(1 for line in lines if line.strip() and not (path.suffix == ".tsv" and line[:1] == b"#"))
+    return total
 
 
 def make_settings(
@@ -97,9 +131,10 @@ def make_settings(
         raise EmptyError("There is no text in this corpus. Take a file with a text in each line.")
     if (batch_tokens or 1) < 1 or (max_tokens or 8) < 8 or examples < 0:
         raise InputError("`batch_tokens` is 1 or more, `max_tokens` 8 or more, `examples` 0 or more.")
-    room = model.max_tokens or MOST_TOKENS
+    room = min(model.max_tokens or MOST_TOKENS, max_tokens or MOST_TOKENS)
+    target = max_positions(model.inputs.stack(of_decoder=True)) or MOST_TOKENS
     tokens = batch_tokens or (2048 if model.device.type == "cpu" else 32768)
-    return Settings(tokens, min(room, max_tokens or MOST_TOKENS), examples, frequencies(model, first))
+    return Settings(tokens, room, target, examples, frequencies(model, first))
 
 
 def frequencies(model: Model, texts: Iterable[Text]) -> dict[int, int]:
@@ -111,59 +146,57 @@ def frequencies(model: Model, texts: Iterable[Text]) -> dict[int, int]:
     return dict(counts)
 
 
-def parts(texts: Iterable[Text], size: int = PART) -> Iterator[list[tuple[int, Text]]]:
-    """The texts with their numbers, `size` at a time."""
+def parts(texts: Iterable[Text], size: int | None = None) -> Iterator[list[tuple[int, Text]]]:
+    """The texts with their numbers, `size` at a time; None for `PART`."""
     numbered = enumerate(texts)
-    while part := list(itertools.islice(numbered, size)):
+    while part := list(itertools.islice(numbered, size or PART)):
         yield part
 
 
-def make_table(model: Model, merged: PartResult, collector: Collector, name: str) -> RolesTable:
-    """The table of all that was counted."""
-    if not merged.texts:
-        raise EmptyError("None of these texts can be read by {0}: they are empty or too long for it.", model.name)
-    heads = model.recorder.plan.heads
-    rows = [row for kind in merged.roles for row in _rows(kind, merged, heads[kind])]
-    index = ExamplesIndex.of(collector.items()) if collector.count else None
-    sizes = {kind: (len(counts), max(counts)) for kind, counts in heads.items() if merged.roles[kind].texts.any()}
-    return RolesTable(
-        tuple(rows), fingerprint(model.network), name, merged.texts, merged.tokens, sizes=sizes, index=index
-    )
+def _results(
+    model: Model,
+    all_parts: Iterable[list[tuple[int, Text]]],
+    settings: Settings,
+    folder: Path | None,
+    workers: int | None,
+    address: str | None,
+) -> Iterator[tuple[int, PartResult, int]]:
+    """(number, result, texts) of every part, in any order; those that a folder has are not read again."""
+    stored: list[tuple[int, int]] = []
+
+    def missing() -> Iterator[tuple[int, list[tuple[int, Text]]]]:
+        for number, part in enumerate(all_parts):
+            if folder is not None and storage.has_part(folder, number):
+                stored.append((number, len(part)))
+            else:
+                yield number, part
+
+    def from_disk() -> Iterator[tuple[int, PartResult, int]]:
+        while stored and folder is not None:
+            number, count = stored.pop(0)
+            yield number, storage.load_part(folder, number), count
+
+    if workers is None and address is None:
+        read_one_by_one = ((number, part, read_part(model, part, settings)) for number, part in missing())
+        results: Iterable[tuple[int, list[tuple[int, Text]], PartResult]] = read_one_by_one
+    else:
+        from attnviz.roles.cluster import read_parts
+
+        results = read_parts(model, missing(), settings, address=address, workers=workers)
+    for number, part, result in results:
+        if folder is not None:
+            storage.save_part(folder, number, result)
+        yield from from_disk()
+        yield number, result, len(part)
+    yield from from_disk()
 
 
-def _rows(kind: str, merged: PartResult, heads: tuple[int, ...]) -> Iterator[HeadRole]:
-    roles, offsets = merged.roles[kind], merged.offsets[kind]
-    of_roles, of_offsets = roles.values(), offsets.values()
-    for layer, count in enumerate(heads):
-        for head in range(count):
-            if offsets.rows[:, layer].any():
-                values = np.nan_to_num(of_offsets[0][:, layer, head], nan=-1.0)
-                others = [place for place in range(len(values)) if abs(place - REACH) > 1]
-                best = max(others, key=lambda place: values[place])
-                for place in (REACH, REACH - 1, REACH + 1, best):
-                    offset = place - REACH
-                    row = _row(kind, layer, head, offset_role(offset), place, of_offsets, offsets)
-                    if row is not None:
-                        yield row if place != best else replace(row, offset=offset)
-            for column, role in enumerate(COLUMNS):
-                row = _row(kind, layer, head, role, column, of_roles, roles)
-                if row is not None:
-                    yield row
-
-
-def _row(
-    kind: str,
-    layer: int,
-    head: int,
-    role: str,
-    column: int,
-    values: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
-    sums: Sums,
-) -> HeadRole | None:
-    count = int(sums.rows[column, layer])
-    if not count:
-        return None
-    value, low, high = (float(item[column, layer, head]) for item in values[:3])
-    baseline = float(values[3][column, layer])
-    labelled = low > baseline and value >= ROLES[role].least
-    return HeadRole(kind, layer, head, role, value, low, high, baseline, count, labelled)
+def _in_order(results: Iterable[tuple[int, PartResult, int]]) -> Iterator[tuple[PartResult, int]]:
+    """The results by their numbers, so that sums are always added in one order; few have to wait for an earlier one."""
+    early: dict[int, tuple[PartResult, int]] = {}
+    wanted = 0
+    for number, result, count in results:
+        early[number] = (result, count)
+        while wanted in early:
+            yield early.pop(wanted)
+            wanted += 1

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 import torch
 
 from attnviz.attention import blockwise
-from attnviz.errors import EmptyError, TooLongError
+from attnviz.errors import NoTokenizerError
 from attnviz.models.batches import Batch, BatchLayer
 from attnviz.models.model import Model
 from attnviz.models.network import is_encoder_decoder
 from attnviz.roles.catalogue import REACH
-from attnviz.roles.collecting import Collector, Reading, drawn_texts
+from attnviz.roles.collecting import Reading, RowCollector, drawn_texts
 from attnviz.roles.corpus import Text
 from attnviz.roles.examples import Example
 from attnviz.roles.facts import COLUMNS, Axis, Facts, score
@@ -35,13 +35,15 @@ class Settings:
 
     Attributes:
         batch_tokens: the most tokens of a batch, padding included.
-        max_tokens: longer texts are cut into pieces of at most so many.
+        max_tokens: longer texts are cut into pieces of at most so many; those of an encoder–decoder left out.
+        max_target: longer targets are left out.
         examples: rows of each head that are kept as examples; 0 for none.
         frequencies: of the corpus, how often each vocabulary id occurs.
     """
 
     batch_tokens: int
     max_tokens: int
+    max_target: int
     examples: int
     frequencies: Mapping[int, int] = field(default_factory=dict)
 
@@ -65,7 +67,7 @@ class PartResult:
     skipped: int = 0
 
     def add(self, other: PartResult) -> None:
-        """Adds the numbers of another part; its examples are left to `Collector.merge`."""
+        """Adds the numbers of another part; its examples are left to `ExampleCollector`."""
         for own, others in ((self.roles, other.roles), (self.offsets, other.offsets)):
             for kind, sums in others.items():
                 if kind in own:
@@ -93,53 +95,57 @@ def read_part(model: Model, numbered: Sequence[tuple[int, Text]], settings: Sett
         result.roles[kind] = Sums.zeros(len(COLUMNS), len(counts), max(counts))
         result.offsets[kind] = Sums.zeros(2 * REACH + 1, len(counts), max(counts))
     drawn = drawn_texts((number for number, _ in numbered), settings.examples)
-    collector = Collector(settings.examples, drawn)
+    collector = RowCollector(settings.examples, drawn)
     readings: list[Reading] = []
     for number, text in numbered:
         try:
-            readings += _readings(model, number, text, settings.max_tokens)
+            readings += _readings(model, number, text, settings)
             result.texts += 1
-        except (EmptyError, TooLongError):
+        except NoTokenizerError:
+            raise
+        except ValueError:  # nothing in it, or too long
             result.skipped += 1
     for batch in batches(readings, settings.batch_tokens):
         result.tokens += _read_batch(model, batch, settings, result, collector)
-    result.examples = collector.items()
+    result.examples = collector.examples()
     return result
 
 
-def _readings(model: Model, number: int, text: Text, limit: int) -> Iterator[Reading]:
+def _readings(model: Model, number: int, text: Text, settings: Settings) -> Iterator[Reading]:
     """The tokens of a text, in pieces where it is long."""
-    rest = text.text
+    rest, paired = text.text, is_encoder_decoder(model.network)
+    written: tuple[Token, ...] = ()
+    if paired and text.target:
+        target = model.inputs.encode_target(text.target)
+        written = () if target is None else target.tokens
     while rest.strip():
-        encoding = model.inputs.encode(rest)
-        tokens, piece = encoding.tokens, rest
-        if len(tokens) > limit and not is_encoder_decoder(model.network):
-            special = sum(token.special for token in tokens)
+        tokens, piece = model.inputs.encode(rest).tokens, rest
+        if len(tokens) > settings.max_tokens and not paired:
             plain = [token for token in tokens if not token.special]
-            end = plain[max(limit - special, 1)].start or 0
-            if 0 < end < len(rest):
-                piece = rest[:end]
-                tokens = model.inputs.encode(piece).tokens[:limit]
-        model.inputs.check_length(len(tokens), "The text")
-        written: tuple[Token, ...] = ()
-        if is_encoder_decoder(model.network) and text.target:
-            target = model.inputs.encode_target(text.target)
-            written = () if target is None else target.tokens
-            # Room for the start and a language token.
-            model.inputs.check_length(len(written) + 2, "The target", of_decoder=True)
-        yield Reading(number, piece, text.target or "", tokens, written)
+            room = max(settings.max_tokens - (len(tokens) - len(plain)), 1)
+            piece = rest[: plain[room].start if room < len(plain) else None] or rest
+            tokens = model.inputs.encode(piece).tokens[: settings.max_tokens] if piece != rest else tokens
+        # A target has a start token, and one that names a language, before it.
+        if len(tokens) > settings.max_tokens or len(written) + 2 > settings.max_target:
+            raise ValueError("too long")  # counted as skipped
+        yield Reading(number, piece, text.target or "", tokens, written, text.source_only)
         rest = rest[len(piece) :]
 
 
 def batches(readings: Sequence[Reading], batch_tokens: int) -> Iterator[list[Reading]]:
     """Texts of about one length together, the longest first: at most an eighth of a batch's rows is padding."""
     batch: list[Reading] = []
-    for reading in sorted(readings, key=lambda item: (-len(item.source), -len(item.written), item.number)):
+    order = sorted(
+        readings,
+        key=lambda item: (item.source_only, bool(item.written), -len(item.source), -len(item.written), item.number),
+    )
+    for reading in order:
         longest = len(batch[0].source) if batch else 0
         size = max(longest, *(len(item.written) for item in [*batch, reading]))
         full = batch and (len(batch) + 1) * size > batch_tokens
         shorter = batch and 9 * len(reading.source) < 8 * longest
-        differs = batch and bool(batch[0].written) != bool(reading.written)
+        sort = (bool(reading.written), reading.source_only)
+        differs = batch and (bool(batch[0].written), batch[0].source_only) != sort
         if full or shorter or differs:
             yield batch
             batch = []
@@ -149,7 +155,11 @@ def batches(readings: Sequence[Reading], batch_tokens: int) -> Iterator[list[Rea
 
 
 def _read_batch(
-    model: Model, batch: list[Reading], settings: Settings, result: PartResult, collector: Collector
+    model: Model,
+    batch: list[Reading],
+    settings: Settings,
+    result: PartResult,
+    collector: RowCollector,
 ) -> int:
     """Counts a batch and returns how many tokens it had."""
     run = Batch(model, [[token.id for token in reading.source] for reading in batch])
@@ -164,24 +174,34 @@ def _read_batch(
     paired, target = False, source
     run.read(watch)
     tokens = sum(len(reading.source) for reading in batch)
-    if not is_encoder_decoder(model.network):
+    if batch[0].source_only or not is_encoder_decoder(model.network):
         return tokens
     paired = True
-    if batch[0].written:
-        beginnings = run.target_beginnings()
-        written = [
-            (*from_ids(model.tokenizer, first), *reading.written)
-            for first, reading in zip(beginnings, batch, strict=True)
-        ]
-    else:
-        written = [from_ids(model.tokenizer, ids) for ids in run.write(WRITTEN)]
-    batch[:] = [
-        Reading(item.number, item.text, item.target, item.source, tokens)
-        for item, tokens in zip(batch, written, strict=True)
-    ]
+    batch[:] = with_beginnings(model, run, batch)
+    written = [item.written for item in batch]
     target = Axis.of(written, settings.frequencies, model.device)
     run.read_targets([[token.id for token in row] for row in written], watch)
     return tokens + sum(map(len, written))
+
+
+def with_beginnings(model: Model, run: Batch, batch: Sequence[Reading]) -> list[Reading]:
+    """The texts of a batch with what the decoder reads of each: its start before a given target, or what the model
+    writes itself."""
+    if batch[0].written:
+        rows = [
+            [*first, *(token.id for token in item.written)]
+            for first, item in zip(run.target_beginnings(), batch, strict=True)
+        ]
+    else:
+        rows = run.write(WRITTEN)
+    given = [item.written for item in batch]
+    shown = [
+        (*from_ids(model.tokenizer, ids[: len(ids) - len(own)]), *own) for ids, own in zip(rows, given, strict=True)
+    ]
+    return [
+        Reading(item.number, item.text, item.target, item.source, tokens)
+        for item, tokens in zip(batch, shown, strict=True)
+    ]
 
 
 def _count(
@@ -191,7 +211,7 @@ def _count(
     keys: Axis,
     known: dict[tuple[str, int], list[tuple[torch.Tensor, Facts]]],
     result: PartResult,
-    collector: Collector,
+    collector: RowCollector,
 ) -> None:
     """Counts one layer, some rows at a time."""
     texts, heads, rows_count, _ = layer.query.shape
@@ -207,7 +227,16 @@ def _count(
         total_offsets += scores.offsets
         own = [facts.number, facts.even, facts.offset_number, facts.offset_even]
         counts = [total + new for total, new in zip(counts, own, strict=True)] if counts else own
-        collector.add(layer.kind, layer.layer, batch, weights, scores.greatest, facts.counted, keys.special, rows.start)
+        collector.add(
+            layer.kind,
+            layer.layer,
+            batch,
+            weights,
+            scores.greatest,
+            facts.counted,
+            keys.special,
+            rows.start,
+        )
     to = [item.cpu().numpy() for item in counts]
     result.roles[layer.kind].add(layer.layer, total_roles.cpu().numpy(), to[0], to[1])
     result.offsets[layer.kind].add(layer.layer, total_offsets.cpu().numpy(), to[2], to[3])

@@ -94,3 +94,23 @@ def interval(value: np.ndarray, variance: np.ndarray, texts: np.ndarray) -> tupl
     middle = (value + Z**2 / (2 * count)) / (1 + Z**2 / count)
     half = Z / (1 + Z**2 / count) * np.sqrt(np.maximum(spread / count + Z**2 / (4 * count**2), 0.0))
     return np.maximum(middle - half, 0.0), np.minimum(middle + half, 1.0)
+
+
+def ratio_interval(correct: np.ndarray, cluster: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The 95 % interval of a share whose instances come in clusters, such as those of one sentence.
+
+    Args:
+        correct: (instances, …) boolean.
+        cluster: (instances,) which belong together.
+
+    Returns:
+        Low and high, each of the axes behind the first.
+    """
+    _, of_instance = np.unique(cluster, return_inverse=True)
+    count = int(of_instance.max()) + 1
+    hits = np.zeros((count, *correct.shape[1:]))
+    np.add.at(hits, of_instance, correct)
+    rows = np.bincount(of_instance).reshape(-1, *[1] * (correct.ndim - 1))
+    value = correct.mean(axis=0)
+    variance = ((hits - value * rows) ** 2).sum(axis=0) / len(correct) ** 2 * count / max(count - 1, 1)
+    return interval(value, variance, np.array(count))

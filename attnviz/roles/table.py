@@ -133,7 +133,11 @@ class RolesTable:
         """
         known = {row.role for row in self.rows if row.role is not None}
         if role not in known | set(ROLES):
-            raise InputError("There is no role {0!r}. Those measured are: {1}", role, ", ".join(sorted(known)))
+            raise InputError(
+                "There is no role {0!r}. Those measured are: {1}",
+                role,
+                ", ".join(sorted(known)),
+            )
         rows = [row for row in self.rows if row.role == role and (row.labelled or not labelled)]
         return tuple(sorted(rows, key=lambda row: -row.value))
 
@@ -153,7 +157,10 @@ class RolesTable:
         rows = ",\n".join(
             json.dumps([_short(value) for value in asdict(row).values()], ensure_ascii=False) for row in self.rows
         )
-        path.write_text(f'{json.dumps(about, ensure_ascii=False)[:-1]}, "rows": [\n{rows}\n]}}\n', encoding="utf-8")
+        path.write_text(
+            f'{json.dumps(about, ensure_ascii=False)[:-1]}, "rows": [\n{rows}\n]}}\n',
+            encoding="utf-8",
+        )
         if self.index is not None:
             self.index.save(path.with_suffix(SUFFIX))
 
@@ -176,7 +183,8 @@ class RolesTable:
             about = {name: content[name] for name in ("model", "corpus", "texts", "tokens")}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
-                "{0} holds no table of head roles. Measure one with `python -m attnviz roles`.", path.name
+                "{0} holds no table of head roles. Measure one with `python -m attnviz roles`.",
+                path.name,
             ) from error
         examples = path.with_suffix(SUFFIX)
         index = ExamplesIndex.load(examples) if examples.is_file() else None

@@ -17,10 +17,11 @@ from tokenizers import Tokenizer
 import attnviz
 from attnviz.measures import findings
 from attnviz.models.model import Model
+from attnviz.roles import relations, treebank
 from training import __main__ as command
 from training.corpus.pairs import Packed
 from training.corpus.tokenizer import train_tokenizer
-from training.evaluation import dependency_relations, evaluate, probes, progress
+from training.evaluation import evaluate, probes, progress
 from training.network import model
 from training.network.recipe import Recipe
 from training.network.train import train
@@ -52,7 +53,7 @@ def test_from_weights_to_card_by_command(
     small_work: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corpus, work = small_work
-    monkeypatch.setattr(dependency_relations, "FEWEST", 10)
+    monkeypatch.setattr(relations, "FEWEST", 10)
     monkeypatch.setattr(probes, "HOSTILE", {"one word 9 times": "Hund " * 9})
     bundle = tmp_path / "bundle"
     with pytest.raises(ValueError, match=r"figures\.json is missing; run `python -m training evaluate`"):
@@ -107,7 +108,7 @@ def test_the_first_stages_make_a_vocabulary_and_integers(
     assert f", en {of_hello:.1f}\n" in said
     words = [
         word
-        for sentence in dependency_relations.read_conllu((TREES + "\n").splitlines(), "x")
+        for sentence in treebank.read_conllu((TREES + "\n").splitlines(), "x")
         for word in re.findall(r"\w+", sentence.text)
     ]
     pieces = [len(tokenizer.encode(word, add_special_tokens=False).ids) for word in words]
@@ -128,7 +129,7 @@ def test_progress_shows_what_a_checkpoint_is_worth(
     corpus, work = small_work
     for path in (corpus / "tatoeba").glob("*.test.tsv"):
         path.with_name(path.name.replace("test", "dev")).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
-    monkeypatch.setattr(dependency_relations, "FEWEST", 10)
+    monkeypatch.setattr(relations, "FEWEST", 10)
     with pytest.raises(FileNotFoundError):
         progress.progress(corpus, work)
     network = torch.load(work / "run" / "averaged.pt", weights_only=True)

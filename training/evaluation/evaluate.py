@@ -17,8 +17,9 @@ from sacrebleu.metrics import BLEU, CHRF
 import attnviz
 from attnviz.measures.findings import NAME, WEIGHTS, fingerprint
 from attnviz.models.model import Model
+from attnviz.roles import aligned_pairs, alignment, relations, treebank
 from training.corpus.pairs import DIRECTIONS, read_pairs
-from training.evaluation import dependency_relations, probes, word_alignment
+from training.evaluation import probes, sources
 from training.evaluation.findings import heads_file
 from training.network import model
 from training.publish.export import write_model
@@ -48,7 +49,7 @@ def evaluate(
         What figures.json holds.
     """
     started, busy = time.perf_counter(), time.process_time()
-    banks = dependency_relations.treebanks(corpus)
+    banks = sources.treebanks(corpus)
     write_model(work, work / "model", weights)
     loaded = attnviz.load(work / "model", device=device, dtype="float32")
     figures: dict = {
@@ -91,29 +92,29 @@ def measure_heads(loaded: Model, banks: dict[str, Path], weights: str) -> tuple[
         For figures.json: of every relation the head that is best on the half for choosing, with the treebanks and the
         alignment of every cross-attention head. And the content of heads.json.
     """
-    everything: dict[int, list[list[dependency_relations.Score]]] = {dependency_relations.MOST_WORDS: [], SHORT: []}
-    all_instances, sources = [], {}
+    everything: dict[int, list[list[relations.Score]]] = {treebank.MOST_WORDS: [], SHORT: []}
+    all_instances, treebanks = [], {}
     for language, path in banks.items():
         with path.open(encoding="utf-8") as lines:
-            sentences = dependency_relations.sample(dependency_relations.read_conllu(lines, path.name))
-        instances = dependency_relations.collect(loaded, sentences)
+            sentences = treebank.sample(treebank.read_conllu(lines, path.name))
+        instances = relations.collect(loaded, sentences)
         all_instances.append(instances)
         for most_words, groups in everything.items():
-            groups += dependency_relations.scores(language, instances.of_at_most(most_words))
-        sources[language] = {
+            groups += relations.scores(language, instances.of_at_most(most_words))
+        treebanks[language] = {
             "treebank": path.stem.removesuffix("-ud-dev"),
             "sentences": instances.sentences,
             "words": instances.words,
             "left_out": round(instances.left_out, 4),
         }
         print(f"heads: {language}, {instances.sentences} sentences, {len(instances.relation):,} instances", flush=True)
-    pairs = list(word_alignment.read_alignments(word_alignment.PAIRS.read_text(encoding="utf-8").splitlines()))
-    aligned = word_alignment.collect(loaded, pairs)
-    of_alignments = word_alignment.scores(aligned)
-    of_positions = dependency_relations.positional(all_instances)
+    pairs = list(aligned_pairs.read_alignments(sources.PAIRS.read_text(encoding="utf-8").splitlines()))
+    aligned = alignment.collect(loaded, pairs)
+    of_alignments = alignment.scores(aligned)
+    of_positions = relations.positional(all_instances)
     layers, heads = all_instances[0].correct.shape[1:]
     figures = {
-        "treebanks": sources,
+        "treebanks": treebanks,
         "relations": {
             str(most_words): [_round(group[0]) for group in groups] for most_words, groups in everything.items()
         },
@@ -122,7 +123,7 @@ def measure_heads(loaded: Model, banks: dict[str, Path], weights: str) -> tuple[
             "pairs": aligned.pairs,
             "by_rows": {
                 rows: [round(float(share), 3) for share in aligned.correct[rows][:, :, -1].mean(axis=0)]
-                for rows in word_alignment.ROWS
+                for rows in alignment.ROWS
             },
             "scores": [_round(score) for score in of_alignments],
         },
@@ -130,7 +131,7 @@ def measure_heads(loaded: Model, banks: dict[str, Path], weights: str) -> tuple[
     return figures, heads_file(weights, layers, heads, everything, of_positions, of_alignments)
 
 
-def _round(score: dependency_relations.Score | word_alignment.AlignmentScore) -> dict:
+def _round(score: relations.Score | alignment.AlignmentScore) -> dict:
     return {
         name: round(value, 4) if isinstance(value, float) else value
         for name, value in dataclasses.asdict(score).items()

@@ -11,10 +11,7 @@ from dataclasses import asdict
 import numpy as np
 
 from attnviz.measures.findings import SCHEMA, Finding
-from training.evaluation import dependency_relations, word_alignment
-
-GAIN = 0.10
-"""A head is said to follow a relation, or an alignment, when it beats the baseline by this on both halves."""
+from attnviz.roles import alignment, relations
 
 MOST = 3
 """Findings for each head."""
@@ -24,9 +21,9 @@ def heads_file(
     weights: str,
     layers: int,
     heads: int,
-    of_relations: dict[int, list[list[dependency_relations.Score]]],
+    of_relations: dict[int, list[list[relations.Score]]],
     of_positions: Sequence[tuple[int, int, int, float]],
-    of_alignments: Sequence[word_alignment.AlignmentScore],
+    of_alignments: Sequence[alignment.AlignmentScore],
 ) -> dict:
     """The content of heads.json.
 
@@ -48,7 +45,7 @@ def heads_file(
     }
 
 
-def layer_shows(of_relations: Iterable[list[dependency_relations.Score]], layers: int, heads: int) -> np.ndarray:
+def layer_shows(of_relations: Iterable[list[relations.Score]], layers: int, heads: int) -> np.ndarray:
     """How much each encoder layer has to show: by how much its heads beat a fixed offset, on average.
 
     For each head the relation, direction and language is taken in which it gains most on the half of the sentences that
@@ -57,7 +54,7 @@ def layer_shows(of_relations: Iterable[list[dependency_relations.Score]], layers
     Returns:
         (layers,) in [0, 1].
     """
-    best: dict[tuple[int, int], dependency_relations.Score] = {}
+    best: dict[tuple[int, int], relations.Score] = {}
     for score in (score for group in of_relations for score in group):
         layer_and_head = (score.layer, score.head)
         if layer_and_head not in best or score.chosen_gain > best[layer_and_head].chosen_gain:
@@ -68,24 +65,24 @@ def layer_shows(of_relations: Iterable[list[dependency_relations.Score]], layers
     return gains.mean(axis=1)
 
 
-def _relations(of_relations: dict[int, list[list[dependency_relations.Score]]]) -> list[Finding]:
+def _relations(of_relations: dict[int, list[list[relations.Score]]]) -> list[Finding]:
     """The findings that hold on both halves; longer sentences before shorter ones, of which they are the harder.
 
     Of each head those come first in which no other head is better, so that heads beside each other are told apart: many
     gain most where it is easy to gain. A relation that it follows in several languages is named once.
     """
-    by_head: dict[tuple[int, int], dict[tuple[str, str, str], tuple[bool, int, dependency_relations.Score]]] = {}
+    by_head: dict[tuple[int, int], dict[tuple[str, str, str], tuple[bool, int, relations.Score]]] = {}
     for most_words in sorted(of_relations, reverse=True):
         for group in of_relations[most_words]:
             for score in group:
-                if min(score.chosen_gain, score.gain) >= GAIN:
+                if score.holds:
                     relation = (score.language, score.relation, score.direction)
                     entry = (score is not group[0], most_words, score)
                     by_head.setdefault((score.layer, score.head), {}).setdefault(relation, entry)
     result = []
     for layer_and_head in sorted(by_head):
         ordered = sorted(by_head[layer_and_head].values(), key=lambda entry: (entry[0], -entry[2].chosen_gain))
-        by_relation: dict[tuple[str, str], tuple[int, dependency_relations.Score]] = {}
+        by_relation: dict[tuple[str, str], tuple[int, relations.Score]] = {}
         for _beaten, most_words, score in ordered:
             by_relation.setdefault((score.relation, score.direction), (most_words, score))
         result += [
@@ -115,7 +112,7 @@ def _positions(heads: Sequence[tuple[int, int, int, float]]) -> list[Finding]:
     ]
 
 
-def _alignments(scores: Sequence[word_alignment.AlignmentScore]) -> list[Finding]:
+def _alignments(scores: Sequence[alignment.AlignmentScore]) -> list[Finding]:
     return [
         Finding(
             "cross",
@@ -128,5 +125,5 @@ def _alignments(scores: Sequence[word_alignment.AlignmentScore]) -> list[Finding
             rows=score.rows,
         )
         for score in scores
-        if score.head is not None and min(score.chosen_gain, score.accuracy - score.diagonal) >= GAIN
+        if score.head is not None and score.holds
     ]

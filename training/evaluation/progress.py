@@ -14,8 +14,9 @@ import torch
 
 import attnviz
 from attnviz.models.model import Model
+from attnviz.roles import relations, treebank
 from training.corpus.pairs import DIRECTIONS, Pair, batches, pack, pad_rows, read_pairs
-from training.evaluation import dependency_relations, probes
+from training.evaluation import probes, sources
 from training.network import model
 from training.publish.export import write_model
 
@@ -64,14 +65,12 @@ def show(loaded: Model, corpus: Path, name: str) -> None:
     for layer, of_layer in enumerate(shares(loaded)):
         parts = (f"{name} {low:.0%}–{high:.0%}" for name, low, high in of_layer)
         print(f"encoder layer {layer}, words' attention, least to greatest head: {', '.join(parts)}")
-    path = dependency_relations.treebanks(corpus).get("de")
+    path = sources.treebanks(corpus).get("de")
     if path is None:
         return
     with path.open(encoding="utf-8") as lines:
-        instances = dependency_relations.collect(
-            loaded, dependency_relations.sample(dependency_relations.read_conllu(lines, path.name))
-        )
-    for best, *_ in dependency_relations.scores("de", instances):
+        instances = relations.collect(loaded, treebank.sample(treebank.read_conllu(lines, path.name)))
+    for best, *_ in relations.scores("de", instances):
         if best.relation in RELATIONS:
             print(
                 f"German {best.relation}, {best.direction}: L{best.layer} H{best.head} {best.accuracy:.0%}, "

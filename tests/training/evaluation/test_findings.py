@@ -8,14 +8,13 @@ import numpy as np
 
 from attnviz.measures import findings
 from attnviz.measures.findings import Finding
-from training.evaluation import dependency_relations, word_alignment
+from attnviz.roles import alignment, relations
 from training.evaluation.findings import heads_file, layer_shows
 
 
-def score(
-    gain: float, chosen_gain: float, head: int = 0, layer: int = 0, relation: str = "obj"
-) -> dependency_relations.Score:
-    return dependency_relations.Score("de", relation, "to_dependent", layer, head, 0.4 + gain, 2, 0.4, 60, chosen_gain)
+def score(gain: float, chosen_gain: float, head: int = 0, layer: int = 0, relation: str = "obj") -> relations.Score:
+    low = 0.4 + gain / 2
+    return relations.Score("de", relation, "to_dependent", layer, head, 0.4 + gain, 2, 0.4, 60, chosen_gain, low, 1.0)
 
 
 def test_a_head_is_said_to_do_only_what_holds_on_both_halves() -> None:
@@ -24,9 +23,9 @@ def test_a_head_is_said_to_do_only_what_holds_on_both_halves() -> None:
         12: [[score(0.3, 0.4, 0), score(0.05, 0.3, 1)], [score(0.11, 0.11, 1, relation="amod")]],
     }
     aligned = [
-        word_alignment.AlignmentScore(0, 1, "before", 0.8, 0.5, 90, 0.2),
-        word_alignment.AlignmentScore(0, 0, "own", 0.55, 0.5, 90, 0.2),
-        word_alignment.AlignmentScore(0, None, "before", 0.9, 0.5, 90, 0.3),
+        alignment.AlignmentScore(0, 1, "before", 0.8, 0.5, 90, 0.2, 0.6, 1.0),
+        alignment.AlignmentScore(0, 0, "own", 0.55, 0.5, 90, 0.2, 0.51, 1.0),
+        alignment.AlignmentScore(0, None, "before", 0.9, 0.5, 90, 0.3, 0.6, 1.0),
     ]
     content = heads_file("abc", 1, 2, groups, [(0, 1, -1, 0.93)], aligned)
     assert [findings._item(entry) for entry in content["heads"]] == [
@@ -38,7 +37,7 @@ def test_a_head_is_said_to_do_only_what_holds_on_both_halves() -> None:
 
 
 def test_a_head_is_told_apart_by_what_no_other_head_does_better() -> None:
-    def of(language: str, relation: str, gains: dict[int, float]) -> list[dependency_relations.Score]:
+    def of(language: str, relation: str, gains: dict[int, float]) -> list[relations.Score]:
         return [replace(score(gain, gain, head, 0, relation), language=language) for head, gain in gains.items()]
 
     groups = [

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.training import token
 
+from attnviz.attention.attention_map import AttentionMap
 from attnviz.models.model import Model
 from attnviz.models.recorder import MAX_NEW_TOKENS
 from training.evaluation import evaluate, probes
@@ -75,3 +77,9 @@ def test_a_tie_of_many_sentences_is_the_share_of_those_that_have_it(
     named = dict(probes.best_ties(bundled, most=shares.size))
     assert list(named.values()) == sorted(shares.flat, reverse=True)
     assert named == {f"L{layer} H{head}": share for (layer, head), share in np.ndenumerate(shares)}
+
+
+def test_maps_of_layer_means_keep_their_rows() -> None:
+    pieces = (token("a", 0), token(" b", 1))
+    map = AttentionMap.of([[0.25, 0.75], [1.0, 0.0]], pieces, pieces)
+    assert probes._greatest(map, "missing") is None

@@ -7,12 +7,13 @@ import pytest
 from support.training import token
 
 from attnviz.models.model import Model
+from attnviz.roles import aligned_pairs, alignment
 from training.corpus.pairs import is_example
-from training.evaluation import word_alignment
+from training.evaluation import sources
 
 
 def test_the_aligned_pairs_can_be_read_and_are_none_of_the_examples() -> None:
-    pairs = list(word_alignment.read_alignments(word_alignment.PAIRS.read_text(encoding="utf-8").splitlines()))
+    pairs = list(aligned_pairs.read_alignments(sources.PAIRS.read_text(encoding="utf-8").splitlines()))
     assert {language: sum(pair.language == language for pair in pairs) for language in ("de", "nl", "zh")} == {
         "de": 12,
         "nl": 12,
@@ -36,24 +37,22 @@ def test_the_aligned_pairs_can_be_read_and_are_none_of_the_examples() -> None:
 )
 def test_a_wrong_link_is_named(line: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        list(word_alignment.read_alignments([line]))
+        list(aligned_pairs.read_alignments([line]))
 
 
 def test_a_words_row_is_its_own_or_the_one_before() -> None:
     queries = [token("<s>", 0, special=True), token("a", 0), token(" b", 1)]
     keys = [token("x", 0), token(" y", 1), token("</s>", 0, special=True)]
     weights = np.array([[[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.2, 0.3, 0.5]]])
-    views, of_target, of_source = word_alignment.between_words(
-        weights, queries, keys, [(0, 1), (2, 3)], [(0, 1), (2, 3)]
-    )
+    views, of_target, of_source = alignment.between_words(weights, queries, keys, [(0, 1), (2, 3)], [(0, 1), (2, 3)])
     assert (of_target, of_source) == ([0, 1], [0, 1])
     np.testing.assert_allclose(views["own"][0], [[0.1, 0.6], [0.2, 0.3]])
     np.testing.assert_allclose(views["before"][0], [[0.7, 0.2], [0.1, 0.6]])
 
 
 def test_the_alignment_of_a_head_is_what_its_map_shows(bundled: Model) -> None:
-    pair = next(word_alignment.read_alignments(["de\tWir trinken Tee|.\tWe drink tea|.\tWir=We trinken=drink Tee=tea"]))
-    found = word_alignment.collect(bundled, [pair, pair])
+    pair = next(aligned_pairs.read_alignments(["de\tWir trinken Tee|.\tWe drink tea|.\tWir=We trinken=drink Tee=tea"]))
+    found = alignment.collect(bundled, [pair, pair])
     recording = bundled.record(pair.source, pair.target)
     weights = recording.weights("cross", layer=3).numpy()
     rows = [token.text.strip() for token in recording.query_tokens("cross")]

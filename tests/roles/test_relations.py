@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support.training import TREES, token
 
-from attnviz.attention.attention_map import AttentionMap
 from attnviz.models.model import Model
-from training.evaluation import dependency_relations, probes
-from training.evaluation.dependency_relations import Instances, Word, by_unit, read_conllu, units
+from attnviz.roles import relations, treebank
+from attnviz.roles.relations import Instances
+from attnviz.roles.treebank import Word, read_conllu
+from attnviz.roles.units import by_unit, units
+from training.evaluation import sources
 
 # Treebanks ----------------------------------------------------------------------------------------------------------
 
@@ -46,15 +47,15 @@ def test_a_broken_treebank_says_where(broken: str, message: str) -> None:
 
 def test_long_sentences_are_left_out_and_the_rest_taken_evenly() -> None:
     word = Word(0, 1, -1, "root")
-    lengths = [1, 2, *range(3, 40), dependency_relations.MOST_WORDS, dependency_relations.MOST_WORDS + 1]
-    sentences = [dependency_relations.Sentence(str(length), (word,) * length) for length in lengths]
-    kept = dependency_relations.sample(sentences, most=4)
+    lengths = [1, 2, *range(3, 40), treebank.MOST_WORDS, treebank.MOST_WORDS + 1]
+    sentences = [treebank.Sentence(str(length), (word,) * length) for length in lengths]
+    kept = treebank.sample(sentences, most=4)
     assert [len(sentence.words) for sentence in kept] == [2, 15, 27, 40]
 
 
 def test_without_treebanks_it_is_said_where_they_come_from(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"de_gsd-ud-dev\.conllu.*training/README\.md"):
-        dependency_relations.treebanks(tmp_path)
+        sources.treebanks(tmp_path)
 
 
 # Units --------------------------------------------------------------------------------------------------------------
@@ -86,7 +87,7 @@ def test_attention_between_units_is_that_between_words(bundled: Model) -> None:
 
 def test_each_head_is_looked_at_in_both_directions(bundled: Model) -> None:
     sentences = list(read_conllu(TREES.splitlines()))
-    found = dependency_relations.collect(bundled, sentences)
+    found = relations.collect(bundled, sentences)
     expected = ["nsubj", "case", "det", "obl", "det", "nsubj"]
     assert found.relation.tolist() == [name for name in expected for _ in range(2)]
     assert found.direction.tolist() == ["to_head", "to_dependent"] * 6
@@ -116,6 +117,7 @@ def made(found: list[list[bool]], offsets: list[int], half: list[bool]) -> Insta
         correct=np.array(found)[:, None, :],
         second_half=np.array(half),
         length=np.full(count, 5),
+        sentence=np.arange(count),
         sentences=2,
         words=10,
         left_out=0.0,
@@ -125,12 +127,10 @@ def made(found: list[list[bool]], offsets: list[int], half: list[bool]) -> Insta
 
 
 def test_the_head_is_chosen_on_one_half_and_measured_on_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dependency_relations, "FEWEST", 4)
+    monkeypatch.setattr(relations, "FEWEST", 4)
     first = [[True, False]] * 3 + [[False, True]]
     second = [[False, True]] * 4 + [[True, True]]
-    scores = dependency_relations.scores(
-        "de", made(first + second, [2, 2, 3, 3] + [2, 3, 3, 3, 3], [False] * 4 + [True] * 5)
-    )
+    scores = relations.scores("de", made(first + second, [2, 2, 3, 3] + [2, 3, 3, 3, 3], [False] * 4 + [True] * 5))
     assert len(scores) == 1
     best, other = scores[0]
     assert (best.head, best.accuracy, best.instances) == (0, 0.2, 5)
@@ -140,27 +140,6 @@ def test_the_head_is_chosen_on_one_half_and_measured_on_the_other(monkeypatch: p
 
 
 def test_a_relation_with_few_instances_is_not_reported() -> None:
-    count = dependency_relations.FEWEST
+    count = relations.FEWEST
     half = [False] * count + [True] * (count - 1)
-    assert dependency_relations.scores("de", made([[True]] * len(half), [1] * len(half), half)) == []
-
-
-def test_positional_heads_are_those_whose_maximum_stays_at_one_offset() -> None:
-    length, previous = 6, np.zeros((1, 6, 6))
-    previous[0, np.arange(1, length), np.arange(length - 1)] = 1.0
-    previous[0, 0, 5] = 1.0
-    second = np.zeros((1, 6, 6))
-    second[0, :, 1] = 1.0  # one place, whose offset changes from row to row
-    counts, possible = dependency_relations._offsets_of_greatest(
-        np.concatenate([previous, second]), [False] * 5 + [True]
-    )
-    assert possible[9:12].tolist() == [4, 5, 5]  # before, itself, after: the special token is a key, not a query
-    assert counts[0][9] == 4
-    instances = replace(made([[True, True]], [1], [False]), positions=counts[None], possible=possible)
-    assert dependency_relations.positional([instances]) == [(0, 0, -1, 1.0)]
-
-
-def test_maps_of_layer_means_keep_their_rows() -> None:
-    pieces = (token("a", 0), token(" b", 1))
-    map = AttentionMap.of([[0.25, 0.75], [1.0, 0.0]], pieces, pieces)
-    assert probes._greatest(map, "missing") is None
+    assert relations.scores("de", made([[True]] * len(half), [1] * len(half), half)) == []
