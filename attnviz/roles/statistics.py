@@ -69,7 +69,7 @@ class Sums:
     def values(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Value, low, high (columns, layers, heads) and baseline (columns, layers); NaN where nothing was counted."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            value = self.score / self.rows[:, :, None]
+            value = np.clip(self.score / self.rows[:, :, None], 0.0, 1.0)  # float32 may give 1 + 1e-7
             deviation = self.square - 2 * value * self.product + value**2 * self.rows_square[:, :, None]
             texts = self.texts[:, :, None]
             variance = np.maximum(deviation, 0.0) / self.rows[:, :, None] ** 2 * texts / np.maximum(texts - 1, 1)
