@@ -7,8 +7,10 @@ read again by its successor; only what a process gave back is counted, and each 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Any
+
+import torch
 
 from attnviz.errors import InputError
 from attnviz.models.model import Model
@@ -23,20 +25,17 @@ WAITING = 2
 class _Reader:
     """Holds a model and reads parts; lives in a process of its own."""
 
-    def __init__(self, network: Any, tokenizer: Any, name: str, settings: Settings, threads: int) -> None:
-        import torch
-
+    def __init__(self, sent: dict[str, Any], settings: Settings, threads: int) -> None:
         torch.set_num_threads(threads)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.model, self.settings = Model(network.to(device), tokenizer, name=name), settings
+        # Made anew, because a network that has run holds hooks of transformers, which are lost on the way.
+        network = sent["class"](sent["config"]).to(sent["dtype"])
+        network.load_state_dict(sent["weights"])
+        self.model, self.settings = Model(network.to(device), sent["tokenizer"], name=sent["name"]), settings
 
     def read(self, part: Part) -> PartResult:
         """What a part leaves."""
         return read_part(self.model, part, self.settings)
-
-    def process_id(self) -> int:
-        """Of the process, to watch it."""
-        return os.getpid()
 
 
 def read_parts(
@@ -46,7 +45,7 @@ def read_parts(
     *,
     address: str | None = None,
     workers: int | None = None,
-) -> Iterator[tuple[int, Part, PartResult]]:
+) -> Generator[tuple[int, Part, PartResult], None, None]:
     """Reads parts in several processes and gives them back as they are done, in any order.
 
     Args:
@@ -69,8 +68,9 @@ def read_parts(
         actor = ray.remote(_Reader).options(
             num_cpus=0 if gpus else 1, num_gpus=1 if gpus else 0, max_restarts=-1, max_task_retries=-1
         )
-        shared = ray.put(model.network.to("cpu") if gpus else model.network)
-        readers = [actor.remote(shared, model.tokenizer, model.name, settings, threads) for _ in range(count)]
+        # Kept here for as long as a process may have to start again.
+        shared = ray.put(_sent(model))
+        readers = [actor.remote(shared, settings, threads) for _ in range(count)]
         running: dict[Any, tuple[int, Part, int]] = {}
         waiting = iter(numbered)
         free = [index for index in range(count) for _ in range(WAITING)]
@@ -89,9 +89,23 @@ def read_parts(
             ray.shutdown()
 
 
+def _sent(model: Model) -> dict[str, Any]:
+    network = model.network
+    return {
+        "class": type(network),
+        "config": network.config,
+        "dtype": model.dtype,
+        "weights": {name: tensor.cpu() for name, tensor in network.state_dict().items()},
+        "tokenizer": model.tokenizer,
+        "name": model.name,
+    }
+
+
 def _start(address: str | None, workers: int | None) -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
+    if address is None:
+        # Without a cluster to belong to, all of it listens on 127.0.0.1 alone.
+        os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     try:
         import ray
     except ImportError as error:
@@ -107,7 +121,5 @@ def _start(address: str | None, workers: int | None) -> Any:
                 num_cpus=max(workers or 0, os.cpu_count() or 1),
                 include_dashboard=False,
                 log_to_driver=False,
-                _node_ip_address="127.0.0.1",
-                _metrics_export_port=None,
             )
     return ray

@@ -8,9 +8,10 @@ Parts are read one after another, or by several processes (`cluster.py`), and ke
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 
 from attnviz.errors import EmptyError, InputError
@@ -24,6 +25,7 @@ from attnviz.roles.parts import PartResult, Settings, read_part
 from attnviz.roles.probing import probe_rows
 from attnviz.roles.table import RolesTable
 from attnviz.roles.tabulating import annotated_rows, make_table
+from attnviz.tokenization.tokenizer import ids_of
 
 PART = 1024
 """Texts of a part."""
@@ -91,14 +93,16 @@ def measure(
         about |= {"examples": examples, "batch_tokens": settings.batch_tokens, "max_tokens": settings.max_tokens}
         storage.open_folder(folder, about)
     merged, collector = PartResult(), ExampleCollector(examples)
-    results = _results(model, parts(itertools.chain(first, texts)), settings, folder, workers, address)
     done = 0
-    for result, count in _in_order(results):
-        merged.add(result)
-        collector.add(result.examples)
-        done += count
-        if progress is not None:
-            progress(done, total)
+    all_parts = parts(itertools.chain(first, texts))
+    # Closed also where `progress` ends the run, so that no process stays.
+    with contextlib.closing(_results(model, all_parts, settings, folder, workers, address)) as results:
+        for result, count in _in_order(results):
+            merged.add(result)
+            collector.add(result.examples)
+            done += count
+            if progress is not None:
+                progress(done, total)
     table = make_table(model, merged, collector, name)
     return table.with_rows([*annotated_rows(model, paths), *probe_rows(model, first)])
 
@@ -141,8 +145,9 @@ def frequencies(model: Model, texts: Iterable[Text]) -> dict[int, int]:
     """How often each vocabulary id occurs in some texts, targets included."""
     counts: Counter[int] = Counter()
     sides = [side for text in texts for side in (text.text, text.target) if side and side.strip()]
-    for side in sides:
-        counts.update(model.inputs.encode(side).ids)
+    model.inputs.encode(sides[0])  # says what is missing where the model has no tokenizer
+    for ids in ids_of(model.tokenizer, sides):
+        counts.update(ids)
     return dict(counts)
 
 
@@ -160,7 +165,7 @@ def _results(
     folder: Path | None,
     workers: int | None,
     address: str | None,
-) -> Iterator[tuple[int, PartResult, int]]:
+) -> Generator[tuple[int, PartResult, int], None, None]:
     """(number, result, texts) of every part, in any order; those that a folder has are not read again."""
     stored: list[tuple[int, int]] = []
 
@@ -178,16 +183,17 @@ def _results(
 
     if workers is None and address is None:
         read_one_by_one = ((number, part, read_part(model, part, settings)) for number, part in missing())
-        results: Iterable[tuple[int, list[tuple[int, Text]], PartResult]] = read_one_by_one
+        results: Generator[tuple[int, list[tuple[int, Text]], PartResult], None, None] = read_one_by_one
     else:
         from attnviz.roles.cluster import read_parts
 
         results = read_parts(model, missing(), settings, address=address, workers=workers)
-    for number, part, result in results:
-        if folder is not None:
-            storage.save_part(folder, number, result)
-        yield from from_disk()
-        yield number, result, len(part)
+    with contextlib.closing(results):
+        for number, part, result in results:
+            if folder is not None:
+                storage.save_part(folder, number, result)
+            yield from from_disk()
+            yield number, result, len(part)
     yield from from_disk()
 
 

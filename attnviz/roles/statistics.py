@@ -63,7 +63,7 @@ class Sums:
 
     def __iadd__(self, other: Sums) -> Sums:
         for name, value in vars(other).items():
-            getattr(self, name).__iadd__(value)
+            setattr(self, name, getattr(self, name) + value)  # what comes from another process is read-only
         return self
 
     def values(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -65,6 +65,20 @@ def encode(
     )
 
 
+def ids_of(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+    """The ids of many texts at once, special tokens included: what `encode` gives, without the tokens.
+
+    Example:
+        >>> ids_of(bert_tokenizer, ["hello world"])
+        [[101, 7592, 2088, 102]]
+    """
+    if not texts:
+        return []
+    with _LOCK, _keep_limits(tokenizer):
+        whole = [_without_surrogates(text) for text in texts]
+        return [list(ids) for ids in tokenizer(whole, padding=False, truncation=False, verbose=False)["input_ids"]]
+
+
 def from_ids(tokenizer: Any | None, ids: Iterable[int]) -> tuple[Token, ...]:
     """Give each of the ids, typed in or generated, the part of the decoded text that it stands for.
 
