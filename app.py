@@ -23,6 +23,7 @@ def draw_page() -> None:
         measuring_link,
         navigation,
     )
+    from attnviz.ui.shell.sign_in import sign_out_button, signed_in
     from attnviz.ui.shell.visits import page_request
 
     page = navigation()
@@ -34,10 +35,13 @@ def draw_page() -> None:
     st.logo(LOGO, size="medium")
     language_picker()
     url_state.carry_over(page.url_path)
+    if not signed_in():
+        return
     with page_request(page.url_path or "heads"):
         page.run()
     measuring_link(page)
     glossary()
+    sign_out_button()
 
 
 # This file is read twice: once by the server, which finds `app` in it, and for every run of a page, which draws.

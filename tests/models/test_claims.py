@@ -12,7 +12,8 @@ from support.pages import save_checkpoint
 from support.tiny_tokenizers import wordpiece
 
 import attnviz
-from attnviz.errors import LoadError
+from attnviz.errors import LoadError, UnsafeError
+from attnviz.models.loading.claims import check_links
 
 
 def checkpoint(folder: Path, **claims: Any) -> str:
@@ -44,3 +45,24 @@ def test_more_than_any_model_has_is_refused(tmp_path: Path, claims: dict[str, An
 
 def test_what_is_true_is_loaded(tmp_path: Path) -> None:
     assert attnviz.load(checkpoint(tmp_path)).kinds == ("encoder",)
+
+
+@pytest.mark.parametrize("file", ["../other/model.safetensors", "/etc/passwd", "a/b.safetensors", "..\\\\b", ".."])
+def test_weights_outside_the_folder_are_not_read(tmp_path: Path, file: str) -> None:
+    folder = checkpoint(tmp_path)
+    index = {"metadata": {}, "weight_map": {"embeddings.word_embeddings.weight": file}}
+    (Path(folder) / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(UnsafeError, match="names a file outside its folder"):
+        attnviz.load(folder)
+
+
+def test_links_lead_nowhere_else_but_in_the_cache_of_the_hub(tmp_path: Path) -> None:
+    folder, blob = tmp_path / "hub" / "models--a--b" / "snapshots" / "1", tmp_path / "hub" / "models--a--b" / "blob"
+    folder.mkdir(parents=True)
+    blob.write_text("{}")
+    (folder / "config.json").symlink_to(blob)
+    check_links(folder, "a/b")
+    (tmp_path / "secret").write_text("secret")
+    (folder / "tokenizer.json").symlink_to("../../../../secret")
+    with pytest.raises(UnsafeError, match="tokenizer.json"):
+        check_links(folder, "a/b")

@@ -102,7 +102,7 @@ def to_csv(table: WordVectors, settings: Settings, working: Working) -> str:
 
 def _cell(text: str) -> str:
     """A word that a spreadsheet would take for a formula gets the quotation mark that keeps it text."""
-    return f"'{text}" if text[:1] in "=+-@" else text
+    return f"'{text}" if text.lstrip()[:1] in tuple("=+-@＝＋－＠") else text
 
 
 Quantity = tuple[str, str, Sequence[str], Sequence[str], np.ndarray]

@@ -18,7 +18,7 @@ from attnviz.errors import (
     UnsafeError,
     out_of_memory,
 )
-from attnviz.models.loading.claims import check_counts, check_parameters
+from attnviz.models.loading.claims import check_counts, check_names, check_parameters
 from attnviz.models.loading.hub import check_weights, first_line
 from attnviz.models.model import Model
 
@@ -41,6 +41,7 @@ def load_folder(
     raw = _configuration(folder, name)
     check_weights([item.name for item in folder.iterdir()], name)
     check_counts(raw, name)
+    check_names(folder, name)
     with _building, _quiet():
         config, network_class = _network_class(folder, name, raw)
         # Whatever was used in training: it may not be installed here, and may be code from the Hub.

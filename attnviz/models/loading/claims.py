@@ -4,10 +4,13 @@ A configuration is a few lines that anybody can write. One that asks for 10¹² 
 computer long before transformers noticed that the weights are missing.
 
     check_counts ─ the numbers themselves ─ check_parameters ─ what they make, against the files with the weights
+
+What a folder names has to be in it: check_names, and where the folder is a stranger's, check_links.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +18,7 @@ from typing import Any
 
 import torch
 
-from attnviz.errors import LoadError
+from attnviz.errors import LoadError, UnsafeError
 from attnviz.models.loading.hub import first_line
 
 _COUNTS = re.compile(r"layers?|blocks?|depths?|experts|heads?|stages?")
@@ -83,3 +86,42 @@ def check_parameters(network_class: Any, config: Any, folder: Path, name: str) -
             claimed / 1e6,
             held / 1e6,
         )
+
+
+def check_names(folder: Path, name: str) -> None:
+    """Raises UnsafeError where the index of the weights names a file outside the folder.
+
+    Args:
+        folder: of the model.
+        name: of the model.
+    """
+    for path in folder.glob("*.safetensors.index.json"):
+        try:
+            files = set(json.loads(path.read_text(encoding="utf-8"))["weight_map"].values())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise LoadError("{0} could not be loaded: {1}", name, f"{path.name}: {first_line(error)}") from error
+        for file in files:
+            if not isinstance(file, str) or Path(file).name != file or "\\" in file or file == "..":
+                raise _leads_out(name, str(file))
+
+
+def check_links(folder: Path, name: str) -> None:
+    """Raises UnsafeError where a link in a folder leads out of it, but for those of the Hub's own cache.
+
+    Args:
+        folder: of the model.
+        name: of the model.
+    """
+    root = folder.resolve()
+    cache = next((parent for parent in root.parents if parent.name.startswith("models--")), root)
+    for path in folder.rglob("*"):
+        if path.is_symlink() and not path.resolve().is_relative_to(cache):
+            raise _leads_out(name, path.name)
+
+
+def _leads_out(name: str, file: str) -> UnsafeError:
+    return UnsafeError(
+        "{0} names a file outside its folder ({1}), and attnviz does not follow it. Copy the file into the folder.",
+        name,
+        file,
+    )

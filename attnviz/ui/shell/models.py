@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import streamlit as st
@@ -219,6 +220,10 @@ def _key(name: str, revision: str | None) -> Hashable:
 def _load(
     source: str, revision: str | None, key: Hashable, progress: Progress | None = None, name: str | None = None
 ) -> Loaded:
+    if limits().public and os.path.isdir(source):
+        from attnviz.models.loading.claims import check_links
+
+        check_links(Path(source), name or source)
     model = attnviz.load(source, device=_DEVICE, dtype=_DTYPE, revision=revision, progress=progress)
     model.name = name or source  # of a model of the list its folder is nobody's business
     # Streamlit looks for garbage after every run, while the page waits for the last it is to show. The libraries

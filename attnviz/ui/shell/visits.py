@@ -12,6 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from attnviz.serving.requests import request
 from attnviz.ui.shell.messages import _, ngettext
+from attnviz.ui.shell.sign_in import person
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -65,5 +66,4 @@ def waiting_text(before: int) -> str:
 def _visitor() -> str:
     """Whose requests are counted together: who signed in, or else a tab."""
     context = get_script_run_ctx(suppress_warning=True)
-    name = st.user.get("email") if st.user.get("is_logged_in") else None
-    return str(name or (context.session_id if context else ""))
+    return person() or (context.session_id if context else "")
