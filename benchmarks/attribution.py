@@ -1,6 +1,6 @@
 """How far each method of attribution can be trusted: blank-out correlation, and alignment error rate.
 
-    python benchmarks/attribution.py [SENTENCES.txt] [--sentences 18] [--words 2] [--steps 32]
+    python benchmarks/attribution.py [SENTENCES.txt] [--sentences 18] [--words 2] [--steps 32] [--minutes 15]
 
 Blank-out: each word of the source is hidden alone and the probability of a word of the translation is watched; that is
 correlated (Spearman) with what each method says of the source's words. Abnar & Zuidema 2020, "Quantifying Attention
@@ -35,8 +35,8 @@ from attnviz.tokenization.token import is_word
 from training.evaluation.sources import PAIRS
 
 RESAMPLES = 2000
-LAYERED = ("attention", "norms", "rollout", "attention_gradient", "attention_attribution")
-WHOLE = ("flow", "input_gradient", "integrated_gradients")
+LAYERED = ("attention", "norms", "norms_residual", "rollout", "attention_gradient", "attention_attribution")
+WHOLE = ("flow", "attention_lrp", "input_gradient", "integrated_gradients")
 Row = tuple[str, str]
 """A method and the layer, or "all"."""
 
@@ -101,11 +101,18 @@ def interval(by_sentence: Sequence[Sequence[float]]) -> tuple[float, float, floa
     return float(sums.sum() / max(counts.sum(), 1)), float(low), float(high)
 
 
-def blank_out_table(model: attnviz.Model, sources: Sequence[str], words: int, steps: int) -> None:
-    """Prints the correlations, the highest first."""
+def blank_out_table(model: attnviz.Model, sources: Sequence[str], words: int, steps: int, minutes: float) -> None:
+    """Prints the correlations, the highest first; of as many sources as can be read in so many minutes."""
     generator = np.random.default_rng(0)
-    per_sentence = [list(correlations(model, source, words, steps, generator)) for source in sources]
-    per_sentence = [results for results in per_sentence if results]
+    per_sentence = []
+    end = time.monotonic() + 60 * minutes
+    for source in sources:
+        if time.monotonic() > end:
+            break
+        results = list(correlations(model, source, words, steps, generator))
+        if results:
+            per_sentence.append(results)
+
     count = sum(len(results) for results in per_sentence)
     print(f"Blank-out, Spearman: {count} words of {len(per_sentence)} translations; mean and 95 % interval\n")
     print("| method | layer | mean | interval |\n|---|---|---:|---:|")
@@ -127,13 +134,14 @@ def row_maps(model: attnviz.Model, pair: AlignedPair, steps: int) -> dict[Row, n
     for layer in range(layers):
         name = f"L{layer}"
         maps["weights", name] = recording.weights("cross", layer=layer).mean(dim=0).numpy()
-        norms = [attribute(model, recording, "norms", row, layer=layer).source_values for row in range(queries)]
-        maps["norms", name] = np.stack(norms)
+        for method in ("norms", "norms_residual"):
+            rows = [attribute(model, recording, method, row, layer=layer).source_values for row in range(queries)]
+            maps[method, name] = np.stack(rows)
         matrix = attribution_matrix(model, recording, "attention_attribution", layer=layer, steps=steps)
         attributed = np.zeros((queries, keys), dtype=np.float32)
         written = recording.query_tokens("cross")
-        rows = [at for at in range(queries - 1) if not written[at + 1].special]
-        attributed[rows] = matrix.values
+        predicting = [at for at in range(queries - 1) if not written[at + 1].special]
+        attributed[predicting] = matrix.values
         maps["attention attribution", name] = attributed
     return maps
 
@@ -181,6 +189,7 @@ def main() -> None:
     parser.add_argument("--model", default="bundled")
     parser.add_argument("--sentences", type=int, default=18, help="so many are explained; 0 leaves that table out")
     parser.add_argument("--words", type=int, default=2, help="so many words of each translation, drawn at random")
+    parser.add_argument("--minutes", type=float, default=np.inf, help="no further sentence is begun after these")
     parser.add_argument("--pairs", type=int, default=18, help="so many aligned pairs; 0 leaves that table out")
     parser.add_argument("--steps", type=int, default=32, help="of the integrated methods")
     parser.add_argument("--threads", type=int, default=1, help="more only wait for each other on short sentences")
@@ -189,7 +198,7 @@ def main() -> None:
     model = attnviz.load(options.model)
     sources = sources_of(options.file)[: options.sentences]
     if sources:
-        timed("blank-out", lambda: blank_out_table(model, sources, options.words, options.steps))
+        timed("blank-out", lambda: blank_out_table(model, sources, options.words, options.steps, options.minutes))
     pairs = spread(list(read_alignments(PAIRS.read_text(encoding="utf-8").splitlines())), options.pairs)
     if pairs:
         timed("alignment", lambda: alignment_table(model, pairs, options.steps))

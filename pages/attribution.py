@@ -26,12 +26,11 @@ from attnviz.ui.shell.router import require_router
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-    from attnviz.attribution import Attribution, AttributionMatrix, Faithfulness
+    from attnviz.attribution import Attribution, AttributionMatrix, ChangedWeights, Faithfulness
     from attnviz.models.model import Model
     from attnviz.models.recording import Recording
     from attnviz.ui.controls.page_header import PageHeader
     from attnviz.ui.screens.attribution.controls import Choice
-    from attnviz.ui.screens.attribution.explanation import Trust
     from attnviz.ui.screens.attribution.outputs import Output, Outputs
     from attnviz.ui.shell.models import Loaded
 
@@ -81,10 +80,22 @@ def main() -> None:
     against = others.get(instead) if instead else None
     asked = Asked(loaded, recording, text, output, against, top)
     run = run_name(loaded.key, *text, repr(output), against, repr(chosen), *map(str, wanted), language(), theme())
-    drawn = errors.attempt(figures, lambda: draw(figures, asked, offered, index, chosen, methods, wanted, run))
+    # The proof takes longer than the picture, so that comes first and the proof by itself once it is there.
+    waits = wanted[2] and not is_proved(asked, chosen)
+    shown = (*wanted[:2], wanted[2] and not waits)
+    drawn = errors.attempt(figures, lambda: draw(figures, asked, offered, index, chosen, methods, shown, run))
     top.progress.empty()
-    if drawn:
-        figures_ready(run, top.sentence, figures=1)
+    if not drawn:
+        return
+    figures_ready(run, top.sentence, figures=1)
+    if waits:
+        # Told below the picture, so that nothing of it moves.
+        asked.place, asked.telling = st.empty(), _("Measuring how far it can be trusted")
+        asked.place.progress(0.0, asked.telling)
+        errors.attempt(figures, lambda: measured_falls(asked, chosen, [asked.result(choice) for choice in chosen]))
+        asked.place.empty()
+        if is_proved(asked, chosen):
+            st.rerun()
 
 
 def is_answering(model: Model) -> bool:
@@ -113,12 +124,13 @@ class Asked:
     ) -> None:  # fmt: skip
         self.loaded, self.recording, self.text, self.output, self.against = loaded, recording, text, output, against
         self.top = top
+        self.place, self.telling = top.progress, _("Asking the model again and again")
         self.started = time.monotonic()
 
     def tell(self, done: float) -> None:
         """Says how far it is, where that takes long."""
         if time.monotonic() - self.started > PATIENCE:
-            self.top.progress.progress(min(done, 1.0), _("Asking the model again and again"))
+            self.place.progress(min(done, 1.0), self.telling)
 
     def result(self, choice: Choice) -> Attribution:
         """What a method says of the word."""
@@ -191,7 +203,8 @@ def draw(
     matrix = errors.attempt(container, lambda: asked.matrix(chosen[0])) if whole else None
     falls: list[Faithfulness] = []
     if trust:
-        proof = errors.attempt(container, lambda: measured_trust(asked, chosen, results, falls))
+        falls, changed = measured_falls(asked, chosen, results)
+        proof = payload.trust(results, falls, changed)
     words = [OutputWord(item.label, at == index) for at, item in enumerate(offered.items)]
     title = " · ".join([wording.question(results[0]), url_state.shorten(top.sentence, 80)])
     facts = [_("model {0}").format(model_label(top.model))]
@@ -220,21 +233,36 @@ def draw(
     return True
 
 
-def measured_trust(asked: Asked, chosen: list[Choice], results: list[Attribution], falls: list[Faithfulness]) -> Trust:
-    """What happens without the words that each method names, and with other weights; fills `falls`."""
+def proof_keys(asked: Asked, chosen: list[Choice]) -> list[tuple]:
+    """Under which each method's fall is kept, and behind them what becomes of the word with other weights."""
+    key = (*asked.text, astuple(asked.output), asked.against)
+    return [*(("faithfulness", *key, astuple(choice)) for choice in chosen), ("changed weights", *key)]
+
+
+def is_proved(asked: Asked, chosen: list[Choice]) -> bool:
+    """Whether all of it was measured before."""
+    return all(key in asked.loaded.cache for key in proof_keys(asked, chosen))
+
+
+def measured_falls(
+    asked: Asked, chosen: list[Choice], results: list[Attribution]
+) -> tuple[list[Faithfulness], ChangedWeights | None]:
+    """What happens without the words that each method names, and with other weights, where the model allows others."""
     from attnviz.attribution import change_weights, faithfulness
 
     model, cache = asked.loaded.model, asked.loaded.cache
-    key = (*asked.text, astuple(asked.output), asked.against)
-    for choice, result in zip(chosen, results, strict=True):
+    *fall_keys, changed_key = proof_keys(asked, chosen)
+    falls: list[Faithfulness] = []
+    for key, result in zip(fall_keys, results, strict=True):
         beside = falls[0] if falls else None
         compute = partial(faithfulness, model, asked.recording, result, beside=beside, progress=asked.tell)
-        falls.append(cache.get(("faithfulness", *key, astuple(choice)), compute))
-    changed = None
-    if model.recorder.plan.captures:
-        compute_changed = partial(change_weights, model, asked.recording, results[0].target)
-        changed = cache.get(("changed weights", *key), compute_changed)
-    return payload.trust(results, falls, changed)
+        falls.append(cache.get(key, compute))
+
+    def changed() -> ChangedWeights | None:
+        captures = model.recorder.plan.captures
+        return change_weights(model, asked.recording, results[0].target) if captures else None
+
+    return falls, cache.get(changed_key, changed)
 
 
 require_router()
