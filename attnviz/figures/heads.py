@@ -15,6 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from attnviz.figures import style
+from attnviz.tokenization.token import spaced_labels
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
@@ -268,11 +269,11 @@ def _hover(
 def label_ticks(labels: Sequence[str], repeats: int = 1, step: int = 0) -> dict[str, Any]:
     """Labels at their positions, once for each repeat; every second, third … where all would not fit."""
     every = max(1, math.ceil(len(labels) * repeats / MOST_LABELS))
-    positions = range(0, len(labels), every)
+    written = spaced_labels([html.unescape(label) for label in labels], every)
     return {
         "tickmode": "array",
-        "tickvals": [position + repeat * step for repeat in range(repeats) for position in positions],
-        "ticktext": [_shorten(labels[position]) for _ in range(repeats) for position in positions],
+        "tickvals": [position + repeat * step for repeat in range(repeats) for position, _label in written],
+        "ticktext": [_shorten(style.escape_markup(label)) for _ in range(repeats) for _position, label in written],
     }
 
 

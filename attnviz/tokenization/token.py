@@ -5,6 +5,7 @@ What this module does not do: it asks no tokenizer; that is `tokenizer.py`.
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -122,6 +123,32 @@ def labels(tokens: Sequence[Token]) -> tuple[str, ...]:
         used_labels.add(label)
         unique_labels.append(label)
     return tuple(unique_labels)
+
+
+def spaced_labels(labels: Sequence[str], every: int) -> tuple[tuple[int, str], ...]:
+    """The labels that are written where not all have room, with their positions.
+
+    Words are taken rather than full stops, and without the number of their occurrence: the others of that name are not
+    there.
+
+    Args:
+        labels: of all positions, as `labels` makes them.
+        every: how many positions there are from one written label to the next, at least; 1: all are written.
+
+    >>> spaced_labels(("the", "dog", ".", ".₂", "the₂", "cat", ".₃"), 3)
+    ((0, 'the'), (4, 'the'))
+    """
+    if every <= 1:
+        return tuple(enumerate(labels))
+    names = [label.rstrip("₀₁₂₃₄₅₆₇₈₉") or label for label in labels]
+    spaced = []
+    position = 0
+    while position < len(labels):
+        near = range(position, min(position + math.ceil(every / 2), len(labels)))
+        position = next((at for at in near if any(sign.isalnum() for sign in names[at])), position)
+        spaced.append((position, names[position]))
+        position += every
+    return tuple(spaced)
 
 
 def word_groups(tokens: Sequence[Token]) -> tuple[tuple[int, ...], ...]:

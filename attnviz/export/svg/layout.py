@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from attnviz.export.picture import Picture, heading, hidden_mass, key_labels, query_labels, title
 from attnviz.export.svg.text import shorten, width, wrap
+from attnviz.tokenization.token import spaced_labels
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
@@ -129,7 +130,7 @@ def _side(picture: Picture, columns: int, longest: int) -> float:
 def _spaced_labels(labels: tuple[str, ...], size: float, pitch: float) -> tuple[tuple[int, str], ...]:
     """Every label, or every second, third … where not all have room."""
     every = max(1, math.ceil(1.15 * size / pitch))
-    return tuple((index, shorten(labels[index], size, LABEL_ROOM)) for index in range(0, len(labels), every))
+    return tuple((index, shorten(label, size, LABEL_ROOM)) for index, label in spaced_labels(labels, every))
 
 
 def _heading(picture: Picture, panel: AttentionMap | Difference, room: float) -> tuple[str, ...]:

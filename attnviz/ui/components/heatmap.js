@@ -4,6 +4,7 @@
 const LABEL_SIZE = 11; // CSS pixels
 const LEAST_LABEL = 28; // CSS pixels that a label may be wide on the narrowest picture
 const LEAST_ROW = 9; // CSS pixels of height for each query before a picture grows no further than a square
+const MANY = 60; // positions on an axis beyond which the map needs the room more than its labels do
 const SLANT = (-52 * Math.PI) / 180; // of key labels that are wider than their column
 
 let cellCanvas; // one for all images: each is drawn where it belongs before the next is made
@@ -40,16 +41,31 @@ function frameMap(context, theme, { left, top, width, height, ratio }) {
   context.strokeRect(left - hair / 2, top - hair / 2, width + hair, height + hair);
 }
 
+/**
+ * The labels that are written, [position, label] each, at least `every` positions apart. Where some are left out, words are
+ * taken rather than full stops, and without the number of their occurrence: the others of that name are not there.
+ */
+function spacedLabels(labels, every) {
+  if (every <= 1) return labels.map((label, position) => [position, label]);
+  const spaced = [];
+  for (let position = 0; position < labels.length; position += every) {
+    const near = labels.slice(position, position + Math.ceil(every / 2)).findIndex((label) => /[\p{L}\p{Nd}]/u.test(label));
+    position += Math.max(0, near);
+    spaced.push([position, labels[position].replace(/[₀-₉]+$/u, "") || labels[position]]);
+  }
+  return spaced;
+}
+
 /** The labels of keys above their columns, every n-th; slanted, or with their middles over the columns' middles. */
 function writeKeyLabels(context, labels, every, { left, top, cellWidth, slanted }, above = slanted ? 5 : 8, written = null) {
   context.textBaseline = "middle";
   context.textAlign = slanted ? "left" : "center";
-  for (let key = 0; key < labels.length; key += every) {
+  for (const [key, label] of spacedLabels(labels, every)) {
     context.save();
     context.translate(left + (key + 0.5) * cellWidth, top - above);
     if (slanted) context.rotate(SLANT);
-    context.fillText(labels[key], 0, 0);
-    if (written?.[key]) underline(context, labels[key], 0, 0);
+    context.fillText(label, 0, 0);
+    if (written?.[key]) underline(context, label, 0, 0);
     context.restore();
   }
 }
@@ -110,7 +126,8 @@ class Heatmap {
     if (!width) return null;
     const context = this.canvas.getContext("2d");
     const font = (context.font = `${layout.labelSize}px ${theme.font}`);
-    const room = Math.max(LEAST_LABEL, Math.min(layout.mostLabel, width * 0.3));
+    const many = Math.max(map.queries.length, map.keys.length) > MANY;
+    const room = Math.max(LEAST_LABEL, Math.min(layout.mostLabel, width * (many ? 0.18 : 0.3)));
     const [queryLabels, keyLabels] = [map.queries, map.keys].map((labels) => labels.map((one) => shorten(context, one, room)));
     const wide = (label) => context.measureText(label).width;
     const beside = layout.axisNames ? [layout.axisNames.rows, ...queryLabels] : queryLabels;
@@ -205,9 +222,9 @@ class Heatmap {
       context.globalAlpha = 1;
     }
     context.textAlign = "right";
-    for (let query = 0; query < queryLabels.length; query += every(cellHeight)) {
-      context.fillText(queryLabels[query], left - 5, top + (query + 0.5) * cellHeight);
-      if (this.map.written?.queries[query]) underline(context, queryLabels[query], left - 5, top + (query + 0.5) * cellHeight);
+    for (const [query, label] of spacedLabels(queryLabels, every(cellHeight))) {
+      context.fillText(label, left - 5, top + (query + 0.5) * cellHeight);
+      if (this.map.written?.queries[query]) underline(context, label, left - 5, top + (query + 0.5) * cellHeight);
     }
     writeKeyLabels(context, keyLabels, every(cellWidth * apart), this.shape, undefined, this.map.written?.keys);
   }
