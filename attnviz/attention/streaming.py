@@ -105,12 +105,26 @@ class HeadVectors:
         logs = self.log_sums[rows] * _LOG2_E
         values = query.new_zeros(len(query), columns.count)
         parts: list[tuple[slice, Tensor, Tensor, Tensor]] = []
+        shift = logs.to(query.dtype).masked_fill(logs == -torch.inf, 0.0)
+        every = query.new_zeros(len(query))
         for cells, scores, width in self._blocks(query, rows, columns):
-            shift = logs.to(query.dtype) if known else scores.amax(dim=-1)
-            shift = shift.masked_fill(shift == -torch.inf, 0.0)
+            if not known:
+                shift = scores.amax(dim=-1)
+                shift = shift.masked_fill(shift == -torch.inf, 0.0)
             weights = scores.sub_(shift[:, None]).exp2_().view(len(query), -1, width)
             sums = weights.sum(dim=-1)  # a copy, also where a cell has one key: the block is used again
-            parts.append((cells, shift, weights.amax(dim=-1) if largest else sums, sums.sum(dim=-1)))
+            part = weights.amax(dim=-1) if largest else sums
+            if not known:
+                parts.append((cells, shift, part, sums.sum(dim=-1)))
+                continue
+            # All blocks have the same shift, so they are added up before anything else.
+            every += sums.sum(dim=-1)
+            if largest:
+                values[:, cells] = torch.maximum(values[:, cells], part)
+            else:
+                values[:, cells] += part
+        if known:
+            parts, values = [(slice(0, columns.count), shift, values, every)], torch.zeros_like(values)
         if columns.start == 0 and columns.stop == self.keys:
             # Also where they were known: the same rounding above and below the line makes rows sum to 1.
             logs = self._add_up([(shift, total) for _, shift, _, total in parts], logs)
@@ -185,8 +199,8 @@ class HeadVectors:
         rule = self.rule
         if rule.softcap is not None:
             scores.tanh_().mul_(rule.softcap * _LOG2_E)
-        queries = torch.arange(rows.start, rows.stop, device=keys.device)
         if isinstance(rule.bias, Diagonals):
+            queries = torch.arange(rows.start, rows.stop, device=keys.device)
             values = rule.bias.values[_own(rule.bias.values, self.head)].to(scores.dtype) * _LOG2_E
             scores += values[keys + (rule.bias.queries - 1) - queries[:, None]]
         elif rule.bias is not None:
