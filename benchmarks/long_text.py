@@ -1,7 +1,7 @@
 """What exact pictures of long texts cost, beside what nobody can do without; ratios within one run.
 
     python benchmarks/long_text.py [--length 32768] [--growth 4096 8192 16384 32768 65536 131072] [--record 16384]
-                                   [--rounds 3] [--threads 1]
+                                   [--rounds 3] [--threads 1] [--picture docs/long_text.svg]
 
 - One head in cells, with the sum of each row known and without, against the product of its queries and keys alone in
   the same blocks.
@@ -34,6 +34,7 @@ from attnviz.attention.blockwise import Rule, Spans
 from attnviz.attention.cells import Cells
 from attnviz.attention.pooling import pool
 from attnviz.attention.streaming import HeadVectors
+from benchmarks.growth_picture import growth_picture
 
 HEAD_DIM, SIZE = 64, 512
 
@@ -151,6 +152,7 @@ def main() -> None:
     parser.add_argument("--record", type=int, default=16384)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--picture", type=Path, help="an SVG file for how time and memory grow")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     print(f"{arguments.threads} thread(s), head_dim {HEAD_DIM}, {SIZE} × {SIZE} cells, seconds of processor time\n")
@@ -167,10 +169,14 @@ def main() -> None:
         )
 
     print("\n| tokens | first picture | ns per score | sums known | memory beside, MiB |\n|---|---|---|---|---|")
+    rows = []
     for length in arguments.growth:
         _, first, known = compare(length, 1 if length > 40_000 else arguments.rounds, True)
         per_score = first * 1e9 / (length * (length + 1) / 2)
-        print(f"| {length:,} | {first:.2f} | {per_score:.2f} | {known:.2f} | {memory(length):.0f} |", flush=True)
+        rows.append((length, first, memory(length)))
+        print(f"| {length:,} | {first:.2f} | {per_score:.2f} | {known:.2f} | {rows[-1][2]:.0f} |", flush=True)
+    if arguments.picture:
+        arguments.picture.write_text(growth_picture(rows), encoding="utf-8")
 
     if arguments.record:
         plain, recorded = record(arguments.record, arguments.rounds)
