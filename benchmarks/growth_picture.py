@@ -18,10 +18,10 @@ def growth_picture(rows: Sequence[tuple[int, float, float]]) -> str:
     """The picture.
 
     Args:
-        rows: tokens, seconds of a head's first picture, and MiB that it needs beside queries and keys; each larger
-            than 0.
+        rows: of three lengths or more, the shortest first: tokens, seconds of a head's first picture, and MiB that it
+            needs beside queries and keys; each larger than 0.
 
-    >>> growth_picture([(4096, 0.04, 16.0), (8192, 0.12, 17.0)]).startswith("<svg")
+    >>> growth_picture([(4096, 0.04, 16.0), (8192, 0.12, 17.0), (16384, 0.37, 19.0)]).startswith("<svg")
     True
     """
     lengths = [tokens for tokens, _, _ in rows]
@@ -69,7 +69,7 @@ def growth_picture(rows: Sequence[tuple[int, float, float]]) -> str:
         text((beside, y(seconds) + 4 - up * apart), "seconds, one thread", SECONDS),
         text((beside, y(memory) + 4 + up * apart), "MiB beside", MEMORY),
         text((beside, y(memory) + 20 + up * apart), "queries and keys", MEMORY),
-        text((square[0][0] + 8, square[0][1] - 10), "dashed: length²"),
+        text((square[1][0] + 16, square[1][1] + 18), "dashed: length²"),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
