@@ -12,12 +12,14 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 def draw_page() -> None:
     """Draws the page that was asked for, with what all pages have in common."""
     from attnviz.ui.components.glossary import glossary
+    from attnviz.ui.components.open_whole import open_whole
     from attnviz.ui.components.page_shell import page_shell
     from attnviz.ui.controls import url_state
     from attnviz.ui.shell.router import (
         ICON,
         LOGO,
         apply_page_style,
+        embedded_style,
         group_of,
         language_picker,
         measuring_link,
@@ -32,16 +34,22 @@ def draw_page() -> None:
     )
     apply_page_style()
     page_shell(page.title, group_of(page))
-    st.logo(LOGO, size="medium")
-    language_picker()
+    if embedded := st.context.is_embedded:
+        embedded_style()
+    else:
+        st.logo(LOGO, size="medium")
+        language_picker()
     url_state.carry_over(page.url_path)
     if not signed_in():
         return
     with page_request(page.url_path or "heads"):
         page.run()
-    measuring_link(page)
-    glossary()
-    sign_out_button()
+    if embedded:
+        open_whole()
+    else:
+        measuring_link(page)
+        glossary()
+        sign_out_button()
 
 
 # This file is read twice: once by the server, which finds `app` in it, and for every run of a page, which draws.

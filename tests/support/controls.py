@@ -48,6 +48,11 @@ FILES = [
     tested(COPY, "heads test_a_copied_link_shows_the_same", "Copy link"),
     used(TAKE, "click", ".attnviz-take-menu:visible"),
     used(f"{FORMAT}[aria-label$=': csv']", "save", ".csv"),
+    tested(
+        ".attnviz-take-frame",
+        "test_embedded.py test_a_copied_frame_shows_the_same_view_without_controls",
+        "Copy embed code",
+    ),
     tested(FORMAT, "heads test_the_files_hold_what_is_on_the_screen", "Heatmap: "),
 ]
 PAGE_FILES = [

@@ -6,6 +6,7 @@
 const SHARP = 3; // pixels of the PNG for each of the picture
 const SHARP_PAGE = 2; // the same, of a whole page
 const MOST_PIXELS = 16000; // of width or height that browsers draw
+const FRAME_HEIGHT = 640; // pixels of a frame: a layer's heads in the column of an article
 const SHOWN = 2500; // milliseconds that "Copied" stays
 
 class Take {
@@ -59,7 +60,7 @@ class Take {
 
   /** The formats, a line for each kind of picture; left alone while they stay the same, for one may have the focus. */
   write() {
-    const written = JSON.stringify(this.data.groups);
+    const written = JSON.stringify([this.data.groups, this.data.texts]);
     if (written === this.written) return;
     this.written = written;
     this.menu.replaceChildren();
@@ -76,6 +77,10 @@ class Take {
       });
       this.menu.append(make("span", "attnviz-take-formats", {}, buttons));
     }
+    const { frame, copy_frame: copyFrame } = this.data.texts;
+    const button = make("button", "attnviz-take-format attnviz-take-frame", { type: "button", textContent: copyFrame });
+    button.addEventListener("click", () => this.copyFrame());
+    this.menu.append(make("span", "attnviz-take-title", { textContent: frame }), button);
   }
 
   open(open) {
@@ -100,6 +105,19 @@ class Take {
     const copied = (await this.clipboard(link)) || typed(link);
     if (!copied) this.say(texts.by_hand, true);
     else this.say(link.length > longest ? texts.long : texts.copied);
+  }
+
+  /** HTML that shows this view in a frame; `&` and quotes of the address are written as HTML has them. */
+  async copyFrame() {
+    const { texts } = this.data;
+    const address = new URL(window.location.href);
+    address.searchParams.set("embed", "true");
+    const source = address.href.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
+    const title = document.title.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
+    const code = `<iframe src="${source}" title="${title}" width="100%" height="${FRAME_HEIGHT}" style="border: 0" loading="lazy"></iframe>`;
+    const copied = (await this.clipboard(code)) || typed(code);
+    if (copied) this.say(texts.copied_frame);
+    else window.prompt(texts.copy_frame, code);
   }
 
   /** Browsers have a clipboard for pages that came by https or from this machine. */

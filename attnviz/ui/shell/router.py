@@ -22,6 +22,11 @@ def apply_page_style() -> None:
     st.html(_FOLDER / "router.css")
 
 
+def embedded_style() -> None:
+    """In a frame of another page, `?embed=true`: the figures alone, without controls, header and menu."""
+    st.html(_FOLDER / "embedded.css")
+
+
 _ROUTED = "attnviz_routed"
 # The pages by what they are for, in the order of their names at the top; the first is the home page.
 GROUPS = (
