@@ -18,15 +18,18 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 READY := $(VENV)/.runtime-installed
 DEV_READY := $(VENV)/.development-installed
-CHECKED := app.py setup.py pages attnviz training benchmarks docs tests
+# The tools that check how the app is put on servers have an environment of their own.
+DEPLOY_BIN := .venv-deploy/bin
+DEPLOY_READY := .venv-deploy/.installed
+CHECKED := app.py setup.py pages attnviz training benchmarks deploy docs tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench pictures lint format browser clean
+.PHONY: help run test bench pictures lint format browser manifests sbom audit clean
 # A recipe that fails half-way must not leave a stamp that says it succeeded.
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: $(READY) ## start the app with the bundled model and open it in the browser (PORT=8501)
 	@exec $(BIN)/python -m streamlit run app.py --server.address "$(ADDRESS)" --server.port "$(PORT)"
@@ -58,8 +61,19 @@ format: $(DEV_READY) ## rewrite the code in the project's style
 browser: $(DEV_READY) ## make sure of a browser for the tests
 	@$(BIN)/python tests/support/browser.py
 
+manifests: $(DEPLOY_READY) ## check the Dockerfile and the manifests for Kubernetes
+	$(DEPLOY_BIN)/hadolint Dockerfile
+	$(DEPLOY_BIN)/kubernetes-validate --strict $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml))
+
+sbom: $(READY) $(DEPLOY_READY) ## list everything that the app runs on, in build/sbom.json
+	@mkdir -p build
+	$(DEPLOY_BIN)/cyclonedx-py environment --output-format JSON --output-file build/sbom.json $(VENV)
+
+audit: $(DEPLOY_READY) ## ask for known weaknesses of what is pinned (OFFLINE=1: what was answered last time)
+	$(DEPLOY_BIN)/python deploy/audit.py $(if $(OFFLINE),--offline)
+
 clean: ## remove the virtual environment, caches and build folders
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-deploy build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment -----------------------------------------------------------------------------------------------------
@@ -82,4 +96,9 @@ $(READY): requirements.txt $(BIN)/python
 
 $(DEV_READY): requirements-dev.txt $(READY)
 	$(PIP) install --requirement requirements-dev.txt
+	@touch $@
+
+$(DEPLOY_READY): requirements-deploy.txt $(BIN)/python
+	$(BIN)/python -m venv .venv-deploy
+	$(DEPLOY_BIN)/python -m pip --disable-pip-version-check --no-input install --requirement requirements-deploy.txt
 	@touch $@

@@ -30,7 +30,7 @@ def main() -> int:
 
     import schemathesis
     from support.hostile_requests import send_all
-    from support.server import serving
+    from support.server import process_at, serving
 
     seen: Counter[int] = Counter()
     began = time.monotonic()
@@ -43,7 +43,7 @@ def main() -> int:
             while sum(seen.values()) < options.requests:
                 seen += send_all(schema, max(options.requests // PARTS // 3, 1), begin_with=options.seed + part)
                 part += 1
-                memory = server_memory(url)
+                memory = server_memory(process_at(url))
                 after_first = after_first or memory
                 print(
                     f"{sum(seen.values()):6} requests, {memory:.0f} MiB, {time.monotonic() - began:.0f} s", flush=True
@@ -55,17 +55,12 @@ def main() -> int:
     return int(grown > MOST_GROWTH or "Traceback" in log)
 
 
-def server_memory(url: str) -> float:
-    """MiB of memory of the process that listens at the address; 0 where this system does not say."""
-    port = url.rsplit(":", 1)[1].split("/")[0]
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"--server.port\0{port}" in (entry / "cmdline").read_text():
-                resident = (entry / "status").read_text().split("VmRSS:")[1].split()[0]
-                return int(resident) / 1024
-        except (OSError, IndexError):
-            continue
-    return 0.0
+def server_memory(process: int) -> float:
+    """MiB of memory of a process; 0 where this system does not say."""
+    try:
+        return int(Path(f"/proc/{process}/status").read_text().split("VmRSS:")[1].split()[0]) / 1024
+    except (OSError, IndexError):
+        return 0.0
 
 
 if __name__ == "__main__":

@@ -179,7 +179,7 @@ def pins(file: str) -> Iterator[tuple[str, str, str]]:
         comment = ""
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt", "requirements-deploy.txt"])
 def test_every_requirement_is_pinned_and_says_why(file: str) -> None:
     found = list(pins(file))
     assert found
@@ -324,7 +324,7 @@ def test_readme_names_only_commands_that_exist() -> None:
 
 def test_make_alone_lists_every_target() -> None:
     result = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert set(re.findall(r"^  make ([a-z]+) ", result.stdout, re.MULTILINE)) == make_targets()
+    assert set(re.findall(r"^  make ([a-z]+) +", result.stdout, re.MULTILINE)) == make_targets()
 
 
 TRANSLATED_READMES = [f"README.{web_name(language)}.md" for language in LANGUAGES if language != "en"]

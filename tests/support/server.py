@@ -48,6 +48,16 @@ def stop(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
+def process_at(url: str) -> int:
+    """The number of the process that `serving` has started for an address; on Linux."""
+    port = url.rsplit(":", 1)[1].split("/")[0]
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"--server.port\0{port}" in (entry / "cmdline").read_text():
+                return int(entry.name)
+    raise RuntimeError(f"no process serves {url}, or this system does not say which")
+
+
 @contextlib.contextmanager
 def serving(
     folder: Path, *, headless: bool = True, base_path: str = "", installed: Path | None = None, **variables: str
