@@ -3,8 +3,8 @@
     python benchmarks/replica_killed.py
 
 Two visitors open a view each in a browser, one at each copy. The copy of the first is killed. Measured are the seconds
-until the first is connected to the other copy and sees the effect of another choice, whether both see what they saw, and
-how many of the programs' requests fail. Ends with status 1 where that takes more than ten seconds, or somebody sees
+until the first is connected to the other copy and sees the effect of another choice, whether both see what they saw,
+and how many of the programs' requests fail. Ends with status 1 where that takes more than ten seconds, or somebody sees
 something else.
 """
 
