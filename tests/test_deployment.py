@@ -58,7 +58,11 @@ def test_several_copies_stand_behind_a_proxy_that_keeps_visitors_at_one(compose:
     services = compose["services"]
     assert services["replica"]["deploy"]["replicas"] > 1 and "replica" in services["proxy"]["depends_on"]
     caddy = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
-    assert "dynamic a replica 8501" in caddy and "lb_policy cookie" in caddy
+    # By the names that compose gives to the containers.
+    copies = [
+        f"{compose['name']}-replica-{1 + number}:8501" for number in range(services["replica"]["deploy"]["replicas"])
+    ]
+    assert f"to {' '.join(copies)}\n" in caddy and "lb_policy cookie" in caddy
     assert set(services["replica"]["networks"]) <= set(services["proxy"]["networks"])
 
 
