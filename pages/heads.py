@@ -13,6 +13,7 @@ from attnviz.attention import pooled_maps
 from attnviz.measures.findings import head_findings, opening_layer
 from attnviz.tokenization.token import is_word
 from attnviz.ui.components.export_menu import export_menu
+from attnviz.ui.components.head_findings import applying, finding_text
 from attnviz.ui.components.head_grid import COLUMNS, head_grid
 from attnviz.ui.components.reading_hint import reading_hint
 from attnviz.ui.components.ready import figures_ready, run_name, theme
@@ -20,7 +21,6 @@ from attnviz.ui.components.score_parts import stored_split
 from attnviz.ui.components.weights_table import weights_table
 from attnviz.ui.controls import display_options, inputs, long_texts, url_state
 from attnviz.ui.controls.page_header import page_header
-from attnviz.ui.screens.heads.findings import applying, finding_text
 from attnviz.ui.screens.heads.opened_head import opened_head
 from attnviz.ui.screens.heads.why import MOST_TOKENS, draw_why
 from attnviz.ui.shell import errors

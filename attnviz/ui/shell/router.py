@@ -30,7 +30,7 @@ def embedded_style() -> None:
 _ROUTED = "attnviz_routed"
 # The pages by what they are for, in the order of their names at the top; the first is the home page.
 GROUPS = (
-    ("heads", "overview", "compare", "long_text"),
+    ("heads", "overview", "compare", "roles", "long_text"),
     ("story", "steps", "simple_attention", "embeddings", "context", "translate"),
     ("what_if", "attribution"),
 )
@@ -66,6 +66,7 @@ def navigation() -> Page:
         "heads": _("Heads"),
         "overview": _("Overview"),
         "compare": _("Compare"),
+        "roles": _("What heads do"),
         "long_text": _("Long text"),
         "story": _("How it works"),
         "steps": _("Step by step"),

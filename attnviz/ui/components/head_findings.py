@@ -18,11 +18,11 @@ def finding_text(item: Finding) -> str:
     """
     accuracy, baseline = _percent(item.accuracy), _percent(item.baseline or 0.0)
     if item.finding == "position":
-        return f"{_position(item.offset or 0)}: {accuracy}"
+        return f"{position_name(item.offset or 0)}: {accuracy}"
     if item.finding == "alignment":
         relation = _("the word it translates") if item.rows == "own" else _("the word to translate next")
         return _("{0}: {1}, same place in the sentence {2}").format(relation, accuracy, baseline)
-    relation, where = _relation(item.relation or "", item.direction or ""), language_name(item.language or "")
+    relation, where = relation_name(item.relation or "", item.direction or ""), language_name(item.language or "")
     if item.most_words is not None:
         where = _("{0}, up to {1} words").format(where, item.most_words)
     return _("{0}: {1}, fixed offset {2} ({3})").format(relation, accuracy, baseline, where)
@@ -48,7 +48,12 @@ def _percent(share: float) -> str:
     return local_percent(str(round(100 * share))).replace(" ", "\u00a0")  # the sign stays with its number
 
 
-def _position(offset: int) -> str:
+def position_name(offset: int) -> str:
+    """Where a key stands from its query, in tokens.
+
+    >>> position_name(-2)
+    '2 tokens before'
+    """
     if offset == 0:
         return _("the token itself")
     if offset == -1:
@@ -60,7 +65,7 @@ def _position(offset: int) -> str:
     return ngettext("{0} token after", "{0} tokens after", offset).format(offset)
 
 
-def _relation(name: str, direction: str) -> str:
+def relation_name(name: str, direction: str) -> str:
     """Who looks at whom, for the relations of Universal Dependencies that have an everyday name; else its own."""
     to_dependent = {
         "nsubj": _("predicate → its subject"),
