@@ -10,13 +10,13 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from attnviz.attention import pooled_maps
-from attnviz.measures.findings import head_findings, opening_layer
+from attnviz.measures.findings import opening_layer
 from attnviz.tokenization.token import is_word
 from attnviz.ui.components.export_menu import export_menu
-from attnviz.ui.components.head_findings import applying, finding_text
 from attnviz.ui.components.head_grid import COLUMNS, head_grid
 from attnviz.ui.components.reading_hint import reading_hint
 from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.components.role_wording import measured_lines
 from attnviz.ui.components.score_parts import stored_split
 from attnviz.ui.components.weights_table import weights_table
 from attnviz.ui.controls import display_options, inputs, long_texts, url_state
@@ -25,6 +25,7 @@ from attnviz.ui.screens.heads.opened_head import opened_head
 from attnviz.ui.screens.heads.why import MOST_TOKENS, draw_why
 from attnviz.ui.shell import errors
 from attnviz.ui.shell.messages import _, kind_title, language, local_count, ngettext
+from attnviz.ui.shell.role_tables import role_table
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from attnviz.export.picture import Style
     from attnviz.figures.style import Theme
     from attnviz.models.recording import Recording
+    from attnviz.roles import RolesTable
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,10 @@ def main() -> None:
             split = partial(stored_split, loaded, recording, text, kind, layer, head)
             whole = partial(recording.map, kind, layer=layer, head=head)
             why = partial(draw_why, whole, split, by_word=selection.switches.by_word, say=top.say)
-        drawn = errors.attempt(figures, lambda: draw(figures, recording, selection, run, top.settings(text), why))
+        roles = errors.attempt(figures, lambda: role_table(loaded))
+        drawn = errors.attempt(
+            figures, lambda: draw(figures, recording, selection, run, top.settings(text), why, roles)
+        )
         if drawn:
             figures_ready(run, top.sentence, figures=drawn)
 
@@ -94,16 +99,20 @@ def draw(
     run: str,
     settings: dict[str, str],
     why: Callable[[], None] | None = None,
+    roles: RolesTable | None = None,
 ) -> int:
     """Draws everything; returns how many figures that are, 0 where there is nothing to see.
 
-    `why` draws why the opened head looks where it does.
+    `why` draws why the opened head looks where it does; `roles` are what the model's heads were measured to do.
     """
     switches = selection.switches
     maps = switches.maps(recording, selection.kind, selection.layer)
     if not maps[0].weights.size:
         container.info(_("Nothing is left to show: all tokens are hidden."), icon=":material/visibility_off:")
         return 0
+
+    def measured(layer: int, head: int) -> list[str]:
+        return measured_lines(settings["model"], roles, selection.kind, layer, head, settings["sentence"])
 
     shown = maps if selection.head is None else [maps[selection.head]]
     make_picture = partial(picture, shown, switches, {**settings, **switches.settings()}, theme())
@@ -126,13 +135,12 @@ def draw(
             summary=summary(recording, maps, selection),
             scale=switches.scale_of(maps[0]),
             opened=selection.head,
-            notes=finding_notes(settings, maps),
+            notes=[next(iter(measured(map.layer or 0, map.head or 0)), "") for map in maps],
             on_open=inputs.open_head,
         )
         if selection.head is None:
             weights_table(maps)
             return 1
-        findings = head_findings(settings["model"], selection.kind, selection.layer, selection.head)
         return 1 + opened_head(
             maps[selection.head],
             same_head_elsewhere(recording, selection),
@@ -141,17 +149,9 @@ def draw(
             on_close=partial(inputs.open_head, None),
             on_kind=inputs.show_kind,
             take=take,
-            measured=[finding_text(item) for item in applying(findings, settings["sentence"])],
+            measured=measured(selection.layer, selection.head),
             why=why,
         )
-
-
-def finding_notes(settings: dict[str, str], maps: list[AttentionMap]) -> list[str]:
-    """A note for each head: its best measured finding that can be about this sentence; empty where there is none."""
-    findings = [
-        applying(head_findings(settings["model"], map.kind, map.layer, map.head), settings["sentence"]) for map in maps
-    ]
-    return [finding_text(items[0]) if items else "" for items in findings]
 
 
 def picture(

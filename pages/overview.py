@@ -14,6 +14,7 @@ from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.mosaic import heads_mosaic, positions_per_cell, tiles
 from attnviz.ui.components.numbers_table import numbers_collected
 from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.components.role_wording import role_notes
 from attnviz.ui.components.weights_table import weights_table
 from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.cost import cost_button
@@ -22,10 +23,11 @@ from attnviz.ui.screens.overview import traits
 from attnviz.ui.screens.overview.measures_table import measures_table
 from attnviz.ui.shell import errors, models
 from attnviz.ui.shell.messages import _, kind_name, kind_title, language, local_number, model_label, ngettext
+from attnviz.ui.shell.role_tables import role_table
 from attnviz.ui.shell.router import require_router
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from streamlit.delta_generator import DeltaGenerator
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from attnviz.figures.style import Theme
     from attnviz.measures.head_measures import Measures
     from attnviz.models.recording import Recording
+    from attnviz.ui.components.role_wording import RoleWords
     from attnviz.ui.controls.display_options import Switches
     from attnviz.ui.screens.overview.traits import Trait
 
@@ -80,6 +83,7 @@ def main() -> None:
         return
 
     request = (*text, kind)
+    roles = errors.attempt(figures, lambda: role_notes(role_table(loaded), kind)) or {}
     measures = errors.attempt(figures, lambda: measure_heads(loaded, recording, switches, request))
     if measures is None:
         return
@@ -93,7 +97,7 @@ def main() -> None:
         maps = loaded.cache.get(
             ("maps", *request, astuple(switches)), lambda: tiles(recording, kind, switches, late_progress(top.progress))
         )
-        return draw(figures, tables, recording, measured, maps, run, top.settings(text))
+        return draw(figures, tables, recording, measured, maps, run, top.settings(text), roles)
 
     drawn = errors.attempt(figures, show)
     top.progress.empty()
@@ -173,6 +177,7 @@ def draw(
     maps: tuple[AttentionMap, ...],
     run: str,
     settings: dict[str, str],
+    roles: Mapping[tuple[int, int], RoleWords],
 ) -> int:
     """Draws everything; returns how many figures that are, 0 where there is nothing to see."""
     switches = measured.switches
@@ -190,7 +195,7 @@ def draw(
             export_menu(made, name=name, page=PageFigures(f"{name}-measures", title, lambda: numbers, facts))
         heads_mosaic(
             maps,
-            traits.tile_notes(measured.measures, measured.traits, measured.trait),
+            traits.tile_notes(measured.measures, measured.traits, measured.trait, roles),
             run=run,
             key="mosaic",
             summary=summary(recording, measured, maps, best),

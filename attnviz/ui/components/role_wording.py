@@ -6,15 +6,16 @@ and a sentence that says what was counted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attnviz.ui.components.head_findings import position_name, relation_name
+from attnviz.measures.findings import findings, head_findings
+from attnviz.tokenization.language import guess_language
+from attnviz.ui.components.head_findings import applying, finding_text, position_name, relation_name
 from attnviz.ui.shell.messages import _, language_name, local_percent, ngettext
 
 if TYPE_CHECKING:
-    from attnviz.roles import HeadRole
+    from attnviz.roles import HeadRole, RolesTable
 
 GROUPS = ("place", "anchor", "grammar", "repeat", "translation", "shape")
 """Kinds of roles, each with a colour of its own."""
@@ -179,9 +180,26 @@ def cases_text(row: HeadRole) -> str:
     return ngettext("{0} case", "{0} cases", row.n).format(row.n)
 
 
-def head_roles(rows: Sequence[HeadRole], kind: str) -> dict[tuple[int, int], HeadRole]:
-    """The roles of one kind of attention by layer and head; heads without one are left out."""
-    return {(row.layer, row.head): row for row in rows if row.kind == kind and row.role is not None}
+def measured_lines(model: str, table: RolesTable | None, kind: str, layer: int, head: int, sentence: str) -> list[str]:
+    """What a head was measured to do that can be about a sentence, a line each, the most telling first.
+
+    Args:
+        model: its name; what its own card says comes before the table.
+        table: of its roles; None where it was not measured.
+        kind, layer, head: which head.
+        sentence: on the screen; what was measured in another language is left out.
+    """
+    if findings(model).heads:
+        return [finding_text(item) for item in applying(head_findings(model, kind, layer, head), sentence)]
+    rows = () if table is None else table.of_head(kind, layer, head)
+    language = guess_language(sentence)
+    return [measured_text(row) for row in rows if row.labelled and row.language in (None, language)]
+
+
+def role_notes(table: RolesTable | None, kind: str) -> dict[tuple[int, int], RoleWords]:
+    """What the heads of one kind of attention are called by, by layer and head; those without a role are left out."""
+    rows = () if table is None else table.heads
+    return {(row.layer, row.head): head_words(row) for row in rows if row.kind == kind and row.role is not None}
 
 
 def position_deed(offset: int) -> str:

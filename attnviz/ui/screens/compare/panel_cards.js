@@ -115,6 +115,7 @@ class Panels extends MapCards {
       title: make("span", "attnviz-panel-title"),
       value: make("span", "attnviz-panel-value"),
       note: make("button", "attnviz-panel-note", { type: "button" }),
+      role: make("div", "attnviz-panel-role"),
       error: make("div", "attnviz-panel-error", { role: "alert" }),
       heatmap: new Heatmap(),
     };
@@ -131,6 +132,7 @@ class Panels extends MapCards {
     card.root = make("div", "attnviz-panel", { role: "listitem" }, [
       make("div", "attnviz-panel-bar", {}, [card.name, card.value, ...card.menu.icons]),
       card.menu.selects,
+      card.role,
       card.note,
       card.menu.form,
       card.error,
@@ -161,6 +163,8 @@ class Panels extends MapCards {
       card.title.textContent = one.name;
       card.note.textContent = one.note;
       card.note.hidden = !one.note;
+      card.role.textContent = one.role;
+      card.role.hidden = !one.role;
       card.error.textContent = one.error;
       card.error.hidden = !one.error;
       card.heatmap.root.hidden = Boolean(one.error);

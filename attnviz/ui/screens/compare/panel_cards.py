@@ -39,6 +39,7 @@ class Card:
         note: its own sentence, target and model, in a line; empty where it has the page's.
         has_target: whether its model reads a target.
         numbers: what its model itself calls the layers; empty where they are not known.
+        role: what the head was measured to do over many texts; empty where that is not known.
     """
 
     panel: Panel
@@ -49,6 +50,7 @@ class Card:
     note: str = ""
     has_target: bool = False
     numbers: tuple[int, ...] = ()
+    role: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,7 @@ def _card_data(card: Card, axes: Axes) -> dict[str, Any]:
         "numbers": list(card.numbers or range(layers or 0)),
         "heads": heads,
         "note": card.note,
+        "role": card.role,
         "error": card.error,
         "hasTarget": card.has_target,
         "text": card.error,

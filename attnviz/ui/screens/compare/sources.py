@@ -9,6 +9,7 @@ from attnviz.attention import pooled_maps
 from attnviz.errors import AttnvizError, EmptyError, InputError
 from attnviz.serving.limits import limits
 from attnviz.serving.requests import note_error
+from attnviz.ui.components.role_wording import role_notes
 from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.controls.page_header import Text
 from attnviz.ui.screens.compare import panels, similar_heads
@@ -17,6 +18,7 @@ from attnviz.ui.screens.compare.panels import LETTERS, Panel, Panels
 from attnviz.ui.shell import model_names, models
 from attnviz.ui.shell.errors import error_text
 from attnviz.ui.shell.messages import _
+from attnviz.ui.shell.role_tables import role_table
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -120,7 +122,7 @@ def resolve_panels(
     in_use: set[str] = set()
     for letter, panel in zip(LETTERS, requested.panels, strict=False):
         kinds: tuple[str, ...] = (panel.kind,)
-        size, source, full_map, error = None, None, None, ""
+        size, source, full_map, error, role = None, None, None, "", ""
         numbers: tuple[int, ...] = ()
         try:
             source = load_source(panel, page, in_use)
@@ -132,16 +134,25 @@ def resolve_panels(
             for remark in (*remarks, *more):
                 letters_by_remark.setdefault(remark, []).append(letter)
             full_map = panels.panel_map(source.recording, panel)
+            role = panel_role(source, panel)
         except AttnvizError as problem:
             note_error(problem)
             error = error_text(problem)
         resolved.append(panel)
         sources.append(source)
         full_maps.append(full_map)
-        cards.append(Card(panel, kinds, size, full_map, error, panel_note(panel), "cross" in kinds, numbers))
+        cards.append(Card(panel, kinds, size, full_map, error, panel_note(panel), "cross" in kinds, numbers, role))
     for remark, letters in letters_by_remark.items():
         say(f"{', '.join(letters)}: {remark}")
     return replace(requested, panels=tuple(resolved)), sources, full_maps, cards
+
+
+def panel_role(source: Source, panel: Panel) -> str:
+    """What a panel's head was measured to do; empty where its model was not measured, or it shows several heads."""
+    if not isinstance(panel.layer, int) or not isinstance(panel.head, int):
+        return ""
+    words = role_notes(role_table(source.loaded), panel.kind).get((panel.layer, panel.head))
+    return words.deed if words else ""
 
 
 def panel_note(panel: Panel) -> str:

@@ -15,6 +15,7 @@ from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:
     from attnviz.measures.head_measures import Measures
+    from attnviz.ui.components.role_wording import RoleWords
 
 SHARES = ("previous", "next", "own", "first", "special")
 LEAST_SHARE = 0.25  # of its attention that a head gives to what it is found by
@@ -141,11 +142,28 @@ def rank_heads(measures: Sequence[Measures], trait: Trait) -> list[Measures]:
     return ranked[: min(8, max(3, len(measures) // 8))]
 
 
-def tile_notes(measures: Sequence[Measures], available: Sequence[Trait], trait: Trait | None) -> list[Note]:
-    """What stands below each head: the number asked for, or what the head mainly does, where that is clear."""
+def tile_notes(
+    measures: Sequence[Measures],
+    available: Sequence[Trait],
+    trait: Trait | None,
+    roles: Mapping[tuple[int, int], RoleWords] | None = None,
+) -> list[Note]:
+    """What stands below each head: the number asked for, or what the head mainly does, where that is clear.
+
+    Args:
+        measures: of all heads.
+        available: what heads can be found by.
+        trait: what they are to be found by; None where nobody asks.
+        roles: what heads were measured to do over many texts, by layer and head; stands where this text says nothing.
+    """
     if trait is None:
         by_measure = {trait.measure: trait for trait in available}
-        return [_character_note(one, by_measure) for one in measures]
+        notes = [_character_note(one, by_measure) for one in measures]
+        words = [(roles or {}).get((one.layer or 0, one.head or 0)) for one in measures]
+        return [
+            note if role is None else Note(note.text or role.label, _described(note, role), note.bar)
+            for note, role in zip(notes, words, strict=True)
+        ]
     values = [trait.value(one) for one in measures]
     longest = 1.0 if trait.measure in SHARES else max((value for value in values if value > 0), default=1.0)
     return [
@@ -156,6 +174,11 @@ def tile_notes(measures: Sequence[Measures], available: Sequence[Trait], trait: 
         )
         for one, value in zip(measures, values, strict=True)
     ]
+
+
+def _described(note: Note, role: RoleWords) -> str:
+    measured = _("Measured over many sentences: {0}").format(role.deed)
+    return f"{note.description}. {measured}" if note.description else measured
 
 
 def _character_note(measures: Measures, by_measure: Mapping[str, Trait]) -> Note:

@@ -147,7 +147,8 @@ def test_what_a_head_mainly_does_stands_below_it() -> None:
     for one, note, said in zip(measure_all(recorded(), "encoder"), data["notes"], data["descriptions"], strict=True):
         short = {"previous": "prev", None: ""}.get(one.character, one.character)
         number = "" if one.character in (None, "broad") else f" {getattr(one, one.character):.2f}"
-        assert note == short + number
+        # What a head does over many texts stands where this one says nothing.
+        assert note == short + number if one.character else not note[-1:].isdigit()
         assert number in said
 
 

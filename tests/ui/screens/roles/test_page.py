@@ -1,7 +1,8 @@
-"""What heads do, without a browser: a model is measured, its table is kept, and what is chosen stands in the address."""
+"""What heads do, without a browser: a model is measured, its table is kept, and a link shows what it names."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from huggingface_hub import constants
 from streamlit.testing.v1 import AppTest
 from support.pages import components, open_page
 
+from attnviz import load
+from attnviz.roles import measure, store
 from attnviz.ui.screens.roles import measuring
 
 TEXTS = ("the dog saw the ball", "the cat saw the dog, and the dog ran", "a ball is a ball")
@@ -42,6 +45,20 @@ def test_a_model_is_measured_and_what_is_chosen_is_shown(bert_folder: str, tmp_p
     assert data["open"] == "encoder.L2.H4" and data["panel"]["title"] == "Encoder L2 H4"
     shown = [item for column in data["panel"]["columns"] for item in column["items"]]
     assert all("dog" in item["text"] for item in shown)
+
+
+def test_other_pages_name_the_roles_of_a_measured_model(bert_folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load(bert_folder, device="cpu")
+    table = measure(model, list(TEXTS))
+    first = replace(table.rows[0], role="previous token", value=0.98, low=0.97, high=0.99, labelled=True)
+    assert store.keep(replace(table, rows=(first, *table.rows[1:])))
+    words = {"model": bert_folder, "sentence": TEXTS[0]}
+    notes = components(open_page("heads", **words, layer="0"), "head_grid")[0]["heads"]
+    assert notes[0]["note"].startswith("token before: 98")
+    described = components(open_page("overview", **words), "mosaic")[0]["descriptions"]
+    assert "Measured over many sentences: looks at the token before" in described[0]
+    cards = components(open_page("compare", **words, panels="encoder.L0.H0 encoder.L0.H1"), "panel_cards")[0]["cards"]
+    assert cards[0]["role"] == "looks at the token before"
 
 
 def test_a_link_that_asks_for_what_there_is_not_says_so(bert_folder: str) -> None:
