@@ -18,12 +18,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
-def content_policy(frame_ancestors: str, pages: Iterable[str] = ()) -> str:
+def content_policy(frame_ancestors: str, pages: Iterable[str] = (), *, is_public: bool = True) -> str:
     """What a page may load, run and be framed by, as the header Content-Security-Policy.
 
     Args:
         frame_ancestors: sites that may show the page in a frame, such as "'self' https://example.org".
         pages: HTML; the scripts that stand in it are allowed by their hashes.
+        is_public: whether strangers come; if not, programs that drive the browser, such as tests and notebooks that
+            wait for something on the page, may evaluate theirs in it.
 
     >>> "frame-ancestors 'none'" in content_policy("'none'")
     True
@@ -31,6 +33,8 @@ def content_policy(frame_ancestors: str, pages: Iterable[str] = ()) -> str:
     scripts = [script for page in pages for script in _SCRIPT.findall(page)]
     hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     own_scripts = " ".join(["'self'", "blob:", *(f"'sha256-{value}'" for value in hashes)])
+    if not is_public:
+        own_scripts += " 'unsafe-eval'"
     return "; ".join(
         [
             "default-src 'self'",

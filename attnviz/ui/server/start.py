@@ -69,7 +69,7 @@ def middleware(script: str) -> list[Middleware]:
     Args:
         script: the path of app.py.
     """
-    policy = content_policy(limits().frame_ancestors, pages_with_scripts())
+    policy = content_policy(limits().frame_ancestors, pages_with_scripts(), is_public=limits().public)
     layers = [Middleware(SafeHeaders, policy=policy)]
     if limits().public:
         layers.append(Middleware(DiscreetMessages, script=script))

@@ -113,6 +113,7 @@ def test_scripts_in_a_page_run_by_their_hash_alone() -> None:
     scripts = next(part for part in policy.split("; ") if part.startswith("script-src"))
     assert scripts.count("'sha256-") == 2 and "unsafe" not in scripts
     assert "frame-ancestors https://example.org" in policy
+    assert "'unsafe-eval'" in content_policy("*", is_public=False)
 
 
 def answer_of(url: str, **headers: str) -> tuple[int, str, dict[str, str]]:
