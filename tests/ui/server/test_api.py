@@ -28,6 +28,7 @@ from attnviz.models.recording import Recording
 from attnviz.ui.server.api import answers
 from attnviz.ui.server.api.parameters import Fields
 from attnviz.ui.server.api.routes import MOST_BYTES, api_routes, openapi
+from attnviz.ui.shell import sign_in
 
 SENTENCE = "Der Hund sah den Ball."
 
@@ -191,6 +192,12 @@ def test_each_kind_of_error_has_its_status(
     assert answer.status_code == status
     assert ("retry-after" in answer.headers) == (status in (429, 503))
     assert "secret" not in answer.text
+
+
+def test_where_people_sign_in_programs_are_not_answered(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sign_in, "is_set_up", lambda: True)
+    for answer in (client.post("translate", json={"text": SENTENCE}), client.get("models")):
+        assert answer.status_code == 403 and "sign in" in answer.json()["detail"]
 
 
 def test_problems_speak_the_callers_language(client: TestClient) -> None:

@@ -29,6 +29,7 @@ from attnviz.serving.requests import note_error, request
 from attnviz.ui.server.api import answers
 from attnviz.ui.server.api.parameters import Fields
 from attnviz.ui.server.api.problems import RequestError, problem
+from attnviz.ui.shell import sign_in
 from attnviz.ui.shell.messages import known_language, texts_in
 
 MOST_BYTES = 1024**2  # of a request
@@ -169,6 +170,12 @@ class _Threads:
 _threads = _Threads()
 
 
+def _check_sign_in() -> None:
+    """Raises RequestError where people have to sign in: a program has no way to, and must not go round that."""
+    if sign_in.is_set_up():
+        raise RequestError(403, Message("This server asks people to sign in, so it does not answer programs."))
+
+
 async def _in_thread(asked: Request, compute: Compute, read: Callable[[], Fields]) -> str | Response:
     """What is computed, or the problem; the loop that serves everybody goes on meanwhile."""
 
@@ -176,6 +183,7 @@ async def _in_thread(asked: Request, compute: Compute, read: Callable[[], Fields
         visitor = asked.client.host if asked.client else ""
         with _language_of(asked), request(asked.url.path, visitor):
             try:
+                _check_sign_in()
                 return compute(read())
             except Exception as error:
                 note_error(error)
