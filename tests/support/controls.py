@@ -87,6 +87,11 @@ COSTS = used(".st-key-costs button", "click", "[data-testid=stTable]")
 MODEL = used(".st-key-model input", NOWHERE, REFUSED)  # the last of a page: nothing is drawn after it
 
 EVERYWHERE = [
+    tested(  # while a long text is recorded, and afterwards
+        ":is(.st-key-cancel_recording, .st-key-record_again) button",
+        "long_text test_a_long_recording_says_how_far_it_is_and_is_cancelled_and_begun_again",
+        "st-key-cancel_recording",
+    ),
     tested(  # while all heads are measured
         ".st-key-cancel_importance button",
         "what_if test_a_measurement_of_all_heads_can_be_ended",
@@ -492,6 +497,49 @@ SCREENS = {
                 ".attnviz-why-output button[aria-pressed=true]",
                 "ArrowLeft ArrowRight Home End",
                 ".none",
+            ),
+        ),
+    ),
+    "long_text": Screen(
+        "/long_text?sentence=The+dog+saw+the+ball.+The+cat+sat+on+the+mat.+It+was+a+warm+day.",
+        [
+            *PAGE_FILES,
+            MEASURING,
+            tested(
+                ":is(.attnviz-long-tools button, .attnviz-long-canvas)",
+                "long_text test_the_map_is_zoomed_moved_and_brought_back",
+                "data-act=nearer",
+            ),
+            tested(
+                ":is(.attnviz-long-ways button, .attnviz-long-passages)",
+                "long_text test_a_click_marks_passages_and_passages_and_links_lead_to_their_place",
+                "attnviz-long-ways",
+            ),
+            tested(
+                ".attnviz-links-table button",
+                "long_text test_a_click_marks_passages_and_passages_and_links_lead_to_their_place",
+                "attnviz-links-table",
+            ),
+            used(".st-key-head input", "pick 2", "head=2"),
+            used(".st-key-colours button", "click share", "colours=share"),
+            LAYER,
+            used(".st-key-kind button", "click cross", "kind=cross"),
+            used(".st-key-target textarea", "type A dog.", "target=A dog."),
+            used(SENTENCE, "type Der Hund sah den Ball!", "sentence=Der Hund sah den Ball!"),
+            MODEL,
+        ],
+        (
+            Keys(
+                "long_map.js",
+                ".attnviz-long-canvas",
+                "ArrowRight ArrowDown ArrowLeft ArrowUp Enter + Home Escape",
+                ":is(.attnviz-long, .attnviz-long-text)",
+            ),
+            Keys(
+                "long_text_panel.js",
+                ".attnviz-long-passages",
+                "ArrowDown ArrowRight ArrowDown ArrowUp ArrowLeft End Home Enter Escape Space",
+                ".attnviz-long-text",
             ),
         ),
     ),

@@ -25,6 +25,7 @@ PAGES = {
     "/story": "story",
     "/what_if": "what_if",
     "/attribution?all_methods=true&trust=true": "attribution",
+    "/long_text?passage=3": "long_text",
 }
 ADDRESSES = [address for address, name in PAGES.items() if (ROOT / "pages" / f"{name}.py").exists()]
 SERIOUS = {"serious", "critical"}

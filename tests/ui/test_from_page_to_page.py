@@ -74,6 +74,7 @@ PAGES = {
     "/translate": "Translate",
     "/what_if": "What if",
     "/attribution": "Why this word",
+    "/long_text": "Long text",
 }
 # What the figures say; formulas are set by a program that comes later than the rest.
 WORDS = """(() => {

@@ -10,7 +10,7 @@ from support.languages import pick_language, wait_for_language
 PAGES = (
     "/", "/overview", "/compare", "/steps?step=4", "/simple_attention?matrices=true", "/embeddings", "/context",
     "/translate", "/story?scene=5", "/what_if?change=window&importance=true&off=cross.L3.H4",
-    "/attribution?all_methods=true&trust=true",
+    "/attribution?all_methods=true&trust=true", "/long_text?passage=3",
 )  # fmt: skip
 WIDTHS = (1366, 768, 390)
 

@@ -68,6 +68,7 @@ STATES: dict[str, tuple[str, Callable[[Page], None] | None, str]] = {
         ".attnviz-ready",
     ),
     "why this word": ("/attribution?all_methods=true&trust=true", None, ".attnviz-ready"),
+    "long text": ("/long_text?passage=3", None, ".attnviz-links-table"),
     "how it works": ("/story?scene=5", None, ".attnviz-ready"),
 }
 

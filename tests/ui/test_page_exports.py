@@ -51,6 +51,13 @@ PAGES = {
         "Why “dog”?",
         ("Contributions", "Attention weights"),
     ),
+    "long text": (
+        "/long_text?region=10-60_0-50",
+        "en",
+        "attnviz-long-text",
+        "Long text · Encoder L0 H0",
+        ("Cells", "query, first"),
+    ),
     "translate": ("/translate", "de", "attnviz-translate-cross-L3-mean", "Übersetzen · L3", ("Schritte", "Rang")),
 }
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from attnviz.ui.shell.models import Loaded
 
 PATIENCE = 0.35  # seconds that the page waits by itself: a short text needs no bar
-EVERY = 0.4  # seconds between two looks at how far it is
+EVERY = 1.0  # seconds between two looks at how far it is
 _STOPPED = "attnviz_long_text_stopped"  # the text whose recording the reader has ended
 
 

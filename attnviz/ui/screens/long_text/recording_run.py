@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from attnviz.ui.shell.models import Loaded
 
 KEPT = 2  # finished recordings of long texts, which take much memory
+SAMPLE = 50_000  # characters by which a far too long text is known
 FORGOTTEN = 30.0  # seconds after which a run ends that no page has asked for, because its reader is gone
 
 
@@ -109,7 +110,19 @@ class Run:
             self.seconds = time.monotonic() - self.started
             self._done.set()
 
+    def _refuse_far_too_long(self, model: Model) -> None:
+        """Raises MemoryShortError for a text of megabytes at once, by its first part: to tokenize it takes a minute."""
+        from attnviz.models.record_options import RecordOptions
+
+        text = self.text.sentence
+        if len(text) > 2 * SAMPLE:
+            in_sample = len(model.inputs.encode(text[:SAMPLE]).ids)
+            about = round(in_sample * len(text) / SAMPLE, -3)
+            plan, options = model.recorder.plan, RecordOptions(logits=False, budget=model.recorder.budget)
+            plan.needs.check(int(about), options, model.device, model.name)
+
     def _record(self, model: Model) -> None:
+        self._refuse_far_too_long(model)
         self.tokens = len(model.inputs.encode(self.text.sentence, self.text.pair).ids)
         self.bytes = model.recording_bytes(self.tokens, logits=False)
         self.tell(0.0)

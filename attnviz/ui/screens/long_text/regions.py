@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from attnviz.tokenization.token import Token
     from attnviz.ui.screens.long_text.address import Region
 
-CELLS = 384
+CELLS = 256
 """Rows and columns of a picture; finer ones have more cells than a screen has room for."""
 DECADES = 6.0
 """Powers of ten below the largest value that are told apart."""

@@ -143,3 +143,14 @@ def test_a_recording_says_how_far_it_is_and_is_cancelled(monkeypatch: pytest.Mon
         time.sleep(0.2)
         app.run()
     assert shown(app)["counts"][0] > 0
+
+
+def test_a_text_of_megabytes_is_refused_at_once_with_what_would_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attnviz.ui.screens.long_text.recording_run.SAMPLE", 200)
+    monkeypatch.setattr("attnviz.models.record_options.free_bytes", lambda _device: 100_000)
+    folder = save_checkpoint(tmp_path, "llama", tokenizers_for_tests.gpt2())
+    text = "the cat sat on the mat. " * 400
+    app = open_page("long_text", sentence=text, model=folder)
+    assert "tokens would fit" in said(app) and app.text_area(key="sentence").value == text
