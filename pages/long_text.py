@@ -104,6 +104,8 @@ def draw(container: DeltaGenerator, top: PageHeader, shown: HeadMap, run: str) -
     if shown.kind == "cross":
         axes = [(_("Looks: the target"), shown.query_passages), (_("Is looked at: the source"), shown.key_passages)]
     requested = address.requested_region(*shown.counts, top.say)
+    asked_of = shown.key_passages if address.is_received() else shown.query_passages
+    address.requested_passage(len(asked_of), top.say)
     with container:
         with st.container(key="take_corner"):
             title = " · ".join([_("Long text"), name, url_state.shorten(" ".join(shown.text.split()), 80)])
