@@ -193,6 +193,9 @@ def test_everything_imported_is_required() -> None:
     other_names = {"huggingface_hub": "huggingface-hub", "prometheus_client": "prometheus-client"}
     other_names |= {"PIL": "pillow", "resvg_py": "resvg-py"}
     required = {name for _, name, _ in pins("requirements.txt")}
+    # What only those need who ask for it, as `attnviz[cluster]`, is an extra of the package.
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    required |= {re.split(r"[=\[]", pin)[0] for pinned in extras.values() for pin in pinned}
     outside = {name.split(".")[0] for path in [*SCREENS, *PACKAGE] if path.exists() for name in imports(path)}
     outside -= {"attnviz", "pages", *sys.stdlib_module_names}
     assert {other_names.get(name, name) for name in outside} <= required
