@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-STAGES = ("tokenizer", "pack", "train", "evaluate", "export")
+STAGES = ("tokenizer", "pack", "train", "evaluate", "export", "roles")
 MAX_TOKENS = 96
 JOINED = 0.1
 
@@ -128,6 +128,12 @@ def run_export(options: argparse.Namespace, recipe) -> None:
     from training.publish.export import export
 
     export(options.work, options.bundle)
+
+
+def run_roles(options: argparse.Namespace, recipe) -> None:
+    from training.publish.roles import publish_roles
+
+    publish_roles(options.corpus, options.work, options.bundle)
 
 
 def run_progress(options: argparse.Namespace, recipe) -> None:
