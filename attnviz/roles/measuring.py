@@ -52,6 +52,7 @@ def measure(
     out: str | Path | None = None,
     workers: int | None = None,
     address: str | None = None,
+    texts_at_once: int | None = None,
 ) -> RolesTable:
     """What every head of a model does over a corpus.
 
@@ -68,6 +69,7 @@ def measure(
         out: a folder in which each part is kept once it is read; a later call with the same arguments goes on there.
         workers: read parts in so many processes, with Ray; None for this process alone, unless there is an address.
         address: of a Ray cluster that runs, such as "auto".
+        texts_at_once: of a part of the corpus, with fewer of which `progress` is told more often; None for 1,024.
 
     Returns:
         A table with a row for each head and role, and the examples.
@@ -89,12 +91,13 @@ def measure(
     settings = make_settings(model, first, batch_tokens, max_tokens, examples)
     name = corpus_name(corpus) if name is None else name
     if folder is not None:
-        about = {"model": fingerprint(model.network), "corpus": name, "first": first[0].text, "part": PART}
-        about |= {"examples": examples, "batch_tokens": settings.batch_tokens, "max_tokens": settings.max_tokens}
+        about: dict[str, object] = {"model": fingerprint(model.network), "corpus": name, "first": first[0].text}
+        about |= {"part": texts_at_once or PART, "examples": examples}
+        about |= {"batch_tokens": settings.batch_tokens, "max_tokens": settings.max_tokens}
         storage.open_folder(folder, about)
     merged, collector = PartResult(), ExampleCollector(examples)
     done = 0
-    all_parts = parts(itertools.chain(first, texts))
+    all_parts = parts(itertools.chain(first, texts), texts_at_once)
     # Closed also where `progress` ends the run, so that no process stays.
     with contextlib.closing(_results(model, all_parts, settings, folder, workers, address)) as results:
         for result, count in _in_order(results):

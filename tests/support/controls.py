@@ -87,6 +87,9 @@ COSTS = used(".st-key-costs button", "click", "[data-testid=stTable]")
 MODEL = used(".st-key-model input", NOWHERE, REFUSED)  # the last of a page: nothing is drawn after it
 
 EVERYWHERE = [
+    tested(  # while a model is measured
+        ".st-key-cancel_roles button", "roles test_a_measurement_can_be_ended", "cancel_roles"
+    ),
     tested(  # while a long text is recorded, and afterwards
         ":is(.st-key-cancel_recording, .st-key-record_again) button",
         "long_text test_a_long_recording_says_how_far_it_is_and_is_cancelled_and_begun_again",
@@ -496,6 +499,34 @@ SCREENS = {
                 "explanation.js",
                 ".attnviz-why-output button[aria-pressed=true]",
                 "ArrowLeft ArrowRight Home End",
+                ".none",
+            ),
+        ),
+    ),
+    "roles": Screen(
+        "/roles",
+        [
+            *PAGE_FILES,
+            used(".attnviz-roles-choice", "click looks at the token after", "role=next token"),
+            used(".attnviz-roles-tile", "click translates", "at=cross.L0.H1"),
+            used(".attnviz-roles-table [data-sort]", "click Baseline", "[aria-sort=descending]"),
+            used(".attnviz-roles-open", "click Encoder L2 H5", "at=encoder.L2.H5"),
+            used(".attnviz-roles-scroll", "click", ".attnviz-roles-table"),
+            used(".st-key-word input", "type Tom", "word=Tom"),
+            used(".attnviz-roles-close", "click", ".attnviz-roles-whose"),
+            used("[data-testid=stExpander] summary", "click", ".st-key-measuring"),
+            tested(
+                ".st-key-measure_roles button", "roles test_a_model_is_measured_and_read_head_by_head", "measure_roles"
+            ),
+            used(".st-key-roles_from button", "click Your own texts", ".st-key-roles_text"),
+            used(".st-key-roles_text textarea", "type The dog.", ".st-key-roles_text"),
+            MODEL,
+        ],
+        (
+            Keys(
+                "head_roles.js",
+                ".attnviz-roles-tile[tabindex='0']",
+                "ArrowLeft ArrowRight ArrowDown ArrowUp Home End",
                 ".none",
             ),
         ),

@@ -17,6 +17,7 @@ PAGES = {
     "/": "heads",
     "/overview": "overview",
     "/compare": "compare",
+    "/roles?role=obj": "roles",
     "/steps": "steps",
     "/simple_attention": "simple_attention",
     "/embeddings": "embeddings",

@@ -67,6 +67,7 @@ PAGES = {
     "/story": "How it works",
     "/overview": "Overview",
     "/compare": "Compare",
+    "/roles": "What heads do",
     "/steps": "Step by step",
     "/simple_attention": "By hand",
     "/embeddings": "Embeddings",

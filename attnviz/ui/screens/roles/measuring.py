@@ -29,6 +29,7 @@ SAMPLE, OWN = "sample", "own"
 SAMPLE_NAME, OWN_NAME = "sample texts", "own texts"
 TEXT_KEY, SOURCE_KEY = "roles_text", "roles_from"
 CONTROL_KEYS = (TEXT_KEY, SOURCE_KEY)
+TEXTS_AT_ONCE = 16  # so that it soon says how far it is, and ends when it is told to
 _ASKED = "attnviz_measuring"  # what is being measured: the model and the texts
 
 
@@ -92,7 +93,7 @@ def _measure(loaded: Loaded, corpus: Path | list[str], name: str, progress: Delt
 
     tell = _bar(progress)
     tell(0, None)
-    table = measure(loaded.model, corpus, progress=tell, name=name)
+    table = measure(loaded.model, corpus, progress=tell, name=name, texts_at_once=TEXTS_AT_ONCE)
     progress.empty()
     return table
 
