@@ -16,6 +16,7 @@ from attnviz.ui.screens.long_text.regions import Shown, packed, read_passage, re
 if TYPE_CHECKING:
     from attnviz.attention.links import Link
     from attnviz.models.recording import Recording
+    from attnviz.tokenization.token import Token
     from attnviz.ui.shell.models import Loaded
 
 MOST_LINKS = 12
@@ -163,10 +164,21 @@ def link_rows(head: HeadMap, links: Sequence[Link]) -> list[dict[str, Any]]:
             (head.key_passages, head.recording.key_tokens(head.kind), link.key),
         ):
             passage = wording.passage_at(passages_of, at)
-            first, stop = max(passage.start, at - AROUND), min(passage.stop, at + AROUND + 1)
-            before, after = (
-                "".join(token.text for token in part) for part in (tokens[first:at], tokens[at + 1 : stop])
+            word = _whole_words(tokens, at, at + 1)
+            first, stop = _whole_words(tokens, max(passage.start, at - AROUND), min(passage.stop, at + AROUND + 1))
+            before, middle, after = (
+                "".join(token.text for token in part)
+                for part in (tokens[first : word[0]], tokens[slice(*word)], tokens[word[1] : stop])
             )
-            ends.append({"before": before.lstrip(), "token": tokens[at].text, "after": after.rstrip(), "position": at})
+            ends.append({"before": before.lstrip(), "token": middle, "after": after.rstrip(), "position": at})
         rows.append({"weight": wording.percent(link.weight), "query": ends[0], "key": ends[1]})
     return rows
+
+
+def _whole_words(tokens: Sequence[Token], start: int, stop: int) -> tuple[int, int]:
+    """The range of tokens, as far as their words go: no reader wants half of one."""
+    while start > 0 and tokens[start].word is not None and tokens[start - 1].word == tokens[start].word:
+        start -= 1
+    while stop < len(tokens) and tokens[stop].word is not None and tokens[stop - 1].word == tokens[stop].word:
+        stop += 1
+    return start, stop
