@@ -138,7 +138,13 @@ def suffix_of(text: str) -> str:
 
 def corpus_name(table: RolesTable) -> str:
     """What the texts are called that a table was measured on, in the reader's language."""
-    return {SAMPLE_NAME: _("sample texts"), OWN_NAME: _("your own texts")}.get(table.corpus, table.corpus)
+    bundled = "1,236 sentence pairs: Tatoeba (CC BY 2.0 FR, tatoeba.org) and attnviz's own"
+    names = {
+        SAMPLE_NAME: _("sample texts"),
+        OWN_NAME: _("your own texts"),
+        bundled: _("1,236 sentence pairs: Tatoeba (CC BY 2.0 FR, tatoeba.org) and attnviz's own"),
+    }
+    return names.get(table.corpus, table.corpus)
 
 
 @cache
