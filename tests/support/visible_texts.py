@@ -15,7 +15,8 @@ TOKENS = ", ".join([
     "[role=gridcell]", ".js-plotly-plot text", "bdi", "input", "textarea", "[role=option]", ".st-key-example button",
     ".st-key-pair_example button", ".attnviz-growing-token", ".attnviz-growing-bar", ".attnviz-growing-node",
     ".attnviz-growing-chip", ".attnviz-growing-strip *", ".attnviz-tables-name", ".attnviz-tables-word",
-    ".attnviz-space-picture *", ".attnviz-lines-token", ".attnviz-outcome-token", "th",
+    ".attnviz-space-picture *", ".attnviz-lines-token", ".attnviz-outcome-token", ".attnviz-roles-token",
+    ".attnviz-roles-hidden", "th",
 ])  # fmt: skip
 
 _COLLECT = """(tokens) => {

@@ -11,6 +11,7 @@ PAGES = (
     "/", "/overview", "/compare", "/steps?step=4", "/simple_attention?matrices=true", "/embeddings", "/context",
     "/translate", "/story?scene=5", "/what_if?change=window&importance=true&off=cross.L3.H4",
     "/attribution?all_methods=true&trust=true", "/long_text?passage=3",
+    "/roles?role=obj",
 )  # fmt: skip
 WIDTHS = (1366, 768, 390)
 

@@ -24,9 +24,12 @@ from attnviz.ui.shell.messages import LANGUAGES, LOCALE
 
 # The same in every language: names of file formats, of what is measured in, and of things in a formula or a link.
 INTERNATIONAL = {"attnviz", "html", "svg", "png", "csv", "npz", "softmax", "token", "tokens", "id", "ids", "out", "en"}
+# Names of grammatical relations in Universal Dependencies, and who names and collects sentences.
+INTERNATIONAL |= {"amod", "appos", "aux", "case", "compound", "cop", "det", "flat", "nmod", "nsubj", "obj", "xcomp"}
+INTERNATIONAL |= {"universal", "dependencies", "tatoeba", "cc", "by", "fr", "org"}
 OTHER_LANGUAGES = [language for language in LANGUAGES if language != "en"]
 CUT_WORD = re.compile(r"\w+…")
-DECIMAL_POINT = re.compile(r"(?<![\d.])\d+\.(?!\d{3}\b)\d+(?![\d.])")  # 12.000 are twelve thousand
+DECIMAL_POINT = re.compile(r"(?<![\d.])(?<!CC BY )\d+\.(?!\d{3}\b)\d+(?![\d.])")  # 12.000 are twelve thousand
 
 HYPHEN_MINUS = re.compile(r"(?<![\w.)-])-\d")
 
@@ -68,6 +71,7 @@ STATES: dict[str, tuple[str, Callable[[Page], None] | None, str]] = {
         ".attnviz-ready",
     ),
     "why this word": ("/attribution?all_methods=true&trust=true", None, ".attnviz-ready"),
+    "what heads do": ("/roles?role=obj", None, ".attnviz-ready"),
     "long text": ("/long_text?passage=3", None, ".attnviz-links-table"),
     "how it works": ("/story?scene=5", None, ".attnviz-ready"),
 }

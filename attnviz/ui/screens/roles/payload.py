@@ -97,7 +97,7 @@ def role_choices(table: RolesTable, chosen: str | None) -> list[RoleChoice]:
     for role in sorted(heads, key=lambda role: (order[group_of(role)], -len(heads[role]), role)):
         ways = directions.get(role, {None})
         words = role_words(role, ways.copy().pop() if len(ways) == 1 else None)
-        title = f"{words.term}. {words.counted}"
+        title = _("{0}. {1}").format(words.term, words.counted)
         choices.append(RoleChoice(role, group_of(role), words.deed, title, len(heads[role]), role == chosen))
     return choices
 
@@ -142,7 +142,7 @@ def head_panel(
     own = rows[0] if rows and rows[0].labelled else None
     words = head_words(own) if own else None
     about = (
-        f"{words.term}. {words.counted}"
+        _("{0}. {1}").format(words.term, words.counted)
         if words
         else _("No role that is measured here fits this head. It may do something else: read where it looks.")
     )
@@ -191,7 +191,8 @@ def looking(item: Example, *, named: bool = False) -> Looking:
         (key, round(weight, 4)) for key, weight in zip(item.keys, item.weights, strict=True) if weight > FAINTEST
     ]
     targets = [
-        f"“{item.key_tokens[key].strip()}” {local_number(f'{weight:.2f}')}" for key, weight in weights[:MOST_NAMED]
+        _("“{0}” {1}").format(item.key_tokens[key].strip(), local_number(f"{weight:.2f}"))
+        for key, weight in weights[:MOST_NAMED]
     ]
     text = _("“{0}” looks at {1}, in: {2}").format(
         item.query_tokens[item.query].strip(), _(", ").join(targets), "".join(item.query_tokens).strip()
@@ -217,7 +218,7 @@ def _fact_text(row: HeadRole) -> str:
 
 def _fact_title(row: HeadRole) -> str:
     words = head_words(row)
-    return f"{words.term}. {words.counted} {cases_text(row)}."
+    return _("{0}. {1} {2}.").format(words.term, words.counted, cases_text(row))
 
 
 # Around it ----------------------------------------------------------------------------------------------------------
