@@ -4,7 +4,8 @@
 
 Starts the app as a user would, on a free port of this machine. On "Compare" one of four panels gets another head; on
 "Step by step", "Embeddings" and "In context" another word is typed into the sentence; on "What if" a head is switched
-off; on "Why this word" another word is clicked. A run is over when the page says itself that its figures are complete.
+off; on "Why this word" another word is clicked; on "What heads do" another head. A run is over when the page says itself
+that its figures are complete.
 """
 
 from __future__ import annotations
@@ -78,6 +79,22 @@ def what_if(page: Page, url: str) -> list[float]:
     return times[2:]
 
 
+def roles(page: Page, url: str) -> list[float]:
+    """Milliseconds from a click on another head to the texts in which it shows what it does."""
+    page.goto(f"{url}/roles")
+    page.locator(".attnviz-ready").wait_for(state="attached", timeout=120_000)
+    times = []
+    for head in range(16):
+        page.wait_for_timeout(400)
+        run = page.locator(".attnviz-ready").get_attribute("data-run")
+        tile = page.locator(".attnviz-roles-grid button").nth(5 * head)
+        page.evaluate(NOW, run)
+        tile.dispatch_event("click")
+        times.append(took(page))
+        page.locator(".attnviz-ready").wait_for(state="attached")
+    return times[2:]
+
+
 def time_typing(page: Page, url: str, path: str) -> list[float]:
     """Milliseconds from Enter to the picture of another sentence."""
     page.goto(f"{url}{path}")
@@ -111,6 +128,7 @@ def main() -> None:
             plain, integrated = why(page, url)
             rows.append(("Why this word: another word, two methods", plain, "≤ 500"))
             rows.append(("  with integrated gradients", integrated, "≤ 2000"))
+            rows.append(("What heads do: another head, its texts", roles(page, url), "≤ 300"))
             for name, path in (
                 ("Step by step, step 4: a sentence typed", "/steps?step=4"),
                 ("Embeddings: a sentence typed", "/embeddings"),
