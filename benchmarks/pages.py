@@ -4,8 +4,8 @@
 
 Starts the app as a user would, on a free port of this machine. On "Compare" one of four panels gets another head; on
 "Step by step", "Embeddings" and "In context" another word is typed into the sentence; on "What if" a head is switched
-off; on "Why this word" another word is clicked; on "What heads do" another head. A run is over when the page says itself
-that its figures are complete.
+off; on "Why this word" another word is clicked; on "What heads do" another head. A run is over when the page says
+itself that its figures are complete.
 """
 
 from __future__ import annotations
