@@ -10,6 +10,7 @@ from support.browsing import RESTS, address_parameters, click_page_name, new_con
 from attnviz.examples import FIRST_EXAMPLES
 
 SENTENCE = "Der Ball ist rund."
+# Of every page but the one of roles, which reads no sentence.
 SHOWN = "document.querySelector('.attnviz-ready')?.dataset.sentence"
 
 
@@ -20,12 +21,12 @@ def opened(page: Page, address: str) -> None:
 
 def go_to(page: Page, name: str, path: str) -> None:
     """A click in the menu, until the page that it leads to has drawn everything."""
-    before = page.evaluate("document.querySelector('.attnviz-ready')?.dataset.run")
+    run = "document.querySelector('.attnviz-ready')?.dataset.run"
+    before = page.evaluate(run)
     click_page_name(page, name)
     # The mark of the old page stays until the new one begins to draw.
     page.wait_for_function(
-        f"""([path, before]) => location.pathname === path && {SHOWN}
-          && document.querySelector('.attnviz-ready')?.dataset.run !== before""",
+        f"([path, before]) => location.pathname === path && {run} && {run} !== before",
         arg=[path, before],
     )
     page.wait_for_timeout(300)
@@ -97,7 +98,7 @@ def seen(page: Page) -> list[str]:
           for (;;) {{
             await new Promise((done) => setTimeout(done, 50));
             const now = [location.href, {SHOWN}, {WORDS}];
-            const rests = {SHOWN} && {RESTS};
+            const rests = {SHOWN} !== undefined && {RESTS};
             if (!rests || JSON.stringify(now) !== last) since = performance.now();
             last = JSON.stringify(now);
             if (performance.now() - since > 1000) return now;
@@ -168,13 +169,14 @@ def test_the_names_of_the_pages_stand_in_groups_that_say_which_page_is_shown(bro
     page.wait_for_function(f"JSON.stringify({shown}).includes('Von Hand')")
     names = page.evaluate(shown)
     assert names[:2] == [["Sehen", "none"], ["Verstehen", '": Von Hand"']]
+    page.wait_for_function(RESTS)
     picker = settled_box(page.locator(".st-key-language button").first)
     box = settled_box(groups.last)
     assert box["x"] + box["width"] < picker["x"]
     # With the keyboard alone.
     groups.first.focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("menuitem", name="Köpfe")).to_be_focused()
+    expect(page.get_by_role("menuitem", name="Köpfe", exact=True)).to_be_focused()
     page.keyboard.press("ArrowDown")
     expect(page.get_by_role("menuitem", name="Übersicht")).to_be_focused()
     page.keyboard.press("Enter")

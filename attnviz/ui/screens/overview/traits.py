@@ -160,9 +160,11 @@ def tile_notes(
         by_measure = {trait.measure: trait for trait in available}
         notes = [_character_note(one, by_measure) for one in measures]
         words = [(roles or {}).get((one.layer or 0, one.head or 0)) for one in measures]
+        # Below a tile there is no room for a relation, "verb → its object": that is said of it only.
+        labels = ["" if role is None or "→" in role.label else role.label for role in words]
         return [
-            note if role is None else Note(note.text or role.label, _described(note, role), note.bar)
-            for note, role in zip(notes, words, strict=True)
+            note if role is None else Note(note.text or label, _described(note, role), note.bar)
+            for note, role, label in zip(notes, words, labels, strict=True)
         ]
     values = [trait.value(one) for one in measures]
     longest = 1.0 if trait.measure in SHARES else max((value for value in values if value > 0), default=1.0)

@@ -10,7 +10,7 @@ const FAINTEST = 0.04; // the weight from which there is a link
 class RoleExamples {
   constructor(open) {
     this.open = open;
-    this.root = make("section", "attnviz-roles-panel");
+    this.root = make("section", "attnviz-roles-panel", { tabIndex: 0 }); // its texts scroll, by keyboard too
   }
 
   receive({ panel, texts, open }, theme) {
