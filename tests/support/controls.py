@@ -161,7 +161,8 @@ STREAMLIT = [
     "[data-testid=stNumberInput] button", "[data-testid=stElementToolbar] *", "[data-testid=stToolbarActions] *",
     "[data-testid=stDataFrame]", "[data-testid=stDataFrame] *", "[data-testid=stMainMenu] *", "[data-testid=stCode]",
     "[data-testid=stElementToolbarButton] *", "[data-testid=stBaseButton-elementToolbar]",
-    ".attnviz-tables-scroll", ".attnviz-story-scroll", ".attnviz-roles-panel",  # take the focus only so that the arrow keys scroll them
+    # These take the focus only so that the arrow keys scroll them.
+    ".attnviz-tables-scroll", ".attnviz-story-scroll", ".attnviz-roles-panel",
 ]  # fmt: skip
 
 
