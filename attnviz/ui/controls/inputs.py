@@ -49,7 +49,8 @@ def text_box(label: str, key: str, *, file_button: bool = False, **options: Any)
     with st.container(key=f"{key}_box", gap=None):
         text = st.text_area(label, key=key, height="content", bind=bind, **options) or ""
         name = long_texts.keep(key, text)
-        text_file(key, name=name, missing=missing, characters=len(text), button=file_button)
+        # The number is said of long texts only; for others the component gets the same in every run.
+        text_file(key, name=name, missing=missing, characters=len(text) if name else 0, button=file_button)
     return text
 
 
