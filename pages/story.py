@@ -36,6 +36,7 @@ def main() -> None:
         return
     layer, head = numbers["head"]["layer"], numbers["head"]["head"]
     note_missing_head(top, numbers)
+    address.note_head()
     word = address.requested_word(numbers["tokens"], numbers["word"], top.say)
     scene = address.requested_scene()
     run = run_name("story", top.name, top.sentence, layer, head, language(), theme())

@@ -1,7 +1,9 @@
 """Fixtures that several test files share: the app as a running server, and a browser that reaches nothing else.
 
 A test that takes `page`, `browser` or `app_url` is marked `browser` by itself and runs after all the others: the quick
-tests fail first, and Playwright's event loop, which stays in the main thread, comes up only when they are through.
+tests fail first, and Playwright's event loop, which stays in the main thread, comes up only when they are through. When
+it fails it is tried once more, on a fresh page, and the summary lists it as RERUN. One that is often there has a fault,
+or the page has: it is looked into like a failure. No other test is tried twice.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if BROWSER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.flaky(reruns=1))
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, TimeoutError
 
 # How long Playwright waits for anything before the test fails. The first page of a server comes when torch and all the
 # others are loaded, on a busy machine after more than a minute; a test that passes waits no longer for a large number.
@@ -102,6 +102,30 @@ def settled_box(locator: Locator) -> dict[str, float]:
           return last;
         }"""
     )
+
+
+def point_at(target: Locator, tip: Locator, across: float = 0.5, down: float = 0.5) -> None:
+    """Moves the pointer onto a place until the tip is there, as a hand does that sees none.
+
+    What is drawn anew, or scrolled, just when the pointer arrives takes its tip away.
+
+    Args:
+        target: what is pointed at; it is scrolled into view.
+        tip: what is to become visible by it.
+        across, down: where in it, as shares of its width and height.
+    """
+    page = target.page
+    for attempt in range(6):
+        page.wait_for_function(RESTS)
+        box = settled_box(target)
+        x, y = box["x"] + across * box["width"], box["y"] + down * box["height"]
+        page.mouse.move(x - 2, y - 2)
+        page.mouse.move(x, y)
+        try:
+            tip.wait_for(state="visible", timeout=PAGE_MILLISECONDS if attempt == 5 else 2_000)
+            return
+        except TimeoutError:
+            page.mouse.move(1, 1)
 
 
 def with_sentence(address: str, sentence: str) -> str:

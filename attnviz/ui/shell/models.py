@@ -177,7 +177,7 @@ def load(name: str, placeholder: DeltaGenerator | None = None, *, revision: str 
         AttnvizError: it cannot be loaded, and why.
     """
     source, revision = model_source(name, revision)
-    key = _key(source, revision)
+    key = _key(source, revision, name)
     shelf = _loaded_models()
     # Said before anything else: another reader, or the server itself, may be loading it already.
     waits = key not in shelf
@@ -213,8 +213,9 @@ def preload() -> None:
     _loaded_models().get(key, make)
 
 
-def _key(name: str, revision: str | None) -> Hashable:
-    return (name, revision, _DEVICE, _DTYPE, _newest_change(name))
+def _key(source: str, revision: str | None, name: str | None = None) -> Hashable:
+    """What tells a model from the others: also the name it goes by, which answers give instead of its folder."""
+    return (source, name or source, revision, _DEVICE, _DTYPE, _newest_change(source))
 
 
 def _load(

@@ -13,6 +13,8 @@ from attnviz.ui.controls.long_texts import in_address
 from attnviz.ui.shell.messages import _
 
 SCENES = 10
+_HEAD = ("layer", "head")
+_DRAWN = "attnviz_story_drawn"  # what the address says of the head, as the page was last drawn
 
 
 def requested_scene() -> int | None:
@@ -23,7 +25,7 @@ def requested_scene() -> int | None:
 
 def requested_head() -> tuple[int | None, int | None]:
     """Layer and head that a link or the control asks for; both None where the page chooses them."""
-    layer, head = (st.query_params.get(key, "") for key in ("layer", "head"))
+    layer, head = (st.query_params.get(key, "") for key in _HEAD)
     if not (layer.isdecimal() and head.isdecimal()):
         return None, None
     return int(layer), int(head)
@@ -50,9 +52,26 @@ def requested_word(tokens: Sequence[Mapping[str, Any]], opening: int, say: url_s
     return opening
 
 
+def choose_head(layer: int, head: int) -> None:
+    """Writes the head that the reader chose into the address; for callbacks."""
+    st.query_params["layer"], st.query_params["head"] = str(layer), str(head)
+    note_head()
+
+
+def note_head() -> None:
+    """Remembers what the address says of the head, for `set_parameter`; called whenever the page is drawn."""
+    st.session_state[_DRAWN] = {key: st.query_params[key] for key in _HEAD if key in st.query_params}
+
+
 def set_parameter(name: str, value: str) -> None:
-    """Writes what the reader chose in the picture into the address; for callbacks."""
+    """Writes what the reader chose in the picture into the address; for callbacks.
+
+    The picture may say so while another head, just chosen, is on its way to the browser. The address that comes along
+    is then the one from before that choice, which would be lost.
+    """
     st.query_params[name] = value
+    for key, chosen in st.session_state.get(_DRAWN, {}).items():
+        st.query_params[key] = chosen
 
 
 def scene_links(numbers: Mapping[str, Any], sentence: str, model: str, language: str, word: int) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from attnviz.ui.screens.story.address import choose_head
 from attnviz.ui.shell.messages import _
 
 KEY = "story_head"
@@ -27,6 +28,6 @@ def head_control(size: Sequence[int], shown: tuple[int, int], numbers: Sequence[
 
     def take() -> None:
         layer, head = divmod(options.index(st.session_state[KEY]), heads)
-        st.query_params["layer"], st.query_params["head"] = str(layer), str(head)
+        choose_head(layer, head)
 
     st.selectbox(_("Head"), options, key=KEY, on_change=take, width=120)

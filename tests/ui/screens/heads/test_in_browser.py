@@ -15,6 +15,7 @@ from support.browsing import (
     click_page_name,
     diagonal_colours,
     new_context,
+    point_at,
     settled_box,
     style_of,
     text_box,
@@ -102,10 +103,8 @@ def test_typing_needs_no_enter(page: Page) -> None:
 
 def test_pointing_at_a_cell_says_its_weight_in_every_head(page: Page) -> None:
     opened(page)
-    box = settled_box(page.locator(PICTURES).nth(2))
-    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5)
     tip = page.locator(".attnviz-tip").first
-    expect(tip).to_be_visible()
+    point_at(page.locator(PICTURES).nth(2), tip, across=0.6)
     assert re.fullmatch(r"\S+ → \S+ [01]\.\d{2,3}", tip.inner_text())
     numbers = page.locator(".attnviz-head-value").all_text_contents()
     assert len(numbers) == 8 and all(re.fullmatch(r"[01]\.\d{2,3}", number) for number in numbers)

@@ -11,6 +11,7 @@ from support.browsing import (
     address_parameters,
     click_page_name,
     new_context,
+    point_at,
     settled_box,
     text_box,
     wait_until_alike,
@@ -230,8 +231,7 @@ def test_markup_is_never_run(page: Page, outside_requests: list[str]) -> None:
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     opened(page, f"/overview?sentence={quote(sentence)}", sentence)
-    page.locator(TILE).first.hover()
-    expect(page.locator(TIP)).to_be_visible()
+    point_at(page.locator(TILE).first, page.locator(TIP))
     assert dialogs == [] and outside_requests == [] and page.locator("img[src='x']").count() == 0
 
 

@@ -11,7 +11,7 @@ from support.browsing import (
     address_parameters,
     click_page_name,
     new_context,
-    settled_box,
+    point_at,
     text_box,
     wait_until_drawn,
     wider_than_the_screen,
@@ -31,14 +31,6 @@ def opened(page: Page, **parameters: str) -> str:
 
 def tile(page: Page, layer: int, head: int):
     return page.locator(f".attnviz-mosaic-tile[data-head='L{layer} H{head}']")
-
-
-def point_at(page: Page, selector: str) -> None:
-    """Moves the pointer over a map, once the page has come to rest: scrolling takes the marks away."""
-    canvas = page.locator(selector).first
-    box = settled_box(canvas)
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.move(box["x"] + box["width"] / 2 + 1, box["y"] + box["height"] / 2)
 
 
 def choose(page: Page, change: str) -> None:
@@ -62,7 +54,7 @@ def test_a_click_switches_a_head_off_and_the_text_follows(browser: Browser, app_
     expect(page.locator(WRITTEN)).to_contain_text("The dog saw the ball.")
     expect(page.locator(f"{WRITTEN} .attnviz-outcome-first")).to_contain_text(re.compile(r"% → .*%"))
     # The numbers of a cell: by hand in one map, with that of the other and the difference beside the names.
-    point_at(page, f"{MAPS} [data-map=after] .attnviz-heatmap-canvas")
+    point_at(page.locator(f"{MAPS} [data-map=after] .attnviz-heatmap-canvas"), page.locator(f"{MAPS} .attnviz-tip"))
     expect(page.locator(f"{MAPS} .attnviz-tip")).to_contain_text(re.compile(r" → .* [01]\.\d\d"))
     expect(page.locator(f"{MAPS} [data-map=difference] .attnviz-panel-value")).to_have_text(re.compile(r"\d\.\d\d"))
     assert address_parameters(page)["off"] == [" ".join(f"cross.L3.H{head}" for head in range(6))]
@@ -174,8 +166,9 @@ def test_several_changes_act_in_their_order_and_each_is_taken_back(browser: Brow
     # How far the vectors moved.
     page.locator(".st-key-distances summary").click()
     expect(page.locator(".st-key-distances .attnviz-panel-title")).to_have_text(["Encoder", "Decoder"])
-    point_at(page, ".st-key-distances .attnviz-heatmap-canvas")
-    expect(page.locator(".st-key-distances .attnviz-tip")).to_contain_text(re.compile(r"→ .* \d\.\d\d"))
+    distances = page.locator(".st-key-distances")
+    point_at(distances.locator(".attnviz-heatmap-canvas").first, distances.locator(".attnviz-tip"))
+    expect(distances.locator(".attnviz-tip")).to_contain_text(re.compile(r"→ .* \d\.\d\d"))
     # One is taken back, the others stay.
     run = wait_until_drawn(page, FIRST)
     page.locator(".st-key-take_back_0 button").click()
