@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface
+from transformers import AttentionInterface, StoppingCriteriaList
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from transformers.modeling_outputs import BaseModelOutput
@@ -236,8 +236,9 @@ class Batch:
         start, languages = self.model.inputs.start_token(), self.model.inputs.language_tokens()
         if not languages or not self.model.recorder.can_write:
             return [[start] for _ in self._lengths]
-        # Two tokens, because many models are made to end at the last that they may write.
-        return [row[:2] if row[1] in languages else [start] for row in self._generate(2)]
+        # Two may be written, because many models are made to end at the last; the first is all that is looked at.
+        stop = StoppingCriteriaList([_after_one_token])
+        return [row[:2] if row[1] in languages else [start] for row in self._generate(2, stopping_criteria=stop)]
 
     def write(self, limit: int) -> list[list[int]]:
         """What the model itself writes of each text, greedily: the decoder's input, from its start token to the last
@@ -250,7 +251,7 @@ class Batch:
             result.append(row[: max(length, 1)])
         return result
 
-    def _generate(self, limit: int) -> list[list[int]]:
+    def _generate(self, limit: int, **others: Any) -> list[list[int]]:
         network, inputs = self.model.network, self.model.inputs
         options = {"tokenizer": inputs.tokenizer, "start": inputs.start_token()}
         room = max_positions(inputs.stack(of_decoder=True))
@@ -266,6 +267,7 @@ class Batch:
                 encoder_outputs=BaseModelOutput(last_hidden_state=states[0]),
                 max_new_tokens=limit if room is None else max(1, min(limit, room)),
                 tokenizer=inputs.tokenizer,
+                **others,
             )
         return output.tolist()
 
@@ -290,6 +292,11 @@ class Batch:
                 current.shared.finish()
         if current.made != len(current.calls):
             raise _another_way()
+
+
+def _after_one_token(ids: Tensor, scores: Tensor, **_others: Any) -> Tensor:
+    """Ends every text of `generate` after the first token."""
+    return torch.ones(len(ids), dtype=torch.bool, device=ids.device)
 
 
 def _another_way() -> NoAttentionError:

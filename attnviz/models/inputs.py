@@ -20,7 +20,7 @@ from attnviz.errors import AttnvizError, EmptyError, InputError, Message, NoToke
 from attnviz.models.network import accepts, is_encoder_decoder, max_positions, named_max_positions, vocabulary_size
 from attnviz.models.wrappers import input_device
 from attnviz.tokenization.token import Encoding
-from attnviz.tokenization.tokenizer import encode
+from attnviz.tokenization.tokenizer import encode, encode_many
 
 _ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 
@@ -58,19 +58,11 @@ class Inputs:
         Raises:
             NoTokenizerError, EmptyError, InputError: there is no tokenizer, no text, or an id outside the vocabulary.
         """
-        if self.tokenizer is None:
-            raise NoTokenizerError(
-                "{0} has no tokenizer, so it cannot read text. Load one into the same folder, or use record_ids with "
-                "vocabulary ids.",
-                self.name,
-            )
+        self._check_tokenizer()
         if not text.strip() or (pair is not None and not pair.strip()):
             raise EmptyError("There is no sentence yet. Type one: a few words are enough.")
         self._check_characters(max(text, pair or "", key=len), Message("The text"))
-        encoding = encode(self.tokenizer, text, pair, add_special_tokens=add_special_tokens)
-        if not encoding.ids:
-            raise EmptyError("The tokenizer makes no tokens of this text. Type a sentence with letters in it.")
-        self.check_ids(list(encoding.ids), "text")
+        encoding = self._checked(encode(self.tokenizer, text, pair, add_special_tokens=add_special_tokens))
         begin = getattr(self.tokenizer, "bos_token_id", None)
         if begin is not None and encoding.ids[:2] == (begin, begin) and text.startswith(encoding.tokens[0].text):
             called = encoding.tokens[0].text
@@ -80,6 +72,36 @@ class Inputs:
                 stacklevel=3,
             )
         return encoding
+
+    def encode_many(self, texts: Sequence[str], *, target: bool = False) -> list[Encoding | None]:
+        """Many texts at once, several times as fast as one after another.
+
+        Args:
+            texts: what to read.
+            target: whether they are targets, read as `encode_target` reads them.
+
+        Returns:
+            Of each its tokens; None of those that `encode` or `encode_target` refuses, or that have nothing in them.
+
+        Raises:
+            NoTokenizerError: there is no tokenizer.
+            InputError: the model takes no targets, or its tokenizer has to be told their language.
+        """
+        self._check_tokenizer()
+        readable = [bool(text.strip()) and not 0 < self.most_characters < len(text) for text in texts]
+        chosen = [text for text, fits in zip(texts, readable, strict=True) if fits]
+        if target and chosen:
+            self._check_decoder()
+        with self._explain_language() if target else contextlib.nullcontext():
+            encodings = iter(encode_many(self.tokenizer, chosen, target=target))
+        result: list[Encoding | None] = []
+        for fits in readable:
+            try:
+                check = self._checked_target if target else self._checked
+                result.append(check(next(encodings)) if fits else None)
+            except InputError:
+                result.append(None)
+        return result
 
     def reads_pairs(self) -> bool:
         """Whether the tokenizer parts two sentences by special tokens, so that they are read as a pair."""
@@ -92,22 +114,11 @@ class Inputs:
         """A target sentence as the decoder reads it, but for its start token."""
         if target is None or not target.strip():
             return None
-        if not is_encoder_decoder(self.network):
-            raise InputError("{0} has no decoder beside an encoder, so it takes no target sentence.", self.name)
+        self._check_decoder()
         self._check_characters(target, Message("The target"))
-        try:
+        with self._explain_language():
             encoding = encode(self.tokenizer, target, target=True)
-        except LookupError as error:
-            raise InputError(
-                "{0} writes many languages, and its tokenizer has to be told which one a target is in. Set "
-                "`model.tokenizer.tgt_lang`, or leave the target out to see the model's own output.",
-                self.name,
-            ) from error
-        if encoding.ids and encoding.ids[-1] == self.tokenizer.eos_token_id:
-            # The end is predicted by the last word and predicts nothing itself.
-            encoding = dataclasses.replace(encoding, ids=encoding.ids[:-1], tokens=encoding.tokens[:-1])
-        self.check_ids(list(encoding.ids), "target", of_decoder=True)
-        return encoding
+        return self._checked_target(encoding)
 
     def start_token(self) -> int:
         """The id that the decoder of an encoder–decoder reads first; raises InputError where the model names none."""
@@ -248,6 +259,45 @@ class Inputs:
             limit,
             _tokens(count - limit),
         )
+
+    def _checked(self, encoding: Encoding) -> Encoding:
+        """A text's tokens, if there are any and all are in the vocabulary."""
+        if not encoding.ids:
+            raise EmptyError("The tokenizer makes no tokens of this text. Type a sentence with letters in it.")
+        self.check_ids(list(encoding.ids), "text")
+        return encoding
+
+    def _checked_target(self, encoding: Encoding) -> Encoding:
+        """A target's tokens without the end, if there are any and all are in the vocabulary."""
+        if encoding.ids and encoding.ids[-1] == self.tokenizer.eos_token_id:
+            # The end is predicted by the last word and predicts nothing itself.
+            encoding = dataclasses.replace(encoding, ids=encoding.ids[:-1], tokens=encoding.tokens[:-1])
+        self.check_ids(list(encoding.ids), "target", of_decoder=True)
+        return encoding
+
+    @contextlib.contextmanager
+    def _explain_language(self) -> Iterator[None]:
+        """Says what is missing where a tokenizer looks in vain for the language of a target."""
+        try:
+            yield
+        except LookupError as error:
+            raise InputError(
+                "{0} writes many languages, and its tokenizer has to be told which one a target is in. Set "
+                "`model.tokenizer.tgt_lang`, or leave the target out to see the model's own output.",
+                self.name,
+            ) from error
+
+    def _check_tokenizer(self) -> None:
+        if self.tokenizer is None:
+            raise NoTokenizerError(
+                "{0} has no tokenizer, so it cannot read text. Load one into the same folder, or use record_ids with "
+                "vocabulary ids.",
+                self.name,
+            )
+
+    def _check_decoder(self) -> None:
+        if not is_encoder_decoder(self.network):
+            raise InputError("{0} has no decoder beside an encoder, so it takes no target sentence.", self.name)
 
     def _check_characters(self, text: str, subject: str) -> None:
         """Raises TooLongError before a text is tokenized that is longer than it may be."""

@@ -245,7 +245,7 @@ def make_example(head: Head, row: Row, *, random: bool) -> Example:
 def _near(texts: tuple[str, ...], first: int, second: int) -> tuple[tuple[str, ...], dict[int, int]]:
     """The texts near two places with "…" for each gap, and where each place is among them."""
     if len(texts) <= 2 * NEAR:
-        return texts, {place: place for place in range(len(texts))}
+        return texts, _all_places(len(texts))
     result: list[str] = []
     places: dict[int, int] = {}
     before = -1
@@ -256,6 +256,12 @@ def _near(texts: tuple[str, ...], first: int, second: int) -> tuple[tuple[str, .
             result.append(texts[place])
             before = place
     return (*result, "…") if before < len(texts) - 1 else tuple(result), places
+
+
+@functools.cache
+def _all_places(count: int) -> dict[int, int]:
+    """Of a text that is shown whole; there are at most `2 * NEAR` of them."""
+    return {place: place for place in range(count)}
 
 
 def _axis(tokens: Sequence[Token]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -5,6 +5,7 @@ Computed once for a block of rows and used for every layer and head.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from attnviz.roles.catalogue import REACH
-from attnviz.tokenization.token import Token, is_word
+from attnviz.tokenization.token import Token, has_letters
 
 SHARES = (
     "first token",
@@ -25,6 +26,7 @@ SHARES = (
 SPREADS = ("broad", "narrow")
 POINTS = ("rare words",)
 """Roles that ask whether a row's greatest weight is on one key, beside the offsets."""
+_NEVER_RARE = 1 << 40
 COLUMNS = (*SHARES, *SPREADS, *POINTS)
 
 
@@ -55,27 +57,23 @@ class Axis:
     ) -> Axis:
         """The tokens of each text."""
         longest = max(map(len, tokens))
-        never = (-1, False, False, False, 1 << 40)
-        columns = zip(
-            *(
-                (
-                    (
-                        token.id,
-                        token.special,
-                        not token.special and bool(token.text.strip()) and not is_word(token),
-                        True,
-                        never[4] if token.special else frequencies.get(token.id, 0),
-                    )
-                    if (token := row[place] if place < len(row) else None) is not None
-                    else never
-                )
-                for row in tokens
-                for place in range(longest)
-            ),
-            strict=True,
-        )
+        padding = (-1, False, False, False, _NEVER_RARE)
+        rows = [[_about(token, frequencies) for token in row] + [padding] * (longest - len(row)) for row in tokens]
+        columns = zip(*(entry for row in rows for entry in row), strict=True)
         shape = (len(tokens), longest)
         return cls(*(torch.tensor(column, device=device).reshape(shape) for column in columns))
+
+
+def _about(token: Token, frequencies: Mapping[int, int]) -> tuple[int, bool, bool, bool, int]:
+    """What `Axis` holds of one token."""
+    if token.special:
+        return token.id, True, False, True, _NEVER_RARE
+    return token.id, False, _is_punctuation(token.text), True, frequencies.get(token.id, 0)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _is_punctuation(text: str) -> bool:
+    return bool(text.strip()) and not has_letters(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +150,7 @@ class Facts:
         half = (seen.clamp(min=2).float() / 2).log() / logarithm
         candidates = keys.rarity[:, None].expand_as(allowed).masked_fill(~allowed, 1 << 41)
         rare = candidates.amin(dim=-1)
-        has_rare = counted & (rare < 1 << 40)
+        has_rare = counted & (rare < _NEVER_RARE)
         number = torch.cat(
             [
                 counts.sum(dim=1),

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import torch
 
 from attnviz.attention import blockwise
-from attnviz.errors import NoTokenizerError
 from attnviz.models.batches import Batch, BatchLayer
 from attnviz.models.model import Model
 from attnviz.models.network import is_encoder_decoder
@@ -22,7 +21,7 @@ from attnviz.roles.corpus import Text
 from attnviz.roles.examples import Example
 from attnviz.roles.facts import COLUMNS, Axis, Facts, score
 from attnviz.roles.statistics import Sums
-from attnviz.tokenization.token import Token
+from attnviz.tokenization.token import Encoding, Token
 from attnviz.tokenization.tokenizer import from_ids
 
 WRITTEN = 64
@@ -97,59 +96,70 @@ def read_part(model: Model, numbered: Sequence[tuple[int, Text]], settings: Sett
     drawn = drawn_texts((number for number, _ in numbered), settings.examples)
     collector = RowCollector(settings.examples, drawn)
     readings: list[Reading] = []
-    for number, text in numbered:
-        try:
-            readings += _readings(model, number, text, settings)
-            result.texts += 1
-        except NoTokenizerError:
-            raise
-        except ValueError:  # nothing in it, or too long
-            result.skipped += 1
+    for (number, text), (source, target) in zip(numbered, _encoded(model, numbered), strict=True):
+        own = list(_readings(model, number, text, source, target, settings))
+        readings += own
+        result.texts, result.skipped = result.texts + bool(own), result.skipped + (not own)
     for batch in batches(readings, settings.batch_tokens):
         result.tokens += _read_batch(model, batch, settings, result, collector)
     result.examples = collector.examples()
     return result
 
 
-def _readings(model: Model, number: int, text: Text, settings: Settings) -> Iterator[Reading]:
-    """The tokens of a text, in pieces where it is long."""
+def _encoded(model: Model, numbered: Sequence[tuple[int, Text]]) -> Iterator[tuple[Encoding | None, Encoding | None]]:
+    """The tokens of each text and of its target, tokenized together; None where there is nothing that can be read."""
+    sources = model.inputs.encode_many([text.text for _, text in numbered])
+    targets: list[Encoding | None] = [None] * len(numbered)
+    if is_encoder_decoder(model.network):
+        targets = model.inputs.encode_many([text.target or "" for _, text in numbered], target=True)
+    return zip(sources, targets, strict=True)
+
+
+def _readings(
+    model: Model, number: int, text: Text, source: Encoding | None, target: Encoding | None, settings: Settings
+) -> Iterator[Reading]:
+    """The tokens of a text, in pieces where it is long; nothing where it, or its target, cannot be read."""
     rest, paired = text.text, is_encoder_decoder(model.network)
-    written: tuple[Token, ...] = ()
-    if paired and text.target:
-        target = model.inputs.encode_target(text.target)
-        written = () if target is None else target.tokens
-    while rest.strip():
-        tokens, piece = model.inputs.encode(rest).tokens, rest
+    written = () if target is None else target.tokens
+    if paired and target is None and (text.target or "").strip():
+        return
+    while source is not None and rest.strip():
+        tokens, piece = source.tokens, rest
         if len(tokens) > settings.max_tokens and not paired:
             plain = [token for token in tokens if not token.special]
             room = max(settings.max_tokens - (len(tokens) - len(plain)), 1)
             piece = rest[: plain[room].start if room < len(plain) else None] or rest
-            tokens = model.inputs.encode(piece).tokens[: settings.max_tokens] if piece != rest else tokens
+            if piece != rest:
+                encoding = model.inputs.encode_many([piece])[0]
+                tokens = () if encoding is None else encoding.tokens[: settings.max_tokens]
         # A target has a start token, and one that names a language, before it.
-        if len(tokens) > settings.max_tokens or len(written) + 2 > settings.max_target:
-            raise ValueError("too long")  # counted as skipped
+        if not tokens or len(tokens) > settings.max_tokens or len(written) + 2 > settings.max_target:
+            return
         yield Reading(number, piece, text.target or "", tokens, written, text.source_only)
         rest = rest[len(piece) :]
+        source = model.inputs.encode_many([rest])[0] if rest.strip() else None
 
 
 def batches(readings: Sequence[Reading], batch_tokens: int) -> Iterator[list[Reading]]:
     """Texts of about one length together, the longest first: at most an eighth of a batch's rows is padding."""
     batch: list[Reading] = []
+    most_written = 0
     order = sorted(
         readings,
         key=lambda item: (item.source_only, bool(item.written), -len(item.source), -len(item.written), item.number),
     )
     for reading in order:
         longest = len(batch[0].source) if batch else 0
-        size = max(longest, *(len(item.written) for item in [*batch, reading]))
+        size = max(longest, len(reading.written), most_written)
         full = batch and (len(batch) + 1) * size > batch_tokens
         shorter = batch and 9 * len(reading.source) < 8 * longest
         sort = (bool(reading.written), reading.source_only)
         differs = batch and (bool(batch[0].written), batch[0].source_only) != sort
         if full or shorter or differs:
             yield batch
-            batch = []
+            batch, most_written = [], 0
         batch.append(reading)
+        most_written = max(most_written, len(reading.written))
     if batch:
         yield batch
 
@@ -194,14 +204,16 @@ def with_beginnings(model: Model, run: Batch, batch: Sequence[Reading]) -> list[
         ]
     else:
         rows = run.write(WRITTEN)
-    given = [item.written for item in batch]
-    shown = [
-        (*from_ids(model.tokenizer, ids[: len(ids) - len(own)]), *own) for ids, own in zip(rows, given, strict=True)
-    ]
-    return [
-        Reading(item.number, item.text, item.target, item.source, tokens)
-        for item, tokens in zip(batch, shown, strict=True)
-    ]
+    # Most texts of a batch begin alike.
+    beginnings: dict[tuple[int, ...], tuple[Token, ...]] = {}
+    result = []
+    for item, ids in zip(batch, rows, strict=True):
+        first = tuple(ids[: len(ids) - len(item.written)])
+        if first not in beginnings:
+            beginnings[first] = from_ids(model.tokenizer, first)
+        tokens = (*beginnings[first], *item.written)
+        result.append(Reading(item.number, item.text, item.target, item.source, tokens))
+    return result
 
 
 def _count(

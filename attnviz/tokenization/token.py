@@ -15,7 +15,12 @@ from attnviz.tokenization.segmentation import Span, cluster_kind, visible
 
 def is_word(token: Token) -> bool:
     """Whether it is something that a reader would call a word: no special token, and not only punctuation."""
-    return not token.special and any(character.isalnum() for character in token.text)
+    return not token.special and has_letters(token.text)
+
+
+def has_letters(text: str) -> bool:
+    """Whether there is a letter, a digit or another sign of a script in it, and not only punctuation and space."""
+    return any(character.isalnum() for character in text)
 
 
 def same_word(text: str) -> str:

@@ -11,6 +11,7 @@ text. What this module does not do: it loads no tokenizer and runs no model; it 
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from attnviz.tokenization.token import Encoding, Token
 
 # A tokenizer that ships with padding or truncation is changed for the time of a call, and Streamlit calls from threads.
 _LOCK = threading.RLock()
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def encode(
@@ -54,7 +56,7 @@ def encode(
             sentences, spans = batch.sequence_ids(0), [tuple(span) for span in batch["offset_mapping"]]
         else:
             sentences, spans = _align_sentences(tokenizer, ids, texts, target)
-        tokens = _tokens(tokenizer, ids, sentences, spans, texts)
+        tokens = _tokens(_Vocabulary(tokenizer), ids, sentences, spans, texts)
     types = batch.get("token_type_ids")
     return Encoding(
         ids=tuple(ids),
@@ -63,6 +65,34 @@ def encode(
         text=texts[0],
         pair=texts[1] if pair is not None else None,
     )
+
+
+def encode_many(tokenizer: Any, texts: Sequence[str], *, target: bool = False) -> list[Encoding]:
+    """Tokenize many texts at once: what `encode` gives of each, several times as fast.
+
+    Args:
+        tokenizer, target: as for `encode`.
+        texts: what to read.
+
+    Example:
+        >>> [len(encoding.tokens) for encoding in encode_many(gpt2_tokenizer, ["The dogs bark", "Bark"])]
+        [3, 1]
+    """
+    if not texts or not getattr(tokenizer, "is_fast", False):
+        return [encode(tokenizer, text, target=target) for text in texts]
+    whole = [_without_surrogates(text) for text in texts]
+    result = []
+    with _LOCK, _keep_limits(tokenizer):
+        batch = _call(tokenizer, whole, target=target)
+        vocabulary = _Vocabulary(tokenizer)
+        types = batch.get("token_type_ids")
+        for number, text in enumerate(whole):
+            ids = [int(index) for index in batch["input_ids"][number]]
+            spans = [tuple(span) for span in batch["offset_mapping"][number]]
+            tokens = _tokens(vocabulary, ids, batch.sequence_ids(number), spans, (text,))
+            kinds = None if types is None else tuple(int(kind) for kind in types[number])
+            result.append(Encoding(tuple(ids), tokens, kinds, text, None))
+    return result
 
 
 def ids_of(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
@@ -117,7 +147,7 @@ def from_ids(tokenizer: Any | None, ids: Iterable[int]) -> tuple[Token, ...]:
 # Asking the tokenizer
 
 
-def _call(tokenizer: Any, *texts: str, target: bool = False, add_special_tokens: bool = True) -> Any:
+def _call(tokenizer: Any, *texts: str | list[str], target: bool = False, add_special_tokens: bool = True) -> Any:
     """Call the tokenizer so that it neither pads, nor cuts off, nor warns."""
     options: dict[str, Any] = {"padding": False, "truncation": False, "verbose": False}
     if getattr(tokenizer, "is_fast", False):
@@ -175,7 +205,29 @@ def _name(tokenizer: Any, index: int) -> str | None:
 
 
 def _without_surrogates(text: str) -> str:
-    return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
+    return _SURROGATES.sub("\ufffd", text)
+
+
+class _Vocabulary:
+    """What a tokenizer says of its entries, asked once for each; held for one call only, for tokenizers can change.
+
+    Attributes:
+        tokenizer: which is asked.
+        special: the ids that it declares special.
+        unknown: the id of its unknown token, or None.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.special = _special_ids(tokenizer)
+        self.unknown = getattr(tokenizer, "unk_token_id", None)
+        self._names: dict[int, str] = {}
+
+    def name(self, index: int) -> str:
+        """An entry as the tokenizer spells it; ``<50300>`` where there is none."""
+        if index not in self._names:
+            self._names[index] = _name(self.tokenizer, index) or f"<{index}>"
+        return self._names[index]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -183,13 +235,15 @@ def _without_surrogates(text: str) -> str:
 
 
 def _tokens(
-    tokenizer: Any, ids: list[int], sentences: Sequence[int | None], spans: Sequence[Span], texts: tuple[str, ...]
+    vocabulary: _Vocabulary,
+    ids: list[int],
+    sentences: Sequence[int | None],
+    spans: Sequence[Span],
+    texts: tuple[str, ...],
 ) -> tuple[Token, ...]:
     """Decide what is special and mend the spans, sentence by sentence."""
-    special = _special_ids(tokenizer)
-    unknown = getattr(tokenizer, "unk_token_id", None)
-    spelled = {index: _name(tokenizer, index) or f"<{index}>" for index in dict.fromkeys(ids)}
-    names = [spelled[index] for index in ids]
+    tokenizer, special, unknown = vocabulary.tokenizer, vocabulary.special, vocabulary.unknown
+    names = [vocabulary.name(index) for index in ids]
     located: list[Span | None] = [None] * len(ids)
     for sentence, text in enumerate(texts):
         positions = [i for i, owner in enumerate(sentences) if owner == sentence]

@@ -17,6 +17,7 @@ from attnviz import Model
 from attnviz.errors import (
     EmptyError,
     InputError,
+    NoTokenizerError,
     TooLongError,
 )
 
@@ -153,3 +154,27 @@ def test_an_id_that_is_padding_and_something_else_is_kept() -> None:
     network = tiny.network("gpt2", pad_token_id=0)
     assert network.config.eos_token_id == 0
     assert query_ids(Model(network).record_ids([0, 5, 0]), "decoder") == [0, 5, 0]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Many texts at once
+
+
+def test_of_many_texts_those_that_cannot_be_read_are_none() -> None:
+    model = t5()
+    texts = ["den", " ", "Der Hund bellt."]
+    read = model.inputs.encode_many(texts)
+    assert read == [model.inputs.encode("den"), None, model.inputs.encode("Der Hund bellt.")]
+    targets = model.inputs.encode_many(texts, target=True)
+    assert targets == [model.inputs.encode_target("den"), None, model.inputs.encode_target("Der Hund bellt.")]
+    limited = Model(model.network, model.tokenizer).inputs
+    limited.most_characters = 5
+    assert [encoding is None for encoding in limited.encode_many(texts)] == [False, True, True]
+
+
+def test_many_texts_say_what_a_model_lacks() -> None:
+    with pytest.raises(NoTokenizerError, match="has no tokenizer"):
+        Model(tiny.network("bert")).inputs.encode_many(["den"])
+    with pytest.raises(InputError, match="takes no target"):
+        bert().inputs.encode_many(["den"], target=True)
+    assert bert().inputs.encode_many(["", ""], target=True) == [None, None]

@@ -1,5 +1,6 @@
 """Where in the text each token lies, where a tokenizer does not say so itself."""
 
+import random
 import unicodedata
 
 import pytest
@@ -7,7 +8,16 @@ from support.texts import TEXTS, Scripted, texts_of
 from support.tiny_tokenizers import CORPUS, EVERY, FAST, WithoutOffsets, gpt2, roberta, unigram, wordlevel, wordpiece
 from tokenizers import Regex, normalizers, pre_tokenizers
 
+from attnviz.tokenization.segmentation import base_words
 from attnviz.tokenization.tokenizer import encode, from_ids
+
+
+def test_words_of_plain_letters_are_those_that_the_search_for_characters_gives():
+    """A mark behind the text makes it take the slow way, and changes none of its words."""
+    draw = random.Random(5)
+    for _ in range(500):
+        text = "".join(draw.choice("aé1 '’-.,·\n\u00ad©ß") for _ in range(draw.randrange(1, 12)))
+        assert base_words(text) == base_words(text + "  \u0301")[: len(text)], repr(text)
 
 
 @pytest.mark.parametrize("name", FAST)

@@ -29,7 +29,7 @@ from support.tiny_tokenizers import (
 from transformers import PreTrainedTokenizerFast
 
 from attnviz.tokenization.token import Token, labels, word_groups, words
-from attnviz.tokenization.tokenizer import encode, from_ids
+from attnviz.tokenization.tokenizer import encode, encode_many, from_ids
 
 
 def shown(text):
@@ -146,6 +146,15 @@ def test_invariants(name):
     tokenizer = WithoutOffsets(tokenizer) if " " in name else tokenizer
     for text in TEXTS + random_texts(30, seed=11):
         check_tokens(encode(tokenizer, text).tokens, text)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_many_texts_at_once_are_read_as_each_alone(name):
+    texts = [*TEXTS, *random_texts(10, seed=13), "a\ud83db"]
+    for target in (False, True):
+        alone = [encode(EVERY[name](), text, target=target) for text in texts]
+        assert encode_many(EVERY[name](), texts, target=target) == alone
+    assert encode_many(EVERY[name](), []) == []
 
 
 @pytest.mark.parametrize("name", ["gpt2", "prefixed", "llama", "unigram_bytes", "byt5", "canine"])
