@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -22,6 +22,7 @@ from attnviz.ui.components.weights_table import weights_table
 from attnviz.ui.controls import display_options, inputs, long_texts, url_state
 from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.heads.opened_head import opened_head
+from attnviz.ui.screens.heads.selection import HeadSelection
 from attnviz.ui.screens.heads.why import MOST_TOKENS, draw_why
 from attnviz.ui.shell import errors
 from attnviz.ui.shell.messages import _, kind_title, language, local_count, ngettext
@@ -39,16 +40,6 @@ if TYPE_CHECKING:
     from attnviz.figures.style import Theme
     from attnviz.models.recording import Recording
     from attnviz.roles import RolesTable
-
-
-@dataclass(frozen=True)
-class HeadSelection:
-    """All that decides what the figures show, apart from the recording."""
-
-    kind: str
-    layer: int
-    head: int | None
-    switches: display_options.Switches
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from attnviz.serving.requests import observe
 from attnviz.ui.server.api.routes import api_routes
 from attnviz.ui.server.discreet import DiscreetMessages
 from attnviz.ui.server.first_frame import pages_with_scripts, story_route
+from attnviz.ui.server.garbage import GarbageCollector
 from attnviz.ui.server.headers import SafeHeaders, content_policy
 from attnviz.ui.server.health import health_routes
 from attnviz.ui.server.warm_up import WARM_UP
@@ -35,9 +36,22 @@ def take_settings() -> None:
         sys.exit(f"attnviz does not start: {error}")
     if settings.public or "ATTNVIZ_UPLOAD_BYTES" in os.environ:
         config.set_option("server.maxUploadSize", settings.upload_bytes // 1024**2)
+    _use_processors_sparingly()
     use_turns(forward_queue().turn)
     if settings.log_requests:
         observe(RequestLog(with_text=settings.log_text))
+
+
+def _use_processors_sparingly() -> None:
+    """Leaves the processors to others while there is nothing to compute.
+
+    Each run of a page has a thread of its own, for which torch starts as many threads as there are processors. Until
+    told otherwise these look for more work in a loop for some milliseconds after each sum: for a short sentence that
+    took longer than all the rest together. It has to be said before torch is loaded.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    config.set_option("runner.postScriptGC", False)
+    observe(GarbageCollector())
 
 
 def _metrics_routes(base_path: str) -> list[Route]:

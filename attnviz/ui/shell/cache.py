@@ -185,8 +185,9 @@ class Cache:
     many threads ask for it at the same time, and an error stores nothing. A value that is larger than the bound is
     returned and not stored. What two values share counts once.
 
-    A recording grows after it was stored, when its decoder runs. So what was returned is measured again at the next
-    call, and what said that it is not complete is measured again once it is.
+    A recording grows after it was stored, when its decoder runs. So before another value is stored, what was returned
+    is measured again, and so is what said that it is not complete, once it is. Looking up what is stored measures
+    nothing: pages do that many times in a run.
     """
 
     def __init__(self, bound: int, *, beside: Iterable[object] = ()) -> None:
@@ -224,7 +225,6 @@ class Cache:
         """Returns the value stored under the key, or computes it; raises what `compute` raises."""
         while True:
             with self._lock:
-                self._measure_again()
                 if key in self._entries:
                     self._entries.move_to_end(key)
                     self._returned.add(key)
@@ -255,6 +255,7 @@ class Cache:
             result.set_result(computed)
 
     def _store(self, key: tuple[Hashable, ...], value: Any) -> None:
+        self._measure_again()
         footprint = measure((key, value), self._beside)
         if footprint.size > self.bound:
             return

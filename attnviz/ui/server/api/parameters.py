@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from attnviz.attention.cells import REDUCTIONS
 from attnviz.errors import InputError, Message
 from attnviz.export.picture import Style
 from attnviz.figures.style import Theme
@@ -151,6 +150,8 @@ class Fields:
 
     def pool(self) -> Pool | None:
         """The size that the map is to have; None for every token."""
+        from attnviz.attention.cells import REDUCTIONS  # brings torch, which the server answers without at first
+
         size = self.number("pool", None, most=MOST_CELLS)
         reduce = self.choice("reduce", REDUCTIONS, "mean")
         return None if size is None else Pool(size, str(reduce))

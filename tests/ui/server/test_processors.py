@@ -1,0 +1,54 @@
+"""What the server does not spend the processors on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+from support.server import ROOT
+
+from attnviz.serving.requests import Request
+from attnviz.ui.server.garbage import GarbageCollector
+
+START = """
+import sys
+from streamlit import config
+from attnviz.ui.server.start import routes
+routes()
+print(sorted({"torch", "transformers", "pandas"} & set(sys.modules)))
+print(config.get_option("runner.postScriptGC"))
+import os, torch
+print(os.environ["OMP_WAIT_POLICY"])
+"""
+
+
+def test_a_server_listens_before_torch_is_loaded_and_then_lets_its_threads_rest() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    started = subprocess.run(
+        [sys.executable, "-c", START], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+    )
+    assert started.stdout.split("\n")[:3] == ["[]", "False", "PASSIVE"]
+
+
+def test_garbage_is_looked_for_once_for_the_requests_of_a_while() -> None:
+    looks = 0
+    looked = threading.Event()
+
+    def look() -> None:
+        nonlocal looks
+        looks += 1
+        looked.set()
+
+    collector = GarbageCollector(0.2, look)
+    assert not looked.wait(0.4), "nobody has asked for anything yet"
+    for _ in range(5):
+        collector(Request("heads", "one"))
+    assert looked.wait(10)
+    time.sleep(0.4)
+    assert looks == 1
+    looked.clear()
+    collector(Request("heads", "one"))
+    assert looked.wait(10)
