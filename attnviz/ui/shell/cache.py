@@ -178,8 +178,13 @@ class _Entry:
     footprint: Footprint
 
 
+MOST_VALUES = 300
+"""So many values of a model are kept, however small: more are of nobody's use, and a server that has read a thousand
+sentences should not be larger by them."""
+
+
 class Cache:
-    """Values by key, up to a number of bytes; where they get more, those least recently used go first.
+    """Values by key, up to a number and a number of bytes; where they get more, those least recently used go first.
 
     A key says first what kind of thing it names: ("recording", text, target, pair). A value is computed once, however
     many threads ask for it at the same time, and an error stores nothing. A value that is larger than the bound is
@@ -190,13 +195,14 @@ class Cache:
     nothing: pages do that many times in a run.
     """
 
-    def __init__(self, bound: int, *, beside: Iterable[object] = ()) -> None:
+    def __init__(self, bound: int, *, beside: Iterable[object] = (), most_values: int = MOST_VALUES) -> None:
         """
         Args:
             bound: in bytes.
             beside: objects that stay in memory whatever is stored here, such as the model; see `size_in_bytes`.
+            most_values: how many are kept.
         """
-        self.bound = bound
+        self.bound, self._most_values = bound, most_values
         self._beside = _Beside(beside)
         self._entries: OrderedDict[tuple[Hashable, ...], _Entry] = OrderedDict()
         # Of each value that is being computed, what waiting threads get: the value in a tuple, None where it failed.
@@ -294,6 +300,6 @@ class Cache:
         self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        while self._size > self.bound:
+        while self._size > self.bound or len(self._entries) > self._most_values:
             _key, entry = self._entries.popitem(last=False)
             self._discount(entry.footprint)

@@ -170,6 +170,15 @@ def test_the_least_recently_used_goes_first() -> None:
     assert cache.size <= cache.bound
 
 
+def test_small_values_go_too_once_there_are_many() -> None:
+    cache = Cache(KILO * KILO, most_values=3)
+    for name in "abc":
+        cache.get(("letter", name), lambda: "x")
+    cache.get(("letter", "a"), lambda: "y")
+    cache.get(("letter", "d"), lambda: "x")
+    assert [("letter", name) in cache for name in "abcd"] == [True, False, True, True]
+
+
 def test_a_value_over_the_bound_is_returned_and_not_stored() -> None:
     cache = Cache(10 * KILO)
     cache.get(("numbers", "small"), lambda: numbers(KILO))
