@@ -150,7 +150,9 @@ class Facts:
         half = (seen.clamp(min=2).float() / 2).log() / logarithm
         candidates = keys.rarity[:, None].expand_as(allowed).masked_fill(~allowed, 1 << 41)
         rare = candidates.amin(dim=-1)
-        has_rare = counted & (rare < _NEVER_RARE)
+        # Where several are as rare, none is the rarest; in a small corpus many tokens occur once.
+        alone = (candidates == rare[..., None]).sum(dim=-1) == 1
+        has_rare = counted & (rare < _NEVER_RARE) & alone
         number = torch.cat(
             [
                 counts.sum(dim=1),

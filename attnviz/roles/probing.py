@@ -62,12 +62,14 @@ def _retrieval(model: Model, texts: Sequence[Text], generator: np.random.Generat
     greatest weight is on the token of the hidden sentence that is being copied. The copy is given, so that the
     attention is measured and not whether the model chooses to copy."""
     read = [list(model.inputs.encode(text.text).ids) for text in texts[:400]]
-    flowing = [token for ids in read for token in ids]
-    needles = [ids[:NEEDLE] for ids in read if len(ids) >= 6][:: max(1, len(read) // SEQUENCES)][:SEQUENCES]
-    if len(flowing) < length or not needles:
-        return
+    chosen = [ids for ids in read if len(ids) >= 6][:: max(1, len(read) // SEQUENCES)][:SEQUENCES]
     made, places = [], []
-    for needle in needles:
+    for sentence in chosen:
+        needle = sentence[:NEEDLE]
+        # What is hidden must not stand in the long text a second time.
+        flowing = [token for ids in read if ids != sentence for token in ids]
+        if len(flowing) < length:
+            continue
         begin = int(generator.integers(0, len(flowing) - length + 1))
         before = int(generator.integers(1, length))
         hay = flowing[begin : begin + length]
@@ -75,6 +77,8 @@ def _retrieval(model: Model, texts: Sequence[Text], generator: np.random.Generat
         copied = torch.arange(1, len(needle))
         # The row that predicts a token is the one before it.
         places.append((length + len(needle) + copied - 1, before + copied))
+    if not made:
+        return
     order = sorted(range(len(made)), key=lambda index: -len(made[index]))
     yield from _rows(
         model, "retrieval", [made[index] for index in order], [places[index] for index in order], points=True

@@ -78,6 +78,25 @@ def test_induction_over_two_layers_is_found() -> None:
     assert best.value > 0.9 and best.baseline < 0.1
 
 
+def test_a_head_that_copies_from_a_hidden_sentence_is_found_and_no_other() -> None:
+    """Layer 1 has a head that looks behind an earlier token like its own, for the words of the corpus only: of words at
+    random most mean nothing to it, and no text repeats one, so retrieval is all that it can be called by."""
+    sentences, length = 8, 12
+    roles = ({1: "write previous"}, {0: "first", 1: "previous", 2: f"retrieve {sentences * length}"})
+    model = hand_set.model(roles, words=320, places=96)
+    corpus = [" ".join(f"w{length * text + place}" for place in range(length)) for text in range(sentences)]
+    table = measure(model, corpus, examples=0)
+    assert labels(table) == {
+        (0, 1): {("previous token", None)},
+        (1, 0): {("first token", None)},
+        (1, 1): {("previous token", None)},
+        (1, 2): {("retrieval", None)},
+    }
+    best, *others = table.find("retrieval", labelled=False)
+    assert (best.layer, best.head, best.value) == (1, 2, 1.0) and best.baseline < 0.02
+    assert max(row.value for row in others) < 0.01
+
+
 def test_the_bundled_models_table_says_what_its_card_says() -> None:
     assert [(row.kind, row.layer, row.head) for row in find("previous token")] == [("encoder", 2, 5)]
     assert [(row.kind, row.layer, row.head) for row in find("next token")] == [("encoder", 1, 6)]
