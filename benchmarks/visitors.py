@@ -1,10 +1,13 @@
-"""How many people one process serves: sentences a second, memory of each visitor, memory after many sentences.
+"""How many people the app serves: sentences a second, memory of each visitor, memory after many sentences.
 
-    python benchmarks/visitors.py --seconds 20 --visitors 200 --sentences 1000
+    python benchmarks/visitors.py rate --seconds 20 --replicas 1 2 --cores 1 2
+    python benchmarks/visitors.py connected --visitors 200 --active 10 --seconds 20
+    python benchmarks/visitors.py memory --sentences 1000
 
-Starts the app on a free port and visits it without a browser: each visitor is a connection that speaks Streamlit's own
+Starts the app on free ports and visits it without a browser: each visitor is a connection that speaks Streamlit's own
 messages, types a sentence into the home page, and waits until the server has sent the last of what a browser would
-draw. What a browser needs to draw it is not in these figures; `benchmarks/app.py` measures that.
+draw. What a browser needs to draw it is not in these figures; `benchmarks/tabs.py` measures that. Each ends with
+status 1 where a visitor met an error.
 """
 
 from __future__ import annotations
@@ -14,98 +17,19 @@ import asyncio
 import contextlib
 import itertools
 import os
+import resource
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
-
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.asyncio.client import ClientConnection, connect
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.server import serving  # noqa: E402  (it starts the server that the tests use)
-
-WORDS = ("Hund", "Ball", "Lehrer", "Student", "Haus", "Buch", "Fluss", "Baum", "Garten", "Vogel", "Tisch", "Brief")
-LONGEST_RUN = 120  # seconds until a visitor gives up
-MIB = 1024**2
-
-
-def new_sentences() -> Iterator[str]:
-    """Sentences of some ten tokens, none of them twice."""
-    for number, (one, two, three) in enumerate(itertools.permutations(WORDS, 3)):
-        yield f"Der {one} sah den {two} und den {three} {number}."
-
-
-@dataclass
-class Visitor:
-    """A connection to the home page.
-
-    Attributes:
-        seconds: how long each run took, from the sentence to the last message.
-        errors: what the page said went wrong.
-    """
-
-    socket: ClientConnection
-    box: str = ""
-    seconds: list[float] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-    async def run(self, sentence: str | None = None) -> None:
-        """Opens the page, or has it drawn for another sentence; returns once all of it has come."""
-        request = BackMsg()
-        request.rerun_script.query_string = ""
-        request.rerun_script.context_info.locale = "de-DE"
-        if sentence is not None:
-            state = request.rerun_script.widget_states.widgets.add()
-            state.id, state.string_value = self.box, sentence
-        began = time.perf_counter()
-        await self.socket.send(request.SerializeToString())
-        ready = sentence is None
-        async with asyncio.timeout(LONGEST_RUN):
-            while True:
-                data = await self.socket.recv(decode=False)
-                ready = ready or (sentence or "").encode() in data
-                message = ForwardMsg.FromString(data)
-                kind = message.WhichOneof("type")
-                if kind == "delta" and message.delta.HasField("new_element"):
-                    self._read(message.delta.new_element)
-                elif kind == "script_finished" and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
-                    break
-        if sentence is not None:
-            self.seconds.append(time.perf_counter() - began)
-            if not ready:
-                self.errors.append(f"no picture of {sentence!r}")
-
-    def _read(self, element: object) -> None:
-        kind = element.WhichOneof("type")  # type: ignore[attr-defined]
-        part = getattr(element, kind) if kind else None
-        if kind == "text_area" and "sentence" in part.id:
-            self.box = part.id
-        elif kind == "exception" or (kind == "alert" and part.format == part.ERROR):
-            self.errors.append(str(part)[:300])
-
-
-@contextlib.asynccontextmanager
-async def visiting(url: str, count: int):
-    """So many visitors who have the home page before them."""
-    address = f"ws://{urlsplit(url).netloc}/_stcore/stream"
-    async with contextlib.AsyncExitStack() as stack:
-        visitors = []
-        for _ in range(count):
-            socket = await stack.enter_async_context(
-                connect(address, subprotocols=["streamlit"], origin=url, max_size=None, proxy=None)
-            )
-            visitor = Visitor(socket)
-            await visitor.run()
-            visitors.append(visitor)
-        yield visitors
+from support.server import process_at, serving  # noqa: E402  (they start the server that the tests use)
+from support.visitors import Visitor, new_sentences, visiting  # noqa: E402
 
 
 async def type_on(visitor: Visitor, sentences: Iterator[str], end: float) -> None:
@@ -114,17 +38,7 @@ async def type_on(visitor: Visitor, sentences: Iterator[str], end: float) -> Non
         sentence = next(sentences, None)
         if sentence is None:
             return
-        await visitor.run(sentence)
-
-
-def server_process(url: str) -> int:
-    """The process that serves."""
-    port = str(urlsplit(url).port)
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if port in (folder / "cmdline").read_text().split("\0"):
-                return int(folder.name)
-    raise RuntimeError("no process serves on this port")
+        await visitor.type(sentence)
 
 
 def memory(process: int) -> float:
@@ -139,83 +53,144 @@ def processor_seconds(process: int) -> float:
     return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def measure(url: str, options: argparse.Namespace) -> None:
-    """Measures what was asked for and prints it."""
-    sentences, process = new_sentences(), server_process(url)
-    if options.cores:
-        os.sched_setaffinity(process, set(range(options.cores)))
-    async with visiting(url, options.typing) as visitors:
-        for visitor in visitors:
-            await visitor.run(next(sentences))
-        used, began = processor_seconds(process), time.perf_counter()
-        end = began + options.seconds
+def keep_to_cores(process: int, cores: int) -> None:
+    """Has a process, with all its threads, use the first so many of the cores."""
+    for task in Path(f"/proc/{process}/task").iterdir():
+        os.sched_setaffinity(int(task.name), set(sorted(os.sched_getaffinity(0))[:cores]))
+
+
+class Typing:
+    """What the visitors' sentences took, and the servers."""
+
+    def __init__(self, visitors: list[Visitor], processes: list[int]) -> None:
+        self.visitors, self.processes = visitors, processes
         for visitor in visitors:
             visitor.seconds.clear()
+        self.used = sum(map(processor_seconds, processes))
+        self.used_here = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+        self.began = time.perf_counter()
+
+    def report(self, title: str) -> int:
+        """Prints a line; returns how many errors there were."""
+        took = time.perf_counter() - self.began
+        seconds = sorted(itertools.chain.from_iterable(visitor.seconds for visitor in self.visitors))
+        used = sum(map(processor_seconds, self.processes)) - self.used
+        used_here = sum(resource.getrusage(resource.RUSAGE_SELF)[:2]) - self.used_here
+        errors = [error for visitor in self.visitors for error in visitor.errors]
+        slow = seconds[int(0.95 * (len(seconds) - 1))] if seconds else float("nan")
+        each = 1000 / max(1, len(seconds))
+        print(
+            f"{title}: {len(seconds) / took:.1f} sentences a second, p50 {statistics.median(seconds or [0]):.2f} s, "
+            f"p95 {slow:.2f} s; of processor time {each * used:.0f} ms each, the visitors themselves "
+            f"{each * used_here:.0f} ms; {len(errors)} errors",
+            *errors[:3],
+            sep="\n  ",
+            flush=True,
+        )
+        return len(errors)
+
+
+async def measure_rate(urls: list[str], options: argparse.Namespace, cores: int) -> int:
+    """Sentences a second of copies of the app whose visitors type without a pause."""
+    sentences, processes = new_sentences(), [process_at(url) for url in urls]
+    for process in processes:
+        keep_to_cores(process, cores)
+    async with contextlib.AsyncExitStack() as stack:
+        visitors = []
+        for number, url in enumerate(urls):
+            count = options.typing // len(urls) + (number < options.typing % len(urls))
+            visitors += await stack.enter_async_context(visiting(url, count))
+        for visitor in visitors:
+            await visitor.type(next(sentences))
+        typing = Typing(visitors, processes)
+        end = typing.began + options.seconds
         await asyncio.gather(*(type_on(visitor, sentences, end) for visitor in visitors))
-        report(f"{options.typing} typing all the time", visitors, began, processor_seconds(process) - used)
-        if options.sentences:
-            await measure_memory(visitors, sentences, process, options)
-    if options.visitors:
-        before = memory(process)
-        async with visiting(url, options.visitors) as visitors:
-            each = (memory(process) - before) / options.visitors
-            print(f"{options.visitors} connected: {each:.1f} MiB a visitor")
-            began, used = time.perf_counter(), processor_seconds(process)
-            end = began + options.seconds
-            active = visitors[: options.active]
-            await asyncio.gather(*(type_on(visitor, sentences, end) for visitor in active))
-            report(f"{options.active} of them typing", active, began, processor_seconds(process) - used)
-            each = (memory(process) - before) / options.visitors
-            print(f"  after that: {each:.1f} MiB a visitor")
+        return typing.report(f"copies {len(urls)}, cores {cores}, {options.typing} typing")
 
 
-async def measure_memory(
-    visitors: list[Visitor], sentences: Iterator[str], process: int, options: argparse.Namespace
-) -> None:
-    """What the server has in memory after 50 more sentences, and after so many as were asked for."""
-    end = time.perf_counter() + options.longest
-    marks = {}
-    for count in (50, options.sentences - 50):
-        some = itertools.islice(sentences, count)
-        done = [len(visitor.seconds) for visitor in visitors]
-        await asyncio.gather(*(type_on(visitor, some, end) for visitor in visitors))
-        typed = sum(len(visitor.seconds) for visitor in visitors) - sum(done)
-        marks[sum(marks) + typed if marks else typed] = memory(process)
-    text = ", ".join(f"{value:.0f} MiB after {count}" for count, value in marks.items())
-    print(f"different sentences: {text}")
+async def measure_connected(url: str, options: argparse.Namespace) -> int:
+    """Memory of visitors who have the page before them, and how long sentences of some of them take."""
+    sentences, process = new_sentences(), process_at(url)
+    async with visiting(url, 4) as first:  # what every server takes that has been used at all
+        for visitor in first * 10:
+            await visitor.type(next(sentences))
+    before = memory(process)
+    async with visiting(url, options.visitors) as visitors:
+        for visitor in visitors:
+            visitor.errors.clear()
+        print(f"{options.visitors} connected: {(memory(process) - before) / options.visitors:.2f} MiB a visitor")
+        typing = Typing(visitors, [process])
+        end = typing.began + options.seconds
+        await asyncio.gather(*(type_on(visitor, sentences, end) for visitor in visitors[: options.active]))
+        errors = typing.report(f"{options.active} of them typing")
+        print(f"  after that: {(memory(process) - before) / options.visitors:.2f} MiB a visitor")
+    return errors
 
 
-def report(title: str, visitors: list[Visitor], began: float, used: float) -> None:
-    """A line of how many sentences were drawn and how long each took."""
-    seconds = sorted(itertools.chain.from_iterable(visitor.seconds for visitor in visitors))
-    took = time.perf_counter() - began
-    errors = [error for visitor in visitors for error in visitor.errors]
-    slow = seconds[int(0.95 * (len(seconds) - 1))] if seconds else float("nan")
-    print(
-        f"{title}: {len(seconds) / took:.1f} sentences a second, p50 {statistics.median(seconds or [0]):.2f} s, "
-        f"p95 {slow:.2f} s, {1000 * used / max(1, len(seconds)):.0f} ms of processor time each, {len(errors)} errors",
-        *errors[:3],
-        sep="\n  ",
-    )
+async def measure_memory(url: str, options: argparse.Namespace) -> int:
+    """What the server has in memory after 50 sentences, and after so many as were asked for."""
+    sentences, process = new_sentences(), process_at(url)
+    async with visiting(url, options.typing) as visitors:
+        typing = Typing(visitors, [process])
+        end, done = typing.began + options.longest, 0
+        marks = {}
+        for count in sorted({50, *range(250, options.sentences, 250), options.sentences}):
+            some = itertools.islice(sentences, count - done)
+            await asyncio.gather(*(type_on(visitor, some, end) for visitor in visitors))
+            done = sum(len(visitor.seconds) for visitor in visitors)
+            marks[done] = memory(process)
+            if time.perf_counter() > end:
+                break
+        print("different sentences:", ", ".join(f"{value:.0f} MiB after {count}" for count, value in marks.items()))
+        print(f"after the last of them {list(marks.values())[-1] - list(marks.values())[0]:+.0f} MiB")
+        return typing.report(f"{options.typing} typing")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="How many people one process serves, without a browser.")
-    parser.add_argument("--seconds", type=float, default=20, help="how long the visitors type")
-    parser.add_argument("--typing", type=int, default=8, help="visitors who type without a pause")
-    parser.add_argument(
-        "--visitors", type=int, default=200, help="that are connected at the same time; 0: leave it out"
-    )
-    parser.add_argument("--active", type=int, default=10, help="of these, who type")
-    parser.add_argument("--sentences", type=int, default=1000, help="for the memory; 0: leave it out")
-    parser.add_argument("--longest", type=float, default=180, help="seconds for these sentences at most")
-    parser.add_argument("--cores", type=int, default=0, help="that the server may use; 0: all")
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="of the server's environment")
-    options = parser.parse_args()
+@contextlib.asynccontextmanager
+async def copies(count: int, options: argparse.Namespace) -> AsyncIterator[list[str]]:
+    """Addresses of so many servers of the app."""
     variables = dict(item.split("=", 1) for item in options.set)
-    with tempfile.TemporaryDirectory() as folder, serving(Path(folder), **variables) as url:
-        asyncio.run(measure(url, options))
+    with contextlib.ExitStack() as stack:
+        folders = [Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(count)]
+        yield [stack.enter_context(serving(folder, **variables)) for folder in folders]
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Measures what was asked for; returns how many errors the visitors met."""
+    errors = 0
+    if options.what == "rate":
+        for count in options.replicas:
+            async with copies(count, options) as urls:
+                for cores in options.cores:
+                    errors += await measure_rate(urls, options, cores)
+    else:
+        measure = {"connected": measure_connected, "memory": measure_memory}[options.what]
+        async with copies(1, options) as (url,):
+            errors += await measure(url, options)
+    return errors
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="of the server's environment")
+    what = parser.add_subparsers(dest="what", required=True)
+    rate = what.add_parser("rate", help="sentences a second")
+    rate.add_argument("--replicas", type=int, nargs="+", default=[1], help="copies of the app, one run for each number")
+    rate.add_argument(
+        "--cores", type=int, nargs="+", default=[os.cpu_count() or 1], help="that all copies share, likewise"
+    )
+    connected = what.add_parser("connected", help="many visitors, some of whom type")
+    connected.add_argument("--visitors", type=int, default=200, help="that are connected at the same time")
+    connected.add_argument("--active", type=int, default=10, help="of these, who type")
+    held = what.add_parser("memory", help="after many sentences")
+    held.add_argument("--sentences", type=int, default=1000, help="all of them different")
+    held.add_argument("--longest", type=float, default=300, help="seconds for them at most")
+    for one in (rate, connected):
+        one.add_argument("--seconds", type=float, default=20, help="how long they type")
+    for one in (rate, held):
+        one.add_argument("--typing", type=int, default=8, help="visitors who type without a pause")
+    return int(asyncio.run(run(parser.parse_args())) > 0)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

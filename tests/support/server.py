@@ -60,7 +60,13 @@ def process_at(url: str) -> int:
 
 @contextlib.contextmanager
 def serving(
-    folder: Path, *, headless: bool = True, base_path: str = "", installed: Path | None = None, **variables: str
+    folder: Path,
+    *,
+    headless: bool = True,
+    base_path: str = "",
+    installed: Path | None = None,
+    script: Path = ROOT / "app.py",
+    **variables: str,
 ) -> Iterator[str]:
     """The app as a user's `streamlit run app.py` serves it; yields its address.
 
@@ -69,6 +75,7 @@ def serving(
         headless: False lets it open a browser, as it does for a user.
         base_path: what its addresses begin with, without slashes.
         installed: a folder that attnviz is installed in; it is then served by `attnviz serve` and away from the clone.
+        script: a program of Streamlit's that is served in the app's place, for comparison.
         variables: of its environment, such as HF_ENDPOINT.
     """
     log = folder / "server.log"
@@ -78,7 +85,7 @@ def serving(
     environment |= {"HF_HOME": str(folder / "huggingface"), **variables}
     options = {"headless": str(headless).lower(), "address": "127.0.0.1", "port": str(port)}
     options |= {"baseUrlPath": base_path} if base_path else {}
-    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+    command = [sys.executable, "-m", "streamlit", "run", str(script)]
     command += [part for name, value in options.items() for part in (f"--server.{name}", value)]
     if installed:
         command = [sys.executable, "-m", "attnviz", "serve", "--port", str(port)]
