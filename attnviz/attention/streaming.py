@@ -2,11 +2,12 @@
 
     queries, keys, rule ─ block of scores ─ exp ─ sums per cell of keys ─ ÷ row sums ─ sums per cell of queries
 
-A row's weights need its sum over all keys. It is put together from blocks with the largest score of each taken off
-(Milakov & Gimelshein 2018, "Online normalizer calculation for softmax", section 3), as FlashAttention does (Dao 2022,
-section 3.1); but what is rescaled at the end are the few sums per cell, so one pass gives both. The logarithm of each
-row's sum is kept: with it, a region needs its own keys alone. Exponentials are powers of 2, which a CPU computes three
-times as fast.
+A row's weights need its sum over all keys. As in online softmax (Milakov & Gimelshein 2018, "Online normalizer
+calculation for softmax", section 3; Dao 2022, "FlashAttention", section 3.1), blocks are added up with a large score of
+the row taken off, and what is rescaled at the end are the few sums per cell, so one pass gives both. Which score hardly
+matters as long as nothing overflows: the largest of the first block is taken, and the largest of all only where that
+was not enough. The logarithm of each row's sum is kept: with it, a region needs its own keys alone. What is taken off
+is part of the product, and exponentials are powers of 2, which a CPU computes three times as fast.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ MOST_IN_DOUBLE = 1 << 22
 """Scores of a head up to which they are computed in float64: this costs next to no time, and a region's weights then
 agree with those of the whole map to float32's last digit. Of longer texts a cell holds the weights of many tokens."""
 _LOG2_E = math.log2(math.e)
+_MORE = 2
+"""Dimensions by which the product takes off what has to be; with one, an odd number of them all, it is slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,50 +100,23 @@ class HeadVectors:
 
         Args:
             rows: positions of queries.
-            columns: of keys; not all of them need be in it.
+            columns: of keys; where the rows' sums are not known yet, all of them.
             largest: the largest weight of each cell in place of the sum.
         """
-        known = not bool(self.log_sums[rows].isnan().any())
-        query = self.query[rows].to(self._precision) * self._factor
         logs = self.log_sums[rows] * _LOG2_E
-        values = query.new_zeros(len(query), columns.count)
-        parts: list[tuple[slice, Tensor, Tensor, Tensor]] = []
-        shift = logs.to(query.dtype).masked_fill(logs == -torch.inf, 0.0)
-        every = query.new_zeros(len(query))
-        for cells, scores, width in self._blocks(query, rows, columns):
-            if not known:
-                shift = scores.amax(dim=-1)
-                shift = shift.masked_fill(shift == -torch.inf, 0.0)
-            weights = scores.sub_(shift[:, None]).exp2_().view(len(query), -1, width)
-            sums = weights.sum(dim=-1)  # a copy, also where a cell has one key: the block is used again
-            part = weights.amax(dim=-1) if largest else sums
-            if not known:
-                parts.append((cells, shift, part, sums.sum(dim=-1)))
-                continue
-            # All blocks have the same shift, so they are added up before anything else.
-            every += sums.sum(dim=-1)
-            if largest:
-                values[:, cells] = torch.maximum(values[:, cells], part)
-            else:
-                values[:, cells] += part
-        if known:
-            parts, values = [(slice(0, columns.count), shift, values, every)], torch.zeros_like(values)
+        query = self._query(rows)
+        known = not bool(logs.isnan().any())
+        shift = (logs if known else torch.full_like(logs, -torch.inf)).to(query.dtype)
+        values, shown, shift = self._sums(query, shift, rows, columns, largest)
+        if not known and not bool(shown.isfinite().all()):  # some score lies far above those of the first block
+            values, shown, shift = self._sums(query, self._peaks(query, rows, columns), rows, columns, largest)
         if columns.start == 0 and columns.stop == self.keys:
             # Also where they were known: the same rounding above and below the line makes rows sum to 1.
-            logs = self._add_up([(shift, total) for _, shift, _, total in parts], logs)
+            logs = self._logarithms(shift, shown, logs.dtype)
             if not known:
                 self.log_sums[rows] = logs / _LOG2_E
-        logs = logs.masked_fill(logs == -torch.inf, 0.0)
-        shown = query.new_zeros(len(query))
-        for cells, shift, part, total in parts:
-            factor = (shift - logs).exp2().to(query.dtype)
-            shown += total * factor
-            part *= factor[:, None]
-            if largest:
-                values[:, cells] = torch.maximum(values[:, cells], part)
-            else:
-                values[:, cells] += part
-        return RowCells(values, shown, self._hidden(rows))
+        factor = (_finite(shift) - _finite(logs)).exp2().to(query.dtype)
+        return RowCells(values.mul_(factor[:, None]), shown.mul_(factor), self._hidden(rows))
 
     def weights(self, rows: slice, columns: Cells) -> Iterator[tuple[int, Tensor]]:
         """Blocks of weights of rows that are prepared; keys in cells of one each.
@@ -148,11 +124,63 @@ class HeadVectors:
         Yields:
             the position of the first key, and (rows, keys), which may be written into.
         """
-        query = self.query[rows].to(self._precision) * self._factor
-        logs = self.log_sums[rows] * _LOG2_E
-        shift = logs.masked_fill(logs == -torch.inf, 0.0).to(query.dtype)[:, None]
+        query = self._query(rows)
+        self._take_off(query, self.log_sums[rows] * _LOG2_E)
         for cells, scores, _ in self._blocks(query, rows, columns):
-            yield columns.start + cells.start, scores.sub_(shift).exp2_().float()
+            yield columns.start + cells.start, scores.exp2_().float()
+
+    def _sums(
+        self, query: Tensor, shift: Tensor, rows: slice, columns: Cells, largest: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Exponentials in cells.
+
+        Args:
+            query: (rows, head_dim + 2), from `_query`.
+            shift: (rows,) what is taken off a row's scores, as a logarithm to the base 2; -inf where the largest score
+                of the first block in which the row sees a key is to be taken: then one exponential is 1, so that no
+                sum is too small for float32, and only scores far above that one leave its range.
+
+        Returns:
+            (rows, cells) the sums or the largest, (rows,) the sum over all cells, and the shift that was taken.
+        """
+        values = query.new_zeros(len(query), columns.count)
+        shown = query.new_zeros(len(query))
+        self._take_off(query, shift)
+        settled, most = bool((shift > -torch.inf).all()), columns.width
+        for cells, scores, width in self._blocks(query, rows, columns):
+            if not settled:
+                peak = torch.where(shift == -torch.inf, scores.amax(dim=-1), -torch.inf)
+                scores -= _finite(peak)[:, None]
+                shift = torch.maximum(shift, peak)
+                self._take_off(query, shift)
+                settled = bool((shift > -torch.inf).all())
+            weights = scores.exp2_().view(len(query), width, -1)
+            if largest:
+                shown += weights.sum(dim=(1, 2))
+                values[:, cells] = torch.maximum(values[:, cells], weights.amax(dim=1))
+            elif width == most:  # all of these cells' keys
+                torch.sum(weights, dim=1, out=values[:, cells])
+            else:
+                values[:, cells] += weights.sum(dim=1)
+        return values, shown if largest else values.sum(dim=-1), shift
+
+    def _peaks(self, query: Tensor, rows: slice, columns: Cells) -> Tensor:
+        """(rows,): the largest score of each row, as a logarithm to the base 2."""
+        peaks = query.new_full((len(query),), -torch.inf)
+        self._take_off(query, peaks)
+        for _, scores, _ in self._blocks(query, rows, columns):
+            torch.maximum(peaks, scores.amax(dim=-1), out=peaks)
+        return peaks
+
+    def _query(self, rows: slice) -> Tensor:
+        """(rows, head_dim + 2): the queries, ready for the product, with room for what is taken off the scores."""
+        query = self.query[rows].to(self._precision) * self._factor
+        return torch.cat([query, query.new_zeros(len(query), _MORE)], dim=1)
+
+    @staticmethod
+    def _take_off(query: Tensor, shift: Tensor) -> None:
+        """Makes the next products of `_query`'s rows, in whose last dimensions each key is 1, less by (rows,)."""
+        query[:, -_MORE:] = -_finite(shift)[:, None] / _MORE
 
     @property
     def _precision(self) -> torch.dtype:
@@ -164,12 +192,14 @@ class HeadVectors:
         return self.rule.scale * _LOG2_E if self.rule.softcap is None else self.rule.scale / self.rule.softcap
 
     def _blocks(self, query: Tensor, rows: slice, columns: Cells) -> Iterator[tuple[slice, Tensor, int]]:
-        """Blocks of scores (rows, cells × width), as logarithms to the base 2, for those cells that a row can see.
+        """Blocks of scores (rows, width × cells), as logarithms to the base 2, for those cells that a row can see.
+
+        A cell's keys lie apart, so that a processor adds up many cells at a time.
 
         Yields:
             which cells, their scores, and how many keys of each cell these are.
         """
-        key = self._keys_in(columns)  # (cells, width, head_dim)
+        key = self._keys_in(columns)  # (cells, width, head_dim + 2)
         positions, short = columns.positions.to(key.device), columns.short
         first, stop, certain = self._reach(rows)
         edges, width = columns.edges, columns.width
@@ -183,22 +213,27 @@ class HeadVectors:
             has_short = bool(short[cells].any())
             for begin in range(0, width, part):
                 inner = slice(begin, min(begin + part, width))
-                block, at = key[cells, inner], positions[cells, inner]
-                count, wide = block.shape[0] * block.shape[1], block.shape[1]
-                scores = torch.mm(
-                    query, block.reshape(count, -1).T, out=buffer[: len(query) * count].view(len(query), count)
-                )
+                block, at = key[cells, inner].transpose(0, 1), positions[cells, inner].T
+                wide, count = block.shape[0], block.shape[0] * block.shape[1]
+                scores = buffer[: len(query) * count].view(len(query), count)
+                self._multiply(query, block.reshape(count, -1), scores)
                 within = certain[0] <= int(edges[cells.start]) and int(edges[cells.stop]) <= certain[1]
                 self._finish(scores, rows, at.reshape(-1), within)
                 if has_short and inner.stop == width:
-                    scores.view(len(query), -1, wide)[:, short[cells].to(key.device), -1] = -torch.inf
+                    scores.view(len(query), wide, -1)[:, -1, short[cells].to(key.device)] = -torch.inf
                 yield cells, scores, wide
 
+    def _multiply(self, query: Tensor, key: Tensor, scores: Tensor) -> None:
+        """Writes the products, capped where the rule caps them, into `scores`."""
+        if self.rule.softcap is None:
+            torch.mm(query, key.T, out=scores)
+            return
+        torch.mm(query[:, :-_MORE], key[:, :-_MORE].T, out=scores)
+        scores.tanh_().mul_(self.rule.softcap * _LOG2_E).add_(query[:, -_MORE:].sum(dim=1, keepdim=True))
+
     def _finish(self, scores: Tensor, rows: slice, keys: Tensor, within: bool) -> None:
-        """Soft cap, bias and mask, in place."""
+        """Bias and mask, in place."""
         rule = self.rule
-        if rule.softcap is not None:
-            scores.tanh_().mul_(rule.softcap * _LOG2_E)
         if isinstance(rule.bias, Diagonals):
             queries = torch.arange(rows.start, rows.stop, device=keys.device)
             values = rule.bias.values[_own(rule.bias.values, self.head)].to(scores.dtype) * _LOG2_E
@@ -209,8 +244,10 @@ class HeadVectors:
         visible = self.visible
         if isinstance(visible, Spans):
             if not within:
-                allowed = (keys >= visible.first[rows, None]) & (keys < visible.stop[rows, None])
-                scores.masked_fill_(~allowed, -torch.inf)
+                hidden = keys >= visible.stop[rows, None]
+                if int(visible.first[rows].max()) > int(keys.min()):
+                    hidden |= keys < visible.first[rows, None]
+                scores.masked_fill_(hidden, -torch.inf)
         elif visible is not None:
             scores.masked_fill_(~(visible if visible.shape[0] == 1 else visible[rows])[:, keys], -torch.inf)
 
@@ -226,22 +263,20 @@ class HeadVectors:
         return int(first[seeing].min()), int(stop.max()), certain
 
     def _keys_in(self, columns: Cells) -> Tensor:
-        """(cells, width, head_dim); kept for the next block of rows."""
+        """(cells, width, head_dim + 2), the last two numbers of each 1; kept for the next block of rows."""
         if self._last is None or self._last[0] is not columns:
-            self._last = columns, self.key[columns.positions.to(self.key.device)].to(self._precision)
+            key = self.key[columns.positions.to(self.key.device)].to(self._precision)
+            self._last = columns, torch.cat([key, key.new_ones(*key.shape[:-1], _MORE)], dim=-1)
         return self._last[1]
 
-    def _add_up(self, parts: list[tuple[Tensor, Tensor]], like: Tensor) -> Tensor:
-        """The logarithm to the base 2 of each row's sum, from the sum of each block with its shift taken off."""
-        sink = None if self.rule.sink is None else self.rule.sink[self.head].to(like.dtype) * _LOG2_E
-        peak = torch.full_like(like, -torch.inf) if sink is None else sink.expand_as(like)
-        for shift, total in parts:
-            peak = torch.where(total > 0, torch.maximum(peak, shift.to(like.dtype)), peak)
-        finite = peak.masked_fill(peak == -torch.inf, 0.0)
-        every = torch.zeros_like(like) if sink is None else (sink - finite).exp2()
-        for shift, total in parts:
-            every = every + torch.where(total > 0, total * (shift - finite).exp2(), 0.0)
-        return finite + every.log2()
+    def _logarithms(self, shift: Tensor, shown: Tensor, dtype: torch.dtype) -> Tensor:
+        """(rows,): the logarithm to the base 2 of each row's sum, from the sum `shown` with the shift taken off."""
+        logs = shift.to(dtype) + shown.to(dtype).log2()
+        logs = logs.masked_fill(shown == 0, -torch.inf)  # of a row that may see no key
+        if self.rule.sink is None:
+            return logs
+        sink = self.rule.sink[self.head].to(dtype) * _LOG2_E
+        return torch.logaddexp2(logs, sink.expand_as(logs))
 
     def _hidden(self, rows: slice) -> Tensor:
         """What share of each row went to a sink; all of it where a row may see no key."""
@@ -295,6 +330,11 @@ Head = HeadVectors | HeadRows
 def exact(device: torch.device) -> torch.dtype:
     """The precision of long sums on a device; some have no float64."""
     return torch.float32 if device.type == "mps" else torch.float64
+
+
+def _finite(logarithms: Tensor) -> Tensor:
+    """With 0 in place of -inf, the logarithm of nothing, which cannot be taken off."""
+    return logarithms.masked_fill(logarithms == -torch.inf, 0.0)
 
 
 def _own(tensor: Tensor, head: int) -> int:

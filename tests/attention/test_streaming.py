@@ -181,6 +181,21 @@ def test_scores_far_apart_do_not_overflow() -> None:
         assert torch.equal(values, torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])) and not hidden.any()
 
 
+@pytest.mark.usefixtures("small_blocks")
+def test_a_score_far_above_those_of_the_first_block_does_not_overflow() -> None:
+    key = torch.zeros(KEYS, 1)
+    # Their exponentials are beyond float32, and those of 8 times as much beyond float64.
+    key[20], key[30] = 120.0, 110.0
+    for factor, dtype in ((1.0, torch.float32), (8.0, torch.float64)):
+        head = HeadVectors(factor * torch.ones(9, 1), key, Rule(1.0), 0, torch.full((9,), torch.nan).double())
+        weights = Rule(1.0).weights(factor * torch.ones(1, 9, 1), key[None], slice(0, 9))[0]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(streaming, "MOST_IN_DOUBLE", 0 if dtype == torch.float32 else 1 << 22)
+            for reduce in REDUCTIONS:
+                check(head, weights, torch.ones(9, KEYS), (None, None), 12, reduce)
+                check(head, weights, torch.ones(9, KEYS), ((2, 7), (16, 33)), 12, reduce)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # What is computed
 
