@@ -218,7 +218,8 @@ class Heatmap {
       context.textAlign = "left";
       context.fillText(axisNames.columns, 0, LABEL_SIZE / 2 + 2);
       context.textAlign = "right";
-      context.fillText(axisNames.rows, left - 5, top - 8);
+      // Above the first label, which stands higher the lower its row is.
+      context.fillText(axisNames.rows, left - 5, top - Math.max(8, LABEL_SIZE + 3 - cellHeight / 2));
       context.globalAlpha = 1;
     }
     context.textAlign = "right";

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from support.browsing import (
+    RESTS,
     address_parameters,
     click_page_name,
     diagonal_colours,
@@ -479,6 +480,20 @@ def test_a_long_text_is_not_white(page: Page, tokens: int) -> None:
         })"""
     )
     assert min(shares) > 0.15 and sorted(shares)[len(shares) // 2] > 0.4
+    if tokens < 256:
+        return
+    # The words above an opened head stand apart from each other on a telephone too.
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_function(RESTS)
+    page.locator(PICTURES).first.click()
+    words = page.locator(".st-key-head_heatmap .xtick")
+    words.first.wait_for()
+    page.wait_for_function(RESTS)
+    settled_box(page.locator(".st-key-head_heatmap"))
+    lefts = words.evaluate_all(
+        "(all) => all.map((one) => one.getBoundingClientRect()).filter((box) => box.width).map((box) => box.left)"
+    )
+    assert len(lefts) >= 10 and min(np.diff(lefts)) >= 10
 
 
 def test_a_newcomer_is_told_what_rows_columns_and_colours_are_until_one_click(page: Page) -> None:
