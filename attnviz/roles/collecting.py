@@ -1,13 +1,15 @@
 """Gathers the rows of a part of a corpus that may become examples, and makes `Example`s of those that do.
 
-Of each head at most so many rows are kept while texts go by, one a text; parts are put together the same way.
+Of each head at most so many rows are kept while texts go by, one a text; parts are put together the same way. A row is
+as strong as the attention that its head's role asks for ("previous token": the weight on the token before); of a head
+without such a role, as its greatest weight on a token that is not special.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,12 +17,29 @@ import torch
 from torch import Tensor
 
 from attnviz.roles.examples import KEYS, Example
+from attnviz.roles.facts import Facts, role_weight
 from attnviz.tokenization.token import Token
 
 NEAR = 60
 """Of a text with more than twice as many tokens, only those near a row, and near the key it looks at, are kept."""
 
 Head = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What the rows of a head are ranked by.
+
+    Attributes:
+        role: that the head is called by.
+        asked: the role whose keys are looked for in a text: of "induction", which is measured on tokens at random, it
+            is "natural induction".
+        offset: in tokens, where the role is one of an offset.
+    """
+
+    role: str
+    asked: str
+    offset: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,6 +80,7 @@ class Row:
     query: int
     keys: np.ndarray
     weights: np.ndarray
+    role: str = ""
 
 
 @dataclass
@@ -70,11 +90,13 @@ class RowCollector:
     Attributes:
         count: how many rows are kept of each head.
         drawn: the numbers of the texts that are drawn at random.
+        rankings: of the heads that have a role which tells what their rows are ranked by.
         strongest, random: of each head by text number.
     """
 
     count: int
     drawn: frozenset[int] = frozenset()
+    rankings: Mapping[Head, Ranking] = field(default_factory=dict)
     strongest: dict[Head, dict[int, Row]] = field(default_factory=dict)
     random: dict[Head, dict[int, Row]] = field(default_factory=dict)
 
@@ -85,9 +107,8 @@ class RowCollector:
         readings: Sequence[Reading],
         weights: Tensor,
         greatest: Tensor,
-        counted: Tensor,
+        facts: Facts,
         special: Tensor,
-        start: int,
     ) -> None:
         """Looks at a block of rows of one layer.
 
@@ -95,13 +116,19 @@ class RowCollector:
             readings: the texts.
             weights: (texts, heads, rows, keys).
             greatest: (texts, heads, rows) the greatest weight of each row.
-            counted: (texts, rows) which rows count.
+            facts: of these rows.
             special: (texts, keys) which keys are special tokens.
-            start: the first of the rows.
         """
         if not self.count:
             return
         plain = (weights * ~special[:, None, None]).amax(dim=-1) if bool(special.any()) else greatest
+        ranked = [(head, self.rankings.get((kind, layer, head))) for head in range(weights.shape[1])]
+        if any(ranking for _, ranking in ranked):
+            plain = plain.clone()  # it may be the numbers that are counted
+        for head, ranking in ranked:
+            if ranking is not None:
+                plain[:, head] = role_weight(weights[:, head], facts, ranking.asked, ranking.offset)
+        counted = facts.counted
         strength = plain.masked_fill(~counted[:, None], -1.0)  # (texts, heads, rows)
         values, rows = (item.cpu().numpy() for item in strength.max(dim=-1))  # (texts, heads)
         chosen: list[tuple[int, int, int, bool]] = []
@@ -125,7 +152,7 @@ class RowCollector:
                     if places and reading.number not in self.random.get((kind, layer, head), {})
                 ]
         if chosen:
-            self._keep(kind, layer, readings, weights, strength, chosen, start)
+            self._keep(kind, layer, readings, weights, strength, chosen, facts.rows.start)
 
     def _keep(
         self,
@@ -143,12 +170,14 @@ class RowCollector:
         top_weights, top_keys = top.cpu().numpy(), keys.cpu().numpy()
         for index, (of_text, of_head, row, is_random) in enumerate(chosen):
             reading = readings[of_text]
+            ranking = self.rankings.get((kind, layer, of_head))
             item = Row(
                 own_strength[index],
                 reading,
                 start + row,
                 top_keys[index],
                 top_weights[index],
+                "" if ranking is None else ranking.role,
             )
             group = self.random if is_random else self.strongest
             own = group.setdefault((kind, layer, of_head), {})
@@ -239,6 +268,7 @@ def make_example(head: Head, row: Row, *, random: bool) -> Example:
         weights=tuple(round(value, 6) for _, value in shown),
         query_word=query_words[row.query],
         key_words=tuple(key_words[key] for key, _ in shown),
+        role=row.role,
     )
 
 

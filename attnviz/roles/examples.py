@@ -1,4 +1,4 @@
-"""Where in a corpus each head looks most sharply, and where it looks in texts drawn at random: `ExamplesIndex`.
+"""Where in a corpus each head does most what it does, and where it looks in texts drawn at random: `ExamplesIndex`.
 
 The strongest rows of a head alone would fool us: ten perfect rows can be found of nearly any head. So rows from texts
 drawn at random, the same texts for every head, stand beside them. The index is bounded: so many rows a head, and of a
@@ -33,7 +33,8 @@ class Example:
     Attributes:
         kind, layer, head: which head.
         random: whether the text was drawn at random; else the row is among the head's strongest.
-        strength: its greatest weight on a token that is not special, in [0, 1].
+        strength: what rows are ranked by, in [0, 1]: how much of the attention goes where the head's role asks for it,
+            or where there is no such role, the greatest weight on a token that is not special.
         text, target: what was read; the target is empty where there is none.
         number: of the text in its corpus, from 0.
         query_tokens, key_tokens: what stands on both sides, of a long text what is near; "…" is what is left out.
@@ -41,6 +42,7 @@ class Example:
         keys: indices in `key_tokens` of the keys with the greatest weights, the greatest first.
         weights: of those keys, in [0, 1].
         query_word, key_words: the words that those tokens are of.
+        role: that the rows of this head are ranked by; empty where they are ranked by the greatest weight.
     """
 
     kind: str
@@ -58,6 +60,7 @@ class Example:
     weights: tuple[float, ...]
     query_word: str
     key_words: tuple[str, ...]
+    role: str = ""
 
 
 _WORDS = pyarrow.list_(pyarrow.string())
@@ -78,6 +81,7 @@ _SCHEMA = pyarrow.schema(
         "weights": pyarrow.list_(pyarrow.float32()),
         "query_word": pyarrow.string(),
         "key_words": _WORDS,
+        "role": pyarrow.string(),
     }
 )
 
@@ -122,18 +126,23 @@ class ExamplesIndex:
         """Every example."""
         return list(_examples(self.rows))
 
-    def of_head(self, kind: str, layer: int, head: int, *, random: bool, count: int) -> tuple[Example, ...]:
-        """At most `count` examples of one head, the strongest first."""
-        field = pyarrow.compute.field
-        condition = (field("kind") == kind) & (field("layer") == layer) & (field("head") == head)
-        return _examples(self.rows.filter(condition & (field("random") == random)).slice(0, count))
+    def of_heads(
+        self, *, kind: str | None = None, layer: int | None = None, head: int | None = None, random: bool | None = None
+    ) -> pyarrow.Table:
+        """The rows of one head, or of several where something is None; those of a head the strongest first."""
+        rows, field = self.rows, pyarrow.compute.field
+        for name, value in {"kind": kind, "layer": layer, "head": head, "random": random}.items():
+            if value is not None:
+                rows = rows.filter(field(name) == value)
+        return rows
 
-    def with_word(self, word: str) -> pyarrow.Table:
-        """The rows whose query, or the key with its greatest weight, is of this word, however it is spelled."""
+    @staticmethod
+    def with_word(rows: pyarrow.Table, word: str) -> pyarrow.Table:
+        """Those rows whose query, or the key with its greatest weight, is of this word, however it is spelled."""
         wanted = same_word(word)
-        queries = self.rows.column("query_word").to_pylist()
-        keys = self.rows.column("key_words").to_pylist()
-        return self.rows.filter(
+        queries = rows.column("query_word").to_pylist()
+        keys = rows.column("key_words").to_pylist()
+        return rows.filter(
             pyarrow.array(
                 [
                     same_word(query) == wanted or bool(key) and same_word(key[0]) == wanted
@@ -144,26 +153,45 @@ class ExamplesIndex:
         )
 
 
-def examples(table: RolesTable, kind: str, layer: int, head: int, count: int = 10) -> tuple[Example, ...]:
-    """Where in the corpus a head looks most sharply: its rows with the greatest weight, one a text at most.
+def examples(
+    table: RolesTable,
+    kind: str | None = None,
+    layer: int | None = None,
+    head: int | None = None,
+    count: int = 10,
+    *,
+    role: str | None = None,
+) -> tuple[Example, ...]:
+    """Where in the corpus a head does most what it does: its strongest rows, one a text at most.
 
     Args:
         table: one that was measured with examples.
-        kind, layer, head: which head.
+        kind, layer, head: which head; None for any.
         count: at most so many.
+        role: only of heads that are called so.
 
     Raises:
-        InputError: the table has no examples.
+        InputError: the table has no examples, or there is no such role.
 
     >>> examples(bundled_table(), "encoder", 2, 5, count=1)[0].strength > 0.5
     True
+    >>> {(item.layer, item.head) for item in examples(bundled_table(), role="previous token")}
+    {(2, 5)}
     """
-    return _index(table).of_head(kind, layer, head, random=False, count=count)
+    return _chosen(table, "", kind, layer, head, role, random=False)[:count]
 
 
-def random_examples(table: RolesTable, kind: str, layer: int, head: int, count: int = 10) -> tuple[Example, ...]:
+def random_examples(
+    table: RolesTable,
+    kind: str | None = None,
+    layer: int | None = None,
+    head: int | None = None,
+    count: int = 10,
+    *,
+    role: str | None = None,
+) -> tuple[Example, ...]:
     """What a head does in texts drawn at random, the same texts for every head; arguments as for `examples`."""
-    return _index(table).of_head(kind, layer, head, random=True, count=count)
+    return _chosen(table, "", kind, layer, head, role, random=True)[:count]
 
 
 def search(
@@ -191,22 +219,30 @@ def search(
     >>> {"Hund"} & {item.query_word for item in search(bundled_table(), "Hund")} <= {"Hund"}
     True
     """
-    rows = _index(table).with_word(word)
-    conditions: dict[str, Any] = {"kind": kind, "layer": layer, "head": head}
-    for name, value in conditions.items():
-        if value is not None:
-            rows = rows.filter(pyarrow.compute.field(name) == value)
-    found = _examples(rows.sort_by([("strength", "descending"), ("number", "ascending")]))
-    if role is not None:
-        heads = {(row.kind, row.layer, row.head) for row in table.find(role)}
-        found = tuple(item for item in found if (item.kind, item.layer, item.head) in heads)
-    return found[:count]
+    return _chosen(table, word, kind, layer, head, role, random=None)[:count]
 
 
-def _index(table: RolesTable) -> ExamplesIndex:
+def _chosen(
+    table: RolesTable,
+    word: str,
+    kind: str | None,
+    layer: int | None,
+    head: int | None,
+    role: str | None,
+    *,
+    random: bool | None,
+) -> tuple[Example, ...]:
+    """The examples that fit, the strongest first; "" and None leave all."""
     if table.index is None:
         raise InputError("This table has no examples. Measure the model again with `examples` above 0.")
-    return table.index
+    rows = table.index.of_heads(kind=kind, layer=layer, head=head, random=random)
+    if word:
+        rows = table.index.with_word(rows, word)
+    items = _examples(rows.sort_by([("strength", "descending"), ("number", "ascending")]))
+    if role is None:
+        return items
+    heads = {(row.kind, row.layer, row.head) for row in table.find(role)}
+    return tuple(item for item in items if (item.kind, item.layer, item.head) in heads)
 
 
 def _examples(rows: pyarrow.Table) -> tuple[Example, ...]:
@@ -215,5 +251,6 @@ def _examples(rows: pyarrow.Table) -> tuple[Example, ...]:
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in row.items()
         }
+        values["role"] = values["role"] or ""  # tables of earlier versions do not say
         result.append(Example(**values))
     return tuple(result)

@@ -228,3 +228,25 @@ def score(weights: Tensor, facts: Facts) -> Scores:
     steps = torch.arange(-REACH, REACH + 1, device=weights.device)
     hits = (away[..., None] == steps) & facts.possible[:, None]  # (texts, heads, rows, offsets)
     return Scores(roles, hits.sum(dim=2), greatest, where)
+
+
+def role_weight(weights: Tensor, facts: Facts, role: str, offset: int) -> Tensor:
+    """How much of each row's attention goes to the keys that a role asks for, in [0, 1].
+
+    Args:
+        weights: (texts, rows, keys) of one head.
+        facts: of the same rows.
+        role: one of `SHARES` or `POINTS`, or that of an offset.
+        offset: in tokens, where the role is one of an offset.
+
+    Returns:
+        (texts, rows); 0 where a row has no such key.
+    """
+    if role in SHARES:
+        return (weights * facts.keys[..., SHARES.index(role)]).sum(dim=-1)
+    if role in POINTS:
+        key, possible = facts.rarest, facts.rarest >= 0
+    else:
+        key, possible = (facts.place + offset).expand(weights.shape[:2]), facts.possible[..., offset + REACH]
+    inside = key.clamp(0, weights.shape[-1] - 1)
+    return weights.gather(2, inside[..., None])[..., 0] * possible

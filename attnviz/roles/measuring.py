@@ -1,5 +1,6 @@
 """`measure`: from a model and a corpus to a `RolesTable`.
 
+    a few texts ─ what examples are ranked by
     corpus ─ parts ─ batches ─ rows of every layer ─ sums ─ values with intervals ─ RolesTable
 
 Parts are read one after another, or by several processes (`cluster.py`), and kept on the disk where a folder is given
@@ -11,7 +12,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from attnviz.errors import EmptyError, InputError
@@ -19,12 +21,12 @@ from attnviz.models.fingerprint import fingerprint
 from attnviz.models.model import Model
 from attnviz.models.network import max_positions
 from attnviz.roles import storage
-from attnviz.roles.collecting import ExampleCollector
+from attnviz.roles.collecting import ExampleCollector, Head, Ranking
 from attnviz.roles.corpus import Corpus, Text, corpus_name, files, read
 from attnviz.roles.parts import PartResult, Settings, read_part
 from attnviz.roles.probing import probe_rows
-from attnviz.roles.table import RolesTable
-from attnviz.roles.tabulating import annotated_rows, make_table
+from attnviz.roles.table import HeadRole, RolesTable
+from attnviz.roles.tabulating import annotated_rows, make_table, rankings
 from attnviz.tokenization.tokenizer import ids_of
 
 PART = 1024
@@ -32,6 +34,9 @@ PART = 1024
 
 COUNTED = 4096
 """Texts whose tokens are counted to know which are rare."""
+
+FEWEST_RANKED, MOST_RANKED = 16, 64
+"""Texts from which it is told what the examples of each head are ranked by."""
 
 MOST_TOKENS = 512
 """Longer texts are cut into pieces of so many tokens, or of as many as the model takes where that is less."""
@@ -89,6 +94,9 @@ def measure(
     texts = read(corpus)
     first = list(itertools.islice(texts, COUNTED))
     settings = make_settings(model, first, batch_tokens, max_tokens, examples)
+    probes = tuple(probe_rows(model, first))
+    if examples:
+        settings = replace(settings, rankings=_first_rankings(model, first, settings, probes))
     name = corpus_name(corpus) if name is None else name
     if folder is not None:
         about: dict[str, object] = {"model": fingerprint(model.network), "corpus": name, "first": first[0].text}
@@ -107,7 +115,20 @@ def measure(
             if progress is not None:
                 progress(done, total)
     table = make_table(model, merged, collector, name)
-    return table.with_rows([*annotated_rows(model, paths), *probe_rows(model, first)])
+    return table.with_rows([*annotated_rows(model, paths), *probes])
+
+
+def _first_rankings(
+    model: Model, first: Sequence[Text], settings: Settings, probes: Sequence[HeadRole]
+) -> dict[Head, Ranking]:
+    """What each head's examples are ranked by: the role that it has in a few of the first texts, spread over them, for
+    all parts of the corpus have to be ranked alike from the start."""
+    count = max(FEWEST_RANKED, min(MOST_RANKED, len(first) // 8))
+    few = list(enumerate(first))[:: max(1, len(first) // count)][:count]
+    sums = read_part(model, few, replace(settings, examples=0))
+    if not sums.texts:
+        return {}
+    return rankings(make_table(model, sums, ExampleCollector(0), "").with_rows(probes).heads)
 
 
 def count_texts(corpus: Corpus) -> int | None:

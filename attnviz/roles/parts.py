@@ -16,7 +16,7 @@ from attnviz.models.batches import Batch, BatchLayer
 from attnviz.models.model import Model
 from attnviz.models.network import is_encoder_decoder
 from attnviz.roles.catalogue import REACH
-from attnviz.roles.collecting import Reading, RowCollector, drawn_texts
+from attnviz.roles.collecting import Head, Ranking, Reading, RowCollector, drawn_texts
 from attnviz.roles.corpus import Text
 from attnviz.roles.examples import Example
 from attnviz.roles.facts import COLUMNS, Axis, Facts, score
@@ -38,6 +38,7 @@ class Settings:
         max_target: longer targets are left out.
         examples: rows of each head that are kept as examples; 0 for none.
         frequencies: of the corpus, how often each vocabulary id occurs.
+        rankings: what the examples of a head are ranked by, where its role tells; see `RowCollector`.
     """
 
     batch_tokens: int
@@ -45,6 +46,7 @@ class Settings:
     max_target: int
     examples: int
     frequencies: Mapping[int, int] = field(default_factory=dict)
+    rankings: Mapping[Head, Ranking] = field(default_factory=dict)
 
 
 @dataclass
@@ -94,7 +96,7 @@ def read_part(model: Model, numbered: Sequence[tuple[int, Text]], settings: Sett
         result.roles[kind] = Sums.zeros(len(COLUMNS), len(counts), max(counts))
         result.offsets[kind] = Sums.zeros(2 * REACH + 1, len(counts), max(counts))
     drawn = drawn_texts((number for number, _ in numbered), settings.examples)
-    collector = RowCollector(settings.examples, drawn)
+    collector = RowCollector(settings.examples, drawn, settings.rankings)
     readings: list[Reading] = []
     for (number, text), (source, target) in zip(numbered, _encoded(model, numbered), strict=True):
         own = list(_readings(model, number, text, source, target, settings))
@@ -245,9 +247,8 @@ def _count(
             batch,
             weights,
             scores.greatest,
-            facts.counted,
+            facts,
             keys.special,
-            rows.start,
         )
     to = [item.cpu().numpy() for item in counts]
     result.roles[layer.kind].add(layer.layer, total_roles.cpu().numpy(), to[0], to[1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from attnviz.models.model import Model
 from attnviz.roles import alignment, relations
 from attnviz.roles.aligned_pairs import read_alignments
 from attnviz.roles.catalogue import REACH, ROLES, offset_role
-from attnviz.roles.collecting import ExampleCollector
+from attnviz.roles.collecting import ExampleCollector, Head, Ranking
 from attnviz.roles.corpus import is_aligned, language_of
 from attnviz.roles.examples import ExamplesIndex
-from attnviz.roles.facts import COLUMNS
+from attnviz.roles.facts import COLUMNS, POINTS, SHARES
 from attnviz.roles.parts import PartResult
 from attnviz.roles.statistics import Sums
 from attnviz.roles.table import HeadRole, RolesTable
@@ -47,6 +47,23 @@ def make_table(model: Model, merged: PartResult, collector: ExampleCollector, na
         sizes=sizes,
         index=index,
     )
+
+
+def rankings(heads: Iterable[HeadRole]) -> dict[Head, Ranking]:
+    """What the examples of each head are ranked by; heads whose role does not tell are left out.
+
+    Args:
+        heads: the role that each is called by, as `RolesTable.heads` gives them.
+    """
+    fixed = {offset_role(offset): offset for offset in (-1, 0, 1)}
+    asked = dict.fromkeys(("induction", "retrieval"), "natural induction")
+    result = {}
+    for row in heads:
+        role = row.role or ""
+        known = asked.get(role, role)
+        if known in (*SHARES, *POINTS, *fixed, "offset"):
+            result[row.kind, row.layer, row.head] = Ranking(role, known, fixed.get(role, row.offset or 0))
+    return result
 
 
 def _rows(kind: str, merged: PartResult, heads: tuple[int, ...]) -> Iterator[HeadRole]:

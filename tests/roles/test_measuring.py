@@ -207,6 +207,29 @@ def test_examples_show_where_a_head_looks_and_random_ones_are_the_same_texts_for
         examples(measure(hand_set.model(({},)), made_texts(3), examples=0), "decoder", 0, 0)
 
 
+def test_examples_are_ranked_by_the_role_of_their_head_and_say_so() -> None:
+    """Heads without a role are ranked by their greatest weight."""
+    heads = {0: "offset -3", 1: "first", 2: "duplicate"}
+    table = measure(hand_set.model((heads,), heads=4), made_texts(40), examples=6)
+    roles = ["offset", "first token", "duplicate token", ""]
+    for head, role in enumerate(roles):
+        items = examples(table, "decoder", 0, head, 6)
+        assert len(items) == 6 and {item.role for item in items} == {role}
+        assert [item.strength for item in items] == sorted((item.strength for item in items), reverse=True)
+        assert {item.role for item in random_examples(table, "decoder", 0, head, 6)} == {role}
+    for item in examples(table, role="offset", count=100):
+        assert (item.head, item.keys[0]) == (0, item.query - 3)
+        assert item.strength == pytest.approx(item.weights[0], abs=1e-5)
+    for item in examples(table, "decoder", 0, 2):
+        same = [key for key in item.keys if item.key_tokens[key].strip() == item.query_tokens[item.query].strip()]
+        assert item.strength == pytest.approx(
+            sum(weight for key, weight in zip(item.keys, item.weights, strict=True) if key in same), abs=1e-5
+        )
+    assert examples(table, "decoder", 0, 0, role="first token") == ()
+    with pytest.raises(InputError, match="There is no role 'obj'"):
+        examples(table, role="obj")
+
+
 def test_a_long_text_is_cut_into_pieces_and_shown_near_its_row() -> None:
     text = " ".join(made_texts(8))
     table = measure(hand_set.model(({0: "previous"},)), [text])
