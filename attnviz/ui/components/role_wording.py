@@ -27,6 +27,12 @@ _GROUP_OF = {
     "rare words": "repeat", "alignment": "translation", "broad": "shape", "narrow": "shape",
 }  # fmt: skip
 
+_SIGNS = {
+    "self": "↺", "previous token": "←", "next token": "→", "first token": "⇤", "special tokens": "⟨⟩",
+    "punctuation": ".,", "duplicate token": "=", "induction": "⟳", "natural induction": "⟳", "retrieval": "⇠",
+    "rare words": "∗", "alignment": "⇄", "broad": "≈", "narrow": "▪", "nsubj": "subj",
+}  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class RoleWords:
@@ -52,6 +58,17 @@ def group_of(role: str | None) -> str:
     ('place', 'grammar', 'none')
     """
     return "none" if role is None else _GROUP_OF.get(role, "grammar")
+
+
+def role_sign(role: str, offset: int | None = None) -> str:
+    """A sign of at most four characters for where there is no room for words; a relation's is what linguists write.
+
+    >>> role_sign("previous token"), role_sign("offset", -3), role_sign("compound")
+    ('←', '−3', 'comp')
+    """
+    if role == "offset":
+        return "±n" if offset is None else f"{offset:+d}".replace("-", "−")
+    return _SIGNS.get(role) or role[:4]
 
 
 def group_name(group: str) -> str:

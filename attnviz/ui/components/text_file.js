@@ -8,7 +8,7 @@ const PICTURE = /^image\//;
 
 class TextFile {
   constructor(parent) {
-    this.input = make("input", "", { type: "file", accept: ".txt,.md,text/plain,text/markdown", hidden: true });
+    this.input = make("input", "", { type: "file", hidden: true });
     this.input.addEventListener("change", () => this.takeAll(this.input.files));
     this.button = make("button", "attnviz-file", { type: "button", hidden: true });
     this.button.addEventListener("click", () => this.input.click());
@@ -33,6 +33,7 @@ class TextFile {
   update(data) {
     if (!data) return;
     this.data = data;
+    this.input.accept = [...data.types, "text/plain"].join(",");
     this.button.hidden = !data.button;
     this.button.title = data.texts.choose;
     this.button.setAttribute("aria-label", data.texts.choose);

@@ -7,6 +7,8 @@ so that it is there again after a reload (`ui/controls/long_texts`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attnviz.ui.components.component import define
 from attnviz.ui.shell.messages import _, local_count
 
@@ -16,7 +18,19 @@ MOST_TAB_CHARACTERS = 2_000_000  # of all texts that the browser's tab keeps; br
 _text_file = define(__file__)
 
 
-def text_file(key: str, *, name: str | None, missing: bool, characters: int, button: bool = True) -> None:
+TEXT_TYPES = (".txt", ".md")
+"""Endings of the names of files with a text to read."""
+
+
+def text_file(
+    key: str,
+    *,
+    name: str | None,
+    missing: bool,
+    characters: int,
+    button: bool = True,
+    types: Sequence[str] = TEXT_TYPES,
+) -> None:
     """Draws it; called in the container of the box, below it.
 
     Args:
@@ -25,22 +39,24 @@ def text_file(key: str, *, name: str | None, missing: bool, characters: int, but
         missing: whether that is a text which a link left out and which is not in the box.
         characters: how many the text in the box has.
         button: False for a box whose texts are short: a file can be dropped there too, but no button says so.
+        types: endings of the files that the button offers.
     """
     _text_file(
         key=f"{key}_file",
         data={
             "box": key, "name": name, "missing": missing, "button": button, "most": MOST_BYTES,
-            "mostKept": MOST_TAB_CHARACTERS, "texts": _texts(name, characters),
+            "mostKept": MOST_TAB_CHARACTERS, "types": list(types), "texts": _texts(name, characters, types),
         },
     )  # fmt: skip
 
 
-def _texts(name: str | None, characters: int) -> dict[str, str]:
+def _texts(name: str | None, characters: int, types: Sequence[str]) -> dict[str, str]:
     """What it says; {0} is the name of a file."""
     stated = (name or "").split("-")[0]
+    endings = _(", ").join(types)
     left_out = local_count(int(stated)) if stated.isdecimal() and len(stated) < 10 else "?"  # a link may say anything
     return {
-        "choose": _("Choose a text file (.txt, .md), or drop one onto the box"),
+        "choose": _("Choose a text file ({0}), or drop one onto the box").format(endings),
         "long": _("{0} characters: too long for a link. A copied link leaves the text out.").format(
             local_count(characters)
         ),
@@ -52,7 +68,7 @@ def _texts(name: str | None, characters: int) -> dict[str, str]:
         "empty": _("“{0}” is empty."),
         "large": _("“{0}” is larger than 1 MB, the most that is read here. Choose a part of it."),
         "paste": _("With what you pasted, the text would be larger than 1 MB, the most that is read here."),
-        "picture": _("“{0}” is a picture. Text files are read here: .txt or .md."),
+        "picture": _("“{0}” is a picture. Text files are read here: {1}.").replace("{1}", endings),
         "pasted picture": _("You pasted a picture. Only text is read here."),
         "UTF-16": _("“{0}” is stored as UTF-16. Save it as UTF-8 and choose it again."),
         "encoding": _("“{0}” is not stored as UTF-8. Save it with that encoding and choose it again."),

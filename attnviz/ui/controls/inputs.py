@@ -18,7 +18,7 @@ from attnviz.examples import FIRST_EXAMPLES, HOME_EXAMPLES
 from attnviz.figures.style import Theme
 from attnviz.serving.offered import may_choose_freely
 from attnviz.ui.components.ready import theme
-from attnviz.ui.components.text_file import text_file
+from attnviz.ui.components.text_file import TEXT_TYPES, text_file
 from attnviz.ui.controls import long_texts
 from attnviz.ui.controls.url_state import Say, follow_opening, named_choice, note_opening, replace_missing
 from attnviz.ui.shell.messages import _, kind_name, language
@@ -32,7 +32,9 @@ _USED = "attnviz_models"  # names of models that were asked for in this session
 _FAILED = "attnviz_failed_models"  # those of them that could not be loaded
 
 
-def text_box(label: str, key: str, *, file_button: bool = False, **options: Any) -> str:
+def text_box(
+    label: str, key: str, *, file_button: bool = False, file_types: Sequence[str] = TEXT_TYPES, **options: Any
+) -> str:
     """A box that grows with its text; `page_shell` has the text taken over while it is typed, and with Enter.
 
     A text file can be dropped onto it. What is too long for an address is kept in the session and in the browser's tab.
@@ -41,6 +43,7 @@ def text_box(label: str, key: str, *, file_button: bool = False, **options: Any)
         label: stands above it.
         key: of the control, and of its value in the address.
         file_button: whether a button in it offers to take a file.
+        file_types: endings of the files that it offers.
         options: others of `st.text_area`.
     """
     long_texts.bring_back(key)
@@ -50,7 +53,8 @@ def text_box(label: str, key: str, *, file_button: bool = False, **options: Any)
         text = st.text_area(label, key=key, height="content", bind=bind, **options) or ""
         name = long_texts.keep(key, text)
         # The number is said of long texts only; for others the component gets the same in every run.
-        text_file(key, name=name, missing=missing, characters=len(text) if name else 0, button=file_button)
+        characters = len(text) if name else 0
+        text_file(key, name=name, missing=missing, characters=characters, button=file_button, types=file_types)
     return text
 
 

@@ -3,7 +3,8 @@
 
 /* global RoleTable, RoleExamples */
 
-const ROOM = 56; // CSS pixels of a tile from which its role stands in it
+const ROOM = 56; // CSS pixels of a tile from which its role stands in it in words; below, a sign does
+const ROOM_FOR_SIGN = 15;
 
 class HeadRoles extends Figure {
   build() {
@@ -13,13 +14,14 @@ class HeadRoles extends Figure {
     this.grids = make("div", "attnviz-roles-grids");
     this.grids.addEventListener("click", (event) => this.clicked(event));
     this.grids.addEventListener("keydown", (event) => this.pressed(event));
+    this.legend = make("ul", "attnviz-roles-legend");
     this.table = new RoleTable((id) => this.openHead(id));
     this.examples = new RoleExamples((id) => this.openHead(id));
     this.sized = this.grids;
     return make("div", "attnviz-roles attnviz-figure", {}, [
       this.summary,
       this.roles,
-      make("div", "attnviz-roles-columns", {}, [this.grids, this.examples.root]),
+      make("div", "attnviz-roles-columns", {}, [make("div", "", {}, [this.grids, this.legend]), this.examples.root]),
       this.table.root,
     ]);
   }
@@ -38,7 +40,9 @@ class HeadRoles extends Figure {
   draw() {
     this.drawnWidth = this.grids.clientWidth;
     const tile = this.grids.querySelector(".attnviz-roles-tile");
-    this.root.classList.toggle("attnviz-roles-small", Boolean(tile) && tile.clientWidth < ROOM);
+    const room = tile?.clientWidth ?? ROOM;
+    this.root.classList.toggle("attnviz-roles-small", room < ROOM);
+    this.root.classList.toggle("attnviz-roles-tiny", room < ROOM_FOR_SIGN);
     this.examples.draw();
   }
 
@@ -68,6 +72,19 @@ class HeadRoles extends Figure {
     if (focused >= 0) this.roles.children[Math.min(focused, roles.length - 1)]?.focus();
   }
 
+  /** What the signs on small tiles stand for: of every role that a tile shows. */
+  drawLegend() {
+    const shown = new Set(this.heads().map(({ sign }) => sign));
+    const known = new Map(this.data.roles.map((role) => [role.sign, role]).reverse());
+    for (const { sign, group, deed } of this.heads()) if (sign && !known.has(sign)) known.set(sign, { sign, group, text: deed });
+    const rows = [...known.values()].filter(({ sign }) => shown.has(sign));
+    this.legend.replaceChildren(...rows.map(({ sign, group, text }) =>
+      make("li", `attnviz-roles-${group}`, {}, [
+        make("span", "attnviz-roles-sign", { textContent: sign, "aria-hidden": "true" }), make("span", "", { textContent: text }),
+      ]),
+    ));
+  }
+
   // The tiles -------------------------------------------------------------------------------------------------------
 
   drawGrids(before) {
@@ -78,10 +95,12 @@ class HeadRoles extends Figure {
       this.grids.replaceChildren(...kinds.map((kind) => this.grid(kind)));
       this.buttons = new Map([...this.grids.querySelectorAll("button")].map((button) => [button.dataset.head, button]));
     }
-    for (const { id, label, group, text, marked } of this.heads()) {
+    this.drawLegend();
+    for (const { id, label, sign, group, text, marked } of this.heads()) {
       const button = this.buttons.get(id);
       button.className = `attnviz-roles-tile attnviz-roles-${group}${marked ? "" : " attnviz-roles-faint"}`;
       button.firstChild.textContent = label;
+      button.lastChild.textContent = sign;
       button.title = text;
       button.setAttribute("aria-label", text);
       button.setAttribute("aria-pressed", String(id === open));
@@ -95,7 +114,9 @@ class HeadRoles extends Figure {
       make("div", "attnviz-roles-head", { role: "columnheader", textContent: `H${head}` }),
     );
     const cell = (tile) => make("div", "attnviz-roles-cell", { role: "gridcell" }, tile ? [
-      make("button", "", { type: "button", tabIndex: -1, "data-head": tile.id }, [make("span", "attnviz-roles-label")]),
+      make("button", "", { type: "button", tabIndex: -1, "data-head": tile.id }, [
+        make("span", "attnviz-roles-label"), make("span", "attnviz-roles-sign"),
+      ]),
     ] : []);
     const grid = make("div", "attnviz-roles-grid", { role: "grid", "aria-label": title }, [
       row([make("div", "attnviz-roles-layer", { role: "columnheader" }), ...names]),

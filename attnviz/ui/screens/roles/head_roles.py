@@ -23,6 +23,7 @@ class RoleChoice:
         group: decides its colour.
         text: what such a head does: "looks at the token before".
         title: the field's term, and what was counted.
+        sign: stands for it on a tile that has no room for words.
         count: heads that have it.
         chosen: whether only those stand out.
     """
@@ -31,6 +32,7 @@ class RoleChoice:
     group: str
     text: str
     title: str
+    sign: str
     count: int
     chosen: bool
 
@@ -64,6 +66,7 @@ class HeadTile:
         id: in the address: "encoder.L2.H5".
         name: "L2 H5".
         label: of its role, a word or two; empty for none.
+        sign: of its role, for a tile that has no room for words.
         group: of the role, which decides the colour.
         text: for its row and for screen readers: "Encoder L2 H5: looks at the token before".
         deed: what it does.
@@ -74,6 +77,7 @@ class HeadTile:
     id: str
     name: str
     label: str
+    sign: str
     group: str
     text: str
     deed: str

@@ -28,6 +28,7 @@ SAMPLE, OWN = "sample", "own"
 # Stand in the table, and are translated where it is shown: who opens it next may read in another language.
 SAMPLE_NAME, OWN_NAME = "sample texts", "own texts"
 TEXT_KEY, SOURCE_KEY = "roles_text", "roles_from"
+FILE_TYPES = (".txt", ".md", ".jsonl", ".conllu")
 CONTROL_KEYS = (TEXT_KEY, SOURCE_KEY)
 TEXTS_AT_ONCE = 16  # so that it soon says how far it is, and ends when it is told to
 _ASKED = "attnviz_measuring"  # what is being measured: the model and the texts
@@ -44,8 +45,8 @@ def measuring_controls(loaded: Loaded) -> None:
         )  # fmt: skip
     if source == OWN:
         inputs.text_box(
-            _("Texts, one on each line, or the lines of a .jsonl file"), TEXT_KEY,
-            file_button=True,
+            _("Texts, one on each line, or the lines of a .jsonl or .conllu file"), TEXT_KEY,
+            file_button=True, file_types=FILE_TYPES,
         )  # fmt: skip
     else:
         count = len(sample_texts())

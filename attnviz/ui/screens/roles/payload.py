@@ -15,6 +15,7 @@ from attnviz.ui.components.role_wording import (
     head_words,
     interval_text,
     percent,
+    role_sign,
     role_words,
 )
 from attnviz.ui.screens.roles.head_roles import (
@@ -98,7 +99,9 @@ def role_choices(table: RolesTable, chosen: str | None) -> list[RoleChoice]:
         ways = directions.get(role, {None})
         words = role_words(role, ways.copy().pop() if len(ways) == 1 else None)
         title = _("{0}. {1}").format(words.term, words.counted)
-        choices.append(RoleChoice(role, group_of(role), words.deed, title, len(heads[role]), role == chosen))
+        choices.append(
+            RoleChoice(role, group_of(role), words.deed, title, role_sign(role), len(heads[role]), role == chosen)
+        )
     return choices
 
 
@@ -122,13 +125,15 @@ def _tile(at: HeadId, own: HeadRole | None, shown: HeadRole | None, role: str | 
     row = shown if role is not None and is_marked else own
     name = f"{kind_title(at.kind)} {at.name}"
     if row is None:
-        label, group, deed = "", "none", ""
+        label, sign, group, deed = "", "", "none", ""
         text = _("{0}: no clear role").format(name)
     else:
         words = head_words(row)
         label, group, deed = words.label, group_of(row.role), words.deed
+        sign = role_sign(row.role or "", row.offset)
         text = f"{name}: {words.deed}, {percent(row.value)}"
-    return HeadTile(str(at), at.name, label, group, text, deed, None if shown is None else measured(shown), is_marked)
+    number = None if shown is None else measured(shown)
+    return HeadTile(str(at), at.name, label, sign, group, text, deed, number, is_marked)
 
 
 # One head -----------------------------------------------------------------------------------------------------------
@@ -170,18 +175,31 @@ def word_panel(word: str, strongest: Sequence[Example], drawn: Sequence[Example]
 def columns(strongest: Sequence[Example], drawn: Sequence[Example], word: str, *, named: bool = False) -> list[Column]:
     """The strongest examples, and those drawn at random beside them."""
     nothing = _("No example has this word.") if word else _("No examples were kept of this table.")
+    title, note = _ranked(strongest[0].role if strongest else "")
+    if named:
+        title = _("Where heads look most sharply")
+        note = _("The strongest of all texts: each head by its own role, or by its greatest weight.")
     return [
-        Column(
-            _("Where it looks most sharply") if not named else _("Where heads look most sharply"),
-            _("The strongest of all texts, special tokens left out: the best that can be found."),
-            [looking(item, named=named) for item in strongest[:SHOWN]], nothing,
-        ),
+        Column(title, note, [looking(item, named=named) for item in strongest[:SHOWN]], nothing),
         Column(
             _("Texts drawn at random"),
             _("The best ten of any head look convincing. These show what it usually does."),
             [looking(item, named=named) for item in drawn[:SHOWN]], nothing,
         ),
     ]  # fmt: skip
+
+
+def _ranked(role: str) -> tuple[str, str]:
+    """The heading of the strongest examples, and what they are ranked by; "" for the greatest weight."""
+    if not role:
+        return (
+            _("Where it looks most sharply"),
+            _("Ranked by the greatest weight, special tokens left out: the best that can be found in all texts."),
+        )
+    return (
+        _("Where it does this most"),
+        _("Ranked by its role, “{0}”: the best that can be found in all texts.").format(role_words(role).label),
+    )
 
 
 def looking(item: Example, *, named: bool = False) -> Looking:
