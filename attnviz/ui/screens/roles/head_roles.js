@@ -74,10 +74,13 @@ class HeadRoles extends Figure {
 
   /** What the signs on small tiles stand for: of every role that a tile shows. */
   drawLegend() {
-    const shown = new Set(this.heads().map(({ sign }) => sign));
-    const known = new Map(this.data.roles.map((role) => [role.sign, role]).reverse());
-    for (const { sign, group, deed } of this.heads()) if (sign && !known.has(sign)) known.set(sign, { sign, group, text: deed });
-    const rows = [...known.values()].filter(({ sign }) => shown.has(sign));
+    const heads = this.heads();
+    const shown = new Set(heads.map(({ sign }) => sign));
+    const known = new Map();
+    for (const entry of [...this.data.roles, ...heads.map(({ sign, group, deed }) => ({ sign, group, text: deed }))]) {
+      if (!known.has(entry.sign)) known.set(entry.sign, entry);
+    }
+    const rows = [...known.values()].filter(({ sign }) => sign && shown.has(sign));
     this.legend.replaceChildren(...rows.map(({ sign, group, text }) =>
       make("li", `attnviz-roles-${group}`, {}, [
         make("span", "attnviz-roles-sign", { textContent: sign, "aria-hidden": "true" }), make("span", "", { textContent: text }),

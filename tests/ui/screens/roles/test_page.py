@@ -38,13 +38,18 @@ def test_a_model_is_measured_and_what_is_chosen_is_shown(bert_folder: str, tmp_p
     data = roles(app)
     assert [(len(kind["layers"]), kind["heads"]) for kind in data["kinds"]] == [(3, 5)]
     assert len(list((tmp_path / "attnviz" / "roles").iterdir())) == 2  # the table and its examples
-    assert [len(column["items"]) for column in data["panel"]["columns"]] == [3, 3]
+    strongest, drawn = data["panel"]["columns"]
+    assert 1 <= len(strongest["items"]) <= 3 == len(drawn["items"])
+    # What the strongest are ranked by is said: the head that opens has a role, another one has none.
+    assert strongest["title"] == "Where it does this most" and strongest["note"].startswith("Ranked by its role, “")
     # A link shows the head and the word that it names, and the table that is kept.
     app = open_page("roles", model=bert_folder, at="encoder.L2.H4", word="dog")
     data = roles(app)
     assert data["open"] == "encoder.L2.H4" and data["panel"]["title"] == "Encoder L2 H4"
     shown = [item for column in data["panel"]["columns"] for item in column["items"]]
     assert all("dog" in item["text"] for item in shown)
+    assert data["panel"]["columns"][0]["title"] == "Where it looks most sharply"
+    assert data["panel"]["columns"][0]["note"].startswith("Ranked by the greatest weight")
 
 
 def test_other_pages_name_the_roles_of_a_measured_model(bert_folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
