@@ -105,7 +105,7 @@ def _block(model: Model, recording: Recording, kind: str, layer: int) -> _Block 
     """None where the sum of attention and residual was not found."""
     known = _blocks.setdefault(recording, {})
     if (kind, layer) not in known:
-        computation = follow(model, recording, kind, layer=layer)
+        computation = follow(model, recording, kind, layer=layer, own_heads=False)
         stages = computation.stages
         attention, total = _sum_with_attention(computation)
         block = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -22,6 +24,13 @@ def attention_gradient(reading: Reading, explained: Explained, layer: int | None
     taken off. With a layer, and perhaps a head, the weights of that alone, added up over the rows (Barkan et al. 2021,
     "Grad-SAM", equation 3).
     """
+    return attention_gradients(reading, explained, [layer], head)[0]
+
+
+def attention_gradients(
+    reading: Reading, explained: Explained, layers: Sequence[int | None], head: int | None = None
+) -> list[np.ndarray]:
+    """`attention_gradient` of several layers by one pass: for each (tokens,)."""
     check_captured(reading.model)
     weights: dict[Call, Tensor] = {}
     with torch.enable_grad():
@@ -33,11 +42,15 @@ def attention_gradient(reading: Reading, explained: Explained, layer: int | None
         for call, gradient in zip(calls, gradients, strict=True)
     }  # (heads, queries, keys)
     positive = {call: item.detach().double().cpu() for call, item in positive.items()}
-    if layer is not None:
+
+    def values(layer: int | None) -> np.ndarray:
+        if layer is None:
+            return _relevance(reading, {call: item.mean(dim=0).numpy() for call, item in positive.items()})
         chosen = {call: item for call, item in positive.items() if call in _chosen(reading, layer)}
         picked = {call: item.mean(dim=0) if head is None else item[head] for call, item in chosen.items()}
         return _by_token(reading, {call: item.sum(dim=0) for call, item in picked.items()})
-    return _relevance(reading, {call: item.mean(dim=0).numpy() for call, item in positive.items()})
+
+    return [values(layer) for layer in layers]
 
 
 def _relevance(reading: Reading, mean: dict[Call, np.ndarray]) -> np.ndarray:
@@ -77,35 +90,46 @@ def attention_attribution(
     the weights of all layers grow together, so that the values add up to the prediction less the one without any
     attention; with a layer, and perhaps a head, those of it alone. In an encoder–decoder a layer is the decoder's.
     """
+    return attention_attributions(reading, explained, [layer], head, steps, progress)[0]
+
+
+def attention_attributions(
+    reading: Reading,
+    explained: Explained,
+    layers: Sequence[int | None],
+    head: int | None,
+    steps: int,
+    progress: Progress | None,
+) -> list[tuple[np.ndarray, float]]:
+    """`attention_attribution` of several layers, which are computed together: for each (tokens,), and the delta."""
     check_captured(reading.model)
     collected: dict[Call, Tensor] = {}
     with torch.no_grad():
         reading.run(1, Change(collect=collected))
     whole = {call: weights.detach() for call, weights in collected.items()}
-    calls = sorted(whole if layer is None else _chosen(reading, layer) & whole.keys())
-    given = tuple(whole[call] if head is None else whole[call][:, head : head + 1] for call in calls)
+    growing = [whole.keys() if layer is None else _chosen(reading, layer) & whole.keys() for layer in layers]
+    calls = sorted(set().union(*growing))
 
-    def put_together(parts: tuple[Tensor, ...]) -> dict[Call, Tensor]:
-        if head is None:
-            return dict(zip(calls, parts, strict=True))
-        result = {}
-        for call, part in zip(calls, parts, strict=True):
-            every = whole[call].expand(len(part), -1, -1, -1)
-            result[call] = torch.cat([every[:, :head], part, every[:, head + 1 :]], dim=1)
-        return result
+    def start(call: Call) -> Tensor:
+        """(layers, heads, queries, keys)."""
+        nothing = whole[call].clone()
+        nothing[:, slice(None) if head is None else head] = 0.0
+        return nothing.expand(len(layers), -1, -1, -1)
 
-    def predict(*parts: Tensor) -> Tensor:
-        change = Change(weights=put_together(parts))
-        return explained.value(reading.run(len(parts[0]), change, gradients=True))
+    grows = {call: torch.tensor([call in chosen for chosen in growing], device=reading.model.device) for call in calls}
 
-    zeros = tuple(torch.zeros_like(item) for item in given)
-    size = reading.copies_at_once(maps=True)
+    def predict(*given: Tensor) -> Tensor:
+        *parts, of_layer = given
+        weights_in = {call: rows[of_layer] for call, rows in grows.items()} if len(layers) > 1 else None
+        change = Change(weights=dict(zip(calls, parts, strict=True)), weights_in=weights_in)
+        return explained.value(reading.run(len(of_layer), change, gradients=True))
 
     def by_token(attributed: tuple[Tensor, ...]) -> Tensor:
         by_call = {call: item.sum(dim=(1, 2)) for call, item in zip(calls, attributed, strict=True)}
         return torch.from_numpy(_by_token(reading, by_call))
 
-    return PathIntegral(predict, given, zeros, by_token, size).integrate(steps, progress)
+    given, size = tuple(whole[call] for call in calls), reading.copies_at_once(maps=True)
+    return PathIntegral(predict, given, tuple(map(start, calls)), by_token, size).integrate(steps, progress)
 
 
 def _chosen(reading: Reading, layer: int) -> set[Call]:
@@ -157,16 +181,16 @@ def integrated_gradients(
     vectors = tuple(reading.vectors(side) for side in sides)
     averages = tuple(average_text(reading, side, own) for side, own in zip(sides, vectors, strict=True))
 
-    def predict(*parts: Tensor) -> Tensor:
-        change = Change(vectors=dict(zip(sides, parts, strict=True)))
-        return explained.value(reading.run(len(parts[0]), change, gradients=True))
+    def predict(*given: Tensor) -> Tensor:
+        change = Change(vectors=dict(zip(sides, given[:-1], strict=True)))
+        return explained.value(reading.run(len(given[-1]), change, gradients=True))
 
     size = reading.copies_at_once(maps=False)
 
     def by_token(attributed: tuple[Tensor, ...]) -> Tensor:
         return torch.cat([item.double().sum(dim=-1) for item in attributed], dim=-1)
 
-    return PathIntegral(predict, vectors, averages, by_token, size).integrate(steps, progress)
+    return PathIntegral(predict, vectors, averages, by_token, size).integrate(steps, progress)[0]
 
 
 def average_text(reading: Reading, side: Side, vectors: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ stays behind in the network: no hook, no gradient of a parameter, no mode.
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -38,6 +39,9 @@ MOST_NUMBERS = 1 << 24
 """Weights and logits of the copies that are read at once: 64 MiB in float32, several times that with gradients."""
 ROWS_AT_ONCE = 8192  # of the embedding table
 
+# By embedding table: in which state its weights were, and the mean of what it gives.
+_averages: weakref.WeakKeyDictionary[nn.Module, tuple[Any, Tensor]] = weakref.WeakKeyDictionary()
+
 Side = Literal["source", "target"]
 Call = tuple[str, int]
 """The kind of attention and the layer."""
@@ -50,6 +54,8 @@ class Change:
     Attributes:
         vectors: by side, what the embedding table gives: (copies, tokens, width).
         weights: by kind and layer, in the place of the weights: (copies, heads, queries, keys).
+        weights_in: by kind and layer, in which copies they are: boolean (copies,); the others compute their own. None:
+            in all.
         hidden: by kind of attention, which keys nobody may look at: boolean (copies, keys).
         collect: the weights that were used are put in here, by kind and layer; gradients can be taken with respect to
             them.
@@ -57,6 +63,7 @@ class Change:
 
     vectors: Mapping[Side, Tensor] | None = None
     weights: Mapping[Call, Tensor] | None = None
+    weights_in: Mapping[Call, Tensor] | None = None
     hidden: Mapping[str, Tensor] | None = None
     collect: dict[Call, Tensor] | None = None
 
@@ -64,6 +71,12 @@ class Change:
     def of_attention(self) -> bool:
         """Whether attention itself is changed or collected."""
         return self.weights is not None or self.hidden is not None or self.collect is not None
+
+    @property
+    def of_encoder(self) -> bool:
+        """Whether the encoder of an encoder–decoder computes something else than without the change, or is watched."""
+        by_kind = {kind for kind, _layer in self.weights or ()} | set(self.hidden or ())
+        return "source" in (self.vectors or ()) or "encoder" in by_kind or self.collect is not None
 
 
 class Reading:
@@ -89,6 +102,7 @@ class Reading:
             self.tokens["source"] = source[: position + 1]
         read = len(self.tokens["source"])
         self.beside = model.inputs.tensors({name: row[:read] for name, row in recording.beside.items()})
+        self._encoded: Any = None
 
     @property
     def every_token(self) -> tuple[Token, ...]:
@@ -131,20 +145,41 @@ class Reading:
         given = {name: row.expand(copies, -1) for name, row in (self.beside if beside is None else beside).items()}
         vectors = change.vectors or {}
         encoder = planned.encoder_calls
+        row = self.position if position is None else position
         with self.model.recorder.exclusive(), torch.inference_mode(False):
             if not self.is_paired:
-                with self._changed(slice(None), change), self._replaced("source", vectors):
+                with (
+                    self._changed(slice(None), change),
+                    self._replaced("source", vectors),
+                    _one_row(network, row, source.shape[1]),
+                ):
                     found = forward(network, source, gradients=gradients, **attention_mask(source, given), **given)
                 start = getattr(found, "start_logits", None)
                 output = found.logits if start is None else torch.cat([start, found.end_logits], dim=-1)
             else:
                 target = ids["target"] if ids else self.ids("target").expand(copies, -1)
-                with self._changed(slice(encoder), change), self._replaced("source", vectors):
-                    states = run_encoder(network, source, gradients=gradients)
-                with self._changed(slice(encoder, None), change), self._replaced("target", vectors):
+                if ids is None and not change.of_encoder:
+                    states = self._unchanged_states(copies)
+                else:
+                    with self._changed(slice(encoder), change), self._replaced("source", vectors):
+                        states = run_encoder(network, source, gradients=gradients)
+                with (
+                    self._changed(slice(encoder, None), change),
+                    self._replaced("target", vectors),
+                    _one_row(network, row, target.shape[1]),
+                ):
                     output = run_decoder(network, source, target, states, gradients=gradients).logits
-        row = self.position if position is None else position
-        return (output[:, row] if output.ndim == 3 else output).float()
+        if output.ndim == 3:
+            output = output[:, 0 if output.shape[1] == 1 else row]
+        return output.float()
+
+    def _unchanged_states(self, copies: int) -> Any:
+        """What the encoder gives for copies of the source, which it reads once for all passes that change the rest."""
+        if self._encoded is None:
+            self._encoded = run_encoder(self.model.network, self.ids("source"))
+        states = type(self._encoded)()
+        states["last_hidden_state"] = self._encoded.last_hidden_state.expand(copies, -1, -1)
+        return states
 
     def copies_at_once(self, *, maps: bool) -> int:
         """How many copies of the text are read at once; with `maps` each keeps all its weights."""
@@ -186,12 +221,20 @@ class Reading:
     def average_vector(self, side: Side) -> Tensor:
         """The mean of all vectors that the embedding table can give, (width,): a token that says nothing in particular.
 
-        Unlike zeros it has a length, which networks divide by that normalise it at once (T5, Llama).
+        Unlike zeros it has a length, which networks divide by that normalise it at once (T5, Llama). Computed once for
+        each table, and again when somebody has changed its weights in place.
         """
         table = self.table(side)
-        rows = int(table.weight.shape[0])  # type: ignore[index]
+        weight: Any = table.weight
+        state = (weight.data_ptr(), None if weight.is_inference() else weight._version, weight.device)
+        known = _averages.get(table)
+        if known is None or known[0] != state:
+            known = _averages[table] = (state, self._average(table, int(weight.shape[0])))
+        return known[1]
+
+    def _average(self, table: nn.Module, rows: int) -> Tensor:
         total: Any = 0.0
-        with self.model.recorder.exclusive(), torch.no_grad():
+        with self.model.recorder.exclusive(), torch.inference_mode(False), torch.no_grad():
             for start in range(0, rows, ROWS_AT_ONCE):
                 indices = torch.arange(start, min(start + ROWS_AT_ONCE, rows), device=self.model.device)
                 total = total + table(indices[None])[0].double().sum(dim=0)
@@ -241,6 +284,32 @@ def check_precision(model: Model) -> None:
         )
 
 
+@contextlib.contextmanager
+def _one_row(network: Any, row: int, length: int) -> Iterator[None]:
+    """The network makes logits of one row only while the context is open, if it has a matrix of its own for them.
+
+    The vocabulary's matrix is often as much work as all layers of the decoder together.
+    """
+    head = None
+    with contextlib.suppress(AttributeError, NotImplementedError):
+        head = network.get_output_embeddings()
+    if not isinstance(head, nn.Module):
+        yield
+        return
+
+    def keep_row(_module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        states = inputs[0] if inputs else None
+        if not isinstance(states, Tensor) or states.ndim != 3 or states.shape[1] != length:
+            return None
+        return (states[:, row : row + 1], *inputs[1:])
+
+    handle = head.register_forward_pre_hook(keep_row)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
 def _needs_padding(network: Any) -> bool:
     """Whether the network reads several texts only with a padding token that it lacks, to find where each ends."""
     is_classifier = "ForSequenceClassification" in type(network).__name__
@@ -275,7 +344,10 @@ class _LayerChange:
         groups = query.shape[1] // key.shape[1]
         key, value = (part.repeat_interleave(groups, dim=1) for part in (key, value))
         given = (self.change.weights or {}).get(self.call)
-        weights = self._weights(query, key, rule) if given is None else given
+        copies = (self.change.weights_in or {}).get(self.call)
+        weights = self._weights(query, key, rule) if given is None or copies is not None else given
+        if given is not None and copies is not None:
+            weights = torch.where(copies[:, None, None, None], given, weights)
         if self.change.collect is not None:
             if not weights.requires_grad:
                 weights = weights.detach().requires_grad_()

@@ -79,7 +79,7 @@ class Computation:
         positions: where the model's positions act: "added" to the embeddings, "rotary" on queries and keys, "bias" on
             the scores, or "none" that could be found.
         own_heads: float32 (heads, queries, value_dim): the model's own head outputs, by its own attention, without
-            anything of attnviz; None where the model does something to them before they can be seen.
+            anything of attnviz; None where the model does something to them before they can be seen, or nobody asked.
         joining: float32 (heads, value_dim, width): the part of the output matrix that belongs to each head, or None.
         joining_bias: float32 (width,), or None.
         joining_name: of the module.
@@ -178,7 +178,7 @@ class Computation:
         return Parts(weights, vectors, norms, norms / norms.sum().clamp_min(1e-30))
 
 
-def follow(model: Model, recording: Recording, kind: str, *, layer: int) -> Computation:
+def follow(model: Model, recording: Recording, kind: str, *, layer: int, own_heads: bool = True) -> Computation:
     """Runs the model on a recording's tokens and writes down what happens in one layer.
 
     Args:
@@ -186,6 +186,7 @@ def follow(model: Model, recording: Recording, kind: str, *, layer: int) -> Comp
         recording: of one text.
         kind: "encoder", "decoder" or "cross".
         layer: from 0.
+        own_heads: whether the model computes once more by its own attention, for `Computation.own_heads`.
 
     Raises:
         InputError: there is no such kind or layer, or the text has more than `MOST_TOKENS` tokens.
@@ -236,7 +237,9 @@ def follow(model: Model, recording: Recording, kind: str, *, layer: int) -> Comp
         with capture.capture_attention(model.network) as captured, record_calls(model.network, captured, keep) as trace:
             forward(model.network, ids, **arguments)
         joining = joining_call(trace, call, stored)
-        own = None if joining is None else _own_heads(model.network, trace, joining, ids, arguments)
+        own = None
+        if joining is not None and own_heads:
+            own = _own_heads(model.network, trace, joining, ids, arguments)
 
     heads = stored.query.shape[0]
     module = None if joining is None else trace[joining].module

@@ -13,13 +13,15 @@ from support.bundled import bundled_model
 from support.recordings import model, recording
 
 from attnviz import aggregate
-from attnviz.attribution import METHODS, attribute
+from attnviz.attribution import METHODS, attribute, path_integral
 from attnviz.attribution.block_vectors import block_vectors
-from attnviz.attribution.from_gradients import average_text
+from attnviz.attribution.explained import find_explained
+from attnviz.attribution.from_gradients import attention_attributions, attention_gradients, average_text
 from attnviz.attribution.from_weights import flow_graph, maximum_flows, with_residual
 from attnviz.attribution.reading import Change, Reading
 from attnviz.computation.layer import follow
 from attnviz.interventions import Heads, Mask
+from attnviz.models.model import Model
 
 SENTENCE = "Der Hund sah den Ball."
 NAMES = ["bert", "gpt2", "llama", "t5", "marian"]
@@ -65,6 +67,72 @@ def test_the_bundled_model_misses_by_less_than_a_hundredth(method: str, position
     assert result.delta is not None and result.delta <= 0.01
     named = result.tokens[int(result.source_values.argmax())].text
     assert named == {2: " Hund", 3: " sah"}[position]
+
+
+@pytest.mark.parametrize("method", ["attention_attribution", "integrated_gradients"])
+def test_64_gradients_miss_by_less_than_a_hundredth_at_every_word(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(path_integral, "REFINED", 1)  # no more than the 64
+    own = bundled_model().record("Eine alte Frau wohnte allein in dem kleinen Haus.")
+    results = [attribute(bundled_model(), own, method, row) for row in range(len(own.query_tokens("cross")) - 1)]
+    missed = [result.delta for result in results if result.delta is not None]
+    assert len(missed) == len(results) > 5 and max(missed) <= 0.01
+
+
+def test_an_integral_is_exact_where_slopes_jump_once_and_is_a_mean_of_slopes_elsewhere() -> None:
+    # One token's slope falls from 4 to 1 at 0.3, the other's rises from 0 to 2: together from 4 to 3.
+    slopes = np.array([[4.0, 0.0], [1.0, 2.0]])
+    exact = np.array([0.3 * 4 + 0.7 * 1, 0.7 * 2])
+    way = path_integral._Way(np.array([0.0, 1.0]), np.array([0.0, exact.sum()]), slopes)
+    assert way.integral() == pytest.approx(exact, abs=1e-4) and way.missed() < 1e-4
+    # What lies outside of the slopes is not made up for: the share stops at all or nothing, and the miss is told.
+    beyond = path_integral._Way(np.array([0.0, 1.0]), np.array([0.0, 8.0]), slopes)
+    assert beyond.integral() == pytest.approx(slopes[0]) and beyond.missed() == pytest.approx(0.5)
+    # Where both slopes are alike rounding decides nothing.
+    alike = path_integral._Way(np.array([0.0, 1.0]), np.array([0.0, 3.0 + 1e-7]), np.array([[3.0, 0.0], [0.0, 3.0]]))
+    assert alike.integral() == pytest.approx([1.5, 1.5], abs=1e-3)
+
+
+def test_more_places_go_where_slopes_differ_most_or_say_nothing_of_the_gain() -> None:
+    slopes = np.array([[0.0], [0.0], [8.0], [8.1]])
+    way = path_integral._Way(np.array([0.0, 0.2, 0.4, 1.0]), np.array([0.0, 0.0, 0.8, 5.63]), slopes)
+    assert way.more_places(1) == pytest.approx([0.3]) and way.more_places(3) == pytest.approx([0.25, 0.3, 0.35])
+    stepping = path_integral._Way(way.places, np.array([0.0, 1.0, 1.8, 6.63]), slopes)  # 1 is gained where slopes are 0
+    assert stepping.more_places(1) == pytest.approx([0.1])
+
+
+@pytest.mark.parametrize("head", [None, 3])
+def test_layers_computed_together_say_what_each_says_alone(head: int | None) -> None:
+    own, prediction = recording("marian"), find_explained(model("marian"), recording("marian"), POSITION)
+    reading = Reading(model("marian"), own, POSITION)
+    layers = [0, 1] if head is not None else [0, 1, None]
+    together = attention_attributions(reading, prediction, layers, head, 16, None)
+    for layer, (values, missed) in zip(layers, together, strict=True):
+        alone = attribute(model("marian"), own, "attention_attribution", POSITION, layer=layer, head=head, steps=16)
+        assert values == pytest.approx(alone.values, abs=1e-4) and missed == pytest.approx(alone.delta, abs=1e-3)
+    if head is None:
+        for layer, values in zip(layers, attention_gradients(reading, prediction, layers), strict=True):
+            alone = attribute(model("marian"), own, "attention_gradient", POSITION, layer=layer)
+            assert values == pytest.approx(alone.values, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_row_that_is_read_alone_is_the_one_of_the_whole_text(name: str) -> None:
+    reading = Reading(model(name), recording(name), POSITION)
+    logits = recording(name).logits
+    assert logits is not None
+    for copies in (1, 3):
+        every = reading.run(copies)
+        assert every.shape[0] == copies and every[-1].numpy() == pytest.approx(logits[POSITION].numpy(), abs=1e-4)
+
+
+def test_an_average_vector_follows_its_table() -> None:
+    own = Model(tiny.network("gpt2"))
+    reading = Reading(own, own.record_ids(tiny.ids()), POSITION)
+    before = reading.average_vector("source")
+    assert reading.average_vector("source") is before
+    with torch.no_grad():
+        reading.table("source").weight.mul_(2.0)  # type: ignore[operator, union-attr]
+    assert reading.average_vector("source").numpy() == pytest.approx(2 * before.numpy(), abs=1e-6)
 
 
 @pytest.mark.parametrize(("layer", "head"), [(1, None), (1, 3)])
