@@ -54,7 +54,10 @@ class AttnvizError(Exception):
 
     Attributes:
         message: what `str` gives, with its template and values.
+        fitting: of a text that is too long, how many tokens would not be; None where that is not known.
     """
+
+    fitting: int | None = None
 
     def __init__(self, template: str, *values: Any) -> None:
         """Takes what `Message` takes."""

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from attnviz.errors import AttnvizError
+from attnviz.measures.telling_heads import telling_head
 from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.controls.page_header import PageHeader, Text, model_row, text_boxes
 from attnviz.ui.screens.long_text import address, controls, wording
+from attnviz.ui.screens.long_text.beginning import offer_beginning
 from attnviz.ui.screens.long_text.link_list import link_list
 from attnviz.ui.screens.long_text.long_map import long_map
 from attnviz.ui.screens.long_text.long_text_panel import long_text_panel
@@ -37,7 +40,7 @@ _ANEW = "attnviz_long_text_anew"  # set where the page itself is drawn: the brow
 def main() -> None:
     boxes = text_boxes()
     with boxes:
-        sentence = inputs.sentence_box(opening_text())
+        sentence = inputs.sentence_box(opening_text(), label=_("Text"))
     top = PageHeader(**vars(model_row()), sentence=sentence, boxes=boxes)
     note, figures = st.empty(), st.container(key="figures")
     url_state.keep_values(*url_state.SWITCH_KEYS)
@@ -52,10 +55,11 @@ def main() -> None:
         url_state.keep_values("layer", "head", controls.WAY)
         return
     with top.controls:
+        opening = telling_head(recording, kind, top.model)
         layer = inputs.layer_control(
-            recording.size(kind)[0], top.name, top.say, 0, inputs.layer_numbers(recording, kind)
+            recording.size(kind)[0], top.name, top.say, opening[0], inputs.layer_numbers(recording, kind)
         )
-        head = controls.head_control(recording.heads(kind, layer), top.say)
+        head = controls.head_control(recording.heads(kind, layer), top.say, opening[1] if layer == opening[0] else 0)
         way = controls.way_control()
     shown = HeadMap(loaded, recording, text.sentence, text.target, kind, layer, head, way, run_name(*text))
     note.caption(length_note(loaded, shown))
@@ -72,7 +76,18 @@ def record_text(top: PageHeader, container: DeltaGenerator, loaded: Loaded, kind
     url_state.keep_values("pair")
     recording = None
     if text.sentence.strip():
-        recording = errors.attempt(container, lambda: record(container, loaded, text, kind))
+        failures: list[AttnvizError] = []
+
+        def attempt() -> Recording | None:
+            try:
+                return record(container, loaded, text, kind)
+            except AttnvizError as error:
+                failures.append(error)
+                raise
+
+        recording = errors.attempt(container, attempt)
+        for error in failures:
+            offer_beginning(container, loaded.model, text.sentence, error)
     else:
         container.info(_("Type a text above, or drop a file."), icon=":material/keyboard:")
     if "cross" in loaded.kinds and kind != "encoder":

@@ -217,16 +217,20 @@ class Inputs:
     def check_length(self, count: int, subject: str, *, of_decoder: bool = False) -> None:
         """Raises TooLongError where the model has not so many positions, or may not have them read."""
         if 0 < self.most_tokens < count:
-            raise TooLongError(
+            error = TooLongError(
                 "{0} has {1:,} tokens, and here a model reads {2:,} at most. Shorten it by {3}.",
                 subject,
                 count,
                 self.most_tokens,
                 _tokens(count - self.most_tokens),
             )
+            error.fitting = None if of_decoder else self.most_tokens
+            raise error
         room = max_positions(self.stack(of_decoder))
         if room is not None and count > room:
-            raise self._too_long(subject, count, room)
+            error = self._too_long(subject, count, room)
+            error.fitting = None if of_decoder else room
+            raise error
 
     @contextlib.contextmanager
     def explain_length(self, count: int, *, of_decoder: bool = False) -> Iterator[None]:

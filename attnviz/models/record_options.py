@@ -139,7 +139,7 @@ class Needs:
         needed = self.bytes(tokens, options)
         if budget is None or needed <= budget:
             return
-        raise MemoryShortError(
+        error = MemoryShortError(
             "To record {0:,} tokens {1} needs about {2:,.2f} GB, and {3:,.2f} GB are free or allowed. {4}",
             tokens,
             name,
@@ -147,10 +147,15 @@ class Needs:
             budget / 1e9,
             self._remedy(tokens, budget, options),
         )
+        error.fitting = self._fitting(tokens, budget, options)
+        raise error
+
+    def _fitting(self, tokens: int, budget: int, options: RecordOptions) -> int:
+        return budget * tokens // max(1, self.bytes(tokens, options))
 
     def _remedy(self, tokens: int, budget: int, options: RecordOptions) -> Message:
         """What would fit."""
-        fitting = budget * tokens // max(1, self.bytes(tokens, options))
+        fitting = self._fitting(tokens, budget, options)
         layers: Collection[int] = sorted({layer for layer, _, _ in self.calls if options.includes(layer)})
         for count in range(len(layers) - 1, 0, -1):
             fewer = replace(options, layers=frozenset(list(layers)[:count]))

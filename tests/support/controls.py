@@ -95,6 +95,11 @@ EVERYWHERE = [
         "long_text test_a_long_recording_says_how_far_it_is_and_is_cancelled_and_begun_again",
         "st-key-cancel_recording",
     ),
+    tested(  # where the text is too long
+        ".st-key-only_beginning button",
+        "long_text test_of_too_long_a_text_the_beginning_is_shown_and_back_brings_the_whole",
+        "st-key-only_beginning",
+    ),
     tested(  # while all heads are measured
         ".st-key-cancel_importance button",
         "what_if test_a_measurement_of_all_heads_can_be_ended",

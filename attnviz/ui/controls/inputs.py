@@ -58,17 +58,18 @@ def text_box(
     return text
 
 
-def sentence_box(opening: str | None = None) -> str:
+def sentence_box(opening: str | None = None, label: str | None = None) -> str:
     """The sentence, taken over while it is typed, after a pause of a quarter of a second.
 
     What it opens with stands in the address like any other: who opens a copied link may read in another language.
 
     Args:
         opening: what it opens with; None for the first sentence in the reader's language.
+        label: stands above it; None for "Sentence".
     """
     long_texts.bring_back("sentence")
     follow_opening("sentence", first_sentence() if opening is None else opening)
-    return text_box(_("Sentence"), "sentence", file_button=True)
+    return text_box(label or _("Sentence"), "sentence", file_button=True)
 
 
 def first_sentence() -> str:

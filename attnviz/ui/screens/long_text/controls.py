@@ -11,16 +11,16 @@ WAYS = ("lift", "share", "root")
 WAY = "colours"
 
 
-def head_control(heads: int, say: Say) -> int:
-    """Which head is shown, from 0; there is always one."""
+def head_control(heads: int, say: Say, opening: int = 0) -> int:
+    """Which head is shown, from 0; there is always one: `opening` where nobody has chosen it."""
 
     def remark(value: str, instead: int) -> str:
         return _("The heads are 0 to {0}, there is no head {1}; head {2} is shown.").format(heads - 1, value, instead)
 
     if st.session_state.get("head", 0) is None:  # none was open on the page of all heads
         del st.session_state["head"]
-    replace_missing("head", range(heads), say, remark, default=0)
-    return st.selectbox(_("Head"), range(heads), index=0, key="head", bind="query-params", width=96)
+    replace_missing("head", range(heads), say, remark, default=opening)
+    return st.selectbox(_("Head"), range(heads), index=opening, key="head", bind="query-params", width=96)
 
 
 def way_control() -> str:

@@ -108,6 +108,23 @@ def test_a_click_marks_passages_and_passages_and_links_lead_to_their_place(page:
     expect(page.locator(".attnviz-long-says")).to_contain_text("looks at")
 
 
+def test_of_too_long_a_text_the_beginning_is_shown_and_back_brings_the_whole(page: Page) -> None:
+    page.goto(with_sentence("/long_text", TEXT))
+    wait_until_drawn(page, TEXT)
+    page.wait_for_function(RESTS)
+    text = " ".join([TEXT] * 80)
+    text_box(page).fill(text)
+    page.locator(".st-key-only_beginning button").first.wait_for()
+    page.wait_for_function(RESTS)
+    page.locator(".st-key-only_beginning button").first.click()
+    page.locator(MAP).wait_for()
+    page.wait_for_function(RESTS)
+    beginning = text_box(page).input_value()
+    assert 500 < len(beginning) < len(text) and text.startswith(beginning)
+    page.go_back()
+    expect(text_box(page)).to_have_value(text)
+
+
 @pytest.fixture
 def slow_folder(tmp_path: Path) -> str:
     """A model that takes some seconds for a text of 20,000 tokens."""

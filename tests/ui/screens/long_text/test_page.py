@@ -14,7 +14,9 @@ from support import tiny_tokenizers as tokenizers_for_tests
 from support.bundled import bundled_model
 from support.pages import components, open_page, save_checkpoint
 
+from attnviz.measures.telling_heads import telling_head
 from attnviz.models.model import Model
+from attnviz.ui.screens.long_text.beginning import beginning
 from attnviz.ui.screens.long_text.opening import opening_text
 from attnviz.ui.screens.long_text.recording_run import runs
 from attnviz.ui.screens.long_text.regions import unpacked
@@ -49,6 +51,9 @@ def test_it_opens_with_a_story_and_all_of_its_map() -> None:
     (picture,) = data["pictures"]
     assert picture["region"] == data["region"] == [0, data["counts"][0], 0, data["counts"][1]]
     assert "512" in said(app) and data["way"] == "lift" and data["passages"]["passage"] is None
+    # The head that finds objects best is open, as in the story; another layer opens with its first head.
+    opening = telling_head(bundled_model().record(TEXT), "encoder", "bundled")
+    assert (app.segmented_control(key="layer").value, app.selectbox(key="head").value) == opening
     (panel,) = components(app, "long_text_panel")
     passages = panel["axes"][0]["passages"]
     assert sum(passage[1] for passage in passages) == data["counts"][1]
@@ -107,11 +112,13 @@ def test_every_family_of_models_has_a_map(tmp_path: Path, name: str, tokenizer: 
         assert len(panel["axes"]) == (2 if kind == "cross" else 1)
 
 
-def test_a_text_that_is_too_long_says_what_to_do_and_stays() -> None:
-    text = "Der Hund sah den Ball. " * 150
+@pytest.mark.parametrize("text", ["Der Hund sah den Ball. " * 150, "ein Hund und " * 400, "我看见了狗。" * 170])
+def test_a_text_that_is_too_long_says_what_to_do_and_stays(text: str) -> None:
     app = open_page("long_text", sentence=text)
     assert "has positions for 512" in said(app) and "longer texts" in said(app)
     assert app.text_area(key="sentence").value == text
+    cut = beginning(bundled_model().inputs, text, 512)
+    assert text.startswith(cut) and 400 < len(bundled_model().inputs.encode(cut).ids) <= 512
 
 
 def test_a_recording_says_how_far_it_is_and_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,3 +161,12 @@ def test_a_text_of_megabytes_is_refused_at_once_with_what_would_fit(
     text = "the cat sat on the mat. " * 400
     app = open_page("long_text", sentence=text, model=folder)
     assert "tokens would fit" in said(app) and app.text_area(key="sentence").value == text
+    # What would fit is one click away.
+    app.button(key="only_beginning").click().run()
+    for _ in range(20):
+        if components(app, "long_map"):
+            break
+        time.sleep(0.2)
+        app.run()
+    beginning = app.text_area(key="sentence").value
+    assert shown(app)["counts"][0] > 20 and text.startswith(beginning) and beginning.endswith("mat.")
