@@ -22,7 +22,7 @@ from attnviz.errors import BusyError, LimitError, TooOftenError
 from attnviz.serving.limits import Limits, limits
 from attnviz.serving.requests import current
 
-LOOK_SECONDS = 0.25  # how often a waiting one is told its place, and may find that its visitor left
+LOOK_SECONDS = 0.25  # how often one that waits is told its place, and it is looked whether its visitor has left
 
 
 class _Ticket:
@@ -69,8 +69,8 @@ class ForwardQueue:
             network: any object; turns with the same one come one after the other.
 
         Yields:
-            What is to be called now and then: it raises LimitError once the turn has lasted too long; None where a
-            turn may last as long as it takes.
+            What is to be called now and then: it raises LimitError once the turn has lasted too long, and what the
+            request's `while_computing` raises where nobody waits for the result any more; None where neither can be.
 
         Raises:
             BusyError: too many are waiting, or this one has waited too long.
@@ -86,7 +86,7 @@ class ForwardQueue:
         held = self._held.set(True)
         began = time.monotonic()
         try:
-            yield self._check(began)
+            yield self._check(began, asked and asked.while_computing)
         finally:
             self._held.reset(held)
             self._leave(ticket)
@@ -94,18 +94,24 @@ class ForwardQueue:
                 asked.turns += 1
                 asked.forward_seconds += time.monotonic() - began
 
-    def _check(self, began: float) -> Callable[[], None] | None:
+    def _check(self, began: float, look: Callable[[], None] | None) -> Callable[[], None] | None:
         most = self._settings.forward_seconds
-        if not most:
+        if not most and look is None:
             return None
+        looked = began
 
         def check() -> None:
-            if time.monotonic() - began > most:
+            nonlocal looked
+            now = time.monotonic()
+            if most and now - began > most:
                 raise LimitError(
                     "The computation took longer than {0:g} seconds, the most that one may take here, and was ended. "
                     "Shorten the text, or choose a smaller model.",
                     most,
                 )
+            if look is not None and now - looked > LOOK_SECONDS:
+                looked = now
+                look()
 
         return check
 

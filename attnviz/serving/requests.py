@@ -26,6 +26,8 @@ class Request:
         visitor: whose requests are counted together.
         while_waiting: called several times a second with how many come before, and with 0 once nobody does; what it
             raises ends the waiting.
+        while_computing: called several times a second between the layers of a network; what it raises ends the
+            computation.
         text: that was typed; None where nothing was computed.
         tokens: of the texts that were computed for it.
         queue_seconds: that it waited for turns.
@@ -37,6 +39,7 @@ class Request:
     page: str
     visitor: str
     while_waiting: Callable[[int], None] | None = None
+    while_computing: Callable[[], None] | None = None
     text: str | None = None
     tokens: int = 0
     queue_seconds: float = 0.0
@@ -64,19 +67,25 @@ def observe(observer: Observer) -> None:
 
 
 @contextlib.contextmanager
-def request(page: str, visitor: str, while_waiting: Callable[[int], None] | None = None) -> Iterator[Request]:
+def request(
+    page: str,
+    visitor: str,
+    while_waiting: Callable[[int], None] | None = None,
+    while_computing: Callable[[], None] | None = None,
+) -> Iterator[Request]:
     """A request, while the context is open.
 
     Args:
         page: the page or the address that was asked for.
         visitor: whose requests are counted together.
         while_waiting: called while it waits for its turn with how many come before.
+        while_computing: called between the layers of a network while it has its turn.
 
     >>> with request("heads", "one") as it:
     ...     current() is it
     True
     """
-    begun = Request(page, visitor, while_waiting)
+    begun = Request(page, visitor, while_waiting, while_computing)
     token = _current.set(begun)
     try:
         yield begun

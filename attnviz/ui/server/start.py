@@ -25,6 +25,7 @@ from attnviz.ui.server.first_frame import pages_with_scripts, story_route
 from attnviz.ui.server.garbage import GarbageCollector
 from attnviz.ui.server.headers import SafeHeaders, content_policy
 from attnviz.ui.server.health import health_routes
+from attnviz.ui.server.inbound import NeededMessages
 from attnviz.ui.server.warm_up import WARM_UP
 
 
@@ -36,6 +37,8 @@ def take_settings() -> None:
         sys.exit(f"attnviz does not start: {error}")
     if settings.public or "ATTNVIZ_UPLOAD_BYTES" in os.environ:
         config.set_option("server.maxUploadSize", settings.upload_bytes // 1024**2)
+    if settings.public:
+        config.set_option("server.maxWidgetStateSize", settings.upload_bytes // 1024**2)  # of a message of a page
     _use_processors_sparingly()
     use_turns(forward_queue().turn)
     if settings.log_requests:
@@ -78,7 +81,7 @@ def routes() -> list[Route]:
 
 
 def middleware(script: str) -> list[Middleware]:
-    """What changes every answer on its way: headers, and in public fewer details.
+    """What changes every answer on its way: headers, and in public fewer details and less to ask for.
 
     Args:
         script: the path of app.py.
@@ -86,7 +89,7 @@ def middleware(script: str) -> list[Middleware]:
     policy = content_policy(limits().frame_ancestors, pages_with_scripts(), is_public=limits().public)
     layers = [Middleware(SafeHeaders, policy=policy)]
     if limits().public:
-        layers.append(Middleware(DiscreetMessages, script=script))
+        layers += [Middleware(DiscreetMessages, script=script), Middleware(NeededMessages)]
     return layers
 
 

@@ -34,8 +34,7 @@ def page_request(page: str) -> Iterator[None]:
 
     def while_waiting(before: int) -> None:
         nonlocal began, box, shown
-        # Any look at Streamlit's state ends this run where its reader has left or typed on.
-        st.session_state.get("sentence")
+        _end_if_left()
         now = time.monotonic()
         if not before:
             began = None
@@ -50,8 +49,13 @@ def page_request(page: str) -> Iterator[None]:
             box = box or place.container(key="queue_place").empty()
             box.info(waiting_text(before), icon=":material/hourglass_empty:")
 
-    with request(page, _visitor(), while_waiting):
+    with request(page, _visitor(), while_waiting, _end_if_left):
         yield
+
+
+def _end_if_left() -> None:
+    """Ends this run where its reader has left or typed on, as any look at Streamlit's state does."""
+    st.session_state.get("sentence")
 
 
 def waiting_text(before: int) -> str:

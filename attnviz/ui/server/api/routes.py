@@ -14,6 +14,7 @@ import contextlib
 import functools
 import hashlib
 import json
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,6 +35,7 @@ from attnviz.ui.shell.messages import known_language, texts_in
 
 MOST_BYTES = 1024**2  # of a request
 THREADS = 32  # that compute or wait for their turn; who comes later waits without one
+CALLER_LEFT = 499  # the status in the server's own log of an answer that nobody gets; HTTP has none
 JSON, SVG = "application/json", "image/svg+xml"
 
 Compute = Callable[[Fields], str]
@@ -176,13 +178,26 @@ def _check_sign_in() -> None:
         raise RequestError(403, Message("This server asks people to sign in, so it does not answer programs."))
 
 
+class CallerLeftError(BaseException):
+    """Nobody waits for the answer; no `Exception`, so that nothing on the way takes it for a failed computation."""
+
+
 async def _in_thread(asked: Request, compute: Compute, read: Callable[[], Fields]) -> str | Response:
-    """What is computed, or the problem; the loop that serves everybody goes on meanwhile."""
+    """What is computed, or the problem; the loop that serves everybody goes on meanwhile.
+
+    Where the caller closes the connection, the computation ends before its next layer, or gives up its place.
+    """
+    left = threading.Event()
+
+    def look(_before: int = 0) -> None:
+        if left.is_set():
+            raise CallerLeftError
 
     def run() -> str | Response:
         visitor = asked.client.host if asked.client else ""
-        with _language_of(asked), request(asked.url.path, visitor):
+        with _language_of(asked), request(asked.url.path, visitor, look, look):
             try:
+                look()
                 _check_sign_in()
                 return compute(read())
             except Exception as error:
@@ -198,7 +213,20 @@ async def _in_thread(asked: Request, compute: Compute, read: Callable[[], Fields
                     limits().queue_length,
                 )
             )
-    return await _threads.run(run)
+    watching = asyncio.create_task(_watch_caller(asked, left))
+    try:
+        return await _threads.run(run)
+    except CallerLeftError:
+        return Response(status_code=CALLER_LEFT)
+    finally:
+        watching.cancel()
+
+
+async def _watch_caller(asked: Request, left: threading.Event) -> None:
+    """Sets `left` when the connection is closed; after the body nothing else can come."""
+    while (await asked.receive())["type"] != "http.disconnect":
+        pass
+    left.set()
 
 
 @contextlib.contextmanager
