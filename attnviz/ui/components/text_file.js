@@ -3,7 +3,8 @@
 const KEPT = "attnviz-text-"; // what the tab keeps texts under, with their names
 const ORDER = "attnviz-texts"; // their names, the latest last
 const OVER = "attnviz-file-over"; // a class of the box while a file is held over it
-const WAIT = 500; // ms until a box is looked at again
+const WAIT = 500; // ms until a box is looked at again, and that other tabs have to answer
+const TABS = "attnviz-texts"; // where the tabs of this browser ask each other for a text that a link leaves out
 const PICTURE = /^image\//;
 
 class TextFile {
@@ -22,10 +23,13 @@ class TextFile {
     }
     document.addEventListener("paste", (event) => this.pasted(event), { ...signal, capture: true });
     document.addEventListener("input", (event) => event.target === this.box() && this.say(), signal);
+    this.tabs = new BroadcastChannel(TABS);
+    this.tabs.addEventListener("message", ({ data }) => (data.text === undefined ? this.answer(data.name) : this.take(data)));
   }
 
   destroy() {
     this.ending.abort();
+    this.tabs.close();
     clearTimeout(this.waiting);
     this.root.remove();
   }
@@ -136,15 +140,38 @@ class TextFile {
     if (!box) this.waiting = setTimeout(() => this.data.missing && this.bringBack(name), WAIT / 5);
     if (!box || box.value || name === this.asked) return;
     this.asked = name;
-    let text = null;
-    try {
-      text = sessionStorage.getItem(KEPT + name);
-    } catch {
-      // Likewise.
+    const text = keptText(name);
+    if (text !== null) {
+      this.put(text);
+      return;
     }
-    this.gone = text === null;
-    if (this.gone) this.say();
-    else this.put(text);
+    this.tabs.postMessage({ name });
+    this.waiting = setTimeout(() => {
+      this.gone = true;
+      this.say();
+    }, WAIT);
+  }
+
+  /** Another tab asks for a text that this one may have. */
+  answer(name) {
+    const text = keptText(name);
+    if (text !== null) this.tabs.postMessage({ name, text });
+  }
+
+  /** Another tab has the text that was asked for. */
+  take({ name, text }) {
+    const box = this.box();
+    if (!box || box.value || name !== this.asked || !this.data.missing || textName(text) !== name) return;
+    clearTimeout(this.waiting);
+    this.put(text);
+  }
+}
+
+function keptText(name) {
+  try {
+    return sessionStorage.getItem(KEPT + name);
+  } catch {
+    return null; // likewise
   }
 }
 

@@ -2,7 +2,8 @@
 
 A file may also be dropped onto the box. It is read in the browser and put into the box as if it were typed, so it takes
 no other way to the server than a typed text does. A text that is too long for an address is kept in the browser's tab,
-so that it is there again after a reload (`ui/controls/long_texts`).
+so that it is there again after a reload, and other tabs of this browser get it from there while the tab is open
+(`ui/controls/long_texts`).
 """
 
 from __future__ import annotations

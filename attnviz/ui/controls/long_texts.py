@@ -3,7 +3,8 @@
 Servers of Python's read addresses of up to 64 KiB, but nginx and Apache, which often stand before them, only of 8 KiB,
 and many programs that pass links on cut them far earlier. So what is longer than `MOST_IN_ADDRESS` stays out of the
 address, and its place there is held by a name: how long it is, and a checksum. The text itself goes to no store of the
-server: whoever opens the link elsewhere is told that the text is not in it (`ui/components/text_file`).
+server: another tab of the same browser asks the first one for it, and whoever opens the link elsewhere is told that
+the text is not in it (`ui/components/text_file`).
 """
 
 from __future__ import annotations

@@ -84,6 +84,11 @@ def test_a_text_too_long_for_a_link_is_kept_in_its_tab_and_the_link_says_so(
     expect(text_box(page)).to_have_value(LONG)
     page.wait_for_function(RESTS)
 
+    # Another tab of this browser gets the text from the first one; other browsers cannot.
+    beside = page.context.new_page()
+    beside.goto(page.url)
+    expect(text_box(beside)).to_have_value(LONG)
+    beside.close()
     elsewhere = new_context(browser, base_url=app_url).new_page()
     elsewhere.goto(page.url)
     expect(elsewhere.locator(".attnviz-file-note")).to_contain_text("This link leaves its text out (7,800 characters)")
