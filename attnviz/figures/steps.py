@@ -15,6 +15,8 @@ from attnviz.typography import set_minus, set_number
 
 STRIP = 34  # pixels of height of a vector
 MOST_HOVER = 60_000  # numbers that carry their own hover text
+LEAST_TEXT = 9  # pixels
+MOST_SIDE_BY_SIDE = 8  # tokens whose numbers have room beside each other on a telephone
 MOST_TEXTS = 16  # tokens whose bars have their number above them
 
 
@@ -137,10 +139,13 @@ def draw_bars(
             "textfont": {"size": style.FONT_SIZE - 2, "color": palette.text},
             "cliponaxis": False,
         }
+        if len(series) == 1 and len(names) <= MOST_SIDE_BY_SIDE:
+            bar["constraintext"] = "none"  # at its full size, even where a telephone's screen makes the bar narrower
         if len(names) <= MOST_TEXTS:
             bar["text"] = [set_number(number) if np.isfinite(number) else "" for number in numbers]
         bars.append(bar)
     layout = style.layout(theme, height=270, barmode="group", bargap=0.35, bargroupgap=0.08)
+    layout["uniformtext"] = {"mode": "hide", "minsize": LEAST_TEXT}  # rather no number than one that nobody can read
     layout["showlegend"] = len(series) > 1
     layout["legend"] = {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"}
     layout["xaxis"] = style.axis(

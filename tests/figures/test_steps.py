@@ -45,3 +45,11 @@ def test_lengths_go_from_the_first_down() -> None:
     figure = draw_lengths(["input", "output"], [1.0, 2.0])
     assert list(figure.data[0].x) == [1.0, 2.0]
     assert figure.layout.yaxis.range[0] > figure.layout.yaxis.range[1]
+
+
+def test_numbers_above_bars_are_never_tiny() -> None:
+    words = [f"w{index}" for index in range(7)]
+    alone, pair = (draw_bars(words, [("a", [1.0] * 7), ("b", [2.0] * 7)][:count]) for count in (1, 2))
+    assert alone.data[0].constraintext == "none"  # on a telephone each has room at its full size
+    assert pair.data[0].constraintext is None and pair.layout.uniformtext.mode == "hide"
+    assert pair.layout.uniformtext.minsize >= 9

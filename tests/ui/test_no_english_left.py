@@ -24,6 +24,7 @@ from attnviz.ui.shell.messages import LANGUAGES, LOCALE
 
 # The same in every language: names of file formats, of what is measured in, and of things in a formula or a link.
 INTERNATIONAL = {"attnviz", "html", "svg", "png", "csv", "npz", "softmax", "token", "tokens", "id", "ids", "out", "en"}
+INTERNATIONAL |= {"txt", "md", "jsonl", "conllu"}  # kinds of files
 # Names of grammatical relations in Universal Dependencies, and who names and collects sentences.
 INTERNATIONAL |= {"amod", "appos", "aux", "case", "compound", "cop", "det", "flat", "nmod", "nsubj", "obj", "xcomp"}
 INTERNATIONAL |= {"universal", "dependencies", "tatoeba", "cc", "by", "fr", "org"}
@@ -59,6 +60,7 @@ STATES: dict[str, tuple[str, Callable[[Page], None] | None, str]] = {
     "compare": ("/compare?panels=encoder.L0.rollout+encoder.L2.mean+cross.L1.max", None, ".attnviz-ready"),
     "tokens": ("/steps?step=1", None, ".attnviz-ready"),
     "scores": ("/steps?step=4", None, ".attnviz-ready"),
+    "softmax": ("/steps?step=5&temperature=4", None, ".attnviz-ready"),
     "a layer's block": ("/steps?step=7", None, ".attnviz-ready"),
     "by hand": ("/simple_attention?matrices=true&scaled=true&causal=true&dropout=true", None, ".attnviz-ready"),
     "embeddings": ("/embeddings?kind=decoder", None, ".attnviz-ready"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from attnviz.ui.controls.long_texts import fits_address
+from attnviz.ui.shell.messages import local_number
 
 T = TypeVar("T", str, int)
 Say = Callable[[str], None]
@@ -238,6 +239,41 @@ def named_choice(
     elif st.query_params.get(key) != chosen:
         st.query_params[key] = chosen
     return chosen
+
+
+def number_choice(
+    label: str,
+    options: Sequence[float],
+    opening: float,
+    *,
+    key: str,
+    width: int | Literal["stretch"] = "stretch",
+    help: str | None = None,
+) -> float:
+    """A slider over some numbers, written as the reader's language has them.
+
+    Streamlit's own sliders have a point before decimals in every language, and would write what the reader sees into
+    the address. So the numbers themselves are put there by hand.
+
+    Args:
+        label: of the slider.
+        options: the numbers, in order.
+        opening: the one that it begins with, which need not stand in the address.
+        key: of the slider, and its name in the address.
+        width: in CSS pixels, or as wide as there is room.
+        help: what the reader may want to know of it.
+    """
+    texts = {f"{option:g}": option for option in options}
+    requested = str(st.session_state.get(key, st.query_params.get(key, "")))
+    with contextlib.suppress(ValueError, OverflowError):
+        requested = f"{float(requested):g}"  # an older link may say 4.0
+    st.session_state[key] = requested if requested in texts else f"{opening:g}"
+    chosen = st.select_slider(label, list(texts), key=key, format_func=local_number, width=width, help=help)
+    if texts[chosen] == opening:
+        st.query_params.pop(key, None)
+    elif st.query_params.get(key) != chosen:
+        st.query_params[key] = chosen
+    return texts[chosen]
 
 
 def shorten(text: str, most: int = 40) -> str:

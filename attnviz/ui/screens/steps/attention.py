@@ -10,6 +10,7 @@ from attnviz.attention import dot_product
 from attnviz.figures.steps import draw_bars, draw_strips
 from attnviz.ui.components.ready import theme
 from attnviz.ui.components.score_parts import draw_score_parts, why_expander
+from attnviz.ui.controls.url_state import number_choice
 from attnviz.ui.screens.steps.context import (
     MOST_ROWS,
     StepContext,
@@ -19,6 +20,8 @@ from attnviz.ui.screens.steps.context import (
     vectors_table,
 )
 from attnviz.ui.shell.messages import _, local_formula, local_number, ngettext
+
+TEMPERATURES = [tenths / 10 for tenths in range(1, 81)]
 
 
 def draw_scores(context: StepContext) -> int:
@@ -131,16 +134,10 @@ def draw_softmax(context: StepContext) -> int:
     )
     total = local_formula(f"{float(own.sum()):.4f}")
     st.latex(rf"\alpha_j = \frac{{e^{{s_j}}}}{{\sum_i e^{{s_i}}}} \qquad \sum_j \alpha_j = {total}")
-    value = st.slider(
-        _("Temperature"),
-        0.1,
-        8.0,
-        1.0,
-        0.1,
-        key="temperature",
-        bind="query-params",
+    value = number_choice(
+        _("Temperature"), TEMPERATURES, 1, key="temperature",
         help=_("Scores are divided by it before the softmax. 1 is the model's own."),
-    )
+    )  # fmt: skip
     series = [(_("the model's weights"), own.tolist())]
     changed = abs(value - 1) > 1e-9
     if changed:

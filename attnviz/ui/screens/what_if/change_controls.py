@@ -12,9 +12,9 @@ import streamlit as st
 
 from attnviz.tokenization.token import labels
 from attnviz.ui.controls import inputs
-from attnviz.ui.controls.url_state import Say, keep_values, named_choice, replace_missing
+from attnviz.ui.controls.url_state import Say, keep_values, named_choice, number_choice, replace_missing
 from attnviz.ui.screens.what_if.changes import CHANGES, STAND_INS, Change, change_name, stand_in_name
-from attnviz.ui.shell.messages import _, local_number
+from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
     from attnviz.interventions.ablation import To
@@ -38,7 +38,7 @@ USED = {
     "pattern": ("other",),
 }
 """The keys of the controls of each change; what is not named has its own name's, or none."""
-HAND_WRITTEN = {"heat": "temperature", "buckets": "hashing"}  # keys that `_pick` writes into the address, by change
+HAND_WRITTEN = {"heat": "temperature", "buckets": "hashing"}  # keys that `number_choice` writes, by change
 
 
 def change_controls(recording: Recording, kind: str, layer: int, head: int | None, say: Say) -> Change:
@@ -83,13 +83,13 @@ def _values(name: str, recording: Recording, kind: str, say: Say) -> dict[str, A
             _slider("stride", _("Then every nth key"), 2, max(3, count - 1), 3),
         ),
         "top_k": lambda: (_slider("top_k", _("Keys that stay"), 1, count, 2),),
-        "temperature": lambda: (_pick("heat", _("Temperature"), TEMPERATURES, 4),),
+        "temperature": lambda: (number_choice(_("Temperature"), TEMPERATURES, 4, key="heat", width=220),),
         "dropout": lambda: (
             st.slider(_("Dropout p"), 10, 90, 50, 10, key="drop", format="%d %%", bind="query-params", width=160),
             _seed("drop_seed", _("Draws which weights are left out.")),
         ),
         "hashing": lambda: (
-            _pick("buckets", _("Buckets"), BUCKETS, 4),
+            number_choice(_("Buckets"), BUCKETS, 4, key="buckets", width=220),
             st.slider(_("Rounds"), 1, 8, 1, key="rounds", bind="query-params", width=140),
             _seed("hash_seed", _("Draws the directions that make the buckets.")),
         ),
@@ -115,21 +115,6 @@ def _slider(key: str, label: str, low: int, high: int, opening: int) -> int:
     if isinstance(st.session_state.get(key), int):  # a longer sentence may have had more
         st.session_state[key] = min(max(st.session_state[key], low), high)
     return st.slider(label, low, high, min(opening, high), key=key, bind="query-params", width=220)
-
-
-def _pick(key: str, label: str, options: Sequence[float], opening: float) -> float:
-    """A slider over some numbers, written as the reader's language has them.
-
-    Streamlit would write them into the address in that way; so the numbers themselves are put there by hand.
-    """
-    by_text = {f"{option:g}": option for option in options}
-    requested = st.session_state.get(key, st.query_params.get(key))
-    text = requested if isinstance(requested, str) else f"{requested}"
-    st.session_state[key] = text if text in by_text else f"{opening:g}"
-    chosen = st.select_slider(label, list(by_text), key=key, format_func=local_number, width=220)
-    if st.query_params.get(key) != chosen:
-        st.query_params[key] = chosen
-    return by_text[chosen]
 
 
 def _seed(key: str, explanation: str) -> int:

@@ -94,7 +94,7 @@ def test_scores_and_weights_are_the_models(bundled: attnviz.Model) -> None:
 
 def test_another_temperature_is_shown_beside_the_models_own(bundled: attnviz.Model) -> None:
     app = opened(step="5", layer="0", head="0", looking="sah")
-    app.slider(key="temperature").set_value(4.0).run()
+    app.select_slider(key="temperature").set_value("4").run()
     row = bundled.record(FIRST).scores("encoder", layer=0, head=0)[2]
     expected = (row / 4).softmax(dim=-1)
     np.testing.assert_allclose(app.dataframe[0].value["at temperature 4"], expected, atol=1e-5)
