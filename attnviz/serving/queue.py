@@ -86,7 +86,7 @@ class ForwardQueue:
         held = self._held.set(True)
         began = time.monotonic()
         try:
-            yield self._check(began, asked and asked.while_computing)
+            yield self._check(began, None if asked is None else asked.while_computing)
         finally:
             self._held.reset(held)
             self._leave(ticket)

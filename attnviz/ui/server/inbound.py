@@ -6,7 +6,6 @@ the app runs from, and files can be sent to stay in memory that no page has aske
 
 from __future__ import annotations
 
-from google.protobuf.message import DecodeError
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -62,6 +61,6 @@ def kind_of(data: bytes | None) -> str | None:
     message = BackMsg()
     try:
         message.ParseFromString(data)
-    except DecodeError:
+    except Exception:  # protobuf's DecodeError, whatever part of the message it is about
         return None
     return message.WhichOneof("type") or ""
