@@ -44,7 +44,8 @@ class Outcome extends Figure {
     ]));
     this.next.replaceChildren(
       make("div", "attnviz-outcome-head", {}, [
-        make("span", "attnviz-outcome-title", { textContent: title }), key("before", names[0]), key("after", names[1]),
+        make("span", "attnviz-outcome-title", { textContent: title }),
+        make("span", "attnviz-outcome-keys", {}, [key("before", names[0]), key("after", names[1])]),
       ]),
       make("div", "attnviz-outcome-rows", { role: "list" }, rows),
     );
