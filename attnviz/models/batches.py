@@ -5,6 +5,7 @@ each layer once; here a pass hands over each layer as it is computed, and nothin
 captured at all is known from the trial of its plan (`capture_plan.py`), and each pass is held to the calls of that.
 
 Texts of a batch are padded at their ends. What a network with padding reads of each text is what it reads of it alone.
+Where the attention cannot be captured, a batch is of one text, and the weights are those of its recording.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,6 +29,9 @@ from attnviz.errors import InputError, NoAttentionError
 from attnviz.models.capture import Capture, implementation, layer_rule, output_by_rule
 from attnviz.models.generation_settings import exchange_generation_config
 from attnviz.models.network import accepts, forward, is_encoder_decoder, max_positions
+from attnviz.models.record_options import RecordOptions
+from attnviz.models.text_layer import TextLayer
+from attnviz.tokenization.tokenizer import from_ids
 
 if TYPE_CHECKING:
     from attnviz.models.model import Model
@@ -53,6 +57,21 @@ class BatchLayer:
     key: Tensor
     rule: Rule
     key_lengths: Tensor
+
+    @property
+    def size(self) -> tuple[int, int, int, int]:
+        """(texts, heads, queries, keys)."""
+        return (*self.query.shape[:3], self.key.shape[2])
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return self.query.device
+
+    def of_text(self, index: int) -> BatchLayer:
+        """The same of one text alone."""
+        one = slice(index, index + 1)
+        return replace(self, query=self.query[one], key=self.key[one], key_lengths=self.key_lengths[one])
 
     @property
     def padded(self) -> bool:
@@ -89,7 +108,7 @@ class BatchLayer:
         return dot_product.weights(scores, sink=self.rule.sink.float().expand(scores.shape[:2]))
 
 
-Watch = Callable[[BatchLayer], None]
+Watch = Callable[[BatchLayer | TextLayer], None]
 """Is given each layer of a pass as it is computed."""
 
 
@@ -155,6 +174,11 @@ def attend(
     return output_by_rule(query, key, value, rule), None
 
 
+def most_tokens(model: Model, tokens: int) -> int:
+    """The most tokens of a batch, padding included: `tokens`, or one text at a time where no more can be captured."""
+    return tokens if model.recorder.plan.captures else 1
+
+
 class Batch:
     """Several texts that a model reads at once.
 
@@ -168,18 +192,18 @@ class Batch:
         """Takes the texts, and runs nothing yet.
 
         Args:
-            model: one whose attention is captured (`model.recorder.plan.captures`).
+            model: whose attention; of one that cannot be captured (`model.recorder.plan.captures`) a single text.
             ids: of each text its vocabulary ids, special tokens included, without padding; the longest first.
 
         Raises:
-            NoAttentionError: the model's attention cannot be captured.
+            NoAttentionError: there are several texts, and the model's attention cannot be captured.
             InputError: there is no text, or the first is not the longest.
         """
         self.model, self.plan = model, model.recorder.plan
-        if not self.plan.captures:
+        if not self.plan.captures and len(ids) > 1:
             raise NoAttentionError(
                 "The attention of {0} cannot be captured in batches: its architecture computes it in code of its own. "
-                "Choose a model such as BERT, GPT-2, Llama or T5.",
+                "Read one text at a time.",
                 model.name,
             )
         if not ids or len(ids[0]) < max(map(len, ids)) or not min(map(len, ids)):
@@ -198,6 +222,10 @@ class Batch:
             NoAttentionError: the network took another way through its layers than in the trial.
         """
         network = self.model.network
+        if not self.plan.captures:
+            start = [self.model.inputs.start_token()] if is_encoder_decoder(network) else None
+            self._record(start, self.plan.kinds if start is None else ("encoder",), watch)
+            return
         with self.model.recorder.exclusive():
             if is_encoder_decoder(network):
                 with self._watched(slice(0, self.plan.encoder_calls), watch, {"encoder": self._lengths}):
@@ -216,6 +244,9 @@ class Batch:
         Raises:
             NoAttentionError: as for `read`.
         """
+        if not self.plan.captures:
+            self._record(list(target_ids[0]), ("decoder", "cross"), watch)
+            return
         targets, lengths = _padded(self.model, target_ids)
         part = slice(self.plan.encoder_calls, None)
         with self.model.recorder.exclusive():
@@ -229,6 +260,15 @@ class Batch:
                     attention_mask=self._mask,
                     decoder_input_ids=targets,
                 )
+
+    def _record(self, target: list[int] | None, kinds: Sequence[str], watch: Watch) -> None:
+        """Hands over the layers of a recording of the one text."""
+        ids = self._ids[0].tolist()
+        options = RecordOptions(logits=False)
+        recording = self.model.recorder.record(from_ids(None, ids), ids, {}, target, None, options=options)
+        for kind in kinds:
+            for layer in range(recording.size(kind)[0]):
+                watch(TextLayer(kind, layer, recording.weights(kind, layer=layer)))
 
     def target_beginnings(self) -> list[list[int]]:
         """What the decoder reads of each text before a given target: its start token, and the token that names a

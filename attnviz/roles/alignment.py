@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attnviz.models.batches import Batch, BatchLayer
+from attnviz.models.batches import Batch, BatchLayer, most_tokens
 from attnviz.models.model import Model
+from attnviz.models.text_layer import TextLayer
 from attnviz.roles.aligned_pairs import AlignedPair, Span
 from attnviz.roles.catalogue import GAIN
 from attnviz.roles.collecting import Reading
@@ -97,10 +98,10 @@ def collect(model: Model, pairs: Sequence[AlignedPair]) -> Alignments:
     layers: dict[int, list[dict[str, np.ndarray]]] = {}
     lined_up: dict[int, tuple[list[int], list[int]]] = {}
 
-    def watch(layer: BatchLayer) -> None:
+    def watch(layer: BatchLayer | TextLayer) -> None:
         if layer.kind != "cross":
             return
-        whole = layer.weights(slice(0, layer.query.shape[2])).cpu().numpy()
+        whole = layer.weights(slice(0, layer.size[2])).cpu().numpy()
         for item, of_text in zip(batch, whole, strict=True):
             weights = of_text[:, : len(item.written), : len(item.source)]
             weights = np.concatenate([weights, weights.mean(axis=0, keepdims=True)])  # (head + mean, …)
@@ -109,7 +110,7 @@ def collect(model: Model, pairs: Sequence[AlignedPair]) -> Alignments:
             layers.setdefault(item.number, []).append({rows: view.argmax(axis=2) for rows, view in views.items()})
             lined_up[item.number] = words[0], words[1]
 
-    for texts in batches(readings, BATCH_TOKENS):
+    for texts in batches(readings, most_tokens(model, BATCH_TOKENS)):
         run = Batch(model, [[token.id for token in item.source] for item in texts])
         run.read(lambda layer: None)
         batch = with_beginnings(model, run, texts)

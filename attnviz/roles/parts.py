@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import torch
 
 from attnviz.attention import blockwise
-from attnviz.models.batches import Batch, BatchLayer
+from attnviz.models.batches import Batch, BatchLayer, most_tokens
 from attnviz.models.model import Model
 from attnviz.models.network import is_encoder_decoder
+from attnviz.models.text_layer import TextLayer
 from attnviz.roles.catalogue import REACH
 from attnviz.roles.collecting import Head, Ranking, Reading, RowCollector, drawn_texts
 from attnviz.roles.corpus import Text
@@ -102,7 +103,7 @@ def read_part(model: Model, numbered: Sequence[tuple[int, Text]], settings: Sett
         own = list(_readings(model, number, text, source, target, settings))
         readings += own
         result.texts, result.skipped = result.texts + bool(own), result.skipped + (not own)
-    for batch in batches(readings, settings.batch_tokens):
+    for batch in batches(readings, most_tokens(model, settings.batch_tokens)):
         result.tokens += _read_batch(model, batch, settings, result, collector)
     result.examples = collector.examples()
     return result
@@ -178,7 +179,7 @@ def _read_batch(
     source = Axis.of([reading.source for reading in batch], settings.frequencies, model.device)
     known: dict[tuple[str, int], list[tuple[torch.Tensor, Facts]]] = {}
 
-    def watch(layer: BatchLayer) -> None:
+    def watch(layer: BatchLayer | TextLayer) -> None:
         keys = source if layer.kind in ("cross", "encoder") or not paired else target
         queries = target if paired and layer.kind != "encoder" else source
         _count(layer, batch, queries, keys, known, result, collector)
@@ -219,7 +220,7 @@ def with_beginnings(model: Model, run: Batch, batch: Sequence[Reading]) -> list[
 
 
 def _count(
-    layer: BatchLayer,
+    layer: BatchLayer | TextLayer,
     batch: Sequence[Reading],
     queries: Axis,
     keys: Axis,
@@ -228,11 +229,11 @@ def _count(
     collector: RowCollector,
 ) -> None:
     """Counts one layer, some rows at a time."""
-    texts, heads, rows_count, _ = layer.query.shape
-    total_roles = torch.zeros(texts, heads, len(COLUMNS), device=layer.query.device)
-    total_offsets = torch.zeros(texts, heads, 2 * REACH + 1, device=layer.query.device)
+    texts, heads, rows_count, keys_count = layer.size
+    total_roles = torch.zeros(texts, heads, len(COLUMNS), device=layer.device)
+    total_offsets = torch.zeros(texts, heads, 2 * REACH + 1, device=layer.device)
     counts: list[torch.Tensor] = []
-    for rows in blockwise.blocks(rows_count, layer.key.shape[2], texts * heads):
+    for rows in blockwise.blocks(rows_count, keys_count, texts * heads):
         allowed = layer.allowed(rows)
         facts = _facts(known, layer.kind, allowed, queries, keys, rows)
         weights = layer.weights(rows)

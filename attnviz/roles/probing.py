@@ -13,6 +13,7 @@ import torch
 from attnviz.models.batches import Batch, BatchLayer
 from attnviz.models.model import Model
 from attnviz.models.network import vocabulary_size
+from attnviz.models.text_layer import TextLayer
 from attnviz.roles.catalogue import ROLES
 from attnviz.roles.corpus import Text
 from attnviz.roles.statistics import Sums
@@ -96,17 +97,10 @@ def _rows(
     counts = model.recorder.plan.heads["decoder"]
     sums = Sums.zeros(1, len(counts), max(counts))
 
-    def watch(layer: BatchLayer) -> None:
+    def watch(layer: BatchLayer | TextLayer) -> None:
         scores, number, even = [], [], []
-        for index, (rows, keys) in enumerate(places):
-            one = BatchLayer(
-                layer.kind,
-                layer.layer,
-                layer.query[index : index + 1],
-                layer.key[index : index + 1],
-                layer.rule,
-                layer.key_lengths[index : index + 1],
-            )
+        for index, (rows, keys) in enumerate(read):
+            one = layer.of_text(index)
             block = slice(int(rows[0]), int(rows[-1]) + 1)
             weights = one.weights(block)[0].cpu()  # (heads, rows, keys)
             seen = one.allowed(block)[0].cpu()
@@ -125,7 +119,11 @@ def _rows(
             np.array(even)[:, None],
         )
 
-    Batch(model, texts).read(watch)
+    # One at a time where no more can be captured.
+    step = len(texts) if model.recorder.plan.captures else 1
+    for first in range(0, len(texts), step):
+        read = places[first : first + step]
+        Batch(model, texts[first : first + step]).read(watch)
     value, low, high, baseline = sums.values()
     for layer, heads in enumerate(counts):
         if not sums.rows[0, layer]:

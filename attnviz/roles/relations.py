@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attnviz.models.batches import Batch, BatchLayer
+from attnviz.models.batches import Batch, BatchLayer, most_tokens
 from attnviz.models.model import Model
+from attnviz.models.text_layer import TextLayer
 from attnviz.roles.catalogue import GAIN, REACH
 from attnviz.roles.collecting import Reading
 from attnviz.roles.facts import Axis, Facts, score
@@ -109,11 +110,11 @@ def collect(model: Model, sentences: Sequence[Sentence], kind: str = "encoder") 
     counts: dict[int, np.ndarray] = {}
     possible = np.zeros(2 * REACH + 1)
 
-    def watch(layer: BatchLayer) -> None:
+    def watch(layer: BatchLayer | TextLayer) -> None:
         nonlocal possible
         if layer.kind != kind:
             return
-        rows = slice(0, layer.query.shape[2])
+        rows = slice(0, layer.size[2])
         weights = layer.weights(rows)
         facts = Facts.of(axis, axis, layer.allowed(rows), rows, related=True)
         hits = score(weights, facts).offsets.sum(dim=0).cpu().numpy()
@@ -128,7 +129,7 @@ def collect(model: Model, sentences: Sequence[Sentence], kind: str = "encoder") 
             between[:, np.arange(between.shape[1]), np.arange(between.shape[1])] = -1.0
             greatest.setdefault(item.number, []).append(between.argmax(axis=2))
 
-    for batch in batches(readings, BATCH_TOKENS):
+    for batch in batches(readings, most_tokens(model, BATCH_TOKENS)):
         axis = Axis.of([item.source for item in batch], {}, model.device)
         Batch(model, [[token.id for token in item.source] for item in batch]).read(watch)
     positions = np.stack([counts[layer] for layer in sorted(counts)]) if counts else np.zeros((0, 0, 2 * REACH + 1))

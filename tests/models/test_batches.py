@@ -9,6 +9,7 @@ from support import tiny_models as tiny
 from attnviz import Model
 from attnviz.errors import InputError, NoAttentionError
 from attnviz.models.batches import Batch, BatchLayer
+from attnviz.models.text_layer import TextLayer
 
 TEXTS = [[7, 31, 5, 90, 12, 44, 7, 8, 66, 3, 21], [9, 14, 88, 5, 23, 71, 16], [60, 61, 62]]
 TARGETS = [[2, 40, 41], [2, 33, 34, 35, 36], [2, 50]]
@@ -50,3 +51,26 @@ def test_a_batch_needs_its_longest_text_first_and_a_model_that_is_captured() -> 
         Batch(Model(tiny.network("bert")), TEXTS[::-1])
     with pytest.raises(NoAttentionError, match="cannot be captured"):
         Batch(Model(tiny.network("bloom")), TEXTS)
+
+
+@pytest.mark.parametrize("name", ["bloom", "gptj", "deberta_v2", "nllb_moe"])
+def test_of_a_model_that_is_not_captured_one_text_at_a_time_is_read(name: str) -> None:
+    model = Model(tiny.network(name))
+    paired = name in tiny.ENCODER_DECODERS
+    alone = model.record_ids(TEXTS[0], TARGETS[0] if paired else None)
+    seen: list[tuple[str, int]] = []
+
+    def watch(layer: BatchLayer | TextLayer) -> None:
+        expected = alone.weights(layer.kind, layer=layer.layer)
+        assert layer.size == (1, *expected.shape)
+        assert torch.equal(layer.weights(slice(2, None)), expected[None, :, 2:])
+        rows, keys = expected.shape[1:]
+        full = torch.ones(rows, keys, dtype=torch.bool)
+        assert torch.equal(layer.allowed(slice(None))[0], full.tril() if layer.kind == "decoder" else full)
+        seen.append((layer.kind, layer.layer))
+
+    batch = Batch(model, TEXTS[:1])
+    batch.read(watch)
+    if paired:
+        batch.read_targets(TARGETS[:1], watch)
+    assert seen == [(kind, layer) for kind in alone.kinds for layer in range(alone.size(kind)[0])]

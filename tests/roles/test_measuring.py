@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import hand_set
+from support import tiny_models as tiny
+from support.tiny_tokenizers import wordpiece
 
 from attnviz.errors import EmptyError, InputError
 from attnviz.models.model import Model
@@ -105,6 +107,25 @@ def test_the_bundled_models_table_says_what_its_card_says() -> None:
     assert {(row.layer, row.language) for row in find("obj")} >= {(3, "en")}
     with pytest.raises(InputError, match="There is no role 'object'"):
         find("object")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("bloom", "decoder"), ("gptj", "decoder"), ("deberta_v2", "encoder")])
+def test_a_model_that_gives_its_weights_and_nothing_else_is_measured_too(name: str, kind: str) -> None:
+    read = wordpiece()
+    model = Model(tiny.network(name, vocab_size=len(read)), read)
+    texts = ["Der Hund sah den Ball.", "The dogs bark", "Der Ball und der Hund"]
+    table = measure(model, texts, examples=2)
+    previous = [row for row in table.rows if (row.role, row.layer, row.head) == ("previous token", 1, 2)]
+    hits = rows = 0
+    for text in texts:
+        recording = model.record(text)
+        weights = recording.weights(kind, layer=1, head=2)
+        for query, token in enumerate(recording.query_tokens(kind)):
+            if query and not token.special:
+                rows += 1
+                hits += int(weights[query].argmax()) == query - 1
+    assert (previous[0].n, previous[0].value) == (rows, pytest.approx(hits / rows))
+    assert len(random_examples(table, kind, 1, 2)) == 2
 
 
 # The same each way --------------------------------------------------------------------------------------------------
