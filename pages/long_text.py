@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from attnviz.ui.screens.long_text.address import Region
     from attnviz.ui.shell.models import Loaded
 
+TRAINED_TOKENS = 96  # of the longest texts that the bundled model was trained on: `MAX_TOKENS` of `training`
 _ANEW = "attnviz_long_text_anew"  # set where the page itself is drawn: the browser may have nothing yet
 
 
@@ -106,8 +107,11 @@ def length_note(loaded: Loaded, shown: HeadMap) -> str:
     if most is None:
         return _("{0}; this model's positions have no end.").format(length)
     if loaded.model.name == BUNDLED:
-        said = _("{0}. The bundled model has positions for {1}; longer texts need a model from a folder or the Hub.")
-        return said.format(length, local_count(most))
+        said = _(
+            "{0}. The bundled model was trained on texts of up to {1} and has positions for {2}; longer texts need a "
+            "model from a folder or the Hub."
+        )
+        return said.format(length, local_count(TRAINED_TOKENS), local_count(most))
     return _("{0} of at most {1} that this model has positions for.").format(length, local_count(most))
 
 

@@ -20,6 +20,7 @@ from attnviz.ui.screens.long_text.beginning import beginning
 from attnviz.ui.screens.long_text.opening import opening_text
 from attnviz.ui.screens.long_text.recording_run import runs
 from attnviz.ui.screens.long_text.regions import unpacked
+from training.__main__ import MAX_TOKENS
 
 TEXT = "The dog saw the ball. The cat sat on the mat, and the bird sang."
 
@@ -50,7 +51,8 @@ def test_it_opens_with_a_story_and_all_of_its_map() -> None:
     assert app.text_area(key="sentence").value == opening_text()
     (picture,) = data["pictures"]
     assert picture["region"] == data["region"] == [0, data["counts"][0], 0, data["counts"][1]]
-    assert "512" in said(app) and data["way"] == "lift" and data["passages"]["passage"] is None
+    assert f"up to {MAX_TOKENS} and has positions for 512" in said(app)
+    assert data["way"] == "lift" and data["passages"]["passage"] is None
     # The head that finds objects best is open, as in the story; another layer opens with its first head.
     opening = telling_head(bundled_model().record(TEXT), "encoder", "bundled")
     assert (app.segmented_control(key="layer").value, app.selectbox(key="head").value) == opening
