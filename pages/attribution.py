@@ -10,15 +10,25 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz.errors import AttnvizError, InputError
+from attnviz.errors import AttnvizError
+from attnviz.ui.components import explanation_wording as wording
+from attnviz.ui.components.explanation import OutputWord, explanation
+from attnviz.ui.components.explanation_card import Choice, card
+from attnviz.ui.components.explanation_tables import attribution_tables
 from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import inputs, url_state
+from attnviz.ui.controls.explained_outputs import (
+    choose_output,
+    explained_by,
+    is_exact,
+    other_words,
+    outputs,
+    possible_methods,
+    requested_output,
+)
 from attnviz.ui.controls.page_header import Text, page_header, record
-from attnviz.ui.screens.attribution import controls, payload, wording
-from attnviz.ui.screens.attribution.explanation import OutputWord, explanation
-from attnviz.ui.screens.attribution.outputs import other_words, outputs
-from attnviz.ui.screens.attribution.tables import attribution_tables
+from attnviz.ui.screens.attribution import controls, payload
 from attnviz.ui.shell import errors
 from attnviz.ui.shell.messages import _, language, model_label
 from attnviz.ui.shell.router import require_router
@@ -29,9 +39,8 @@ if TYPE_CHECKING:
     from attnviz.attribution import Attribution, AttributionMatrix, ChangedWeights, Faithfulness
     from attnviz.models.model import Model
     from attnviz.models.recording import Recording
+    from attnviz.ui.controls.explained_outputs import Output, Outputs
     from attnviz.ui.controls.page_header import PageHeader
-    from attnviz.ui.screens.attribution.controls import Choice
-    from attnviz.ui.screens.attribution.outputs import Output, Outputs
     from attnviz.ui.shell.models import Loaded
 
 PATIENCE = 0.5  # seconds after which the page says how far it is
@@ -63,13 +72,13 @@ def main() -> None:
         return
     if offered.left_out:
         top.say(payload.left_out_remark(offered.left_out))
-    index, output = controls.requested_output(offered, top.say)
+    index, output = requested_output(offered, top.say)
     exact = is_exact(loaded.model)
     measured = offered.predicts and exact
     if not exact:
         figures.info(payload.coarse_remark(loaded.model))
     with top.controls:
-        methods = possible_methods(loaded, measured=measured, exact=exact)
+        methods = possible_methods(loaded.model, measured=measured, exact=exact)
         layers, heads = recording.size(kind)[:2]
         chosen = controls.method_controls(methods, layers, heads, top.say)
         others = loaded.cache.get(
@@ -134,16 +143,9 @@ class Asked:
 
     def result(self, choice: Choice) -> Attribution:
         """What a method says of the word."""
-        from attnviz.attribution import attribute
-
-        def compute() -> Attribution:
-            return attribute(
-                self.loaded.model, self.recording, choice.method, self.output.position, self.output.token,
-                self.against, layer=choice.layer, head=choice.head, progress=self.tell,
-            )  # fmt: skip
-
-        key = ("attribution", *self.text, astuple(self.output), self.against, astuple(choice))
-        return self.loaded.cache.get(key, compute)
+        return explained_by(
+            self.loaded, self.recording, self.text, self.output, choice, self.against, progress=self.tell
+        )
 
     def matrix(self, choice: Choice) -> AttributionMatrix:
         """What a method says of all words of the translation."""
@@ -154,30 +156,6 @@ class Asked:
             progress=self.tell,
         )  # fmt: skip
         return self.loaded.cache.get(("attribution matrix", *self.text, astuple(choice)), compute)
-
-
-def is_exact(model: Model) -> bool:
-    """Whether the model computes exactly enough for small differences to be believed."""
-    from attnviz.attribution.reading import check_precision
-
-    try:
-        check_precision(model)
-    except InputError:
-        return False
-    return True
-
-
-def possible_methods(loaded: Loaded, *, measured: bool, exact: bool) -> list[str]:
-    """The methods that this model allows; without `measured` those alone that do not ask it again, and without `exact`
-    those that do not tell numbers apart by comparing them."""
-    from attnviz.attribution import METHODS
-
-    captured = loaded.model.recorder.plan.captures
-    without = {"attention", "rollout", "flow", "input_gradient", "integrated_gradients"}
-    return [
-        name for name, method in METHODS.items()
-        if (measured or not method.runs) and (exact or not method.compares) and (captured or name in without)
-    ]  # fmt: skip
 
 
 def draw(
@@ -196,9 +174,9 @@ def draw(
         for name in methods:
             # A method that does not apply to this text, such as the flow through a long one, leaves the others alone.
             with suppress(AttnvizError):
-                all_results[name] = asked.result(controls.Choice(name))
+                all_results[name] = asked.result(Choice(name))
         agreement = {name: spearman(results[0].values, result.values) for name, result in all_results.items()}
-        is_whole = chosen[0] == controls.Choice(chosen[0].method)  # not of one layer or head, as the rows are not
+        is_whole = chosen[0] == Choice(chosen[0].method)  # not of one layer or head, as the rows are not
         table = payload.method_table(all_results, agreement, chosen[0].method, is_whole=is_whole)
     matrix = errors.attempt(container, lambda: asked.matrix(chosen[0])) if whole else None
     falls: list[Faithfulness] = []
@@ -222,13 +200,13 @@ def draw(
             offered.ask,
             words,
             wording.question(results[0]),
-            [payload.card(result, choice) for result, choice in zip(results, chosen, strict=True)],
+            [card(result, choice) for result, choice in zip(results, chosen, strict=True)],
             payload.matrix_table(matrix, chosen[0]) if matrix else None,
             table,
             proof,
             run=run,
             key="explanation",
-            on_word=lambda at: controls.choose_output(offered.items[at]),
+            on_word=lambda at: choose_output(offered.items[at]),
         )
     return True
 

@@ -11,11 +11,15 @@ import streamlit as st
 from attnviz.errors import InputError
 from attnviz.figures.heads import MOST_ON_FULL_SCALE
 from attnviz.measures.findings import opening_layer
+from attnviz.ui.components.explanation_tables import attribution_tables
 from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import display_options, inputs, page_header, url_state
+from attnviz.ui.controls.explained_outputs import WORD_KEY
+from attnviz.ui.controls.page_header import Text
 from attnviz.ui.screens.translate import controls, direction, predicted
 from attnviz.ui.screens.translate.controls import Choices, join_ids, set_choices
+from attnviz.ui.screens.translate.reasons import draw_reasons, reasons
 from attnviz.ui.shell import errors, model_names, models
 from attnviz.ui.shell.messages import _, head_name, kind_name, language, model_label
 from attnviz.ui.shell.router import require_router
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from attnviz.generation.sampling import Method
     from attnviz.generation.steps import Steps
     from attnviz.tokenization.token import Token
+    from attnviz.ui.controls.page_header import ModelRow
     from attnviz.ui.screens.translate.view import AttentionView
 
 GIVEN = {
@@ -72,7 +77,7 @@ def main() -> None:
             question = inputs.text_box(_("Question"), "question") if head == "answer" else None
         if head != "answer":
             url_state.keep_values("question")
-        draw_head(figures, loaded, row.model, head, sentence, question)
+        draw_head(figures, loaded, row, head, sentence, question)
         return
     url_state.keep_values("question")
     task = errors.attempt(figures, lambda: model_task(loaded)) if loaded else None
@@ -158,32 +163,41 @@ def head_task(loaded: models.Loaded) -> str | None:
 
 
 def draw_head(
-    figures: DeltaGenerator, loaded: models.Loaded, name: str, task: str, sentence: str, question: str | None
+    figures: DeltaGenerator, loaded: models.Loaded, row: ModelRow, task: str, sentence: str, question: str | None
 ) -> None:
-    """Draws classes, labels or an answer."""
+    """Draws classes, labels or an answer, and why the model says so."""
     if not sentence.strip():
         figures.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
         return
     if task == "answer" and not (question or "").strip():
         figures.info(_("Type a question about the text above: this model finds the answer in it."))
         return
-    run = run_name(loaded.key, sentence, question, language(), theme())
+    key = ("prediction", sentence, question)
+    prediction = errors.attempt(
+        figures, lambda: loaded.cache.get(key, lambda: loaded.model.predict(sentence, question))
+    )
+    if prediction is None:
+        return
+    # A text is known by the same name as on the page Why this word, which then has it already.
+    text = Text(question, None, sentence) if question else Text(sentence)
+    asked = st.query_params.get(WORD_KEY)
+    run = run_name(loaded.key, sentence, question, asked, language(), theme())
+    with figures:
+        corner = st.container(key="take_corner")
+        predicted.draw_prediction(prediction, sentence, run=run)
+        # The prediction stands there before it is asked why.
+        why = errors.attempt(figures, lambda: reasons(loaded, prediction, text, row.say))
+        if why:
+            draw_reasons(why, question, run=run)
+    title = " · ".join([predicted.title(prediction), url_state.shorten(sentence, 80)])
 
-    def draw_prediction() -> bool:
-        key = ("prediction", sentence, question)
-        prediction = loaded.cache.get(key, lambda: loaded.model.predict(sentence, question))
-        title = " · ".join([predicted.title(prediction), url_state.shorten(sentence, 80)])
-        facts = [_("model {0}").format(model_label(name))]
-        with figures:
-            with st.container(key="take_corner"):
-                export_menu(
-                    page=PageFigures(f"attnviz-{task}", title, lambda: predicted.prediction_tables(prediction), facts)
-                )
-            predicted.draw_prediction(prediction, sentence, run=run)
-        return True
+    def tables() -> list[Table]:
+        return [*predicted.prediction_tables(prediction), *(attribution_tables(why.results, []) if why else [])]
 
-    if errors.attempt(figures, draw_prediction):
-        figures_ready(run, sentence, figures=1)
+    with corner:
+        facts = [_("model {0}").format(model_label(row.model))]
+        export_menu(page=PageFigures(f"attnviz-{task}", title, tables, facts))
+    figures_ready(run, sentence, figures=2 if why else 1)
 
 
 def model_task(loaded: models.Loaded) -> str:

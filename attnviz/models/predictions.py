@@ -201,28 +201,46 @@ def _words(model: Model, logits: Tensor) -> tuple[Label, ...]:
 
 
 def _answers(model: Model, passage: str, question: str) -> Prediction:
-    """The likeliest pieces of the passage.
-
-    A piece from i to j has the score S·Tᵢ + E·Tⱼ (Devlin et al. 2019, section 4.2); its probability is the share of
-    exp(score) among all pieces of the passage that begin before they end and are not too long.
-    """
+    """The likeliest pieces of the passage."""
     recording = model.record(question, pair=passage)
     tokens = recording.query_tokens("encoder")
     inside = passage_positions(tokens)
     output = _run(model, recording)
-    start, end = (row[0].float()[inside] for row in (output.start_logits, output.end_logits))
+    answers = []
+    spans = likeliest_spans(output.start_logits[0], output.end_logits[0], inside)
+    for first, last, share in spans:
+        begin, stop = tokens[first].start or 0, tokens[last].end or 0
+        answers.append(Answer(passage[begin:stop].strip(), begin, stop, first, last, share))
+    return Prediction("answer", recording, answers=tuple(answers))
+
+
+def likeliest_spans(starts: Tensor, ends: Tensor, inside: Sequence[int]) -> list[tuple[int, int, float]]:
+    """The pieces of a passage that most likely are the answer.
+
+    A piece from i to j has the score S·Tᵢ + E·Tⱼ (Devlin et al. 2019, section 4.2); its probability is the share of
+    exp(score) among all pieces of the passage that begin before they end and are not too long.
+
+    Args:
+        starts, ends: (tokens,), the scores of beginning and of ending with each token.
+        inside: the positions of the passage, at least one.
+
+    Returns:
+        First token, last token and probability of up to `COUNT` pieces, the likeliest first.
+
+    >>> [span[:2] for span in likeliest_spans(torch.tensor([0.0, 3.0]), torch.tensor([3.0, 0.0]), [0, 1])]
+    [(0, 0), (1, 1), (0, 1)]
+    """
+    start, end = (row.float()[list(inside)] for row in (starts, ends))
     places = torch.arange(len(inside), device=start.device)
     length = places[None, :] - places[:, None]
     allowed = (length >= 0) & (length < MOST_ANSWER)
     scores = (start[:, None] + end[None, :]).masked_fill(~allowed, -torch.inf)
     shares = scores.flatten().softmax(0)
     best = shares.topk(min(COUNT, int(allowed.sum())))
-    answers = []
-    for share, place in zip(best.values.tolist(), best.indices.tolist(), strict=True):
-        first, last = inside[place // len(inside)], inside[place % len(inside)]
-        begin, stop = tokens[first].start or 0, tokens[last].end or 0
-        answers.append(Answer(passage[begin:stop].strip(), begin, stop, first, last, share))
-    return Prediction("answer", recording, answers=tuple(answers))
+    return [
+        (inside[place // len(inside)], inside[place % len(inside)], share)
+        for share, place in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+    ]
 
 
 def passage_positions(tokens: Sequence[Token]) -> list[int]:

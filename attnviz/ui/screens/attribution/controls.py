@@ -1,57 +1,18 @@
-"""The page's controls: the word that is explained, one method or two, and what else is to be seen."""
+"""The page's controls: one method or two, what a word is compared with, and what else is to be seen."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
-from attnviz.ui.controls.url_state import Say, keep_values, named_choice, replace_missing, shorten
-from attnviz.ui.screens.attribution.wording import method_name
+from attnviz.ui.components.explanation_card import Choice
+from attnviz.ui.components.explanation_wording import method_name
+from attnviz.ui.controls.explained_outputs import FIRST, SECOND, WORD_KEY
+from attnviz.ui.controls.url_state import Say, keep_values, named_choice, replace_missing
 from attnviz.ui.shell.messages import _
 
-if TYPE_CHECKING:
-    from attnviz.ui.screens.attribution.outputs import Output, Outputs
-
 ALL = "all"
-WORD_KEY = "explained"
 METHOD_KEYS = ("method", "beside", "of_layer", "of_head")
 CONTROL_KEYS = (WORD_KEY, *METHOD_KEYS, "instead", "matrix", "all_methods", "trust")
-FIRST, SECOND = "attention", "occlusion"
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One method, and of which layer and head where it can be chosen; None: all of them."""
-
-    method: str
-    layer: int | None = None
-    head: int | None = None
-
-
-def requested_output(outputs: Outputs, say: Say) -> tuple[int, Output]:
-    """The word that the address names, else the opening one; its index and itself."""
-    requested = st.query_params.get(WORD_KEY)
-    names = [item.label for item in outputs.items]
-    if requested is None or requested in names:
-        index = outputs.opening if requested is None else names.index(requested)
-        return index, outputs.items[index]
-    opening = outputs.items[outputs.opening]
-    say(
-        _("There is no word {0} to be explained here; {1} is explained instead.").format(
-            shorten(requested), opening.label
-        )
-    )
-    st.query_params.pop(WORD_KEY, None)
-    return outputs.opening, opening
-
-
-def choose_output(output: Output) -> None:
-    """Writes the word that was clicked into the address; another word has other alternatives."""
-    st.query_params[WORD_KEY] = output.label
-    for state in (st.session_state, st.query_params):
-        state.pop("instead", None)
 
 
 def method_controls(methods: list[str], layers: int, heads: int, say: Say) -> list[Choice]:

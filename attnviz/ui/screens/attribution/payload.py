@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from attnviz.tokenization.token import labels
+from attnviz.ui.components import explanation_wording as wording
+from attnviz.ui.components.explanation import Bar, Curve, Line, Row, Table, Trust
+from attnviz.ui.components.explanation_card import method_title
 from attnviz.ui.controls.url_state import shorten
-from attnviz.ui.screens.attribution import wording
-from attnviz.ui.screens.attribution.explanation import Bar, Card, Coloured, Curve, Group, Line, Row, Table, Trust
-from attnviz.ui.shell.messages import _, local_number, local_percent, ngettext, translate
+from attnviz.ui.shell.messages import _, local_number, local_percent, ngettext
 
 if TYPE_CHECKING:
     from attnviz.attribution import Attribution, AttributionMatrix, ChangedWeights, Faithfulness
     from attnviz.models.model import Model
-    from attnviz.ui.screens.attribution.controls import Choice
+    from attnviz.ui.components.explanation_card import Choice
 
 
 LEAST_ROOM = 0.01  # between chance and the best order; below that nothing can be said
@@ -25,32 +26,6 @@ LEAST_WAY = 0.05  # of that way, from which a method is better than chance
 
 
 MOST_NAMED = 80  # characters of the words that are gone
-
-
-def card(result: Attribution, choice: Choice) -> Card:
-    """What one method says, as coloured texts."""
-    from attnviz.attribution import METHODS
-
-    method = METHODS[result.method]
-    names = labels(result.tokens)
-    cut = result.source_length
-    most = float(np.abs(result.values).max(initial=0.0))
-
-    def coloured(part: slice) -> tuple[Coloured, ...]:
-        return tuple(
-            Coloured(name, float(value), wording.contribution(float(value)))
-            for name, value in zip(names[part], result.values[part], strict=True)
-        )
-
-    groups = [Group(_("Source") if cut < len(names) else _("Text"), coloured(slice(cut)))]
-    if cut < len(names):
-        groups.append(Group(_("What it had written before"), coloured(slice(cut, None))))
-    low = wording.contribution(-most) if method.signed else local_number("0")
-    notes = [wording.unit(result.method), wording.sum_note(result)]
-    return Card(
-        method_title(result.method, choice), translate(method.answers), tuple(groups), method.signed, most,
-        (low, wording.contribution(most)), " ".join(note for note in notes if note),
-    )  # fmt: skip
 
 
 def method_table(
@@ -106,14 +81,6 @@ def matrix_table(matrix: AttributionMatrix, choice: Choice) -> Table:
         notes.append(_("Added up, the numbers of a row miss what they should explain by {0} at most.").format(worst))
     title = _("The whole translation: {0}").format(method_title(matrix.method, choice))
     return Table(title, labels(matrix.source_tokens), rows, note=" ".join(notes))
-
-
-def method_title(method: str, choice: Choice) -> str:
-    """The name of a method, with layer and head where they were chosen."""
-    parts = [wording.method_name(method)]
-    if choice.layer is not None:
-        parts.append(f"L{choice.layer}" + ("" if choice.head is None else f" H{choice.head}"))
-    return " · ".join(parts)
 
 
 def _agreement(correlation: float) -> str:

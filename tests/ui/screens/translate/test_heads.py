@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from support.pages import components, open_page
 from support.tiny_tokenizers import wordpiece
 
 import attnviz
+from attnviz.attribution import attribute
+from attnviz.tokenization.token import labels
 
 TEXT = "the cat sat on the mat"
 CLASSES = {0: "bad", 1: "so-so", 2: "good"}
@@ -36,11 +39,50 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return made
 
 
-def drawn(**parameters: str) -> dict[str, Any]:
+def both_drawn(**parameters: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The prediction, and why."""
     app = open_page("translate", sentence=TEXT, **parameters)
     assert not app.exception and not app.error, [*app.exception, *app.error]
-    (data,) = components(app, "predicted")
-    return data
+    (prediction,), (why,) = components(app, "predicted"), components(app, "explanation")
+    assert prediction["run"] == why["run"]
+    return prediction, why
+
+
+def drawn(**parameters: str) -> dict[str, Any]:
+    return both_drawn(**parameters)[0]
+
+
+@pytest.mark.parametrize(
+    ("head", "explained", "asked"),
+    [
+        ("SequenceClassification", "so-so", {"token": 1}),
+        ("TokenClassification", "ma", {"position": 10}),
+        ("QuestionAnswering", "", {"token": "end"}),  # of the answer that is marked
+    ],
+)
+def test_attention_and_attribution_of_a_prediction_are_the_engines(
+    folders: dict[str, str], head: str, explained: str, asked: dict[str, Any]
+) -> None:
+    model = attnviz.load(folders[head], device="cpu")
+    question = {"question": "the dog sat"} if head == "QuestionAnswering" else {}
+    if question:
+        asked["position"] = model.predict(TEXT, **question).answers[0].last
+    expected = [attribute(model, TEXT, method, **asked, **question) for method in ("attention", "occlusion")]
+    if question:
+        explained = f"ends with {labels(expected[0].tokens)[asked['position']]}"
+    _, why = both_drawn(model=folders[head], explained=explained, **question)
+    assert [word["label"] for word in why["output"]["words"] if word["chosen"]] == [explained]
+    assert [card["name"] for card in why["cards"]] == ["Attention weights", "Leaving each word out"]
+    for card, result in zip(why["cards"], expected, strict=True):
+        values = [token["value"] for group in card["groups"] for token in group["tokens"]]
+        assert values == pytest.approx(result.values.tolist(), abs=1e-5)
+    assert f"“{expected[0].target.text}”" in why["question"] and why["table"] is why["trust"] is None
+
+
+def test_a_link_to_a_class_that_is_none_is_answered(folders: dict[str, str]) -> None:
+    app = open_page("translate", sentence=TEXT, model=folders["SequenceClassification"], explained="great")
+    assert any("great" in remark.value for remark in [*app.info, *app.warning])
+    assert "explained" not in app.query_params
 
 
 def test_classes_and_labels_are_the_models_own(folders: dict[str, str]) -> None:
@@ -55,7 +97,9 @@ def test_classes_and_labels_are_the_models_own(folders: dict[str, str]) -> None:
     assert sum(bar["value"] for bar in data["bars"]) == pytest.approx(1.0)
 
 
-def test_the_answer_is_marked_in_the_passage(browser: Browser, app_url: str, folders: dict[str, str]) -> None:
+def test_the_answer_is_marked_in_the_passage_and_explained(
+    browser: Browser, app_url: str, folders: dict[str, str]
+) -> None:
     """By hand, for the box of the question is there for such models only."""
     folder = folders["QuestionAnswering"]
     expected = attnviz.load(folder, device="cpu").predict(TEXT, "the dog sat").answers[0]
@@ -65,7 +109,7 @@ def test_the_answer_is_marked_in_the_passage(browser: Browser, app_url: str, fol
     page.get_by_text("Type a question about the text above").wait_for()
     text_box(page, "question").fill("the dog sat")
     text_box(page, "question").press("Enter")
-    wait_until_drawn(page, TEXT)
+    run = wait_until_drawn(page, TEXT)
     expect(page.locator(".attnviz-predicted-text mark")).to_have_text(expected.text)
     expect(page.locator(".attnviz-predicted-text")).to_have_text(TEXT)
     assert address_parameters(page)["question"] == ["the dog sat"]
@@ -74,6 +118,18 @@ def test_the_answer_is_marked_in_the_passage(browser: Browser, app_url: str, fol
     with page.expect_download() as download:
         page.get_by_label("Numbers of this page: csv", exact=True).click()
     assert expected.text in Path(download.value.path()).read_text(encoding="utf-8-sig")
+    # Why there: its end is clicked, and the link goes on with the same question and the same end.
+    words = page.locator(".st-key-reasons .attnviz-why-output button")
+    expect(words).to_have_text([re.compile("begins with ."), re.compile("ends with .")])
+    words.last.click()
+    run = wait_until_drawn(page, TEXT, before=run)
+    expect(page.locator(".attnviz-why-question")).to_contain_text("Why does the answer end with")
+    expect(page.locator(".attnviz-why-card .attnviz-why-word").first).to_be_visible()
+    page.locator(".st-key-reasons_link a").click()
+    page.wait_for_url("**/attribution?**")
+    wait_until_drawn(page, TEXT, before=run)
+    expect(page.locator(".attnviz-why-question")).to_contain_text("Why does the answer end with")
+    assert address_parameters(page)["question"] == ["the dog sat"]
     # A model without such a head has no such box.
     page.goto(f"/translate?sentence={TEXT}")
     wait_until_drawn(page, TEXT)

@@ -1,4 +1,4 @@
-"""Names and sentences of the page, in the reader's language."""
+"""Names and sentences about what contributed to a prediction, in the reader's language."""
 
 from __future__ import annotations
 

@@ -1,19 +1,30 @@
-"""What a model says and can be asked about: the words of a translation, the next word, a masked word, a class."""
+"""What a model says and can be asked about: words of a translation, masked words, classes; and by which methods."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
+import streamlit as st
+
+from attnviz.errors import InputError
 from attnviz.tokenization.token import labels
+from attnviz.ui.controls.url_state import Say, shorten
 from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
+    from attnviz.attribution import Attribution
     from attnviz.attribution.explained import Explained
     from attnviz.models.model import Model
     from attnviz.models.recording import Recording
+    from attnviz.ui.components.explanation_card import Choice
+    from attnviz.ui.shell.models import Loaded
 
 MOST_WORDS = 80
+WORD_KEY = "explained"
+FIRST, SECOND = "attention", "occlusion"
+"""The methods that stand side by side at first: where it looks, and what becomes of it without each word."""
 
 
 @dataclass(frozen=True)
@@ -84,15 +95,94 @@ def outputs(model: Model, recording: Recording) -> Outputs:
 
 def _edges(model: Model, recording: Recording) -> Outputs:
     """Where the likeliest answer begins and where it ends."""
-    from attnviz.attribution.explained import find_explained
+    from attnviz.attribution.reading import Reading
+    from attnviz.models.predictions import likeliest_spans, passage_positions
 
-    names = labels(recording.query_tokens(recording.kinds[0]))
-    start, end = (find_explained(model, recording, token=edge) for edge in ("start", "end"))
+    tokens = recording.query_tokens(recording.kinds[0])
+    names = labels(tokens)
+    inside = passage_positions(tokens) or [at for at, token in enumerate(tokens) if not token.special]
+    starts, ends = Reading(model, recording, 0).run(1)[0].chunk(2)
+    first, last, _share = likeliest_spans(starts, ends, inside)[0]
     items = (
-        Output(_("begins with {0}").format(names[start.position]), start.position, "start"),
-        Output(_("ends with {0}").format(names[end.position]), end.position, "end"),
+        Output(_("begins with {0}").format(names[first]), first, "start"),
+        Output(_("ends with {0}").format(names[last]), last, "end"),
     )
     return Outputs(items, 0, _("The answer: what should be explained? Click one end."), predicts=True)
+
+
+def requested_output(outputs: Outputs, say: Say) -> tuple[int, Output]:
+    """The word that the address names, else the opening one; its index and itself."""
+    requested = st.query_params.get(WORD_KEY)
+    names = [item.label for item in outputs.items]
+    if requested is None or requested in names:
+        index = outputs.opening if requested is None else names.index(requested)
+        return index, outputs.items[index]
+    opening = outputs.items[outputs.opening]
+    say(
+        _("There is no word {0} to be explained here; {1} is explained instead.").format(
+            shorten(requested), opening.label
+        )
+    )
+    st.query_params.pop(WORD_KEY, None)
+    return outputs.opening, opening
+
+
+def choose_output(output: Output) -> None:
+    """Writes the word that was clicked into the address; another word has other alternatives."""
+    st.query_params[WORD_KEY] = output.label
+    for state in (st.session_state, st.query_params):
+        state.pop("instead", None)
+
+
+def explained_by(
+    loaded: Loaded,
+    recording: Recording,
+    text: tuple[str | None, ...],
+    output: Output,
+    choice: Choice,
+    against: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Attribution:
+    """What a method says of an output; computed once.
+
+    Args:
+        text: by which the model's cache knows the recording.
+        against: what the output is compared with; None for nothing.
+        progress: is told what share is done.
+    """
+    from attnviz.attribution import attribute
+
+    def compute() -> Attribution:
+        return attribute(
+            loaded.model, recording, choice.method, output.position, output.token, against,
+            layer=choice.layer, head=choice.head, progress=progress,
+        )  # fmt: skip
+
+    return loaded.cache.get(("attribution", *text, astuple(output), against, astuple(choice)), compute)
+
+
+def is_exact(model: Model) -> bool:
+    """Whether the model computes exactly enough for small differences to be believed."""
+    from attnviz.attribution.reading import check_precision
+
+    try:
+        check_precision(model)
+    except InputError:
+        return False
+    return True
+
+
+def possible_methods(model: Model, *, measured: bool, exact: bool) -> list[str]:
+    """The methods that this model allows; without `measured` those alone that do not ask it again, and without `exact`
+    those that do not tell numbers apart by comparing them."""
+    from attnviz.attribution import METHODS
+
+    captured = model.recorder.plan.captures
+    without = {"attention", "rollout", "flow", "input_gradient", "integrated_gradients"}
+    return [
+        name for name, method in METHODS.items()
+        if (measured or not method.runs) and (exact or not method.compares) and (captured or name in without)
+    ]  # fmt: skip
 
 
 def other_words(model: Model, recording: Recording, output: Output, count: int = 6) -> dict[str, int]:
