@@ -59,7 +59,7 @@ def read_parts(
     Raises:
         InputError: Ray is not installed.
     """
-    ray = _start(address, workers)
+    ray, is_ours = _start(address, workers)
     try:
         gpus = int(ray.cluster_resources().get("GPU", 0))
         processors = int(ray.cluster_resources().get("CPU", 1))
@@ -85,7 +85,7 @@ def read_parts(
             free.append(index)
             yield number, part, ray.get(done[0])
     finally:
-        if address is None:
+        if is_ours:  # of a cluster only the connection ends, and with it the readers
             ray.shutdown()
 
 
@@ -101,7 +101,8 @@ def _sent(model: Model) -> dict[str, Any]:
     }
 
 
-def _start(address: str | None, workers: int | None) -> Any:
+def _start(address: str | None, workers: int | None) -> tuple[Any, bool]:
+    """Ray, started or connected to a cluster, and whether this did so and not the caller before."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if address is None:
         # Without a cluster to belong to, all of it listens on 127.0.0.1 alone.
@@ -113,13 +114,16 @@ def _start(address: str | None, workers: int | None) -> Any:
             "Measuring in several processes needs Ray. Install it with `pip install attnviz[cluster]`, or leave out "
             "the address and the number of workers."
         ) from error
-    if not ray.is_initialized():
+    is_ours = not ray.is_initialized()
+    if is_ours:
         if address is not None:
             ray.init(address=address, log_to_driver=False)
         else:
             ray.init(
+                # Without this it would join a cluster that somebody else runs on this machine, or fail to.
+                address="local",
                 num_cpus=max(workers or 0, os.cpu_count() or 1),
                 include_dashboard=False,
                 log_to_driver=False,
             )
-    return ray
+    return ray, is_ours

@@ -6,12 +6,16 @@ import importlib.util
 import os
 import random
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support import hand_set
 from support import tiny_models as tiny
+from support.server import free_port
 from support.tiny_tokenizers import wordpiece
 
 from attnviz.errors import EmptyError, InputError
@@ -177,6 +181,31 @@ def test_two_processes_give_what_one_gives_even_where_one_is_killed(monkeypatch:
     assert killed
     assert several.texts == 40
     assert same(measure(model, corpus), several)
+
+
+@needs_ray
+def test_a_cluster_that_runs_reads_and_goes_on_running(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(measuring, "PART", 4)
+    monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # all of it listens on 127.0.0.1 alone
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    address, log = f"127.0.0.1:{free_port()}", tmp_path / "ray.log"
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--include-dashboard=false"]
+    command += ["--node-ip-address=127.0.0.1", f"--port={address.split(':')[1]}", "--num-cpus=2"]
+    with log.open("wb") as output:
+        cluster = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + 120
+        while "runtime started" not in log.read_text(errors="replace"):
+            assert cluster.poll() is None and time.monotonic() < deadline, log.read_text(errors="replace")
+            time.sleep(0.2)
+        model, corpus = hand_set.model(({0: "previous"},)), made_texts(12)
+        several = measure(model, corpus, workers=2, address=address)
+        assert several.texts == 12
+        assert same(measure(model, corpus), several)
+        assert cluster.poll() is None
+    finally:
+        cluster.terminate()
+        cluster.wait(timeout=60)
 
 
 def reader_processes() -> list[int]:
