@@ -75,9 +75,10 @@ def main() -> None:
         url_state.keep_values(*OWN, *controls.METHOD_KEYS, "length")
         with boxes:
             question = inputs.text_box(_("Question"), "question") if head == "answer" else None
+            pair = inputs.pair_box() if head == "class" and loaded.reads_pairs else None
         if head != "answer":
             url_state.keep_values("question")
-        draw_head(figures, loaded, row, head, sentence, question)
+        draw_head(figures, loaded, row, head, Text(sentence, None, pair), question)
         return
     url_state.keep_values("question")
     task = errors.attempt(figures, lambda: model_task(loaded)) if loaded else None
@@ -163,25 +164,26 @@ def head_task(loaded: models.Loaded) -> str | None:
 
 
 def draw_head(
-    figures: DeltaGenerator, loaded: models.Loaded, row: ModelRow, task: str, sentence: str, question: str | None
+    figures: DeltaGenerator, loaded: models.Loaded, row: ModelRow, task: str, text: Text, question: str | None
 ) -> None:
     """Draws classes, labels or an answer, and why the model says so."""
+    sentence, _target, pair = text
     if not sentence.strip():
         figures.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
         return
     if task == "answer" and not (question or "").strip():
         figures.info(_("Type a question about the text above: this model finds the answer in it."))
         return
-    key = ("prediction", sentence, question)
+    key = ("prediction", sentence, question, pair)
     prediction = errors.attempt(
-        figures, lambda: loaded.cache.get(key, lambda: loaded.model.predict(sentence, question))
+        figures, lambda: loaded.cache.get(key, lambda: loaded.model.predict(sentence, question, pair=pair))
     )
     if prediction is None:
         return
     # A text is known by the same name as on the page Why this word, which then has it already.
-    text = Text(question, None, sentence) if question else Text(sentence)
+    text = Text(question, None, sentence) if question else text
     asked = st.query_params.get(WORD_KEY)
-    run = run_name(loaded.key, sentence, question, asked, language(), theme())
+    run = run_name(loaded.key, sentence, question, pair, asked, language(), theme())
     with figures:
         corner = st.container(key="take_corner")
         predicted.draw_prediction(prediction, sentence, run=run)

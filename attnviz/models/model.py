@@ -239,24 +239,25 @@ class Model:
         ids = [token.id for token in source]
         return self.recorder.record(source, ids, recording.beside, target, None, interventions)
 
-    def predict(self, text: str, question: str | None = None) -> Prediction:
+    def predict(self, text: str, question: str | None = None, *, pair: str | None = None) -> Prediction:
         """What the model predicts of a text, by the head that its checkpoint was trained with.
 
         Args:
             text: to be translated, continued, filled in, classified, or searched for an answer.
             question: for a model that finds answers.
+            pair: a second sentence, for a model that sorts pairs into classes.
 
         Returns:
             Labels with probabilities, pieces of the text, or a text; and the recording with the attention.
 
         Raises:
-            InputError: the network has no head that predicts, or `question` is missing or has no meaning.
+            InputError: the network has no head that predicts, or `question` is missing, or it or `pair` has no meaning.
             NoTokenizerError, EmptyError, TooLongError, NoAttentionError: as for `record`.
 
         >>> attnviz.load("bundled").predict("Der Hund sah den Ball.").text
         'The dog saw the ball.'
         """
-        return predict(self, text, question)
+        return predict(self, text, question, pair=pair)
 
     def translate(self, text: str, *, max_new_tokens: int = MAX_NEW_TOKENS) -> str:
         """The greedy output of an encoder–decoder for a text.

@@ -113,29 +113,33 @@ def task_of(model: Model) -> Task:
     )
 
 
-def predict(model: Model, text: str, question: str | None = None) -> Prediction:
+def predict(model: Model, text: str, question: str | None = None, *, pair: str | None = None) -> Prediction:
     """What a model predicts of a text.
 
     Args:
         model: with a head.
         text: to be translated, continued, filled in, classified or searched for an answer.
         question: for a model that finds answers; without meaning for the others.
+        pair: a second sentence for a model that sorts pairs into classes, such as "follows from the first one".
 
     Raises:
-        InputError: the network has no head, there is no question or one too many, or nothing is masked.
+        InputError: the network has no head, there is no question or one too many, it sorts no pairs, or nothing is
+            masked.
         NoTokenizerError, EmptyError, TooLongError, NoAttentionError: as for `Model.record`.
 
     >>> predict(attnviz.load("bundled"), "Der Hund sah den Ball.").text
     'The dog saw the ball.'
     """
     task = task_of(model)
+    if pair is not None and task != "class":
+        raise InputError("{0} sorts no pairs of sentences into classes. Leave `pair` out.", model.name)
     if task == "answer":
         if question is None or not question.strip():
             raise InputError("{0} finds answers in a text. Pass `question` too.", model.name)
         return _answers(model, text, question)
     if question is not None:
         raise InputError("{0} answers no questions. Leave `question` out.", model.name)
-    recording = model.record(text)
+    recording = model.record(text, pair=pair)
     if task == "write":
         written = recording.query_tokens("cross")
         words = "".join(token.text for token in written if not token.special).strip()

@@ -69,6 +69,20 @@ def test_classes_have_the_probabilities_of_the_head(tmp_path: Path) -> None:
     )
 
 
+def test_a_pair_is_sorted_as_a_pair(tmp_path: Path) -> None:
+    model = saved(tmp_path, "BertForSequenceClassification", **CLASSES)
+    result = model.predict(TEXT, pair="the cat")
+    with torch.no_grad():
+        read = model.tokenizer(TEXT, "the cat", return_tensors="pt")
+        expected = model.network(**read).logits[0].softmax(-1)
+    assert [label.probability for label in result.labels] == pytest.approx(sorted(expected.tolist(), reverse=True))
+    assert [label.probability for label in model.predict(TEXT).labels] != pytest.approx(
+        [label.probability for label in result.labels]
+    )
+    with pytest.raises(InputError, match="sorts no pairs"):
+        attnviz.load("bundled").predict("Der Hund sah den Ball.", pair="Ja.")
+
+
 def test_each_token_gets_its_labels(tmp_path: Path) -> None:
     model = saved(tmp_path, "BertForTokenClassification", **CLASSES)
     result = model.predict(TEXT)

@@ -91,6 +91,9 @@ def test_classes_and_labels_are_the_models_own(folders: dict[str, str]) -> None:
     assert [bar["name"] for bar in data["bars"]] == [label.text for label in expected.labels]
     assert [bar["value"] for bar in data["bars"]] == pytest.approx([label.probability for label in expected.labels])
     assert f"“{expected.labels[0].text}”" in data["title"] and not data["pieces"]
+    pair = attnviz.load(folders["SequenceClassification"], device="cpu").predict(TEXT, pair="the cat")
+    data = drawn(model=folders["SequenceClassification"], pair="the cat")
+    assert [bar["value"] for bar in data["bars"]] == pytest.approx([label.probability for label in pair.labels])
     data = drawn(model=folders["TokenClassification"])
     assert "".join(piece["text"] for piece in data["pieces"]) == TEXT
     assert all(piece["label"].split()[0] in CLASSES.values() for piece in data["pieces"] if piece["text"].strip())
