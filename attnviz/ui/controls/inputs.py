@@ -22,7 +22,7 @@ from attnviz.ui.components.text_file import TEXT_TYPES, text_file
 from attnviz.ui.controls import long_texts
 from attnviz.ui.controls.url_state import Say, follow_opening, named_choice, note_opening, replace_missing
 from attnviz.ui.shell.messages import _, kind_name, language
-from attnviz.ui.shell.model_names import BUNDLED, choice_label, model_label, offered_models
+from attnviz.ui.shell.model_names import BUNDLED, choice_label, model_and_revision, model_label, offered_models
 
 if TYPE_CHECKING:
     from attnviz.models.recording import Recording
@@ -146,6 +146,9 @@ def model_picker() -> str:
     if "model" not in st.session_state and st.query_params.get("model"):
         st.session_state["model"] = st.query_params["model"]
     requested = _plain_model(st.session_state.get("model"))
+    if requested.startswith("@"):
+        # The box drops what was typed where it is the model that is shown already; a revision is what is left of it.
+        requested = f"{model_and_revision(st.query_params.get('model', BUNDLED))[0]}{requested}"
     used: list[str] = st.session_state.setdefault(_USED, [BUNDLED])
     if requested not in used:
         used.append(requested)

@@ -292,3 +292,12 @@ def test_tokens_that_the_model_wrote_are_marked_and_a_target_that_was_typed_is_n
     assert "underlined: written by the model" in data["summary"]
     given = grid(opened(kind="cross", target="The dog saw the ball."))
     assert given["written"] is None and "written by the model" not in given["summary"]
+
+
+def test_a_revision_typed_after_the_model_that_is_shown_belongs_to_it() -> None:
+    """The box drops what equals the model that it shows already, and hands over the rest alone."""
+    app = opened(model="somebody/model")
+    app.session_state["model"] = "@v2"  # as the box hands it over; AppTest knows no values beside the options
+    app.run()
+    assert app.query_params["model"] == ["somebody/model@v2"]
+    assert app.selectbox(key="model").value == "somebody/model@v2" and "somebody/model" in app.error[0].value
