@@ -150,6 +150,11 @@ EVERYWHERE = [
         "screens/translate/test_heads.py test_the_answer_is_marked_in_the_passage_and_explained",
         'text_box(page, "question")',
     ),
+    tested(
+        ":is(.st-key-reasons .attnviz-why-output button, .st-key-reasons_link a)",  # where the model gives classes
+        "screens/translate/test_heads.py test_the_answer_is_marked_in_the_passage_and_explained",
+        "st-key-reasons_link",
+    ),
     tested(".st-key-language button", "shell/test_language.py test_a_language_is_picked_by_its_own_name", "language"),
     tested(
         "[data-testid=stLogoLink]",
@@ -720,11 +725,6 @@ SCREENS = {
         "/translate?sentence=De+kat+zit+op+de+mat.",
         [
             MEASURING,
-            tested(
-                ":is(.st-key-reasons .attnviz-why-output button, .st-key-reasons_link a)",  # where it gives classes
-                "screens/translate/test_heads.py test_the_answer_is_marked_in_the_passage_and_explained",
-                "st-key-reasons_link",
-            ),
             tested(SENTENCE, "translate test_markup_is_never_run", "text_box(page)"),
             used(".st-key-direction input", "pick English → German", "direction=en-de"),
             tested(".st-key-method button", "translate test_methods_show_what_they_do", "st-key-method"),
