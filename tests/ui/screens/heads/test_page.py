@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 from support.bundled import bundled_model
 from support.head_grid import SENTENCE, grid, opened, typed, weights
 from support.pages import APP, components, open_page
@@ -296,8 +297,9 @@ def test_tokens_that_the_model_wrote_are_marked_and_a_target_that_was_typed_is_n
 
 def test_a_revision_typed_after_the_model_that_is_shown_belongs_to_it() -> None:
     """The box drops what equals the model that it shows already, and hands over the rest alone."""
-    app = opened(model="somebody/model")
-    app.session_state["model"] = "@v2"  # as the box hands it over; AppTest knows no values beside the options
+    app = AppTest.from_file(str(APP), default_timeout=120)
+    app.query_params["model"] = "somebody/model"
+    app.session_state["model"] = "@v2"  # as the box hands it over
     app.run()
-    assert app.query_params["model"] == ["somebody/model@v2"]
+    assert app.query_params["model"] == "somebody/model@v2"
     assert app.selectbox(key="model").value == "somebody/model@v2" and "somebody/model" in app.error[0].value
