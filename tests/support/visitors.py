@@ -34,10 +34,11 @@ class Visitor:
 
     Attributes:
         socket: of it.
+        page: by its name in the address; "" is the home page.
         widgets: what can be set on the page, by its key: its id, and which kind of element it is.
         seconds: how long each sentence took, from sending it to the last message.
         errors: what the page said went wrong.
-        texts: of this page's elements all that a reader may see, where they are kept.
+        elements: of the page as it was opened.
     """
 
     socket: ClientConnection
@@ -45,7 +46,7 @@ class Visitor:
     widgets: dict[str, tuple[str, str]] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    page_hashes: dict[str, str] = field(default_factory=dict)
+    elements: list[Element] = field(default_factory=list)
 
     async def open(self, query: str = "") -> list[Element]:
         """Has the page drawn, with what its address asks for; returns its elements once all of them have come."""
@@ -116,13 +117,14 @@ class Visitor:
 
 
 @contextlib.asynccontextmanager
-async def visiting(url: str, count: int, page: str = "") -> AsyncIterator[list[Visitor]]:
+async def visiting(url: str, count: int, page: str = "", query: str = "") -> AsyncIterator[list[Visitor]]:
     """So many visitors who have a page before them.
 
     Args:
         url: of the app's server.
         count: how many.
         page: by its name in the address; "" is the home page.
+        query: what the address asks for, behind the question mark.
     """
     address = f"ws://{urlsplit(url).netloc}/_stcore/stream"
     async with contextlib.AsyncExitStack() as stack:
@@ -132,6 +134,6 @@ async def visiting(url: str, count: int, page: str = "") -> AsyncIterator[list[V
                 connect(address, subprotocols=["streamlit"], origin=url, max_size=None, proxy=None)
             )
             visitor = Visitor(socket, page)
-            await visitor.open()
+            visitor.elements = await visitor.open(query)
             visitors.append(visitor)
         yield visitors

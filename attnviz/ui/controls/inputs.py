@@ -182,7 +182,7 @@ def model_picker() -> str:
 
 
 def _plain_model(name: str | None) -> str:
-    name = (name or BUNDLED).strip()
+    name = name.strip() if isinstance(name, str) else BUNDLED
     return BUNDLED if name.casefold() in ("", BUNDLED, model_label(BUNDLED).casefold()) else name
 
 

@@ -1,4 +1,4 @@
-"""Random and hostile requests to the API of a public server; benchmarks/hostile_api.py sends ten thousand of them."""
+"""Random and hostile requests to the API of a public server; benchmarks/hostile.py sends thousands of them."""
 
 from __future__ import annotations
 

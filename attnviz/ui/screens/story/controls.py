@@ -27,7 +27,7 @@ def head_control(size: Sequence[int], shown: tuple[int, int], numbers: Sequence[
     st.session_state[KEY] = options[shown[0] * heads + shown[1]]
 
     def take() -> None:
-        layer, head = divmod(options.index(st.session_state[KEY]), heads)
-        choose_head(layer, head)
+        if st.session_state[KEY] in options:  # a message that was written by hand may hold anything
+            choose_head(*divmod(options.index(st.session_state[KEY]), heads))
 
     st.selectbox(_("Head"), options, key=KEY, on_change=take, width=120)

@@ -1,0 +1,188 @@
+"""Random and hostile inputs to the pages of a server, as somebody sends them who writes messages by hand.
+
+page ─ a widget gets a value, of its own kind or of another      link ─ an address asks for something
+upload ─ files that no page asked for, and messages that are too large or none
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import string
+import urllib.error
+import urllib.request
+from collections import Counter
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from streamlit.proto.Element_pb2 import Element
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from support.hostile_requests import NASTY
+from support.visitors import visiting
+
+PAGES = (
+    "", "overview", "compare", "long_text", "story", "steps", "simple_attention", "embeddings", "context", "translate",
+    "what_if", "attribution", "roles",
+)  # fmt: skip
+PARAMETERS = (
+    "sentence", "target", "pair", "model", "kind", "layer", "head", "hide", "rows", "by_word", "hide_special", "lang",
+    "renormalise", "hide_first", "scale_per_head", "even_colours", "panels", "beside", "method", "find", "word", "step",
+    "scene", "change", "temperature", "embed", "rotation", "matrix", "n_heads", "d_out", "trust", "example", "role",
+    "sentence_text", "direction", "sampling", "seed", "rounds", "times", "instead", "w_seed", "query_word", "drop",
+)  # fmt: skip
+SCRIPT = "<script>alert("  # in some of the texts; never in what a browser reads as HTML
+FIELDS = {
+    "text_area": "string_value", "text_input": "string_value", "selectbox": "string_value", "checkbox": "bool_value",
+    "button_group": "string_array_value", "multiselect": "string_array_value", "button": "trigger_value",
+    "slider": "double_array_value", "number_input": "double_value", "bidi_component": "json_value",
+    "menu_button": "string_trigger_value",
+}  # fmt: skip
+LARGE = 6 * 1024**2  # bytes, more than a public server takes
+
+
+def text(chance: random.Random) -> str:
+    """A text that some program has stumbled over, or of any characters at all."""
+    if chance.random() < 0.6:
+        return chance.choice([*NASTY, f"{SCRIPT}1)</script>", f'"><img src=x onerror={SCRIPT}1)>']).replace(
+            "\ud800", ""
+        )
+    alphabet = chance.choice([string.printable, "äöü学生😀\u200d\u0301", "0123456789-+.eE", '{}[]":,'])
+    return "".join(chance.choice(alphabet) for _ in range(chance.randrange(60)))
+
+
+def json_value(chance: random.Random, depth: int = 0) -> Any:
+    """Something that JSON can hold."""
+    if depth < 3 and chance.random() < 0.4:
+        keys = ["value", "head", "layer", "sentence", "box", "open", "panels", "index", text(chance)]
+        items = [json_value(chance, depth + 1) for _ in range(chance.randrange(4))]
+        return items if chance.random() < 0.4 else {chance.choice(keys): item for item in items}
+    return chance.choice([None, True, -1, 10**9, 0.5, float("1e308"), text(chance)])
+
+
+def value_of(field: str, chance: random.Random) -> Any:
+    """A value for a field of Streamlit's message."""
+    if field in ("bool_value", "trigger_value"):
+        return chance.random() < 0.8
+    if field == "double_value":
+        return chance.choice([0.0, -1.0, 1e308, float("nan"), float("inf"), chance.uniform(-10, 10)])
+    if field == "int_value":
+        return chance.choice([0, -1, 2**53, chance.randrange(-20, 20)])
+    if field == "double_array_value":
+        return [value_of("double_value", chance) for _ in range(chance.randrange(4))]
+    if field == "string_array_value":
+        return [text(chance) for _ in range(chance.randrange(4))]
+    if field in ("json_value", "json_trigger_value"):
+        return json.dumps(json_value(chance))
+    return text(chance)
+
+
+class Findings:
+    """What came of hostile inputs.
+
+    Attributes:
+        seen: how many inputs of each kind there were, and what was answered.
+        faults: answers that there must not be.
+    """
+
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+        self.faults: list[str] = []
+
+    def check(self, about: str, elements: list[Element], *, may_fail: bool = False) -> None:
+        """Notes what a page must not hold: a traceback, a script made of a text, an error unless it `may_fail`.
+
+        It may where no browser would have sent what was sent; then the error says no more than that there is one.
+        """
+        for element in elements:
+            kind = element.WhichOneof("type") or ""
+            part = getattr(element, kind, None)
+            if kind == "exception" and not may_fail:
+                self.faults.append(f"{about}: {str(part)[:300]}")
+            shown = element.SerializeToString()
+            if b"Traceback (most recent" in shown:
+                self.faults.append(f"{about}: a traceback in {kind}")
+            html = {"html": "body", "iframe": "srcdoc", "bidi_component": "html_content"}.get(kind)
+            if html and SCRIPT in getattr(part, html):
+                self.faults.append(f"{about}: a script in {kind}")
+            if kind == "markdown" and part is not None and part.allow_html and SCRIPT in part.body:
+                self.faults.append(f"{about}: a script in markdown")
+
+
+async def set_widgets(url: str, count: int, chance: random.Random, findings: Findings) -> None:
+    """Gives widgets of all pages values, so many times in all; every tenth is of a kind that is not the widget's."""
+    done = 0
+    while done < count:
+        page = chance.choice(PAGES)
+        async with visiting(url, 1, page) as (visitor,):
+            is_wrong = False
+            # What is of another kind stays in the session, where Streamlit stumbles over it again: that is its end.
+            while done < count and not is_wrong and chance.random() < 0.95:
+                done += 1
+                key = chance.choice(sorted(visitor.widgets))
+                kind = visitor.widgets[key][1]
+                field = FIELDS.get(kind, "string_value")
+                if chance.random() < 0.1:
+                    field = chance.choice(sorted({*FIELDS.values(), "int_value", "json_trigger_value"} - {field}))
+                value = value_of(field, chance)
+                # Nor does a browser leave nothing of buttons of which one is always chosen.
+                is_wrong = field != FIELDS.get(kind) or (kind == "button_group" and not value)
+                findings.seen["page, another kind" if is_wrong else "page"] += 1
+                about = f"/{page} {key} {field} {str(value)[:200]!r}"
+                try:
+                    elements = await visitor.set({key: (field, value)})
+                except TimeoutError:
+                    findings.faults.append(f"{about}: no answer")
+                    break
+                findings.check(about, elements, may_fail=is_wrong)
+
+
+async def follow_links(url: str, count: int, chance: random.Random, findings: Findings) -> None:
+    """Opens pages with addresses that ask for something, each in a connection of its own."""
+    for _ in range(count):
+        page = chance.choice(PAGES)
+        parameters = [(chance.choice(PARAMETERS), text(chance)) for _ in range(chance.randrange(1, 6))]
+        query = urlencode(parameters, errors="replace")
+        findings.seen["link"] += 1
+        async with visiting(url, 1, page, query) as (visitor,):
+            findings.check(f"/{page}?{query[:300]}", visitor.elements)
+        if page == "story":
+            answer = await asyncio.to_thread(_fetch, f"{url}/story?{query}")
+            if SCRIPT in answer[1]:
+                findings.faults.append(f"/story?{query[:300]}: a script in the page")
+
+
+async def send_files(url: str, count: int, chance: random.Random, findings: Findings) -> None:
+    """Sends files to Streamlit's address for them, and messages that are too large or none."""
+    address = f"ws://{urlsplit(url).netloc}/_stcore/stream"
+    for _ in range(count):
+        body = bytes(chance.randrange(256) for _ in range(chance.randrange(2_000)))
+        what = chance.choice(["file", "file", "message", "large message", "text"])
+        findings.seen[f"upload: {what}"] += 1
+        if what == "file":
+            path = f"/_stcore/upload_file/{chance.choice(['one', '..', '%2e%2e', '%00'])}/{chance.randrange(9)}"
+            status, answer = await asyncio.to_thread(_fetch, f"{url}{path}", body)
+            if status < 400 or status >= 500 or "Traceback" in answer:
+                findings.faults.append(f"{path}: {status} {answer[:200]}")
+            continue
+        async with connect(address, subprotocols=["streamlit"], origin=url, max_size=None, proxy=None) as socket:
+            sent: bytes | str = {"message": body, "large message": b"\x0a" * LARGE}.get(what, text(chance))
+            try:
+                await socket.send(sent)
+                async with asyncio.timeout(5):
+                    while True:
+                        if b"Traceback" in await socket.recv(decode=False):
+                            findings.faults.append(f"{what}: a traceback")
+            except (ConnectionClosed, TimeoutError):
+                pass  # closed, or the random bytes were a message that asks for nothing
+
+
+def _fetch(url: str, body: bytes | None = None) -> tuple[int, str]:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(urllib.request.Request(url, body), timeout=60) as answer:
+            return answer.status, answer.read().decode("utf-8", "replace")
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode("utf-8", "replace")
