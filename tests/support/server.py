@@ -66,6 +66,7 @@ def serving(
     base_path: str = "",
     installed: Path | None = None,
     script: Path = ROOT / "app.py",
+    port: int | None = None,
     **variables: str,
 ) -> Iterator[str]:
     """The app as a user's `streamlit run app.py` serves it; yields its address.
@@ -76,10 +77,11 @@ def serving(
         base_path: what its addresses begin with, without slashes.
         installed: a folder that attnviz is installed in; it is then served by `attnviz serve` and away from the clone.
         script: a program of Streamlit's that is served in the app's place, for comparison.
+        port: that it answers at; None for any that is free.
         variables: of its environment, such as HF_ENDPOINT.
     """
     log = folder / "server.log"
-    port = free_port()
+    port = port or free_port()
     # Neither this user's settings nor the models this user has downloaded change what the tests see.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STREAMLIT_")}
     environment |= {"HF_HOME": str(folder / "huggingface"), **variables}
