@@ -23,8 +23,10 @@ from attnviz.models.network import max_positions
 from attnviz.roles import storage
 from attnviz.roles.collecting import ExampleCollector, Head, Ranking
 from attnviz.roles.corpus import Corpus, Text, corpus_name, files, read
+from attnviz.roles.examples import ExamplesIndex
 from attnviz.roles.parts import PartResult, Settings, read_part
 from attnviz.roles.probing import probe_rows
+from attnviz.roles.relation_examples import ReadTreebank, relation_examples
 from attnviz.roles.table import HeadRole, RolesTable
 from attnviz.roles.tabulating import annotated_rows, make_table, rankings
 from attnviz.tokenization.tokenizer import ids_of
@@ -115,7 +117,27 @@ def measure(
             if progress is not None:
                 progress(done, total)
     table = make_table(model, merged, collector, name)
-    return table.with_rows([*annotated_rows(model, paths), *probes])
+    treebanks: list[ReadTreebank] = []
+    table = table.with_rows([*annotated_rows(model, paths, treebanks), *probes])
+    return _with_relation_examples(model, table, treebanks, corpus, examples)
+
+
+def _with_relation_examples(
+    model: Model, table: RolesTable, treebanks: Sequence[ReadTreebank], corpus: Corpus, count: int
+) -> RolesTable:
+    """The table with examples ranked by their relation, of the heads that are called by one, in place of those ranked
+    by something else."""
+    if table.index is None or not treebanks:
+        return table
+    wanted = {sentence.text for treebank in treebanks for sentence in treebank.sentences}
+    numbers: dict[str, int] = {}
+    for number, text in enumerate(read(corpus)):
+        if text.text in wanted:
+            numbers.setdefault(text.text, number)
+    better = [item for bank in treebanks for item in relation_examples(model, bank, table.heads, numbers, count)]
+    replaced = {(item.kind, item.layer, item.head) for item in better}
+    others = [item for item in table.index.items() if item.random or (item.kind, item.layer, item.head) not in replaced]
+    return replace(table, index=ExamplesIndex.of([*others, *better]))
 
 
 def _first_rankings(

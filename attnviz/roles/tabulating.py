@@ -19,6 +19,7 @@ from attnviz.roles.corpus import is_aligned, language_of
 from attnviz.roles.examples import ExamplesIndex
 from attnviz.roles.facts import COLUMNS, POINTS, SHARES
 from attnviz.roles.parts import PartResult
+from attnviz.roles.relation_examples import ReadTreebank
 from attnviz.roles.statistics import Sums
 from attnviz.roles.table import HeadRole, RolesTable
 from attnviz.roles.treebank import read_conllu, sample
@@ -112,8 +113,16 @@ def _row(
     return HeadRole(kind, layer, head, role, value, low, high, baseline, count, labelled)
 
 
-def annotated_rows(model: Model, paths: Sequence[Path]) -> Iterator[HeadRole]:
-    """What only texts with annotations tell: grammatical relations of treebanks, alignment of aligned pairs."""
+def annotated_rows(
+    model: Model, paths: Sequence[Path], treebanks: list[ReadTreebank] | None = None
+) -> Iterator[HeadRole]:
+    """What only texts with annotations tell: grammatical relations of treebanks, alignment of aligned pairs.
+
+    Args:
+        model: whose heads.
+        paths: of the corpus; other files are left out.
+        treebanks: gets those that were read, for examples from them.
+    """
     self_attention = next((kind for kind in ("encoder", "decoder") if kind in model.kinds), None)
     for path in paths:
         if path.suffix == ".conllu" and self_attention is not None:
@@ -121,6 +130,8 @@ def annotated_rows(model: Model, paths: Sequence[Path]) -> Iterator[HeadRole]:
                 sentences = sample(read_conllu(lines, path.name))
             if not sentences:
                 continue
+            if treebanks is not None:
+                treebanks.append(ReadTreebank(self_attention, language_of(path) or "", sentences))
             instances = relations.collect(model, sentences, self_attention)
             for most_words in (None, SHORT):
                 chosen = instances if most_words is None else instances.of_at_most(most_words)

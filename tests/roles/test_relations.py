@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ from support.training import TREES, token
 
 from attnviz.models.model import Model
 from attnviz.roles import relations, treebank
+from attnviz.roles.relation_examples import ReadTreebank, relation_examples
 from attnviz.roles.relations import Instances
+from attnviz.roles.table import HeadRole
 from attnviz.roles.treebank import Word, read_conllu
 from attnviz.roles.units import by_unit, units
 from training.evaluation import sources
@@ -105,6 +108,26 @@ def test_each_head_is_looked_at_in_both_directions(bundled: Model) -> None:
             hund = weights[1].copy()
             hund[1] = -1
             assert found.correct[10, layer, head] == (hund.argmax() == 2)  # its verb
+
+
+def test_examples_of_a_relation_are_ranked_by_the_weight_on_the_right_word(bundled: Model) -> None:
+    sentences = list(read_conllu(TREES.splitlines()))
+    row = HeadRole(
+        "encoder", 3, 5, "nsubj", 0.8, 0.7, 0.9, 0.1, 90, labelled=True, language="de", direction="to_head"
+    )  # fmt: skip
+    bank = ReadTreebank("encoder", "de", sentences)
+    numbers = {sentence.text: 7 + place for place, sentence in enumerate(sentences)}
+    items = relation_examples(bundled, bank, [row], numbers, count=2)
+    assert {(item.role, item.query_word, item.number) for item in items} == {("nsubj", "Er", 7), ("nsubj", "Hund", 8)}
+    assert items[0].strength >= items[1].strength
+    for item in items:
+        words = bundled.record(item.text).map("encoder", layer=3, head=5).by_word()
+        names = [word.text for word in words.query_tokens]
+        looking, right = (
+            names.index(name) for name in {"Er": ("Er", "ging"), "Hund": ("Hund", "bellt")}[item.query_word]
+        )
+        assert item.strength == pytest.approx(float(words.weights[looking, right]), abs=1e-5)
+    assert relation_examples(bundled, bank, [replace(row, language="nl")], numbers, count=2) == []
 
 
 def made(found: list[list[bool]], offsets: list[int], half: list[bool]) -> Instances:

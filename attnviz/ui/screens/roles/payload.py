@@ -159,7 +159,7 @@ def head_panel(
         f"{kind_title(at.kind)} {at.name}",
         words.deed if words else _("no clear role"),
         group_of(own.role if own else None),
-        about, facts, columns(strongest, drawn, word), _("Search in all heads") if word else "",
+        about, facts, columns(strongest, drawn, word, own), _("Search in all heads") if word else "",
     )  # fmt: skip
 
 
@@ -168,14 +168,23 @@ def word_panel(word: str, strongest: Sequence[Example], drawn: Sequence[Example]
     return HeadPanel(
         _("“{0}” in all heads").format(word), "", "none",
         _("Rows in which this word looks, or is looked at most. Choose a head to see only its own."),
-        [], columns(strongest, drawn, word, named=True), "",
+        [], columns(strongest, drawn, word, None, named=True), "",
     )  # fmt: skip
 
 
-def columns(strongest: Sequence[Example], drawn: Sequence[Example], word: str, *, named: bool = False) -> list[Column]:
-    """The strongest examples, and those drawn at random beside them."""
+def columns(
+    strongest: Sequence[Example], drawn: Sequence[Example], word: str, own: HeadRole | None, *, named: bool = False
+) -> list[Column]:
+    """The strongest examples, and those drawn at random beside them.
+
+    Args:
+        strongest, drawn: what is shown.
+        word: that is looked for; empty for none.
+        own: the role that the head is called by; None where it has none.
+        named: whether they are of several heads, so that each says whose it is.
+    """
     nothing = _("No example has this word.") if word else _("No examples were kept of this table.")
-    title, note = _ranked(strongest[0].role if strongest else "")
+    title, note = _ranked(strongest[0].role if strongest else "", own)
     if named:
         title = _("Where heads look most sharply")
         note = _("The strongest of all texts: each head by its own role, or by its greatest weight.")
@@ -189,16 +198,17 @@ def columns(strongest: Sequence[Example], drawn: Sequence[Example], word: str, *
     ]  # fmt: skip
 
 
-def _ranked(role: str) -> tuple[str, str]:
+def _ranked(role: str, own: HeadRole | None) -> tuple[str, str]:
     """The heading of the strongest examples, and what they are ranked by; "" for the greatest weight."""
     if not role:
         return (
             _("Where it looks most sharply"),
             _("Ranked by the greatest weight, special tokens left out: the best that can be found in all texts."),
         )
+    label = (role_words(role) if own is None or own.role != role else head_words(own)).label
     return (
         _("Where it does this most"),
-        _("Ranked by its role, “{0}”: the best that can be found in all texts.").format(role_words(role).label),
+        _("Ranked by its role, “{0}”: the best that can be found in all texts.").format(label),
     )
 
 
