@@ -55,7 +55,7 @@ PAGES = {
         "/long_text?region=10-60_0-50",
         "en",
         "attnviz-long-text",
-        "Long text · Encoder L0 H0",
+        "Long text · Encoder L3 H7",
         ("Cells", "query, first"),
     ),
     "translate": ("/translate", "de", "attnviz-translate-cross-L3-mean", "Übersetzen · L3", ("Schritte", "Rang")),
