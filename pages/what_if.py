@@ -70,7 +70,8 @@ def main() -> None:
     run = run_name(loaded.key, *text, repr(asked), language(), theme())
 
     def show() -> int:
-        after = changed_run(loaded, before, text, asked)
+        # What cannot be changed that way is said, and what was there before stays to be seen.
+        after = errors.attempt(changed, lambda: changed_run(loaded, before, text, asked)) or before
         return draw(figures, loaded, before, after, asked, text, run, top.settings(text), top.progress)
 
     drawn = errors.attempt(figures, show)

@@ -64,6 +64,7 @@ def test_patterns_of_sentences_of_another_length_need_as_many_tokens() -> None:
     assert [button.key for button in app.button if button.key == "keep_change"] == []
     app = opened(change="pattern", other="Die Katze.")
     assert "has 4 queries and 4 keys" in app.error[0].value and "same number of tokens" in app.error[0].value
+    assert components(app, "effect_maps") and components(app, "ready")  # the maps of before stay beside the error
     app = opened(changes="encoder.pattern=Die%20Katze%20sah%20den%20Hund.", change="window")
     drawn(app)
     assert components(app, "outcome")[0]["next"], "something is predicted otherwise"
