@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from attnviz.errors import AttnvizError
-from attnviz.measures.telling_heads import telling_head
 from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import inputs, url_state
@@ -18,7 +17,7 @@ from attnviz.ui.screens.long_text.beginning import offer_beginning
 from attnviz.ui.screens.long_text.link_list import link_list
 from attnviz.ui.screens.long_text.long_map import long_map
 from attnviz.ui.screens.long_text.long_text_panel import long_text_panel
-from attnviz.ui.screens.long_text.opening import opening_text
+from attnviz.ui.screens.long_text.opening import opening_head, opening_text
 from attnviz.ui.screens.long_text.payload import HeadMap, link_rows
 from attnviz.ui.screens.long_text.progress import record
 from attnviz.ui.screens.long_text.tables import long_text_tables, region_picture
@@ -56,7 +55,7 @@ def main() -> None:
         url_state.keep_values("layer", "head", controls.WAY)
         return
     with top.controls:
-        opening = telling_head(recording, kind, top.model)
+        opening = opening_head(recording, kind, top.model)
         layer = inputs.layer_control(
             recording.size(kind)[0], top.name, top.say, opening[0], inputs.layer_numbers(recording, kind)
         )

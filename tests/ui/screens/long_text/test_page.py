@@ -14,6 +14,7 @@ from support import tiny_tokenizers as tokenizers_for_tests
 from support.bundled import bundled_model
 from support.pages import components, open_page, save_checkpoint
 
+from attnviz.measures.findings import findings
 from attnviz.measures.telling_heads import telling_head
 from attnviz.models.model import Model
 from attnviz.ui.screens.long_text.beginning import beginning
@@ -33,6 +34,15 @@ def shown(app: AppTest) -> dict[str, Any]:
 
 def said(app: AppTest) -> str:
     return " ".join(item.value for item in [*app.info, *app.warning, *app.error, *app.caption])
+
+
+def wait_for_map(app: AppTest) -> None:
+    """Runs the page again as its browser does, until the text is recorded."""
+    for _ in range(50):
+        if components(app, "long_map"):
+            return
+        time.sleep(0.2)
+        app.run()
 
 
 def wait_for_links(app: AppTest) -> list[dict[str, Any]]:
@@ -56,6 +66,11 @@ def test_it_opens_with_a_story_and_all_of_its_map() -> None:
     # The head that finds objects best is open, as in the story; another layer opens with its first head.
     opening = telling_head(bundled_model().record(TEXT), "encoder", "bundled")
     assert (app.segmented_control(key="layer").value, app.selectbox(key="head").value) == opening
+    # Of cross-attention it is the head that finds translated words best.
+    app = open_page("long_text", sentence=TEXT, kind="cross")
+    wait_for_map(app)
+    best = next(item for item in findings("bundled").heads if item.kind == "cross")
+    assert (app.segmented_control(key="layer").value, app.selectbox(key="head").value) == (best.layer, best.head)
     (panel,) = components(app, "long_text_panel")
     passages = panel["axes"][0]["passages"]
     assert sum(passage[1] for passage in passages) == data["counts"][1]
@@ -146,11 +161,7 @@ def test_a_recording_says_how_far_it_is_and_is_cancelled(monkeypatch: pytest.Mon
     for run in list(runs()._runs.values()):
         assert run.wait(30)
     app.button(key="record_again").click().run()
-    for _ in range(20):
-        if components(app, "long_map"):
-            break
-        time.sleep(0.2)
-        app.run()
+    wait_for_map(app)
     assert shown(app)["counts"][0] > 0
 
 
@@ -165,10 +176,6 @@ def test_a_text_of_megabytes_is_refused_at_once_with_what_would_fit(
     assert "tokens would fit" in said(app) and app.text_area(key="sentence").value == text
     # What would fit is one click away.
     app.button(key="only_beginning").click().run()
-    for _ in range(20):
-        if components(app, "long_map"):
-            break
-        time.sleep(0.2)
-        app.run()
+    wait_for_map(app)
     beginning = app.text_area(key="sentence").value
     assert shown(app)["counts"][0] > 20 and text.startswith(beginning) and beginning.endswith("mat.")
