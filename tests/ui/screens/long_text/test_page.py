@@ -66,15 +66,15 @@ def test_it_opens_with_a_story_and_all_of_its_map() -> None:
     # The head that finds objects best is open, as in the story; another layer opens with its first head.
     opening = telling_head(bundled_model().record(TEXT), "encoder", "bundled")
     assert (app.segmented_control(key="layer").value, app.selectbox(key="head").value) == opening
+    (panel,) = components(app, "long_text_panel")
+    passages = panel["axes"][0]["passages"]
+    assert sum(passage[1] for passage in passages) == data["counts"][1]
+    assert [passage[5] for passage in passages if passage[2]] == ["The lighthouse", "The ship"]
     # Of cross-attention it is the head that finds translated words best.
     app = open_page("long_text", sentence=TEXT, kind="cross")
     wait_for_map(app)
     best = next(item for item in findings("bundled").heads if item.kind == "cross")
     assert (app.segmented_control(key="layer").value, app.selectbox(key="head").value) == (best.layer, best.head)
-    (panel,) = components(app, "long_text_panel")
-    passages = panel["axes"][0]["passages"]
-    assert sum(passage[1] for passage in passages) == data["counts"][1]
-    assert [passage[5] for passage in passages if passage[2]] == ["The lighthouse", "The ship"]
 
 
 def test_a_region_a_passage_and_the_colours_come_from_the_address() -> None:
