@@ -75,8 +75,8 @@ def encode_many(tokenizer: Any, texts: Sequence[str], *, target: bool = False) -
         texts: what to read.
 
     Example:
-        >>> [len(encoding.tokens) for encoding in encode_many(gpt2_tokenizer, ["The dogs bark", "Bark"])]
-        [3, 1]
+        >>> [len(encoding.tokens) for encoding in encode_many(gpt2_tokenizer, ["The dogs bark", "The dogs"])]
+        [3, 2]
     """
     if not texts or not getattr(tokenizer, "is_fast", False):
         return [encode(tokenizer, text, target=target) for text in texts]
