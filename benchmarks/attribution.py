@@ -21,6 +21,7 @@ import argparse
 import json
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -62,8 +63,9 @@ def sources_of(files: Sequence[Path], count: int) -> list[Source]:
     for file in files:
         lines = [line.split("\t")[0].strip() for line in file.read_text(encoding="utf-8").splitlines()]
         texts = [line for line in lines if line]
-        order = np.random.default_rng(0).permutation(len(texts))[:count]
-        drawn.append([(file.name.split(".")[0], texts[at]) for at in order])
+        order = np.random.default_rng(0).permutation(len(texts))
+        different = list(dict.fromkeys(texts[at] for at in order))[:count]
+        drawn.append([(file.name.split(".")[0], text) for text in different])
     return [source for turn in zip_longest(*drawn) for source in turn if source is not None]
 
 
@@ -156,9 +158,10 @@ def measured(
             results.append((direction, known[direction, text]))
             continue
         if time.monotonic() > end:
-            break
-        # The words that are drawn do not depend on which sentences were explained before.
-        words = list(correlations(model, text, options.words, options.steps, np.random.default_rng(number)))
+            continue  # those behind it may be known
+        # The words that are drawn depend on the sentence alone, not on what was explained before.
+        generator = np.random.default_rng(zlib.crc32(text.encode()))
+        words = list(correlations(model, text, options.words, options.steps, generator))
         results.append((direction, words))
         if options.results is not None:
             named = [{" ".join(row): value for row, value in word.items()} for word in words]
