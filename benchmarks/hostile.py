@@ -67,6 +67,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder), **settings) as url:
         schema = schemathesis.openapi.from_url(f"{url}/api/v1/openapi.json")
         memory: list[float] = []
+        told = 0
         for part in range(PARTS):
             seed, count = options.seed + part, options.inputs // PARTS
             asyncio.run(send_part(url, count, seed, findings))
@@ -75,6 +76,9 @@ def main() -> int:
             sent = sum(findings.seen.values()) + sum(answers.values())
             seconds = time.monotonic() - began
             print(f"{sent:6} inputs, {memory[-1]:.0f} MiB, {len(findings.faults)} faults, {seconds:.0f} s", flush=True)
+            for fault in findings.faults[told : told + 10]:
+                print(f"  {fault}", flush=True)
+            told = len(findings.faults)
             if seconds > 60 * options.minutes:
                 print("no more time")
                 break
@@ -84,7 +88,7 @@ def main() -> int:
     print(f"memory since the first part: {memory[-1] - memory[0]:+.0f} MiB")
     ours, others = tracebacks(log)
     print(f"errors in the log: {sum(ours.values())} of the app, {sum(others.values())} of Streamlit's own")
-    print(f"faults: {len(findings.faults)}", *findings.faults[:10], sep="\n  ")
+    print(f"faults: {len(findings.faults)}")
     for error, count in [*ours.most_common(10), *others.most_common(10)]:
         print(f"{count} times: {error}")
     return int(memory[-1] - memory[0] > MOST_GROWTH or bool(findings.faults))
