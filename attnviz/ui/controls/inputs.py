@@ -252,7 +252,7 @@ def layer_control(layers: int, model: str, say: Say, opening: int = 0, numbers: 
         )
     else:
         value = st.selectbox(_("Layer"), range(layers), index=opening, key="layer", bind="query-params", width=110)
-    return value
+    return opening if value is None else value  # a link may have the parameter and nothing in it
 
 
 def _numbered_layer(numbers: Sequence[int], opening: int) -> int:

@@ -139,10 +139,12 @@ def layer_control(layers: int, model: str, say: Say) -> int:
     if "layer" not in st.session_state and "layer" not in st.query_params:
         note_opening("layer", last)
     if layers <= MOST_SEGMENTS:
-        return st.segmented_control(
+        value = st.segmented_control(
             _("Layer"), range(layers), default=last, key="layer", required=True, bind="query-params"
         )
-    return st.selectbox(_("Layer"), range(layers), index=last, key="layer", bind="query-params", width=110)
+    else:
+        value = st.selectbox(_("Layer"), range(layers), index=last, key="layer", bind="query-params", width=110)
+    return last if value is None else value  # a link may have the parameter and nothing in it
 
 
 def _complete_pair(

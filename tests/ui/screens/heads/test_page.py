@@ -261,6 +261,11 @@ def test_a_model_that_is_not_there_is_an_error_and_nothing_is_lost() -> None:
     assert grid(app)["keys"][:2] == ["Der", "Ball"]
 
 
+def test_a_link_whose_layer_is_empty_shows_the_usual_one() -> None:
+    app = opened(layer="", head="", kind="")
+    assert not app.exception and not app.error and grid(app)["heads"]
+
+
 def test_what_is_wrong_in_a_link_is_said() -> None:
     app = opened(kind="sideways", layer="99", head="abc", hide_special="perhaps", scale_per_head="true")
     (warning,) = app.warning
