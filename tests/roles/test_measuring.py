@@ -120,15 +120,18 @@ def test_a_model_that_gives_its_weights_and_nothing_else_is_measured_too(name: s
     texts = ["Der Hund sah den Ball.", "The dogs bark", "Der Ball und der Hund"]
     table = measure(model, texts, examples=2)
     previous = [row for row in table.rows if (row.role, row.layer, row.head) == ("previous token", 1, 2)]
-    hits = rows = 0
+    hits = ties = rows = 0
     for text in texts:
         recording = model.record(text)
         weights = recording.weights(kind, layer=1, head=2)
         for query, token in enumerate(recording.query_tokens(kind)):
             if query and not token.special:
                 rows += 1
-                hits += int(weights[query].argmax()) == query - 1
-    assert (previous[0].n, previous[0].value) == (rows, pytest.approx(hits / rows))
+                first, second = weights[query].topk(2).values.tolist()
+                ties += first - second < 1e-5  # rounding alone decides which is the largest
+                hits += first - second >= 1e-5 and int(weights[query].argmax()) == query - 1
+    assert previous[0].n == rows and hits <= round(previous[0].value * rows) <= hits + ties
+    assert ties < rows / 2
     assert len(random_examples(table, kind, 1, 2)) == 2
 
 
