@@ -211,6 +211,10 @@ class Batch:
         self._ids, self._lengths = _padded(model, ids)
         self._mask = _mask(self._ids, self._lengths)
         self._states: Any = None
+        # The number of its sentence for each token, as `Model.record` hands it over where the tokenizer gives it.
+        names = getattr(model.tokenizer, "model_input_names", None) or ()
+        has_types = "token_type_ids" in names and not is_encoder_decoder(model.network)
+        self._types = {"token_type_ids": torch.zeros_like(self._ids)} if has_types else {}
 
     def read(self, watch: Watch) -> None:
         """Runs the network, or of an encoder–decoder the encoder, and hands over each layer as it is computed.
@@ -232,7 +236,9 @@ class Batch:
                     self._encode()
             else:
                 with self._watched(slice(None), watch, dict.fromkeys(self.plan.kinds, self._lengths)):
-                    forward(_without_head(network, self.plan.modules), self._ids, attention_mask=self._mask)
+                    forward(
+                        _without_head(network, self.plan.modules), self._ids, attention_mask=self._mask, **self._types
+                    )
 
     def read_targets(self, target_ids: Sequence[Sequence[int]], watch: Watch) -> None:
         """Runs the decoder of an encoder–decoder and hands over its layers.
@@ -265,7 +271,8 @@ class Batch:
         """Hands over the layers of a recording of the one text."""
         ids = self._ids[0].tolist()
         options = RecordOptions(logits=False)
-        recording = self.model.recorder.record(from_ids(None, ids), ids, {}, target, None, options=options)
+        beside = {name: tuple(rows[0].tolist()) for name, rows in self._types.items()}
+        recording = self.model.recorder.record(from_ids(None, ids), ids, beside, target, None, options=options)
         for kind in kinds:
             for layer in range(recording.size(kind)[0]):
                 watch(TextLayer(kind, layer, recording.weights(kind, layer=layer)))

@@ -119,19 +119,20 @@ def test_a_model_that_gives_its_weights_and_nothing_else_is_measured_too(name: s
     model = Model(tiny.network(name, vocab_size=len(read)), read)
     texts = ["Der Hund sah den Ball.", "The dogs bark", "Der Ball und der Hund"]
     table = measure(model, texts, examples=2)
-    previous = [row for row in table.rows if (row.role, row.layer, row.head) == ("previous token", 1, 2)]
-    hits = ties = rows = 0
-    for text in texts:
-        recording = model.record(text)
-        weights = recording.weights(kind, layer=1, head=2)
-        for query, token in enumerate(recording.query_tokens(kind)):
-            if query and not token.special:
-                rows += 1
-                first, second = weights[query].topk(2).values.tolist()
-                ties += first - second < 1e-5  # rounding alone decides which is the largest
-                hits += first - second >= 1e-5 and int(weights[query].argmax()) == query - 1
-    assert previous[0].n == rows and hits <= round(previous[0].value * rows) <= hits + ties
-    assert ties < rows / 2
+    recordings = [model.record(text) for text in texts]
+    previous = [row for row in table.rows if row.role == "previous token"]
+    assert len(previous) == len({(row.layer, row.head) for row in previous}) > 3
+    for row in previous:
+        hits = ties = rows = 0
+        for recording in recordings:
+            weights = recording.weights(kind, layer=row.layer, head=row.head)
+            for query, token in enumerate(recording.query_tokens(kind)):
+                if query and not token.special:
+                    rows += 1
+                    first, second = weights[query].topk(2).values.tolist()
+                    ties += first - second < 1e-5  # rounding alone decides which is the largest
+                    hits += first - second >= 1e-5 and int(weights[query].argmax()) == query - 1
+        assert row.n == rows and hits <= round(row.value * rows) <= hits + ties
     assert len(random_examples(table, kind, 1, 2)) == 2
 
 
