@@ -4,6 +4,7 @@ const KEPT = "attnviz-text-"; // what the tab keeps texts under, with their name
 const ORDER = "attnviz-texts"; // their names, the latest last
 const OVER = "attnviz-file-over"; // a class of the box while a file is held over it
 const WAIT = 500; // ms until a box is looked at again, and that other tabs have to answer
+const TRIES = 10; // how often a text that is missing is looked for
 const TABS = "attnviz-texts"; // where the tabs of this browser ask each other for a text that a link leaves out
 const PICTURE = /^image\//;
 
@@ -135,21 +136,32 @@ class TextFile {
   }
 
   bringBack(name) {
-    clearTimeout(this.waiting);
-    const box = this.box();
-    if (!box) this.waiting = setTimeout(() => this.data.missing && this.bringBack(name), WAIT / 5);
-    if (!box || box.value || name === this.asked) return;
+    if (name === this.asked) return;
     this.asked = name;
+    this.tryAgain(name, TRIES);
+  }
+
+  /** Puts back the text that is missing, from this tab or from another one, until the server has it.
+   *
+   * Anything may come in between: the box is being drawn anew, so is the page in the tab that has the text.
+   */
+  tryAgain(name, times) {
+    clearTimeout(this.waiting);
+    if (!this.data.missing || this.data.name !== name) return;
+    const box = this.box();
     const text = keptText(name);
-    if (text !== null) {
+    if (box?.value) {
+      if (textName(box.value) === name) window.attnvizShell.liveText.take(box);
+    } else if (box && text !== null) {
       this.put(text);
-      return;
+    } else if (box) {
+      if (times < TRIES) {
+        this.gone = true;
+        this.say();
+      }
+      this.tabs.postMessage({ name });
     }
-    this.tabs.postMessage({ name });
-    this.waiting = setTimeout(() => {
-      this.gone = true;
-      this.say();
-    }, WAIT);
+    if (times) this.waiting = setTimeout(() => this.tryAgain(name, times - 1), WAIT);
   }
 
   /** Another tab asks for a text that this one may have. */
@@ -162,7 +174,6 @@ class TextFile {
   take({ name, text }) {
     const box = this.box();
     if (!box || box.value || name !== this.asked || !this.data.missing || textName(text) !== name) return;
-    clearTimeout(this.waiting);
     this.put(text);
   }
 }
