@@ -211,10 +211,7 @@ class Batch:
         self._ids, self._lengths = _padded(model, ids)
         self._mask = _mask(self._ids, self._lengths)
         self._states: Any = None
-        # The number of its sentence for each token, as `Model.record` hands it over where the tokenizer gives it.
-        names = getattr(model.tokenizer, "model_input_names", None) or ()
-        has_types = "token_type_ids" in names and not is_encoder_decoder(model.network)
-        self._types = {"token_type_ids": torch.zeros_like(self._ids)} if has_types else {}
+        self._types = {} if is_encoder_decoder(model.network) else model.inputs.token_types(self._ids)
 
     def read(self, watch: Watch) -> None:
         """Runs the network, or of an encoder–decoder the encoder, and hands over each layer as it is computed.

@@ -253,6 +253,25 @@ class Inputs:
         """What the network reads beside its ids, by its name there: each (1, sequence)."""
         return {name: self.tensor(list(row)) for name, row in beside.items()}
 
+    def token_types(self, ids: Tensor) -> dict[str, Tensor]:
+        """What `encode` gives beside the ids of single texts, by its name in the network: which sentence a token is of.
+
+        Args:
+            ids: (texts, sequence).
+
+        Returns:
+            Nothing where the tokenizer gives none; else numbers of the shape of the ids, 0 but for special tokens that
+            have another one, as the [CLS] of XLNet.
+        """
+        encoding = None if self.tokenizer is None else encode(self.tokenizer, "a")
+        if encoding is None or encoding.token_type_ids is None:
+            return {}
+        types = torch.zeros_like(ids)
+        for token, of_token in zip(encoding.ids, encoding.token_type_ids, strict=True):
+            if of_token:
+                types[ids == token] = of_token
+        return {"token_type_ids": types}
+
     def _too_long(self, subject: str, count: int, limit: int) -> TooLongError:
         return TooLongError(
             "{0} has {1:,} tokens, and {2} has positions for {3:,}. Shorten it by {4}, or choose a model for longer "

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from support import tiny_models as tiny
+from support.tiny_tokenizers import wordpiece
+from tokenizers import processors
 
 from attnviz import Model
 from attnviz.errors import InputError, NoAttentionError
@@ -36,6 +40,24 @@ def test_each_text_of_a_batch_has_the_weights_that_it_has_alone(name: str) -> No
                 weights = seen[kind, layer][text]
                 assert torch.allclose(weights[:, :queries, :keys], alone.weights(kind, layer=layer), atol=1e-5)
                 assert not weights[:, :queries, keys:].any()
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2", "gptj"])
+def test_what_the_tokenizer_gives_beside_the_ids_is_read_too(name: str) -> None:
+    """Some networks add a vector for the number of each token's sentence, which need not be 0."""
+    tokenizer = copy.deepcopy(wordpiece())
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS]:1 $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    model = Model(tiny.network(name, vocab_size=len(tokenizer)), tokenizer)
+    alone = model.record("Der Hund sah den Ball.")
+    assert alone.beside["token_type_ids"][:2] == (1, 0)
+    ids = [token.id for token in alone.query_tokens(alone.kinds[0])]
+    layers: list[BatchLayer | TextLayer] = []
+    Batch(model, [ids]).read(layers.append)
+    for layer in layers:
+        expected = alone.weights(layer.kind, layer=layer.layer)
+        assert torch.allclose(layer.weights(slice(None))[0], expected, atol=1e-5)
 
 
 def test_a_batch_writes_what_each_text_alone_makes_the_model_write() -> None:
