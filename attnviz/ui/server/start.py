@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -28,6 +29,7 @@ from attnviz.ui.server.health import health_routes
 from attnviz.ui.server.inbound import NeededMessages
 from attnviz.ui.server.warm_up import WARM_UP
 
+_ARENAS = -8  # the number of that option, M_ARENA_MAX in malloc.h
 
 def take_settings() -> None:
     """Reads the settings and puts them to work; the process ends where one of them cannot be read."""
@@ -40,6 +42,7 @@ def take_settings() -> None:
     if settings.public:
         config.set_option("server.maxWidgetStateSize", settings.upload_bytes // 1024**2)  # of a message of a page
     _use_processors_sparingly()
+    _keep_memory_together()
     use_turns(forward_queue().turn)
     if settings.log_requests:
         observe(RequestLog(with_text=settings.log_text))
@@ -55,6 +58,17 @@ def _use_processors_sparingly() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     config.set_option("runner.postScriptGC", False)
     observe(GarbageCollector())
+
+
+def _keep_memory_together() -> None:
+    """Has all threads take their memory from two places of the C library's, and not from one each.
+
+    Each run of a page has a thread of its own. What these leave free in places of their own is of no use to others, so
+    the process grew by some 50 KiB a visit for as long as anybody watched. Other C libraries have no such places.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if set_option is not None:
+        set_option(_ARENAS, 2)
 
 
 def _metrics_routes(base_path: str) -> list[Route]:

@@ -1,13 +1,16 @@
-"""What the server does not spend the processors on."""
+"""What the server does not spend processors and memory on."""
 
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
+import pytest
 from support.server import ROOT
 
 from attnviz.serving.requests import Request
@@ -31,6 +34,32 @@ def test_a_server_listens_before_torch_is_loaded_and_then_lets_its_threads_rest(
         [sys.executable, "-c", START], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
     )
     assert started.stdout.split("\n")[:3] == ["[]", "False", "PASSIVE"]
+
+ARENAS = """
+import ctypes, sys, threading
+from attnviz.ui.server.start import routes
+routes()
+barrier = threading.Barrier(16)
+def work():
+    barrier.wait()
+    held = [bytes(1000) for _ in range(1000)]
+    barrier.wait()
+threads = [threading.Thread(target=work) for _ in range(16)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+library = ctypes.CDLL(None)
+library.fopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(library.fopen(sys.argv[1].encode(), b"w"))
+library.malloc_info(0, file)
+library.fclose(file)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no arenas")
+def test_threads_share_the_places_that_they_take_memory_from(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    subprocess.run([sys.executable, "-c", ARENAS, tmp_path / "places"], cwd=ROOT, env=environment, check=True)
+    assert (tmp_path / "places").read_text().count("<heap nr=") <= 2
 
 
 def test_garbage_is_looked_for_once_for_the_requests_of_a_while() -> None:
