@@ -138,3 +138,35 @@ def test_the_answer_is_marked_in_the_passage_and_explained(
     wait_until_drawn(page, TEXT)
     expect(page.locator(".st-key-question")).to_have_count(0)
     context.close()
+
+
+def test_a_second_sentence_changes_the_class_and_goes_along(
+    browser: Browser, app_url: str, folders: dict[str, str]
+) -> None:
+    """By hand: typed, reloaded, and on the page that asks why."""
+    folder, second = folders["SequenceClassification"], "the dog barks"
+    model = attnviz.load(folder, device="cpu")
+    alone, shown = (
+        [f"{100 * label.probability:.0f} %" for label in model.predict(TEXT, pair=pair).labels]
+        for pair in (None, second)
+    )
+    assert alone != shown
+    context = new_context(browser, base_url=app_url, locale="en-GB")
+    page = context.new_page()
+    page.goto(f"/translate?sentence={TEXT}&model={folder}")
+    run = wait_until_drawn(page, TEXT)
+    numbers = page.locator(".attnviz-predicted-number")
+    expect(numbers).to_have_text(alone)
+    text_box(page, "pair").fill(second)
+    text_box(page, "pair").press("Enter")
+    wait_until_drawn(page, TEXT, before=run)
+    expect(numbers).to_have_text(shown)
+    assert address_parameters(page)["pair"] == [second]
+    page.reload()
+    wait_until_drawn(page, TEXT)
+    expect(numbers).to_have_text(shown)
+    page.locator(".st-key-reasons_link a").click()
+    page.wait_for_function("location.pathname === '/attribution' && document.querySelector('.attnviz-ready')")
+    expect(text_box(page, "pair")).to_have_value(second)
+    expect(page.locator(".st-key-explanation")).to_contain_text("bark")
+    context.close()
