@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,34 +28,61 @@ def connect(self, address):
     return real(self, address)
 socket.socket.connect = connect
 import attnviz
-results = []
-for task in json.load(sys.stdin):
-    told = []
-    try:
-        model = attnviz.load(**task, progress=lambda fraction, text: told.append((fraction, text)))
-        recording = model.record("Der Hund sah den Ball.")
-        tokens = len(recording.query_tokens(recording.kinds[0]))
-        results.append({"kinds": model.kinds, "revision": model.revision, "name": model.name, "tokens": tokens,
-                        "weight": float(next(model.network.parameters()).flatten()[0])})
-    except BaseException as error:
-        results.append({"error": type(error).__name__, "text": str(error)})
-    results[-1]["told"] = told
-print(json.dumps(results))
+for line in sys.stdin:
+    results = []
+    for task in json.loads(line):
+        told = []
+        try:
+            model = attnviz.load(**task, progress=lambda fraction, text: told.append((fraction, text)))
+            recording = model.record("Der Hund sah den Ball.")
+            tokens = len(recording.query_tokens(recording.kinds[0]))
+            results.append({"kinds": model.kinds, "revision": model.revision, "name": model.name, "tokens": tokens,
+                            "weight": float(next(model.network.parameters()).flatten()[0])})
+        except BaseException as error:
+            results.append({"error": type(error).__name__, "text": str(error)})
+        results[-1]["told"] = told
+    print(json.dumps(results), flush=True)
 """
+Tasks = list[dict[str, Any]]
 
 
-def run(endpoint: str, home: Path, tasks: list[dict[str, Any]], **environment: str) -> list[dict[str, Any]]:
-    """What loading gives in a process of its own: huggingface_hub reads its settings when it is imported."""
+@contextlib.contextmanager
+def loading(endpoint: str, home: Path, errors: Path, **environment: str) -> Iterator[Callable[[Tasks], Tasks]]:
+    """What loading gives in a process of its own: huggingface_hub reads its settings when it is imported.
+
+    Args:
+        endpoint: the Hub's address.
+        home: the folder of what is downloaded.
+        errors: a file for what the process writes to its standard error.
+        environment: more variables of its environment.
+
+    Yields:
+        a function that loads one model after the other and gives what came of each.
+    """
     clean = {
         name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy") and name[:3] != "HF_"
     }
     clean |= {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "HF_HUB_DISABLE_TELEMETRY": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=ROOT, env=clean | environment, input=json.dumps(tasks),
-        capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    with (
+        errors.open("w") as log,
+        subprocess.Popen(
+            [sys.executable, "-c", PROGRAM], cwd=ROOT, env=clean | environment, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=log, text=True,
+        ) as process,
+    ):  # fmt: skip
+        assert process.stdin is not None and process.stdout is not None
+
+        def load(tasks: Tasks) -> Tasks:
+            process.stdin.write(json.dumps(tasks) + "\n")
+            process.stdin.flush()
+            answer = process.stdout.readline()
+            assert answer, errors.read_text()
+            results: Tasks = json.loads(answer)
+            return results
+
+        yield load
+        process.stdin.close()
+        assert process.wait(timeout=60) == 0, errors.read_text()
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -99,19 +127,24 @@ def hub_results(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "unknown": {"name": "somebody/nothing"},
         "unknown revision": {"name": "somebody/tiny-bert", "revision": "v9"},
     }
-    with serving(hub) as endpoint:
-        results = dict(zip(online, run(endpoint, home, list(online.values())), strict=True))
-        quiet = run(endpoint, tmp_path_factory.mktemp("quiet"), [online["bert"]], TQDM_DISABLE="1",
-                    HF_HUB_DISABLE_PROGRESS_BARS="1")  # fmt: skip
     offline = {name: online[name] for name in ("bert", "old", "commit", "marian", "unknown")}
-    gone = dict(zip(offline, run(endpoint, home, list(offline.values())), strict=True))
-    said_so = run(endpoint, home, [online["bert"], online["unknown"]], HF_HUB_OFFLINE="1")
+    errors = tmp_path_factory.mktemp("log") / "errors.txt"
+    # Each process imports torch and transformers, which takes seconds: one goes on where the Hub has gone.
+    with contextlib.ExitStack() as later:
+        with serving(hub) as endpoint:
+            load = later.enter_context(loading(endpoint, home, errors))
+            results = dict(zip(online, load(list(online.values())), strict=True))
+            with loading(endpoint, tmp_path_factory.mktemp("quiet"), errors, TQDM_DISABLE="1",
+                         HF_HUB_DISABLE_PROGRESS_BARS="1") as load_quietly:  # fmt: skip
+                quiet = load_quietly([online["bert"]])
+        gone = dict(zip(offline, load(list(offline.values())), strict=True))
+    with loading(endpoint, home, errors, HF_HUB_OFFLINE="1") as load_offline:
+        said_so = load_offline([online["bert"], online["unknown"]])
     hub.breaks_off, hub.gone = True, False
-    with serving(hub) as endpoint:
-        broken_home = tmp_path_factory.mktemp("broken")
-        broken = run(endpoint, broken_home, [online["bert"]])[0]
+    with serving(hub) as endpoint, loading(endpoint, tmp_path_factory.mktemp("broken"), errors) as load:
+        broken = load([online["bert"]])[0]
         hub.breaks_off = hub.gone = False
-        again = run(endpoint, broken_home, [online["bert"]])[0]
+        again = load([online["bert"]])[0]
     results |= {"broken": broken, "again": again}
     yield {"online": results, "gone": gone, "quiet": quiet[0], "offline": said_so, "hub": hub, "commits": commits}
 
