@@ -14,6 +14,7 @@ import pytest
 from support.maps import map_of, random_rows
 
 from attnviz import Token
+from attnviz.errors import FontError
 from attnviz.export import Picture, notebook, to_csv, to_html, to_npz, to_png, to_svg
 from attnviz.export.csv_table import from_csv
 from attnviz.export.npz import from_npz
@@ -114,8 +115,20 @@ def test_the_numbers_come_back_with_their_tokens(picture: Picture) -> None:
         np.testing.assert_allclose(read.panels[0].weights, picture.panels[0].weights, atol=1e-7)
 
 
-def test_png_of_what_every_font_has() -> None:
-    tokens = tuple(token for token in TOKENS if token.text.isascii() and token.text.isprintable())
-    map = map_of(random_rows(ROWS, len(tokens)), tokens[:ROWS], tokens)
-    title = "".join(token.text for token in tokens)
-    assert to_png(Picture((map,), title=title)).startswith(b"\x89PNG")
+def test_png_of_all_texts_that_this_machine_has_fonts_for() -> None:
+    def draw(tokens: tuple[Token, ...]) -> bytes:
+        map = map_of(random_rows(ROWS, len(tokens)), tokens[:ROWS], tokens)
+        return to_png(Picture((map,), title="".join(token.text for token in tokens)))
+
+    tokens = TOKENS
+    for _ in TOKENS:
+        try:
+            assert draw(tokens).startswith(b"\x89PNG")
+            break
+        except FontError as error:  # which names some of those that there is no font for
+            signs = str(error).removeprefix("This machine has no font for ").partition(" and would")[0].split()
+            control = {chr(ord(sign) - 0x2400) for sign in signs if "␀" <= sign <= "␟"}  # drawn as signs of their own
+            remaining = tuple(token for token in tokens if not {*signs, *control} & set(token.text))
+            assert len(remaining) < len(tokens), error
+            tokens = remaining
+    assert len(tokens) >= len(TOKENS) - 8

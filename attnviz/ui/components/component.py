@@ -7,7 +7,9 @@ find them like everything else; all their class names begin with `attnviz-`.
 from __future__ import annotations
 
 import base64
+import functools
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from streamlit.components.v2.bidi_component.state import ComponentResult
 
 _COMMON = Path(__file__).resolve().with_name("common")
+_log = logging.getLogger(__name__)
 
 
 def define(module: str, *, parts: Sequence[str] = ()) -> Callable[..., ComponentResult]:
@@ -33,7 +36,8 @@ def define(module: str, *, parts: Sequence[str] = ()) -> Callable[..., Component
             several components share, beside this one: "heatmap" is `heatmap.js` and, if there is one, `heatmap.css`.
 
     Returns:
-        What mounts the component, with keywords as Streamlit's own; `data` is a dictionary.
+        What mounts the component, with keywords as Streamlit's own; `data` is a dictionary. Functions that are called
+        with what its program says need not look out for what it never says: that does nothing.
 
     Raises:
         FileNotFoundError: a part has no program.
@@ -52,9 +56,32 @@ def define(module: str, *, parts: Sequence[str] = ()) -> Callable[..., Component
     def mount_in_language(*, data: Mapping[str, Any], **options: Any) -> ComponentResult:
         # Browsers hyphenate, screen readers speak and Chinese characters are drawn by the page's language, and numbers
         # get their decimal sign from it. Each component brings it along, because any of them may be drawn first.
-        return mount(data={**data, "pageLanguage": web_name(language())}, **options)
+        calls: dict[str, Any] = {name: _only_of_use(call) if callable(call) else call for name, call in options.items()}
+        return mount(data={**data, "pageLanguage": web_name(language())}, **calls)
 
     return mount_in_language
+
+
+def _only_of_use(call: Callable[..., object]) -> Callable[[], None]:
+    """A function that is called with what a browser has sent, and does nothing where it can make no sense of that.
+
+    A program of ours sends only what fits. Who writes messages by hand may send anything, and all that they would get
+    for it is a page that does not come.
+    """
+
+    @functools.wraps(call)
+    def call_or_ignore() -> None:
+        try:
+            call()
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            # What was sent may hold a reader's text, which is no matter for a log.
+            _log.warning(
+                "A component sent what it never sends: %s in %s.",
+                type(error).__name__,
+                getattr(call, "__qualname__", call),
+            )
+
+    return call_or_ignore
 
 
 def encode(weights: np.ndarray) -> str:

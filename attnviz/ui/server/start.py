@@ -28,8 +28,10 @@ from attnviz.ui.server.headers import SafeHeaders, content_policy
 from attnviz.ui.server.health import health_routes
 from attnviz.ui.server.inbound import NeededMessages
 from attnviz.ui.server.warm_up import WARM_UP
+from attnviz.ui.server.widget_values import check_widget_values
 
 _ARENAS = -8  # the number of that option, M_ARENA_MAX in malloc.h
+
 
 def take_settings() -> None:
     """Reads the settings and puts them to work; the process ends where one of them cannot be read."""
@@ -43,6 +45,7 @@ def take_settings() -> None:
         config.set_option("server.maxWidgetStateSize", settings.upload_bytes // 1024**2)  # of a message of a page
     _use_processors_sparingly()
     _keep_memory_together()
+    check_widget_values()
     use_turns(forward_queue().turn)
     if settings.log_requests:
         observe(RequestLog(with_text=settings.log_text))
