@@ -15,6 +15,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime.state import session_state
 
 _JSON = ("json_value", "json_trigger_value")
+_NUMBERS = ("double_value", "int_value")  # one widget has both: a browser sends whole numbers in the second
 
 
 def check_widget_values() -> None:
@@ -39,7 +40,7 @@ def fits(state: WidgetState, kind: str) -> bool:
     field = state.WhichOneof("value")
     if field is None:
         return True
-    if field != kind:
+    if field != kind and not (field in _NUMBERS and kind in _NUMBERS):
         return False
     if field == "double_value":
         return math.isfinite(state.double_value)

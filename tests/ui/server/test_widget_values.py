@@ -33,6 +33,7 @@ def widgets() -> None:
         st.text_area("a", "opening", key="text"),
         st.checkbox("b", True, key="switch"),
         st.number_input("c", 0, 9, 3, key="number"),
+        st.number_input("c", 0.0, 9.0, 1.5, key="fraction"),
         st.slider("d", 1, 8, 5, key="slider"),
         st.selectbox("e", [0, 1, 2], 1, key="choice"),
         st.pills("f", ["one", "two"], default="one", key="pills"),
@@ -40,15 +41,15 @@ def widgets() -> None:
     st.json(values)
 
 
-OPENING = ["opening", True, 3, 5, 1, "one"]
-CHOSEN = ["Hund", False, 4, 6, 2, "two"]
+OPENING = ["opening", True, 3, 1.5, 5, 1, "one"]
+CHOSEN = ["Hund", False, 4, 2.5, 6, 2, "two"]
 FITTING: dict[str, dict[str, Any]] = {
-    "text": {"string_value": "Hund"}, "switch": {"bool_value": False}, "number": {"double_value": 4.0},
-    "slider": {"double_array_value": {"data": [6.0]}}, "choice": {"string_value": "2"},
-    "pills": {"string_array_value": {"data": ["two"]}},
+    "text": {"string_value": "Hund"}, "switch": {"bool_value": False}, "number": {"int_value": 4},
+    "fraction": {"double_value": 2.5}, "slider": {"double_array_value": {"data": [6.0]}},
+    "choice": {"string_value": "2"}, "pills": {"string_array_value": {"data": ["two"]}},
 }  # fmt: skip
 OF_ANOTHER_KIND: list[dict[str, dict[str, Any]]] = [
-    {key: {"int_value": 2**53} for key in FITTING},
+    {key: {"int_value": 2**53} for key in FITTING if key not in ("number", "fraction")},
     {key: {"trigger_value": True} for key in FITTING},
     {key: {"json_value": '{"value": [1]}'} for key in FITTING},
     {key: {"json_trigger_value": "no JSON"} for key in FITTING},
@@ -57,7 +58,10 @@ OF_ANOTHER_KIND: list[dict[str, dict[str, Any]]] = [
     {key: FITTING["pills"] for key in FITTING if key != "pills"},
     {key: FITTING["slider"] for key in FITTING if key != "slider"},
     {key: FITTING["switch"] for key in FITTING if key != "switch"},
-    *({"number": {"double_value": value}} for value in (math.nan, math.inf, -math.inf)),
+    *(
+        {"number": {"double_value": value}, "fraction": {"double_value": value}}
+        for value in (math.nan, math.inf, -math.inf)
+    ),
     *({"slider": {"double_array_value": {"data": [value]}}} for value in (math.nan, math.inf)),
 ]
 

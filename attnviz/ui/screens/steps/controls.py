@@ -46,7 +46,8 @@ def step_control(say: url_state.Say) -> tuple[int, DeltaGenerator]:
 
     def take() -> None:
         """Takes over the click before the page runs, which writes the step into the control."""
-        st.session_state["step"] = labels.index(st.session_state["step_shown"]) + 1
+        if (shown := st.session_state["step_shown"]) in labels:  # a browser cannot leave it empty, a program can
+            st.session_state["step"] = labels.index(shown) + 1
 
     st.session_state["step_shown"] = labels[step - 1]
     row = st.container(horizontal=True, vertical_alignment="center", key="steps")

@@ -109,6 +109,8 @@ def test_one_walks_on_and_to_the_next_layer() -> None:
     assert app.session_state["layer"] == 1 and app.session_state["step"] == 3
     app.button(key="back").click().run()
     assert app.session_state["step"] == 2
+    app.button_group(key="step_shown").set_value(None).run()
+    assert not app.exception and app.session_state["step"] == 2
 
 
 def test_masked_words_are_said() -> None:
