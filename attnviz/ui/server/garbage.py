@@ -2,7 +2,7 @@
 
 Streamlit looks through all objects after every run of a page, while the one who waits for that page sees nothing of its
 last part, and everybody else waits too. Here it is one look for all runs of a few seconds, in a thread of its own. What
-nobody holds is freed at once as ever; only circles wait for the look.
+nobody holds is freed at once as ever; only circles wait for the look. What is free then goes back to the system.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 
 from attnviz.serving.requests import Request
+from attnviz.ui.server.c_memory import return_free_memory
 
 SECONDS = 5.0
 """Between two looks, as long as requests come."""
@@ -46,3 +47,4 @@ class GarbageCollector:
             time.sleep(self._seconds)
             self._wanted.clear()
             self._collect()
+            return_free_memory()

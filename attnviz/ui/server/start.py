@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -21,6 +20,7 @@ from attnviz.serving.queue import forward_queue
 from attnviz.serving.request_log import RequestLog
 from attnviz.serving.requests import observe
 from attnviz.ui.server.api.routes import api_routes
+from attnviz.ui.server.c_memory import share_memory_among_threads
 from attnviz.ui.server.discreet import DiscreetMessages
 from attnviz.ui.server.first_frame import pages_with_scripts, story_route
 from attnviz.ui.server.garbage import GarbageCollector
@@ -29,8 +29,6 @@ from attnviz.ui.server.health import health_routes
 from attnviz.ui.server.inbound import NeededMessages
 from attnviz.ui.server.warm_up import WARM_UP
 from attnviz.ui.server.widget_values import check_widget_values
-
-_ARENAS = -8  # the number of that option, M_ARENA_MAX in malloc.h
 
 
 def take_settings() -> None:
@@ -44,7 +42,7 @@ def take_settings() -> None:
     if settings.public:
         config.set_option("server.maxWidgetStateSize", settings.upload_bytes // 1024**2)  # of a message of a page
     _use_processors_sparingly()
-    _keep_memory_together()
+    share_memory_among_threads()
     check_widget_values()
     use_turns(forward_queue().turn)
     if settings.log_requests:
@@ -61,17 +59,6 @@ def _use_processors_sparingly() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     config.set_option("runner.postScriptGC", False)
     observe(GarbageCollector())
-
-
-def _keep_memory_together() -> None:
-    """Has all threads take their memory from two places of the C library's, and not from one each.
-
-    Each run of a page has a thread of its own. What these leave free in places of their own is of no use to others, so
-    the process grew by some 50 KiB a visit for as long as anybody watched. Other C libraries have no such places.
-    """
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if set_option is not None:
-        set_option(_ARENAS, 2)
 
 
 def _metrics_routes(base_path: str) -> list[Route]:

@@ -35,6 +35,7 @@ def test_a_server_listens_before_torch_is_loaded_and_then_lets_its_threads_rest(
     )
     assert started.stdout.split("\n")[:3] == ["[]", "False", "PASSIVE"]
 
+
 ARENAS = """
 import ctypes, sys, threading
 from attnviz.ui.server.start import routes
@@ -60,6 +61,34 @@ def test_threads_share_the_places_that_they_take_memory_from(tmp_path: Path) -> 
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     subprocess.run([sys.executable, "-c", ARENAS, tmp_path / "places"], cwd=ROOT, env=environment, check=True)
     assert (tmp_path / "places").read_text().count("<heap nr=") <= 2
+
+
+FREED = """
+import threading
+from pathlib import Path
+from attnviz.serving.requests import Request
+from attnviz.ui.server.garbage import GarbageCollector
+def memory():
+    return int(Path("/proc/self/status").read_text().split("VmRSS:")[1].split()[0]) // 1024
+looked = threading.Event()
+collector = GarbageCollector(0, looked.set)
+held = [bytes(1000) for _ in range(200_000)]
+held = held[::1000]
+before = memory()
+collector(Request("heads", "one"))
+looked.wait()
+for _ in range(100):
+    if memory() < before - 150:
+        break
+    threading.Event().wait(0.1)
+print(before - memory())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries do it themselves")
+def test_what_is_free_between_what_is_in_use_goes_back_to_the_system() -> None:
+    process = subprocess.run([sys.executable, "-c", FREED], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert int(process.stdout) > 150, "of 190 MiB"
 
 
 def test_garbage_is_looked_for_once_for_the_requests_of_a_while() -> None:
