@@ -194,7 +194,7 @@ def test_a_cluster_that_runs_reads_and_goes_on_running(monkeypatch: pytest.Monke
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     address, log = f"127.0.0.1:{free_port()}", tmp_path / "ray.log"
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--include-dashboard=false"]
-    command += ["--node-ip-address=127.0.0.1", f"--port={address.split(':')[1]}", "--num-cpus=2"]
+    command += ["--node-ip-address=127.0.0.1", f"--port={address.split(':')[1]}", "--num-cpus=1"]
     with log.open("wb") as output:
         cluster = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
@@ -203,7 +203,7 @@ def test_a_cluster_that_runs_reads_and_goes_on_running(monkeypatch: pytest.Monke
             assert cluster.poll() is None and time.monotonic() < deadline, log.read_text(errors="replace")
             time.sleep(0.2)
         model, corpus = hand_set.model(({0: "previous"},)), made_texts(12)
-        several = measure(model, corpus, workers=2, address=address)
+        several = measure(model, corpus, workers=1, address=address)
         assert several.texts == 12
         assert same(measure(model, corpus), several)
         assert cluster.poll() is None

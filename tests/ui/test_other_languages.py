@@ -1,7 +1,8 @@
-"""No English is left on a page in another language: every word on it is one of the language's catalogue, or a token.
+"""Every page in German, the longest language, and in another one: no English is left, and everything has room.
 
 What a page says is compared with the catalogue word by word, and text by text with the English ones. So a text that
-never went through the catalogue is found, and one that is the same in both languages by mistake.
+never went through the catalogue is found, and one that is the same in both languages by mistake. Whether all languages
+have all texts is tested with the catalogues; here each state of a page goes over to one more language in turn.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from playwright.sync_api import Browser, Page
 from support.browsing import new_context
 from support.bundled import bundled_model
 from support.languages import pick_language, wait_for_language
+from support.layout import layout_faults
 from support.visible_texts import Said, collect, collect_tips, words
 
 from attnviz import examples
@@ -79,6 +81,15 @@ STATES: dict[str, tuple[str, Callable[[Page], None] | None, str]] = {
 }
 
 
+# The states whose layout is measured: one of each page at least.
+MEASURED = {
+    "heads, one open", "overview", "compare", "scores", "by hand", "embeddings", "in context", "translate", "what if",
+    "why this word", "what heads do", "long text", "how it works",
+}  # fmt: skip
+WIDTHS = (1366, 768, 390)
+PROJECTOR = (1280, 720)
+
+
 def allowed_words(language: str) -> tuple[set[str], dict[str, str]]:
     """The words of a language's catalogue; and the English texts that are not the same in it."""
     own: set[str] = set()
@@ -129,18 +140,31 @@ def language_faults(page: Page, address: str, language: str) -> list[str]:
     return leftovers(said, tokens | words(address), language)
 
 
+def room_faults(page: Page, large_type: bool) -> list[str]:
+    """What has no room on the screens of a laptop, a tablet and a telephone, or in the large type of a projector."""
+    page.mouse.move(1, 1)
+    faults = [f"{width} px, {fault}" for width in WIDTHS for fault in layout_faults(page, width)]
+    if large_type:
+        page.keyboard.press("p")
+        faults += [f"large type, {fault}" for fault in layout_faults(page, *PROJECTOR)]
+        page.keyboard.press("p")
+    page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+    return faults
+
+
 @pytest.mark.parametrize("name", STATES)
-def test_no_english_is_left_in_any_language(browser: Browser, app_url: str, name: str) -> None:
-    """Opens a page in German and has it go over to the other languages: a page load takes longer than that."""
+def test_a_page_in_other_languages_has_no_english_and_room_for_all(browser: Browser, app_url: str, name: str) -> None:
+    """Opens a page in German and has it go over to another language: a page load takes longer than that."""
     address, act, complete = STATES[name]
     context = new_context(
-        browser, base_url=app_url, viewport={"width": 1366, "height": 900}, locale="de", reduced_motion="reduce"
+        browser, base_url=app_url, viewport={"width": WIDTHS[0], "height": 900}, locale="de", reduced_motion="reduce"
     )
     page = context.new_page()
     faults: list[str] = []
     page.goto(address)
-    for language in OTHER_LANGUAGES:
-        if language != OTHER_LANGUAGES[0]:
+    others = [language for language in OTHER_LANGUAGES if language != "de"]
+    for language in ("de", others[list(STATES).index(name) % len(others)]):
+        if language != "de":
             page.keyboard.press("Escape")  # menus that lie over the corner
             pick_language(page, language)
         page.locator(complete if act is None else ".attnviz-ready").first.wait_for(state="attached")
@@ -154,6 +178,8 @@ def test_no_english_is_left_in_any_language(browser: Browser, app_url: str, name
             found = language_faults(page, address, language)
         if language == "de" and name in ("heads, one open", "overview", "translate, sampling"):
             found += leftovers(collect_tips(page), words(address), language)
+        if name in MEASURED:
+            found += room_faults(page, large_type=language == "de")
         faults += [f"{language}: {fault}" for fault in found]
     context.close()
     assert not faults, "\n".join(faults)
