@@ -1,21 +1,27 @@
 """Kills one of two copies of the app (kill -9) behind a proxy while programs ask for weights: do visitors go on?
 
     python benchmarks/replica_killed.py
+    python benchmarks/replica_killed.py --caddy caddy     with that program and deploy/Caddyfile, over TLS
 
 Two visitors open a view each in a browser, one at each copy. The copy of the first is killed. Measured are the seconds
 until the first is connected to the other copy and sees the effect of another choice, whether both see what they saw,
 and how many of the programs' requests fail. Ends with status 1 where that takes more than ten seconds, or somebody sees
-something else.
+something else, or Caddy passes on what is not for visitors.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
+import hashlib
+import hmac
 import json
 import os
 import re
 import signal
+import ssl
+import subprocess
 import sys
 import tempfile
 import threading
@@ -29,7 +35,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
 
 COOKIE = "attnviz_copy"
 MOST_SECONDS = 10
@@ -102,6 +109,61 @@ def proxied(ports: list[int]) -> Iterator[str]:
     loop.call_soon_threadsafe(loop.stop)
 
 
+@contextlib.contextmanager
+def proxied_by_caddy(program: str, ports: list[int], folder: Path) -> Iterator[str]:
+    """The address of Caddy before copies at these ports, as deploy/Caddyfile says, with a certificate of its own."""
+    from support.server import free_port, stop
+
+    port = free_port()
+    options = f"skip_install_trust\n\tadmin off\n\thttp_port {free_port()}\n\tstorage file_system {folder}"
+    settings = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
+    addresses = " ".join(f"127.0.0.1:{port}" for port in ports)
+    settings, changed = re.subn(r"^(\s*to) .*$", rf"\1 {addresses}", settings, flags=re.MULTILINE)
+    assert changed == 1
+    (folder / "Caddyfile").write_text(f"{{\n\t{options}\n}}\n{settings}", encoding="utf-8")
+    with (folder / "caddy.log").open("wb") as log:
+        caddy = subprocess.Popen(
+            [program, "run", "--adapter", "caddyfile", "--config", folder / "Caddyfile"],
+            env={**os.environ, "SITE": f"https://localhost:{port}"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        url = f"https://localhost:{port}"
+        end = time.monotonic() + 30
+        while status(f"{url}/_stcore/health") != 200:
+            if caddy.poll() is not None or time.monotonic() > end:
+                raise RuntimeError((folder / "caddy.log").read_text()[-4000:])
+            time.sleep(0.2)
+        yield url
+    finally:
+        stop(caddy)
+
+
+def opener() -> urllib.request.OpenerDirector:
+    """What asks without a proxy of this computer's in between, and takes any certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+
+
+def status(url: str) -> int:
+    """What an address answers; 0 where nobody does."""
+    try:
+        with opener().open(url, timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0
+
+
+def copy_of(cookie: str, ports: list[int]) -> int:
+    """Which copy a visitor's cookie names: by its number, or, as Caddy does it, by a hash of its address."""
+    by_hash = [hmac.new(b"", f"127.0.0.1:{port}".encode(), hashlib.sha256).hexdigest() for port in ports]
+    return by_hash.index(cookie) if cookie in by_hash else int(cookie)
+
+
 class Load:
     """Programs that ask for weights, one request after the other."""
 
@@ -115,7 +177,7 @@ class Load:
 
     def ask(self, number: int) -> None:
         """One program."""
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        direct = opener()
         count = 0
         while not self.ends.wait(0.3):
             count += 1
@@ -151,26 +213,34 @@ def main() -> int:
     from support.browsing import new_context, wait_until_drawn
     from support.server import process_at, serving
 
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--caddy", metavar="PROGRAM", help="Caddy, which takes the place of the small proxy")
+    options = parser.parse_args()
     expect.set_options(timeout=60_000)
     with contextlib.ExitStack() as stack:
         folders = [Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(2)]
         copies = [stack.enter_context(serving(folder)) for folder in folders]
         ports = [int(url.rsplit(":", 1)[1]) for url in copies]
-        url = stack.enter_context(proxied(ports))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        proxy = proxied_by_caddy(options.caddy, ports, folder) if options.caddy else proxied(ports)
+        url = stack.enter_context(proxy)
         browser = launch(stack.enter_context(sync_playwright()))
         pages = []
         for sentence, layer in VIEWS:
-            page = new_context(browser, base_url=url, viewport={"width": 1280, "height": 720}).new_page()
+            settings = {"base_url": url, "ignore_https_errors": True, "viewport": {"width": 1280, "height": 720}}
+            page = new_context(browser, **settings).new_page()
             page.goto(f"/?sentence={sentence}&layer={layer}")
             wait_until_drawn(page, sentence)
             pages.append(page)
-        at = [next(cookie["value"] for cookie in page.context.cookies() if cookie["name"] == COOKIE) for page in pages]
-        print(f"visitors at the copies {', '.join(at)}")
+        cookies = [cookie["value"] for page in pages for cookie in page.context.cookies() if cookie["name"] == COOKIE]
+        at = [copy_of(cookie, ports) for cookie in cookies]
+        print(f"visitors at the copies {', '.join(map(str, at))}")
+        inside = {path: status(f"{url}{path}") for path in ("/metrics", "/healthz", "/readyz")} if options.caddy else {}
         load = Load(url, programs=2)
         time.sleep(3)
         before = [(page.url, page.locator(".attnviz-heads-summary").inner_text()) for page in pages]
         killed = time.monotonic()
-        os.kill(process_at(copies[int(at[0])]), signal.SIGKILL)
+        os.kill(process_at(copies[at[0]]), signal.SIGKILL)
         page = pages[0]
         wait_for_connection(page, killed)
         connected = time.monotonic() - killed
@@ -185,7 +255,8 @@ def main() -> int:
         print(f"the visitor's next choice seen after {went_on:.1f} s")
         print(f"the same view as before: {'yes' if same else 'no'}")
         print(f"requests of programs: {load.answered} answered, {load.failed} failed")
-    return int(not same or went_on > MOST_SECONDS)
+        print("".join(f"{path} answers {code}\n" for path, code in inside.items()), end="")
+    return int(not same or went_on > MOST_SECONDS or bool(set(inside.values()) - {404}))
 
 
 if __name__ == "__main__":

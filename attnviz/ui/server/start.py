@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -41,6 +42,8 @@ def take_settings() -> None:
         config.set_option("server.maxUploadSize", settings.upload_bytes // 1024**2)
     if settings.public:
         config.set_option("server.maxWidgetStateSize", settings.upload_bytes // 1024**2)  # of a message of a page
+    if not config.get_option("server.cookieSecret"):  # compose.yaml hands on an empty one where nobody has set any
+        config.set_option("server.cookieSecret", secrets.token_hex())
     _use_processors_sparingly()
     share_memory_among_threads()
     check_widget_values()

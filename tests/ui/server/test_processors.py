@@ -25,15 +25,17 @@ print(sorted({"torch", "transformers", "pandas"} & set(sys.modules)))
 print(config.get_option("runner.postScriptGC"))
 import os, torch
 print(os.environ["OMP_WAIT_POLICY"])
+print(len(config.get_option("server.cookieSecret")) > 30)
 """
 
 
-def test_a_server_listens_before_torch_is_loaded_and_then_lets_its_threads_rest() -> None:
+def test_a_server_listens_before_torch_is_loaded_lets_its_threads_rest_and_signs_with_a_secret() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment["STREAMLIT_SERVER_COOKIE_SECRET"] = ""
     started = subprocess.run(
         [sys.executable, "-c", START], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
     )
-    assert started.stdout.split("\n")[:3] == ["[]", "False", "PASSIVE"]
+    assert started.stdout.split("\n")[:4] == ["[]", "False", "PASSIVE", "True"]
 
 
 ARENAS = """
