@@ -5,9 +5,10 @@
 A row's weights need its sum over all keys. As in online softmax (Milakov & Gimelshein 2018, "Online normalizer
 calculation for softmax", section 3; Dao 2022, "FlashAttention", section 3.1), blocks are added up with a large score of
 the row taken off, and what is rescaled at the end are the few sums per cell, so one pass gives both. Which score hardly
-matters as long as nothing overflows: the largest of the first block is taken, and the largest of all only where that
-was not enough. The logarithm of each row's sum is kept: with it, a region needs its own keys alone. What is taken off
-is part of the product, and exponentials are powers of 2, which a CPU computes three times as fast.
+matters as long as nothing overflows: none where the first block's are near 0, as with most heads, else the largest of
+the first block, and the largest of all only where that was not enough. The logarithm of each row's sum is kept: with
+it, a region needs its own keys alone. What is taken off is part of the product, and exponentials are powers of 2, which
+a CPU computes three times as fast.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from torch import Tensor
 from attnviz.attention import blockwise, dot_product
 from attnviz.attention.blockwise import Diagonals, Rule, Spans
 from attnviz.attention.cells import Cells
+from attnviz.attention.key_blocks import KeyBlock, key_blocks
 from attnviz.attention.workers import in_parallel
 
 BLOCK_ROWS, BLOCK_COLUMNS = 1024, 1024
@@ -30,6 +32,8 @@ MOST_IN_DOUBLE = 1 << 22
 """Scores of a head up to which they are computed in float64: this costs next to no time, and a region's weights then
 agree with those of the whole map to float32's last digit. Of longer texts a cell holds the weights of many tokens."""
 _LOG2_E = math.log2(math.e)
+_HARMLESS = 32.0
+"""Logarithms to the base 2 up to which a row's scores are exponentiated as they are: float32 reaches to 126."""
 _MORE = 2
 """Dimensions by which the product takes off what has to be; with one, an odd number of them all, it is slower."""
 
@@ -50,6 +54,25 @@ class RowCells:
 
 
 @dataclass(slots=True, eq=False)
+class _Queries:
+    """Rows that are ready for the product with keys whose last dimensions are 1.
+
+    Attributes:
+        vectors: (rows, head_dim + `_MORE`): multiplied with the rule's factor; the last dimensions take the shift off.
+        has_shift: whether anything is taken off; if not, the last dimensions need not be multiplied.
+    """
+
+    vectors: Tensor
+    has_shift: bool = False
+
+    def take_off(self, shift: Tensor) -> None:
+        """Makes the next products less by (rows,); -inf takes nothing off."""
+        shift = _finite(shift)
+        self.has_shift = bool(shift.any())
+        self.vectors[:, -_MORE:] = -shift[:, None] / _MORE
+
+
+@dataclass(slots=True, eq=False)
 class HeadVectors:
     """A head whose weights follow from its queries and keys.
 
@@ -67,7 +90,7 @@ class HeadVectors:
     rule: Rule
     head: int
     log_sums: Tensor
-    _last: tuple[Cells, Tensor] | None = field(default=None, init=False)
+    _last: tuple[Cells, list[KeyBlock]] | None = field(default=None, init=False)
 
     @property
     def keys(self) -> int:
@@ -104,9 +127,9 @@ class HeadVectors:
             largest: the largest weight of each cell in place of the sum.
         """
         logs = self.log_sums[rows] * _LOG2_E
-        query = self._query(rows)
+        query = self._queries(rows)
         known = not bool(logs.isnan().any())
-        shift = (logs if known else torch.full_like(logs, -torch.inf)).to(query.dtype)
+        shift = (_needed(_finite(logs)) if known else torch.full_like(logs, -torch.inf)).to(self._precision)
         values, shown, shift = self._sums(query, shift, rows, columns, largest)
         if not known and not bool(shown.isfinite().all()):  # some score lies far above those of the first block
             values, shown, shift = self._sums(query, self._peaks(query, rows, columns), rows, columns, largest)
@@ -115,7 +138,7 @@ class HeadVectors:
             logs = self._logarithms(shift, shown, logs.dtype)
             if not known:
                 self.log_sums[rows] = logs / _LOG2_E
-        factor = (_finite(shift) - _finite(logs)).exp2().to(query.dtype)
+        factor = (_finite(shift) - _finite(logs)).exp2().to(self._precision)
         return RowCells(values.mul_(factor[:, None]), shown.mul_(factor), self._hidden(rows))
 
     def weights(self, rows: slice, columns: Cells) -> Iterator[tuple[int, Tensor]]:
@@ -124,63 +147,60 @@ class HeadVectors:
         Yields:
             the position of the first key, and (rows, keys), which may be written into.
         """
-        query = self._query(rows)
-        self._take_off(query, self.log_sums[rows] * _LOG2_E)
-        for cells, scores, _ in self._blocks(query, rows, columns):
-            yield columns.start + cells.start, scores.exp2_().float()
+        query = self._queries(rows)
+        query.take_off(self.log_sums[rows] * _LOG2_E)
+        for block, scores in self._blocks(query, rows, columns):
+            yield columns.start + block.cells.start, scores.exp2_().float()
 
     def _sums(
-        self, query: Tensor, shift: Tensor, rows: slice, columns: Cells, largest: bool
+        self, query: _Queries, shift: Tensor, rows: slice, columns: Cells, largest: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Exponentials in cells.
 
         Args:
-            query: (rows, head_dim + 2), from `_query`.
-            shift: (rows,) what is taken off a row's scores, as a logarithm to the base 2; -inf where the largest score
-                of the first block in which the row sees a key is to be taken: then one exponential is 1, so that no
-                sum is too small for float32, and only scores far above that one leave its range.
+            query: the rows', from `_queries`.
+            shift: (rows,) what is taken off a row's scores, as a logarithm to the base 2; -inf where it is to follow
+                from the largest score of the first block in which the row sees a key: then no sum is too small for
+                float32, and only scores far above that one leave its range.
 
         Returns:
             (rows, cells) the sums or the largest, (rows,) the sum over all cells, and the shift that was taken.
         """
-        values = query.new_zeros(len(query), columns.count)
-        shown = query.new_zeros(len(query))
-        self._take_off(query, shift)
-        settled, most = bool((shift > -torch.inf).all()), columns.width
-        for cells, scores, width in self._blocks(query, rows, columns):
+        count, most = len(shift), columns.width
+        values = shift.new_zeros(count, columns.count)
+        shown = shift.new_zeros(count)
+        query.take_off(shift)
+        settled = bool((shift > -torch.inf).all())
+        for block, scores in self._blocks(query, rows, columns):
             if not settled:
-                peak = torch.where(shift == -torch.inf, scores.amax(dim=-1), -torch.inf)
-                scores -= _finite(peak)[:, None]
-                shift = torch.maximum(shift, peak)
-                self._take_off(query, shift)
+                new = torch.where(shift == -torch.inf, _needed(scores.amax(dim=-1)), -torch.inf)
+                shift = torch.maximum(shift, new)
+                query.take_off(shift)
+                if query.has_shift:
+                    scores -= _finite(new)[:, None]
                 settled = bool((shift > -torch.inf).all())
-            weights = scores.exp2_().view(len(query), width, -1)
+            weights = scores.exp2_().view(count, block.width, -1)
             if largest:
                 shown += weights.sum(dim=(1, 2))
-                values[:, cells] = torch.maximum(values[:, cells], weights.amax(dim=1))
-            elif width == most:  # all of these cells' keys
-                torch.sum(weights, dim=1, out=values[:, cells])
+                values[:, block.cells] = torch.maximum(values[:, block.cells], weights.amax(dim=1))
+            elif block.width == most:  # all of these cells' keys
+                torch.sum(weights, dim=1, out=values[:, block.cells])
             else:
-                values[:, cells] += weights.sum(dim=1)
+                values[:, block.cells] += weights.sum(dim=1)
         return values, shown if largest else values.sum(dim=-1), shift
 
-    def _peaks(self, query: Tensor, rows: slice, columns: Cells) -> Tensor:
+    def _peaks(self, query: _Queries, rows: slice, columns: Cells) -> Tensor:
         """(rows,): the largest score of each row, as a logarithm to the base 2."""
-        peaks = query.new_full((len(query),), -torch.inf)
-        self._take_off(query, peaks)
-        for _, scores, _ in self._blocks(query, rows, columns):
+        peaks = query.vectors.new_full((rows.stop - rows.start,), -torch.inf)
+        query.take_off(peaks)
+        for _, scores in self._blocks(query, rows, columns):
             torch.maximum(peaks, scores.amax(dim=-1), out=peaks)
         return peaks
 
-    def _query(self, rows: slice) -> Tensor:
-        """(rows, head_dim + 2): the queries, ready for the product, with room for what is taken off the scores."""
+    def _queries(self, rows: slice) -> _Queries:
+        """The rows' queries, with nothing taken off yet."""
         query = self.query[rows].to(self._precision) * self._factor
-        return torch.cat([query, query.new_zeros(len(query), _MORE)], dim=1)
-
-    @staticmethod
-    def _take_off(query: Tensor, shift: Tensor) -> None:
-        """Makes the next products of `_query`'s rows, in whose last dimensions each key is 1, less by (rows,)."""
-        query[:, -_MORE:] = -_finite(shift)[:, None] / _MORE
+        return _Queries(torch.cat([query, query.new_zeros(len(query), _MORE)], dim=1))
 
     @property
     def _precision(self) -> torch.dtype:
@@ -191,45 +211,33 @@ class HeadVectors:
         """What queries are multiplied with: scores come out as logarithms to the base 2, or ready for the soft cap."""
         return self.rule.scale * _LOG2_E if self.rule.softcap is None else self.rule.scale / self.rule.softcap
 
-    def _blocks(self, query: Tensor, rows: slice, columns: Cells) -> Iterator[tuple[slice, Tensor, int]]:
-        """Blocks of scores (rows, width × cells), as logarithms to the base 2, for those cells that a row can see.
-
-        A cell's keys lie apart, so that a processor adds up many cells at a time.
-
-        Yields:
-            which cells, their scores, and how many keys of each cell these are.
-        """
-        key = self._keys_in(columns)  # (cells, width, head_dim + 2)
-        positions, short = columns.positions.to(key.device), columns.short
+    def _blocks(self, query: _Queries, rows: slice, columns: Cells) -> Iterator[tuple[KeyBlock, Tensor]]:
+        """Blocks of scores (rows, width × cells), as logarithms to the base 2, for those cells that a row can see."""
+        blocks, count = self._keys_in(columns), rows.stop - rows.start
         first, stop, certain = self._reach(rows)
-        edges, width = columns.edges, columns.width
-        low = max(0, int(torch.searchsorted(edges, first, right=True)) - 1)
-        high = min(columns.count, int(torch.searchsorted(edges, stop)))
-        most = BLOCK_COLUMNS if key.device.type == "cpu" else 16 * BLOCK_COLUMNS
-        step, part = max(1, most // width), min(width, most)
-        buffer = query.new_empty(len(query) * step * part)
-        for cell in range(low, high, step):
-            cells = slice(cell, min(cell + step, high))
-            has_short = bool(short[cells].any())
-            for begin in range(0, width, part):
-                inner = slice(begin, min(begin + part, width))
-                block, at = key[cells, inner].transpose(0, 1), positions[cells, inner].T
-                wide, count = block.shape[0], block.shape[0] * block.shape[1]
-                scores = buffer[: len(query) * count].view(len(query), count)
-                self._multiply(query, block.reshape(count, -1), scores)
-                within = certain[0] <= int(edges[cells.start]) and int(edges[cells.stop]) <= certain[1]
-                self._finish(scores, rows, at.reshape(-1), within)
-                if has_short and inner.stop == width:
-                    scores.view(len(query), wide, -1)[:, -1, short[cells].to(key.device)] = -torch.inf
-                yield cells, scores, wide
+        buffer = query.vectors.new_empty(count * max(len(block.key) for block in blocks))
+        for whole in blocks:
+            block = whole.part(first, stop, columns.edges)
+            if block is None:
+                continue
+            scores = buffer[: count * len(block.key)].view(count, -1)
+            self._multiply(query, block.key, scores)
+            self._finish(scores, rows, block.positions, certain[0] <= block.start and block.stop <= certain[1])
+            if block.short is not None:
+                scores.view(count, block.width, -1)[:, -1, block.short] = -torch.inf
+            yield block, scores
 
-    def _multiply(self, query: Tensor, key: Tensor, scores: Tensor) -> None:
+    def _multiply(self, query: _Queries, key: Tensor, scores: Tensor) -> None:
         """Writes the products, capped where the rule caps them, into `scores`."""
-        if self.rule.softcap is None:
-            torch.mm(query, key.T, out=scores)
+        vectors, softcap = query.vectors, self.rule.softcap
+        if query.has_shift and softcap is None:
+            torch.mm(vectors, key.T, out=scores)
             return
-        torch.mm(query[:, :-_MORE], key[:, :-_MORE].T, out=scores)
-        scores.tanh_().mul_(self.rule.softcap * _LOG2_E).add_(query[:, -_MORE:].sum(dim=1, keepdim=True))
+        torch.mm(vectors[:, :-_MORE], key[:, :-_MORE].T, out=scores)
+        if softcap is not None:
+            scores.tanh_().mul_(softcap * _LOG2_E)
+            if query.has_shift:
+                scores += vectors[:, -_MORE:].sum(dim=1, keepdim=True)
 
     def _finish(self, scores: Tensor, rows: slice, keys: Tensor, within: bool) -> None:
         """Bias and mask, in place."""
@@ -244,10 +252,7 @@ class HeadVectors:
         visible = self.visible
         if isinstance(visible, Spans):
             if not within:
-                hidden = keys >= visible.stop[rows, None]
-                if int(visible.first[rows].max()) > int(keys.min()):
-                    hidden |= keys < visible.first[rows, None]
-                scores.masked_fill_(hidden, -torch.inf)
+                _hide(scores, keys, visible.first[rows], visible.stop[rows])
         elif visible is not None:
             scores.masked_fill_(~(visible if visible.shape[0] == 1 else visible[rows])[:, keys], -torch.inf)
 
@@ -262,11 +267,11 @@ class HeadVectors:
         certain = (int(first.max()), int(stop.min())) if bool(seeing.all()) else (0, 0)
         return int(first[seeing].min()), int(stop.max()), certain
 
-    def _keys_in(self, columns: Cells) -> Tensor:
-        """(cells, width, head_dim + 2), the last two numbers of each 1; kept for the next block of rows."""
+    def _keys_in(self, columns: Cells) -> list[KeyBlock]:
+        """Their keys, with dimensions for `_Queries`' shift; kept for the next block of rows."""
         if self._last is None or self._last[0] is not columns:
-            key = self.key[columns.positions.to(self.key.device)].to(self._precision)
-            self._last = columns, torch.cat([key, key.new_ones(*key.shape[:-1], _MORE)], dim=-1)
+            most = BLOCK_COLUMNS if self.key.device.type == "cpu" else 8 * BLOCK_COLUMNS
+            self._last = columns, list(key_blocks(self.key, columns, most, self._precision, _MORE))
         return self._last[1]
 
     def _logarithms(self, shift: Tensor, shown: Tensor, dtype: torch.dtype) -> Tensor:
@@ -335,6 +340,25 @@ def exact(device: torch.device) -> torch.dtype:
 def _finite(logarithms: Tensor) -> Tensor:
     """With 0 in place of -inf, the logarithm of nothing, which cannot be taken off."""
     return logarithms.masked_fill(logarithms == -torch.inf, 0.0)
+
+
+def _needed(logarithms: Tensor) -> Tensor:
+    """What has to be taken off a row's scores to keep its sum in float32's range: nothing where it is anyway."""
+    return torch.where(logarithms.abs() <= _HARMLESS, 0.0, logarithms)
+
+
+def _hide(scores: Tensor, keys: Tensor, first: Tensor, stop: Tensor) -> None:
+    """Makes -inf, in place, of a row's scores with keys before `first` and from `stop` on.
+
+    The smaller one of a score and ∞ or -∞: a processor finds it several times as fast as it fills in a mask.
+    """
+    near = int(keys.min())  # positions from here on are small numbers, which every precision holds
+    keys = (keys - near).to(scores.dtype)
+    limit = (stop - near).to(scores.dtype)[:, None] - 0.5 - keys
+    torch.minimum(scores, limit.mul_(torch.inf), out=scores)
+    if int(first.max()) > near:
+        torch.sub(keys + 0.5, (first - near).to(scores.dtype)[:, None], out=limit)
+        torch.minimum(scores, limit.mul_(torch.inf), out=scores)
 
 
 def _own(tensor: Tensor, head: int) -> int:

@@ -186,9 +186,12 @@ def test_a_score_far_above_those_of_the_first_block_does_not_overflow() -> None:
     key = torch.zeros(KEYS, 1)
     # Their exponentials are beyond float32, and those of 8 times as much beyond float64.
     key[20], key[30] = 120.0, 110.0
-    for factor, dtype in ((1.0, torch.float32), (8.0, torch.float64)):
-        head = HeadVectors(factor * torch.ones(9, 1), key, Rule(1.0), 0, torch.full((9,), torch.nan).double())
-        weights = Rule(1.0).weights(factor * torch.ones(1, 9, 1), key[None], slice(0, 9))[0]
+    rising = torch.linspace(-1, 1, 9)[:, None]  # rows of one block from which something is taken off, and nothing
+    for query, dtype in (
+        (torch.ones(9, 1), torch.float32), (8 * torch.ones(9, 1), torch.float64), (rising, torch.float32),
+    ):  # fmt: skip
+        head = HeadVectors(query, key, Rule(1.0), 0, torch.full((9,), torch.nan).double())
+        weights = Rule(1.0).weights(query[None], key[None], slice(0, 9))[0]
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(streaming, "MOST_IN_DOUBLE", 0 if dtype == torch.float32 else 1 << 22)
             for reduce in REDUCTIONS:
