@@ -323,8 +323,16 @@ SCREENS = {
                 keys="Enter",
                 test="test_folded_controls.py::test_on_a_telephone_the_controls_fold_once_by_themselves",
             ),
-            Keys("page_shell.js", keys="Enter", test="test_from_page_to_page.py::test_enter_takes_a_text_over"),
-            Keys("page_shell.js", keys="p", test="test_from_page_to_page.py::test_the_key_p_sets_large_type_and_back"),
+            Keys(
+                "page_shell.js",
+                keys="Enter",
+                test="test_from_page_to_page.py::test_what_the_keyboard_does_in_the_box_and_beside_it",
+            ),
+            Keys(
+                "page_shell.js",
+                keys="p",
+                test="test_from_page_to_page.py::test_what_the_keyboard_does_in_the_box_and_beside_it",
+            ),
         ),
     ),
     "overview": Screen(

@@ -8,11 +8,14 @@ import http.server
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, expect
-from support.browsing import RESTS, new_context, wait_until_drawn
+from playwright.sync_api import Browser, Page, expect
+from support.browsing import RESTS, address_parameters, new_context, wait_until_drawn
 from support.server import serving
+
+from attnviz.ui.shell.router import GROUPS
 
 SENTENCE = "Der Hund & „die Katze“."
 ADDRESS = "/?sentence=Der+Hund+%26+%E2%80%9Edie+Katze%E2%80%9C.&layer=2&head=5"
@@ -39,10 +42,21 @@ def framed_app(tmp_path: Path) -> Iterator[str]:
         yield url
 
 
+def first_visit(page: Page) -> None:
+    """The first thing that a new server is asked for is not the home page."""
+    page.goto("/simple_attention?word=step")
+    page.locator(".attnviz-ready").wait_for(state="attached")
+    # The names of the pages stand over them, in groups; the older kind of app has a sidebar.
+    assert page.get_by_test_id("stTopNavSection").count() == len(GROUPS)
+    assert page.get_by_test_id("stSidebar").count() == 0
+    assert urlsplit(page.url).path == "/simple_attention" and address_parameters(page)["word"] == ["step"]
+
+
 def test_a_copied_frame_shows_the_same_view_without_controls(framed_app: str, browser: Browser, tmp_path: Path) -> None:
     context = new_context(browser, base_url=framed_app, viewport={"width": 1000, "height": 760}, locale="en-GB")
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = context.new_page()
+    first_visit(page)
     page.goto(ADDRESS)
     wait_until_drawn(page, SENTENCE)
     page.get_by_role("button", name="Export").click()

@@ -186,8 +186,23 @@ def test_the_names_of_the_pages_stand_in_groups_that_say_which_page_is_shown(bro
     context.close()
 
 
-def test_the_key_p_sets_large_type_and_back(page: Page) -> None:
-    opened(page, "/")
+def enter_takes_a_text_over(page: Page) -> None:
+    box = text_box(page)
+    one_line = settled_box(box)["height"]
+    box.fill("Der Ball")
+    box.press("Enter")
+    page.wait_for_function(f"{SHOWN} === 'Der Ball'")
+    expect(box).to_have_value("Der Ball")
+    box.press("Shift+Enter")
+    box.press_sequentially("ist rund.")  # without Enter
+    page.wait_for_function(f"{SHOWN} === 'Der Ball\\nist rund.'")
+    box.press_sequentially(" Er rollt weit." * 30)
+    page.wait_for_function(f"{SHOWN}?.length > 400")
+    assert settled_box(box)["height"] > 2 * one_line
+    assert box.evaluate("box => box.getBoundingClientRect().height") < 200
+
+
+def the_key_p_sets_large_type_and_back(page: Page) -> None:
     size = f"parseFloat({style_of('.st-key-sentence label p', 'fontSize')})"
     page.locator(".st-key-sentence label p").wait_for()
     usual = page.evaluate(size)
@@ -206,21 +221,10 @@ def test_the_key_p_sets_large_type_and_back(page: Page) -> None:
     page.wait_for_function(f"(usual) => {size} === usual", arg=usual)
 
 
-def test_enter_takes_a_text_over(page: Page) -> None:
+def test_what_the_keyboard_does_in_the_box_and_beside_it(page: Page) -> None:
     opened(page, "/")
-    box = text_box(page)
-    one_line = settled_box(box)["height"]
-    box.fill("Der Ball")
-    box.press("Enter")
-    page.wait_for_function(f"{SHOWN} === 'Der Ball'")
-    expect(box).to_have_value("Der Ball")
-    box.press("Shift+Enter")
-    box.press_sequentially("ist rund.")  # without Enter
-    page.wait_for_function(f"{SHOWN} === 'Der Ball\\nist rund.'")
-    box.press_sequentially(" Er rollt weit." * 30)
-    page.wait_for_function(f"{SHOWN}?.length > 400")
-    assert settled_box(box)["height"] > 2 * one_line
-    assert box.evaluate("box => box.getBoundingClientRect().height") < 200
+    the_key_p_sets_large_type_and_back(page)
+    enter_takes_a_text_over(page)
 
 
 def test_a_word_of_the_field_is_explained_where_it_stands(page: Page) -> None:
