@@ -21,12 +21,16 @@ const CLOSE_MENU = '[data-testid="stSidebarCollapseButton"] button';
  * Streamlit itself takes the reader to the page alone. It also takes the old page's choices out of the address, as a stop
  * of its own, just before it writes the new page there: what the address was when the reader last did something, or when
  * the page came to rest, is put back then.
+ *
+ * What a reader did is a stop from the first address that is written for it on; what else is written until the page
+ * rests, or the reader does something else, belongs to the same stop. To wait for the rest would come too late: a browser
+ * that has much to do never says that the page ran, and Back would leave the app.
  */
 class Ways {
   constructor() {
     this.seen = this.address();
     this.acted = true; // whether the reader did something since this page was opened
-    this.before = null; // the address before the page wrote another one, as long as that is no stop yet
+    this.begun = false; // whether the address belongs to a stop that still grows, the one behind `seen`
     this.push = history.pushState.bind(history);
     this.replace = history.replaceState.bind(history);
     history.pushState = (state, unused, url) => this.written(state, url ?? location.href);
@@ -49,32 +53,30 @@ class Ways {
   }
 
   settle() {
-    const now = this.address();
-    // A page that writes into the address what it opens with is no stop on the way back; what a reader did is one.
-    if (this.before !== null && this.before !== now && this.acted) {
-      this.replace({}, "", this.before);
-      this.push({}, "", now);
-    }
-    this.before = null;
-    this.seen = now;
+    this.begun = false;
+    this.seen = this.address();
   }
 
   written(state, whole) {
     const url = withoutLongValues(whole);
-    if (new URL(url, location.href).pathname === location.pathname) {
-      this.before ??= this.address();
+    const { pathname, search } = new URL(url, location.href);
+    const elsewhere = pathname !== location.pathname;
+    // A page that writes into the address what it opens with is no stop on the way back; what a reader did is one.
+    if (!this.begun && (elsewhere || (this.acted && pathname + search !== this.seen))) {
+      if (this.seen.split("?")[0] === location.pathname) this.replace({}, "", this.seen);
+      this.push(state, "", url);
+      this.begun = true;
+    } else {
       this.replace(state, "", url);
-      return;
     }
-    if (this.seen.split("?")[0] === location.pathname) this.replace({}, "", this.seen);
-    this.push(state, "", url);
-    this.acted = false;
-    this.before = null;
-    this.seen = this.address();
+    if (elsewhere) {
+      this.acted = false;
+      this.settle();
+    }
   }
 
   wentBack(event) {
-    if (this.address() === this.seen) return; // to another place on the page
+    if (this.address() === this.seen && !this.begun) return; // to another place on the page
     event.stopImmediatePropagation();
     location.reload();
   }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import streamlit as st
 
 from attnviz.errors import AttnvizError
@@ -13,25 +11,22 @@ from attnviz.ui.screens.compare.panels import Panel, Panels
 from attnviz.ui.screens.compare.sources import PageDefaults, load_model, load_source
 
 PANELS_KEY = "panels"  # in the address and, as the same text, in the session
-_WRITTEN_KEY = "attnviz_panels_written"  # what the address has from us, what it had before, and since when
 _FIRST_KEY = "attnviz_panels_first"  # what was shown before anybody changed a panel
 SHOWN_KEY = "attnviz_panels_shown"  # what the last run showed, with all that was replaced
 EDIT_KEY = "attnviz_panels_edit"  # the number of the browser's last message
-_EDITED_KEY = "attnviz_panels_edited"  # whether it came since the last run
-
-HEARD = 1.0  # seconds until the browser has surely heard of a new address
 
 
 # Which panels -------------------------------------------------------------------------------------------------------
 
 
 def current_panels(page: PageDefaults, say: url_state.Say) -> Panels:
-    """The panels that are asked for: by the reader, else by the link, else the first view."""
+    """The panels that are asked for: by the reader, else by the link, else the first view.
+
+    Only a session's first run reads them from the address: the browser's way back opens the page anew, and until the
+    browser has heard of a change it goes on asking with the address from before, however long that takes.
+    """
     plain = opening_panels(page, st.query_params.get("kind"), None)
-    text = st.session_state.get(PANELS_KEY)
-    address = st.query_params.get(PANELS_KEY)
-    if not st.session_state.pop(_EDITED_KEY, False) and address and address not in expected_texts():
-        text = address  # a link's first run, or the browser's way back
+    text = st.session_state.get(PANELS_KEY) or st.query_params.get(PANELS_KEY)
     # The first view begins with the head that was open on another page, if there is one.
     kind, opened = st.session_state.get("kind"), url_state.opened_head()
     came = (page.model, kind, opened)
@@ -49,22 +44,12 @@ def current_panels(page: PageDefaults, say: url_state.Say) -> Panels:
 
 def write_to_url(text: str | None) -> None:
     """Keeps the panels in the address, which needs none of what it opens with by itself."""
-    before = st.query_params.get(PANELS_KEY)
-    if before != text:
-        if text is None:
-            del st.query_params[PANELS_KEY]
-        else:
-            st.query_params[PANELS_KEY] = text
-        st.session_state[_WRITTEN_KEY] = (text, before, time.monotonic())
-    elif st.session_state.get(_WRITTEN_KEY, ("",))[0] != text:
-        st.session_state[_WRITTEN_KEY] = (text, text, time.monotonic())
-
-
-def expected_texts() -> tuple[str | None, ...]:
-    """What the address may be without anybody having changed it: as it was written, and for a moment as it was before,
-    as the browser asks on until it has heard."""
-    text, before, when = st.session_state.get(_WRITTEN_KEY, (None, None, 0.0))
-    return (text, before) if time.monotonic() - when < HEARD else (text,)
+    if st.query_params.get(PANELS_KEY) == text:
+        return
+    if text is None:
+        del st.query_params[PANELS_KEY]
+    else:
+        st.query_params[PANELS_KEY] = text
 
 
 def opening_panels(page: PageDefaults, kind: str | None, opened: tuple[int, int] | None) -> Panels:
@@ -101,7 +86,6 @@ def add_head(layer: int, head: int) -> None:
 
 
 def set_panels(requested: Panels) -> None:
-    """Takes over the panels that were asked for, and remembers that a reader did so."""
+    """Takes over the panels that were asked for."""
     st.session_state[PANELS_KEY] = requested.text
     st.session_state[SHOWN_KEY] = requested
-    st.session_state[_EDITED_KEY] = True

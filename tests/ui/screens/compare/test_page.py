@@ -237,6 +237,10 @@ def test_the_address_has_what_was_changed() -> None:
     assert app.query_params["panels"] == text
     again = opened(panels=text)
     assert shown(again)["cards"] == shown(app)["cards"] and not again.warning
+    # A browser that has not yet heard of it, however late, asks with the address from before.
+    again.query_params["panels"] = "encoder.L0.H1 encoder.L2.H5"
+    again.run()
+    assert again.query_params["panels"] == text and shown(again)["cards"] == shown(app)["cards"]
 
 
 def test_numbers_stand_in_tables() -> None:
