@@ -79,12 +79,13 @@ def json_value(chance: random.Random, depth: int = 0) -> Any:
     if depth < 3 and chance.random() < 0.4:
         items = [json_value(chance, depth + 1) for _ in range(chance.randrange(4))]
         return items if chance.random() < 0.4 else {chance.choice([*EVENT_KEYS, text(chance)]): item for item in items}
-    return chance.choice([None, True, -1, 0, 1, 2, 10**9, 0.5, float("1e308"), float("nan"), text(chance)])
+    return chance.choice([None, True, -1, 0, 1, 2, 10**9, 0.5, float("1e308"), text(chance)])
 
 
 def events(chance: random.Random) -> list[dict[str, Any]]:
     """What a component of the app may say that a reader has done with it."""
-    return [{"event": chance.choice(EVENTS), "value": json_value(chance)} for _ in range(chance.randrange(1, 4))]
+    # Each component has some of these; the others are not called.
+    return [{"event": name, "value": json_value(chance)} for name in chance.sample(EVENTS, len(EVENTS))]
 
 
 def value_of(field: str, chance: random.Random) -> Any:
@@ -100,7 +101,7 @@ def value_of(field: str, chance: random.Random) -> Any:
     if field == "string_array_value":
         return [text(chance) for _ in range(chance.randrange(4))]
     if field == "json_trigger_value":
-        return json.dumps(events(chance) if chance.random() < 0.9 else json_value(chance))
+        return json.dumps(chance.choice([*9 * [events(chance)], json_value(chance), [float("nan")]]))
     if field == "json_value":
         return json.dumps(json_value(chance))
     return text(chance)

@@ -35,6 +35,7 @@ class Visitor:
     Attributes:
         socket: of it.
         page: by its name in the address; "" is the home page.
+        page_hash: what Streamlit calls the page; a message without it begins the page anew.
         widgets: what can be set on the page, by its key: its id, and which kind of element it is.
         seconds: how long each sentence took, from sending it to the last message.
         errors: what the page said went wrong.
@@ -43,13 +44,15 @@ class Visitor:
 
     socket: ClientConnection
     page: str = ""
+    page_hash: str = ""
     widgets: dict[str, tuple[str, str]] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     elements: list[Element] = field(default_factory=list)
 
     async def open(self, query: str = "") -> list[Element]:
-        """Has the page drawn, with what its address asks for; returns its elements once all of them have come."""
+        """Has the page drawn anew, with what its address asks for; returns its elements once all of them have come."""
+        self.page_hash = ""
         return await self._run(self._request(query))
 
     async def type(self, sentence: str) -> None:
@@ -88,6 +91,7 @@ class Visitor:
         request = BackMsg()
         request.rerun_script.query_string = query
         request.rerun_script.page_name = self.page
+        request.rerun_script.page_script_hash = self.page_hash
         request.rerun_script.context_info.locale = "de-DE"
         return request
 
@@ -101,6 +105,8 @@ class Visitor:
                 if kind == "delta" and message.delta.HasField("new_element"):
                     elements.append(message.delta.new_element)
                     self._note(message.delta.new_element)
+                elif kind == "navigation":
+                    self.page_hash = message.navigation.page_script_hash
                 elif kind == "script_finished" and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
                     return elements
 
