@@ -102,7 +102,7 @@ EVERYWHERE = [
     ),
     tested(  # while all heads are measured
         ".st-key-cancel_importance button",
-        "what_if test_a_measurement_of_all_heads_can_be_ended",
+        "what_if test_heads_are_switched_off_and_measured",
         "st-key-cancel_importance",
     ),
     tested(
@@ -132,7 +132,7 @@ EVERYWHERE = [
     ),
     tested(
         ".st-key-pieces input",  # where a word is read in several tokens
-        "steps test_a_word_is_followed_whole_and_its_tokens_on_request",
+        "steps test_one_walks_from_step_to_step_and_to_other_pages",
         "st-key-pieces",
     ),
     tested(
@@ -424,24 +424,24 @@ SCREENS = {
             *FILES,
             tested(
                 ".st-key-preset button",
-                "what_if test_presets_change_what_is_said_and_say_what_they_do",
+                "what_if test_on_a_telephone_the_page_opens_with_another_text_and_presets_change_it",
                 "st-key-preset",
             ),
             tested(
                 ".attnviz-mosaic-tile",
-                "what_if test_a_click_switches_a_head_off_and_the_text_follows",
+                "what_if test_heads_are_switched_off_and_measured",
                 "attnviz-mosaic-tile",
             ),
-            tested(".st-key-all_on button", "what_if test_a_click_switches_a_head_off_and_the_text_follows", "all_on"),
+            tested(".st-key-all_on button", "what_if test_heads_are_switched_off_and_measured", "all_on"),
             tested(
                 ".st-key-most_important button",
-                "what_if test_the_head_that_matters_most_is_a_click_away",
+                "what_if test_heads_are_switched_off_and_measured",
                 "st-key-most_important",
             ),
-            tested(".st-key-importance input", "what_if test_the_head_that_matters_most_is_a_click_away", "importance"),
+            tested(".st-key-importance input", "what_if test_heads_are_switched_off_and_measured", "importance"),
             tested(
                 ".attnviz-effect-maps .attnviz-panel-name",
-                "what_if test_a_click_switches_a_head_off_and_the_text_follows",
+                "what_if test_heads_are_switched_off_and_measured",
                 "attnviz-panel-name",
             ),
             used(".st-key-stand_in button", "click its own mean", "stand_in=mean"),
@@ -623,13 +623,15 @@ SCREENS = {
             used(".st-key-back button", "click", "step=1"),
             tested(
                 ".st-key-step_shown button",
-                "steps test_a_click_on_each_of_the_seven_steps_goes_there",
+                "steps test_one_walks_from_step_to_step_and_to_other_pages",
                 "st-key-step_shown",
             ),
             used(".st-key-step_shown button", "click 3", "step=3"),
             used(".st-key-matrix button", "click W_V", "matrix=W_V"),
             used(".st-key-step_shown button", "click 4", "step=4"),
-            tested(".st-key-why summary", "steps test_the_scores_say_why", "Why does it look there?"),
+            tested(
+                ".st-key-why summary", "steps test_a_link_opened_on_a_telephone_says_why", "Why does it look there?"
+            ),
             used(".st-key-step_shown button", "click 5", "step=5"),
             used(".st-key-temperature input", "press ArrowRight", "temperature=1.1"),
             used(".st-key-step_shown button", "click 7", "step=7"),
@@ -637,9 +639,11 @@ SCREENS = {
             *FILES,
             used(".st-key-layer button", "click 3", "layer=3"),
             used(".st-key-step_shown button", "click 7", "step=7"),
-            tested(".st-key-lead_on a", "steps test_the_last_step_leads_on", "st-key-lead_on"),
+            tested(".st-key-lead_on a", "steps test_one_walks_from_step_to_step_and_to_other_pages", "st-key-lead_on"),
             tested(
-                ".st-key-take_by_hand button", "steps test_the_sentence_is_taken_into_the_hand_table", "take_by_hand"
+                ".st-key-take_by_hand button",
+                "steps test_one_walks_from_step_to_step_and_to_other_pages",
+                "take_by_hand",
             ),
             EXAMPLE,
             MODEL,
@@ -651,16 +655,18 @@ SCREENS = {
             *PAGE_FILES,
             tested(
                 ".attnviz-tables-button",
-                "simple_attention test_a_row_is_a_key_and_a_cell_is_a_query_and_a_key",
+                "simple_attention test_the_numbers_are_read_pointed_at_and_pushed",
                 "with → one",
             ),
             tested(
                 "[class*=st-key-hand_table] canvas",
-                "simple_attention test_a_word_and_a_number_are_edited_and_the_link_has_them",
+                "simple_attention test_words_and_numbers_are_edited_and_the_link_has_them",
                 "edit(",
             ),
             tested(
-                ".st-key-times input", "simple_attention test_the_naive_softmax_overflows_within_reach", "st-key-times"
+                ".st-key-times input",
+                "simple_attention test_the_numbers_are_read_pointed_at_and_pushed",
+                "st-key-times",
             ),
             used(".st-key-query_word button", "click with", "query_word=with"),
             used(".st-key-hand_csv button", "save", ".csv"),
@@ -670,7 +676,9 @@ SCREENS = {
             used(".st-key-dropout_rate input", "press ArrowRight", "dropout_rate=60"),
             used(".st-key-dropout_seed input", "type 3", "dropout_seed=3"),
             used(".st-key-matrices input", "turn", "matrices=true"),
-            tested("[class*=st-key-hand_w] canvas", "simple_attention test_a_matrix_is_edited", "hand_w_"),
+            tested(
+                "[class*=st-key-hand_w] canvas", "simple_attention test_a_matrix_is_edited_on_a_telephone", "hand_w_"
+            ),
             used(".st-key-w_seed input", "type 5", "w_seed=5"),
             used(".st-key-d_out input", "type 4", "d_out=4"),
             used(".st-key-n_heads button", "click 2", "n_heads=2"),
@@ -692,12 +700,12 @@ SCREENS = {
         [
             tested(
                 ".st-key-more_words input",
-                "embeddings test_further_words_appear_and_a_copied_link_shows_them",
+                "embeddings test_words_are_points_that_are_turned_chosen_and_added",
                 "st-key-more_words",
             ),
             tested(
                 ":is(.attnviz-space-picture, .attnviz-space-button)",
-                "embeddings test_a_drag_and_the_arrow_keys_turn_the_points",
+                "embeddings test_words_are_points_that_are_turned_chosen_and_added",
                 "PICTURE",
             ),
             *PAGE_FILES,
@@ -725,13 +733,17 @@ SCREENS = {
             MEASURING,
             tested(
                 ".st-key-sentence2 textarea",
-                "context test_typing_follows_and_nothing_is_lost",
+                "context test_a_word_is_followed_through_two_sentences",
                 'text_box(page, "sentence2")',
             ),
-            tested(".st-key-pair_example button", "context test_a_copied_link_shows_the_same", "st-key-pair_example"),
-            tested(".st-key-layer button", "context test_a_copied_link_shows_the_same", "st-key-layer"),
-            tested(".attnviz-tables-button", "context test_a_layer_is_chosen_in_the_table_by_pointer_and_keys", "rows"),
-            tested(".st-key-word2 input", "context test_a_copied_link_shows_the_same", "st-key-word2"),
+            tested(
+                ".st-key-pair_example button",
+                "context test_a_word_is_followed_through_two_sentences",
+                "st-key-pair_example",
+            ),
+            tested(".st-key-layer button", "context test_a_word_is_followed_through_two_sentences", "st-key-layer"),
+            tested(".attnviz-tables-button", "context test_a_word_is_followed_through_two_sentences", "rows"),
+            tested(".st-key-word2 input", "context test_a_word_is_followed_through_two_sentences", "st-key-word2"),
             *PAGE_FILES,
             used(SENTENCE, "type Swing the bat and run!", "sentence=Swing the bat and run!"),
             used(".st-key-word input", "pick run", "word=run"),
@@ -745,24 +757,30 @@ SCREENS = {
         "/translate?sentence=De+kat+zit+op+de+mat.",
         [
             MEASURING,
-            tested(SENTENCE, "translate test_markup_is_never_run", "text_box(page)"),
+            tested(
+                SENTENCE, "translate test_choices_come_along_and_neither_markup_nor_damage_does_harm", "text_box(page)"
+            ),
             used(".st-key-direction input", "pick English → German", "direction=en-de"),
-            tested(".st-key-method button", "translate test_methods_show_what_they_do", "st-key-method"),
+            tested(
+                ".st-key-method button", "translate test_other_tokens_and_other_methods_are_chosen", "st-key-method"
+            ),
             tested(
                 ":is(.attnviz-growing-back, .attnviz-growing-next, .attnviz-growing-chip, .attnviz-growing-row)",
-                "translate test_steps_are_walked_by_buttons_keys_and_clicks",
+                "translate test_a_translation_is_read_step_by_step",
                 "attnviz-growing-next",
             ),
-            tested(".attnviz-growing-play", "translate test_the_text_grows_by_itself", "attnviz-growing-play"),
-            tested(".attnviz-growing-bar", "translate test_another_token_is_gone_on_from_and_a_link_shows_it", "BARS"),
+            tested(
+                ".attnviz-growing-play", "translate test_a_translation_is_read_step_by_step", "attnviz-growing-play"
+            ),
+            tested(".attnviz-growing-bar", "translate test_other_tokens_and_other_methods_are_chosen", "BARS"),
             tested(
                 ".attnviz-growing-reset",
-                "translate test_a_given_target_makes_room_for_the_models_own_with_one_click",
+                "translate test_other_tokens_and_other_methods_are_chosen",
                 "See the model's own",
             ),
             tested(
                 ".attnviz-architecture-place",
-                "translate test_the_drawing_leads_to_the_place_that_is_clicked",
+                "translate test_a_translation_is_read_step_by_step",
                 "data-kind=decoder",
             ),
             used("[data-testid=stExpander] summary", "click Numbers", "[data-testid=stDataFrame]"),
@@ -778,7 +796,11 @@ SCREENS = {
             used(".st-key-top_p input", "type 0.9", "top_p=0.9"),
             used(".st-key-seed input", "type 4", "seed=4"),
             used(".st-key-method button", "click beam", "method=beam"),
-            tested(".attnviz-growing-node", "translate test_methods_show_what_they_do", "attnviz-growing-node"),
+            tested(
+                ".attnviz-growing-node",
+                "translate test_other_tokens_and_other_methods_are_chosen",
+                "attnviz-growing-node",
+            ),
             used(".st-key-width input", "type 2", "width=2"),
             used(".st-key-example button", "click 学生在写", "sentence=学生在写作业。"),
             MODEL,

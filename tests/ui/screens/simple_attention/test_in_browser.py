@@ -4,45 +4,37 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
-from support.browsing import address_parameters, click_page_name, settled_box, wait_until_drawn, wider_than_the_screen
+from support.browsing import (
+    RESTS,
+    address_parameters,
+    click_page_name,
+    settled_box,
+    wait_until_drawn,
+    wider_than_the_screen,
+)  # fmt: skip
 from support.languages import pick_language
 
 SENTENCE = "Your journey starts with one step"
+TRAVEL = "Your travel starts with one step"
+GERMAN, DUTCH = "Ihre Reise beginnt mit einem Schritt", "Je reis begint met één stap"
 PAGE = "/simple_attention"
 SCORES = ["0.9544", "1.4950", "1.4754", "0.8434", "0.7070", "1.0865"]
 WEIGHTS = ["0.1385", "0.2379", "0.2333", "0.1240", "0.1082", "0.1581"]
 CONTEXT = ["0.4419", "0.6515", "0.5683"]
 ROW = 35  # CSS pixels of a row of the editor, its header included
+PAIR = ".st-key-hand_pair"
 
 
-def opened(page: Page, address: str = "", sentence: str = SENTENCE) -> Page:
+def opened(page: Page, address: str = "", sentence: str = SENTENCE) -> None:
     page.goto(PAGE + address)
     wait_until_drawn(page, sentence)
-    return page
-
-
-def test_it_opens_with_the_words_of_the_readers_language(page: Page) -> None:
-    german = "Ihre Reise beginnt mit einem Schritt"
-    opened(page, "?lang=de", german)
-    page.get_by_role("button", name="Reise → beginnt 0,2333").click()
-    expect(page.locator(".st-key-hand_pair")).to_contain_text("Reise → beginnt")
-    assert column(page, "hand_word", 4) == [text.replace(".", ",") for text in WEIGHTS]
-    pick_language(page, "nl")
-    wait_until_drawn(page, "Je reis begint met één stap")
-    expect(page.locator(".st-key-hand_pair")).to_contain_text("reis → begint")  # the words chosen before
-    expect(page.locator(".st-key-first_table")).to_have_count(0)
-    # What a link says stays, whoever opens it.
-    assert address_parameters(page)["table"][0].startswith("Je 0.43 0.15 0.89; reis")
-    page.goto(page.url.replace("lang=nl", "lang=de"))
-    wait_until_drawn(page, "Je reis begint met één stap")
-    page.locator(".st-key-first_table button").click()
-    wait_until_drawn(page, german)
+    page.wait_for_function(RESTS)
 
 
 def edit(page: Page, row: int, left: int, text: str, editor: str = "hand_table_0") -> None:
     """Types into an entry of an editor, whose cells are drawn on a canvas."""
+    page.wait_for_function(RESTS)
     canvas = page.locator(f'[class*="st-key-{editor}"] canvas').first
     box = settled_box(canvas)
     x, y = box["x"] + left, box["y"] + ROW * row + ROW / 2
@@ -71,29 +63,36 @@ def column(page: Page, key: str, place: int) -> list[str]:
 # Seeing -------------------------------------------------------------------------------------------------------------
 
 
-def test_every_number_of_the_sentence_is_on_the_page(page: Page, outside_requests: list[str]) -> None:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    opened(page)
+def read_every_number_of_the_sentence(page: Page) -> None:
     assert column(page, "hand_word", 3) == SCORES
     assert column(page, "hand_word", 4) == WEIGHTS
     assert page.locator(".st-key-hand_word tfoot td").all_inner_texts()[-3:] == CONTEXT
     every = page.locator(".st-key-figures").inner_text()
     assert all(number in every for number in SCORES + WEIGHTS + CONTEXT)
-    expect(page.locator(".st-key-hand_pair")).to_contain_text("0.55 · 0.57")
+    expect(page.locator(PAIR)).to_contain_text("0.55 · 0.57")
     chosen = page.locator(".st-key-hand_word").bounding_box()
     assert chosen and chosen["y"] + chosen["height"] < 900  # the answer is on the first screen
-    assert outside_requests == [] and errors == []
 
 
-def test_a_row_is_a_key_and_a_cell_is_a_query_and_a_key(page: Page) -> None:
-    opened(page)
+def hear_every_part_as_a_table(page: Page) -> None:
+    parts = page.locator(".attnviz-tables")
+    assert parts.count() == 4
+    assert all(parts.evaluate_all("all => all.map((one) => one.ariaLabel)"))
+    assert page.locator(".attnviz-tables table").count() == 5
+    for table in page.locator(".attnviz-tables table").all():
+        assert table.locator("th[scope=row]").count() >= 6 and table.locator("th[scope=col]").count() >= 3
+    expect(page.locator(".st-key-hand_table_0")).to_be_visible()
+
+
+def click_a_row_and_a_cell(page: Page) -> None:
+    """A row is a key, a cell is a query and a key."""
     page.locator(".st-key-hand_word tbody tr").nth(1).click()
-    pair = page.locator(".st-key-hand_pair")
+    pair = page.locator(PAIR)
     expect(pair).to_contain_text("journey → journey")
     expect(pair).to_contain_text("0.55 · 0.55")
     expect(pair).to_contain_text("= 1.4950")
     assert address_parameters(page)["key_word"] == ["journey"]
+    page.wait_for_function(RESTS)
     page.get_by_role("button", name="with → one 0.1263").click()
     expect(pair).to_contain_text("with → one")
     expect(page.locator(".st-key-hand_word tbody tr").nth(4)).to_have_class(re.compile("attnviz-tables-on"))
@@ -102,21 +101,22 @@ def test_a_row_is_a_key_and_a_cell_is_a_query_and_a_key(page: Page) -> None:
     wait_until_drawn(page, SENTENCE)
 
 
-def test_cells_are_picked_from_the_keyboard(page: Page) -> None:
-    opened(page)
+def pick_a_cell_by_keys(page: Page) -> None:
+    page.wait_for_function(RESTS)
     page.get_by_role("button", name="journey → starts 0.2333").focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("Enter")
-    expect(page.locator(".st-key-hand_pair")).to_contain_text("starts → journey")
+    expect(page.locator(PAIR)).to_contain_text("starts → journey")
     focused = "document.activeElement.ariaLabel"
     assert page.evaluate(focused) == "starts → journey 0.2369"
     assert page.locator('.st-key-hand_all button[tabindex="0"]').count() == 1
 
 
-def test_the_naive_softmax_overflows_within_reach(page: Page) -> None:
-    opened(page)
-    assert column(page, "hand_softmax", 2) == column(page, "hand_softmax", 5) == WEIGHTS
+def push_the_scores_until_the_naive_softmax_breaks(page: Page) -> None:
+    page.wait_for_function(RESTS)
+    shown = column(page, "hand_word", 4)
+    assert column(page, "hand_softmax", 2) == column(page, "hand_softmax", 5) == shown
     page.locator(".st-key-times input[type=range]").focus()
     page.keyboard.press("End")
     expect(page.locator(".st-key-hand_softmax")).to_contain_text("nan")
@@ -126,29 +126,22 @@ def test_the_naive_softmax_overflows_within_reach(page: Page) -> None:
     assert address_parameters(page)["times"] == ["1000"]
 
 
+def test_the_numbers_are_read_pointed_at_and_pushed(page: Page, outside_requests: list[str]) -> None:
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    opened(page)
+    read_every_number_of_the_sentence(page)
+    hear_every_part_as_a_table(page)
+    click_a_row_and_a_cell(page)
+    pick_a_cell_by_keys(page)
+    push_the_scores_until_the_naive_softmax_breaks(page)
+    assert outside_requests == [] and errors == []
+
+
 # Editing ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_word_and_a_number_are_edited_and_the_link_has_them(page: Page) -> None:
-    opened(page)
-    edit(page, 2, 90, "travel")
-    sentence = "Your travel starts with one step"
-    wait_until_drawn(page, sentence)
-    expect(page.locator(".st-key-query_word [aria-checked=true], .st-key-query_word [kind*=Active]")).to_have_text(
-        "travel"
-    )
-    edit(page, 2, 160, "0,9")
-    expect(page.locator(".st-key-hand_word tbody tr").nth(1)).to_contain_text("0.90")
-    wait_until_drawn(page, sentence)
-    expect(page.locator(".stCode")).to_contain_text("# travel")
-    text = address_parameters(page)["table"][0]
-    assert "travel 0.9 0.87 0.66" in text
-    opened(page, page.url.split("simple_attention")[1], sentence)
-    expect(page.locator(".st-key-hand_word tbody tr").nth(1)).to_contain_text("0.90")
-
-
-def test_what_is_no_number_is_said_and_stays(page: Page) -> None:
-    opened(page)
+def type_what_is_no_number_and_mend_it(page: Page) -> None:
     edit(page, 3, 160, "abc")
     expect(page.get_by_test_id("stAlert")).to_contain_text("Row 3 is left out until it is complete: “abc”")
     wait_until_drawn(page, "Your journey with one step")
@@ -158,59 +151,73 @@ def test_what_is_no_number_is_said_and_stays(page: Page) -> None:
     assert column(page, "hand_word", 3) == SCORES and "table" not in address_parameters(page)
 
 
-def test_what_was_typed_is_there_again_after_another_page(page: Page) -> None:
-    opened(page)
-    edit(page, 1, 90, "My")
-    wait_until_drawn(page, "My journey starts with one step")
+def change_a_word_and_a_number(page: Page) -> None:
+    edit(page, 2, 90, "travel")
+    wait_until_drawn(page, TRAVEL)
+    expect(page.locator(".st-key-query_word [aria-checked=true], .st-key-query_word [kind*=Active]")).to_have_text(
+        "travel"
+    )
+    edit(page, 2, 160, "0,9")
+    see_the_changes(page)
+    wait_until_drawn(page, TRAVEL)
+    expect(page.locator(".stCode")).to_contain_text("# travel")
+
+
+def see_the_changes(page: Page) -> None:
+    expect(page.locator(".st-key-hand_word tbody tr").nth(1)).to_contain_text("0.90")
+    assert "travel 0.9 0.87 0.66" in address_parameters(page)["table"][0]
+
+
+def find_them_again_after_another_page(page: Page) -> None:
+    page.wait_for_function(RESTS)
     click_page_name(page, "Heads")
     expect(page.locator(".st-key-sentence")).to_be_visible()
+    page.wait_for_function(RESTS)
     click_page_name(page, "By hand")
-    wait_until_drawn(page, "My journey starts with one step")
-    assert "My 0.43" in address_parameters(page)["table"][0]
+    wait_until_drawn(page, TRAVEL)
+    see_the_changes(page)
 
 
-def test_a_matrix_is_edited(page: Page) -> None:
-    opened(page, "?matrices=true&scaled=true")
-    expect(page.locator(".stCode")).to_contain_text("W_q = torch.rand(3, 2)")
-    edit(page, 1, 60, "-2", "hand_w_q_123_2_0")
-    expect(page.locator(".stCode")).to_contain_text("W_q[0, 0] = -2.0")
-    wait_until_drawn(page, SENTENCE)
-    assert address_parameters(page)["entries"] == ["q 0 0 -2"]
-    page.get_by_text("Matrices as they were drawn").click()
-    expect(page.locator(".stCode")).not_to_contain_text("W_q[0, 0]")
-    wait_until_drawn(page, SENTENCE)
-
-
-def test_an_edit_is_drawn_soon(page: Page) -> None:
+def test_words_and_numbers_are_edited_and_the_link_has_them(page: Page) -> None:
     opened(page)
-    before = page.locator(".attnviz-ready").get_attribute("data-run")
-    elapsed = page.evaluate(
-        """(before) => new Promise((resolve) => {
-          const start = performance.now();
-          const look = () => {
-            const mark = document.querySelector('.attnviz-ready');
-            if (mark && mark.dataset.run !== before) resolve(performance.now() - start);
-            else requestAnimationFrame(look);
-          };
-          document.querySelectorAll('.st-key-hand_word tbody tr')[0].click();
-          look();
-        })""",
-        before,
-    )
-    assert elapsed < 3000  # some 200 ms on a machine that does nothing else
+    type_what_is_no_number_and_mend_it(page)
+    change_a_word_and_a_number(page)
+    find_them_again_after_another_page(page)
+    opened(page, page.url.split("simple_attention")[1], TRAVEL)
+    see_the_changes(page)
 
 
-# Screens and themes -------------------------------------------------------------------------------------------------
+# Languages, themes and a telephone ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("address", ["", "?matrices=true&scaled=true&causal=true&dropout=true&d_out=4&n_heads=2"])
-def test_a_narrow_screen_has_nothing_beside_it(page: Page, address: str) -> None:
+def pick_another_language(page: Page) -> None:
+    """The words of the page's own table follow, and what was chosen stays chosen."""
+    page.get_by_role("button", name="Reise → beginnt 0,2333").click()
+    expect(page.locator(PAIR)).to_contain_text("Reise → beginnt")
+    assert column(page, "hand_word", 4) == [text.replace(".", ",") for text in WEIGHTS]
+    page.wait_for_function(RESTS)
+    pick_language(page, "nl")
+    wait_until_drawn(page, DUTCH)
+    expect(page.locator(PAIR)).to_contain_text("reis → begint")  # the words chosen before
+    expect(page.locator(".st-key-first_table")).to_have_count(0)
+
+
+def test_it_opens_with_the_words_of_the_readers_language(page: Page) -> None:
+    opened(page, "?lang=de", GERMAN)
+    pick_another_language(page)
+    # What a link says stays, whoever opens it.
+    assert address_parameters(page)["table"][0].startswith("Je 0.43 0.15 0.89; reis")
     page.set_viewport_size({"width": 390, "height": 844})
-    opened(page, address)
+    opened(page, page.url.split("simple_attention")[1].replace("lang=nl", "lang=de"), DUTCH)
+    see_nothing_beside_the_screen(page)
+    weights = page.locator(".st-key-hand_all .attnviz-tables-scroll").nth(1)
+    assert weights.evaluate("(place) => place.scrollWidth <= place.clientWidth")
+    page.locator(".st-key-first_table button").click()
+    wait_until_drawn(page, GERMAN)
+
+
+def see_nothing_beside_the_screen(page: Page) -> None:
     assert wider_than_the_screen(page, ".attnviz-tables") == []
-    if not address:
-        weights = page.locator(".st-key-hand_all .attnviz-tables-scroll").nth(1)
-        assert weights.evaluate("(place) => place.scrollWidth <= place.clientWidth")
 
 
 def luminance(colour: str) -> float:
@@ -219,25 +226,44 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_numbers_can_be_read_on_their_colours(page: Page, theme: str) -> None:
-    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-    opened(page, "?causal=true&dropout=true&dropout_seed=3&times=5")
-    cells = page.locator(".attnviz-tables-weight").evaluate_all(
+def read_the_numbers_on_their_colours(page: Page) -> list[list[str]]:
+    """Fails where a number and its colour are not far enough apart; returns the colours of both."""
+    cells: list[list[str]] = page.locator(".attnviz-tables-weight").evaluate_all(
         "all => all.map((one) => { const s = getComputedStyle(one); return [s.color, s.backgroundColor]; })"
     )
     assert len(cells) > 50 and len({background for _, background in cells}) > 10
     for colour, background in cells:
         darker, lighter = sorted([luminance(colour), luminance(background)])
         assert (lighter + 0.05) / (darker + 0.05) >= 4.5, (colour, background)
+    return cells
 
 
-def test_every_part_has_a_text_and_is_a_table(page: Page) -> None:
-    opened(page)
-    parts = page.locator(".attnviz-tables")
-    assert parts.count() == 4
-    assert all(parts.evaluate_all("all => all.map((one) => one.ariaLabel)"))
-    assert page.locator(".attnviz-tables table").count() == 5
-    for table in page.locator(".attnviz-tables table").all():
-        assert table.locator("th[scope=row]").count() >= 6 and table.locator("th[scope=col]").count() >= 3
-    expect(page.locator(".st-key-hand_table_0")).to_be_visible()
+def read_them_in_the_other_theme(page: Page) -> None:
+    dark = read_the_numbers_on_their_colours(page)
+    page.emulate_media(color_scheme="light")
+    first = page.locator(".attnviz-tables-weight").first
+    expect(first).not_to_have_css("background-color", dark[0][1])
+    page.wait_for_function(RESTS)
+    read_the_numbers_on_their_colours(page)
+
+
+def change_a_number_of_a_matrix(page: Page) -> None:
+    expect(page.locator(".stCode")).to_contain_text("W_q = torch.rand(3, 4)")
+    edit(page, 1, 60, "-2", "hand_w_q_123_4_0")
+    expect(page.locator(".stCode")).to_contain_text("W_q[0, 0] = -2.0")
+    wait_until_drawn(page, SENTENCE)
+    assert address_parameters(page)["entries"] == ["q 0 0 -2"]
+    page.wait_for_function(RESTS)
+    page.get_by_text("Matrices as they were drawn").click()
+    expect(page.locator(".stCode")).not_to_contain_text("W_q[0, 0]")
+    wait_until_drawn(page, SENTENCE)
+
+
+def test_a_matrix_is_edited_on_a_telephone(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark")
+    every = "matrices=true&scaled=true&causal=true&dropout=true&dropout_seed=3&times=5&d_out=4&n_heads=2"
+    opened(page, f"?{every}")
+    see_nothing_beside_the_screen(page)
+    read_them_in_the_other_theme(page)
+    change_a_number_of_a_matrix(page)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from support.browsing import (
+    RESTS,
     address_parameters,
     click_page_name,
-    new_context,
     settled_box,
     text_box,
     wait_until_drawn,
@@ -19,14 +19,14 @@ from support.browsing import (
 
 FIRST = "De kat zit op de mat."
 CHIPS, BARS, ROWS = ".attnviz-growing-chip", "button.attnviz-growing-bar", ".attnviz-growing-row"
+HERE = ".attnviz-architecture-here"
+HOSTILE = "<img src=x onerror=alert(1)>"
 
 
-def opened(page: Page, query: str = "", sentence: str = FIRST) -> Page:
-    page.goto("/")  # the router learns of the pages when the app first runs
-    page.locator(".attnviz-ready").wait_for(state="attached")
+def opened(page: Page, query: str = "", sentence: str = FIRST) -> None:
     page.goto(with_sentence(f"/translate{query}", sentence))
     wait_until_drawn(page, sentence)
-    return page
+    page.wait_for_function(RESTS)
 
 
 def where(page: Page) -> int:
@@ -37,26 +37,26 @@ def text(page: Page) -> list[str]:
     return page.locator(CHIPS).all_text_contents()
 
 
-def choose(page: Page, bar: int) -> str:
-    """Takes another token, and waits for the text that follows from it."""
-    token = page.locator(BARS).nth(bar).locator(".attnviz-growing-token").inner_text()
-    before = len(address_parameters(page).get("prefix", [""])[0])
-    page.locator(BARS).nth(bar).click()
-    page.wait_for_function(
-        "(length) => (new URLSearchParams(location.search).get('prefix') ?? '').length !== length", arg=before
-    )
+def wait_for_step(page: Page, step: int) -> None:
+    """Waits until the page has learnt of a step, which it does when the reader rests: a copied link then shows it."""
+    page.wait_for_function("(step) => new URLSearchParams(location.search).get('step') === step", arg=str(step))
     wait_until_drawn(page, FIRST)
-    return token
+    page.wait_for_function(RESTS)
 
 
-# Seeing -------------------------------------------------------------------------------------------------------------
+def see_the_models_own(page: Page) -> None:
+    page.get_by_role("button", name="See the model's own").click()
+    page.wait_for_function("!new URLSearchParams(location.search).has('prefix')")
+    wait_until_drawn(page, FIRST)
+    page.wait_for_function(RESTS)
 
 
-def test_the_first_screen_shows_a_translation_and_what_it_looked_at(page: Page, outside_requests: list[str]) -> None:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    opened(page)
+# Reading ------------------------------------------------------------------------------------------------------------
+
+
+def see_a_translation_and_what_it_looked_at(page: Page) -> None:
     expect(text_box(page)).to_have_value(FIRST)
+    expect(page.locator(".st-key-question")).to_have_count(0)  # only for models that answer questions
     assert text(page)[1:3] == ["The", "cat"] and text(page)[-1] == "</s>"
     for part in (".attnviz-growing-canvas", ".attnviz-architecture-drawing", BARS):
         box = page.locator(part).first.bounding_box()
@@ -64,11 +64,22 @@ def test_the_first_screen_shows_a_translation_and_what_it_looked_at(page: Page, 
     assert page.locator(".attnviz-growing-strip").count() == 2
     assert page.locator(BARS).count() == 8
     expect(page.locator(".attnviz-growing-others")).to_contain_text("all others")
-    assert outside_requests == [] and errors == []
 
 
-def test_steps_are_walked_by_buttons_keys_and_clicks(page: Page) -> None:
-    opened(page)
+def see_the_colours_of(page: Page, here: str) -> None:
+    expect(page.locator(f"{HERE} .attnviz-architecture-box")).to_have_css("fill", here)
+    corner = "document.querySelector('.attnviz-growing-key').style.backgroundColor"
+    assert page.evaluate(corner).startswith("rgb(")
+
+
+def hear_what_the_pictures_show(page: Page) -> None:
+    assert "→" in (page.locator(".attnviz-growing-canvas").get_attribute("aria-label") or "")
+    assert "cross" in (page.locator(".attnviz-architecture-drawing").get_attribute("aria-label") or "")
+    for label in page.locator(BARS).evaluate_all("all => all.map((one) => one.ariaLabel)"):
+        assert re.fullmatch(r".+, .*%", label)
+
+
+def walk_by_buttons_and_keys(page: Page) -> None:
     start = where(page)
     numbers = page.locator(".attnviz-growing-numbers").all_text_contents()
     page.locator(".attnviz-growing-next").click()
@@ -84,7 +95,10 @@ def test_steps_are_walked_by_buttons_keys_and_clicks(page: Page) -> None:
     page.keyboard.press("Home")
     assert where(page) == 1
     expect(page.locator(".attnviz-growing-back")).to_be_disabled()
-    # Rows of later steps are in a dashed frame; no cell over which nothing lies has a colour off the scale.
+
+
+def see_the_rows_of_later_steps_framed(page: Page) -> None:
+    """They are in a dashed frame; no cell over which nothing lies has a colour off the scale."""
     later, marked = page.locator(".attnviz-growing-coming"), page.locator(".attnviz-growing-mark")
     expect(page.locator(".attnviz-growing-legend")).to_have_text(
         re.compile("attention weight.*1, all of it.*later steps")
@@ -93,90 +107,127 @@ def test_steps_are_walked_by_buttons_keys_and_clicks(page: Page) -> None:
     assert settled_box(later)["height"] > (page.locator(ROWS).count() - 1.5) * (high - 2)
     page.locator(ROWS).last.click()
     expect(later).to_be_hidden()
-    page.locator(ROWS).nth(3).click()
-    assert where(page) == 4
-    expect(page.locator(CHIPS).nth(3)).to_have_attribute("aria-current", "step")
-    # What is written so far grows with the step: as many words as have been read.
-    own = page.locator(".attnviz-growing-strip").nth(1).locator(".attnviz-growing-key:visible")
-    assert own.count() == 4
-    # The page learns of it when the reader rests, so that a copied link shows this step.
-    page.wait_for_function("new URLSearchParams(location.search).get('step') === '3'")
-    wait_until_drawn(page, FIRST)
-    assert where(page) == 4
 
 
-def test_the_text_grows_by_itself(page: Page) -> None:
-    opened(page, "?step=0")
-    page.locator(".attnviz-growing-play").click()
-    expect(page.locator(".attnviz-growing-where")).to_contain_text("step 3 of")
-    page.locator(".attnviz-growing-play").click()
-    here = where(page)
-    page.wait_for_timeout(1500)
-    assert where(page) == here
-
-
-def test_numbers_of_a_step_belong_together(page: Page) -> None:
-    opened(page, "?step=2")
+def see_that_the_numbers_of_a_step_belong_together(page: Page) -> None:
+    page.locator(ROWS).nth(2).click()
     shares = page.locator(".attnviz-growing-strip").first.locator(".attnviz-growing-key-weight").all_text_contents()
     assert sum(map(float, shares)) == pytest.approx(1, abs=0.05)
-    named = page.locator(ROWS).nth(2).inner_text()
-    assert named == "The → cat"
+    assert page.locator(ROWS).nth(2).inner_text() == "The → cat"
     expect(page.locator(".attnviz-growing-taken .attnviz-growing-token")).to_have_text("cat")
     # The strongest word of the strip is the darkest cell of the row.
     strip = page.locator(".attnviz-growing-keys").first.get_attribute("aria-label") or ""
     assert re.search(r": kat [01]\.\d\d", strip)
 
 
+def have_the_text_grow_by_itself(page: Page) -> None:
+    page.locator(CHIPS).nth(2).press("Home")
+    page.locator(".attnviz-growing-play").click()
+    expect(page.locator(".attnviz-growing-where")).to_contain_text("step 3 of")
+    page.locator(".attnviz-growing-play").click()
+    here = where(page)
+    wait_for_step(page, here - 1)  # which it is told of only when nothing grows any more
+    assert where(page) == here
+
+
+def rest_at_a_row(page: Page) -> None:
+    page.locator(ROWS).nth(3).click()
+    assert where(page) == 4
+    expect(page.locator(CHIPS).nth(3)).to_have_attribute("aria-current", "step")
+    # What is written so far grows with the step: as many words as have been read.
+    own = page.locator(".attnviz-growing-strip").nth(1).locator(".attnviz-growing-key:visible")
+    assert own.count() == 4
+    wait_for_step(page, 3)
+    assert where(page) == 4
+
+
+def go_to_a_place_in_the_drawing(page: Page) -> None:
+    assert page.locator(".attnviz-architecture-place").count() == 3
+    here = page.locator(HERE)
+    expect(here).to_have_attribute("data-kind", "cross")
+    page.locator("[data-kind=decoder]").click()
+    expect(here).to_have_attribute("data-kind", "decoder")
+    expect(page.locator(".attnviz-growing-all")).to_contain_text("Masked self-attention")
+    wait_until_drawn(page, FIRST)
+    assert address_parameters(page)["kind"] == ["decoder"]
+    page.wait_for_function(RESTS)
+    page.locator("[data-kind=encoder]").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".attnviz-growing-all")).to_contain_text("Encoder self-attention")
+    expect(here).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_translation_is_read_step_by_step(page: Page, outside_requests: list[str]) -> None:
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.emulate_media(color_scheme="dark")
+    opened(page)
+    see_a_translation_and_what_it_looked_at(page)
+    see_the_colours_of(page, "rgb(127, 178, 234)")
+    hear_what_the_pictures_show(page)
+    walk_by_buttons_and_keys(page)
+    see_the_rows_of_later_steps_framed(page)
+    see_that_the_numbers_of_a_step_belong_together(page)
+    have_the_text_grow_by_itself(page)
+    rest_at_a_row(page)
+    go_to_a_place_in_the_drawing(page)
+    assert outside_requests == [] and errors == []
+
+
 # Choosing -----------------------------------------------------------------------------------------------------------
 
 
-def test_another_token_is_gone_on_from_and_a_link_shows_it(page: Page, browser: Browser, app_url: str) -> None:
-    opened(page, "?step=3")
-    before = text(page)
+def choose(page: Page, bar: int) -> str:
+    """Takes another token, and waits for the text that follows from it."""
+    token = page.locator(BARS).nth(bar).locator(".attnviz-growing-token").inner_text()
+    before = len(address_parameters(page).get("prefix", [""])[0])
+    page.locator(BARS).nth(bar).click()
+    page.wait_for_function(
+        "(length) => (new URLSearchParams(location.search).get('prefix') ?? '').length !== length", arg=before
+    )
+    wait_until_drawn(page, FIRST)
+    page.wait_for_function(RESTS)
+    return token
+
+
+def go_on_from_another_token(page: Page, own: list[str]) -> None:
     token = choose(page, 1)
     after = text(page)
-    assert after[:3] == before[:3] and after[3] == token != before[3]
+    assert after[:3] == own[:3] and after[3] == token != own[3]
     assert where(page) == 5  # on to what follows the choice
     assert len(address_parameters(page)["prefix"][0].split(".")) == 4
     expect(page.locator(".attnviz-growing-given")).to_have_count(4)
-    other = new_context(browser, base_url=app_url, viewport={"width": 1366, "height": 900}).new_page()
+
+
+def see_the_same_by_a_copied_link(page: Page) -> None:
+    other = page.context.new_page()
     other.goto(page.url)
     wait_until_drawn(other, FIRST)
-    assert text(other) == after and where(other) == 5
-    other.context.close()
-    page.locator(".attnviz-growing-reset").click()
-    page.wait_for_function("!new URLSearchParams(location.search).has('prefix')")
-    wait_until_drawn(page, FIRST)
-    assert text(page) == before
+    assert text(other) == text(page) and where(other) == where(page)
+    other.close()
 
 
-def test_the_language_is_a_choice_too(page: Page) -> None:
-    opened(page, "?step=0&method=beam&sentence=The+dog+saw+the+ball.", "The dog saw the ball.")
-    languages = page.locator(BARS).filter(has_text=">>")
-    other = languages.nth(1)
-    chosen = other.locator(".attnviz-growing-token").inner_text()
-    other.focus()
-    page.keyboard.press("Enter")
-    expect(page.locator(CHIPS).first).to_have_text(chosen)
-    wait_until_drawn(page, "The dog saw the ball.")
-
-
-def test_methods_show_what_they_do(page: Page) -> None:
-    opened(page, "?step=3")
+def draw_tokens_by_chance(page: Page) -> None:
     expect(page.locator(".attnviz-growing-choices")).to_contain_text("greedy")
     assert page.locator(".attnviz-growing-cut").count() == 7
     page.locator(".st-key-method button").nth(2).click()
     expect(page.locator(".st-key-temperature")).to_be_visible()
     wait_until_drawn(page, FIRST)
+    page.wait_for_function(RESTS)
     page.locator(".st-key-top_k input").fill("2")
     page.locator(".st-key-top_k input").press("Enter")
     expect(page.locator(".attnviz-growing-choices")).to_contain_text("2 tokens")
     wait_until_drawn(page, FIRST)
+    page.wait_for_function(RESTS)
     assert page.locator(".attnviz-growing-numbers", has_text="cut").count() >= 7
+
+
+def see_what_a_beam_search_tried(page: Page) -> None:
     page.locator(".st-key-method button").nth(1).click()
     nodes = page.locator(".attnviz-growing-node")
     expect(nodes.first).to_be_visible()
     wait_until_drawn(page, FIRST)
+    page.wait_for_function(RESTS)
     won = page.locator(".attnviz-growing-node.attnviz-growing-won .attnviz-growing-token").all_text_contents()
     assert won == text(page)
     assert page.locator(".attnviz-growing-node.attnviz-growing-dropped").count() > 0
@@ -185,68 +236,31 @@ def test_methods_show_what_they_do(page: Page) -> None:
     assert where(page) == len(won)
 
 
-# The three places ---------------------------------------------------------------------------------------------------
-
-
-def test_the_drawing_leads_to_the_place_that_is_clicked(page: Page) -> None:
+def test_other_tokens_and_other_methods_are_chosen(page: Page) -> None:
+    """After a target that is given, which one click takes back."""
     opened(page)
-    places = page.locator(".attnviz-architecture-place")
-    assert places.count() == 3
-    here = page.locator(".attnviz-architecture-here")
-    expect(here).to_have_attribute("data-kind", "cross")
-    page.locator("[data-kind=decoder]").click()
-    expect(here).to_have_attribute("data-kind", "decoder")
-    expect(page.locator(".attnviz-growing-all")).to_contain_text("Masked self-attention")
-    wait_until_drawn(page, FIRST)
-    assert address_parameters(page)["kind"] == ["decoder"]
-    page.locator("[data-kind=encoder]").focus()
-    page.keyboard.press("Enter")
-    expect(page.locator(".attnviz-growing-all")).to_contain_text("Encoder self-attention")
-    expect(here).to_have_attribute("aria-pressed", "true")
+    see_the_colours_of(page, "rgb(43, 95, 158)")
+    given = text(page)
+    assert given[1:5] == ["The", "cat", "sit", "s"]
+    see_the_models_own(page)
+    own = text(page)
+    assert own != given
+    page.locator(CHIPS).nth(3).click()
+    wait_for_step(page, 3)
+    go_on_from_another_token(page, own)
+    see_the_same_by_a_copied_link(page)
+    see_the_models_own(page)
+    assert text(page) == own
+    page.locator(CHIPS).nth(3).click()
+    wait_for_step(page, 3)
+    draw_tokens_by_chance(page)
+    see_what_a_beam_search_tried(page)
 
 
-# What must not happen -----------------------------------------------------------------------------------------------
+# On a telephone -----------------------------------------------------------------------------------------------------
 
 
-def test_choices_made_elsewhere_come_along_and_the_own_beginning_does_not_undo_them(page: Page) -> None:
-    page.goto("/")
-    page.locator(".attnviz-ready").wait_for(state="attached")
-    box = text_box(page)
-    box.fill("Der Ball.")
-    box.press("Enter")
-    before = wait_until_drawn(page, "Der Ball.")
-    page.locator(".st-key-layer button").nth(1).click()
-    wait_until_drawn(page, "Der Ball.", before)
-    click_page_name(page, "Translate")
-    wait_until_drawn(page, "Der Ball.")
-    expect(text_box(page)).to_have_value("Der Ball.")
-    expect(page.locator(".attnviz-architecture-here")).to_have_attribute("data-kind", "cross")
-    assert address_parameters(page)["layer"] == ["1"]
-
-
-def test_markup_is_never_run(page: Page, outside_requests: list[str]) -> None:
-    sentence = "<img src=x onerror=alert(1)>"
-    said: list[str] = []
-    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-    opened(page)
-    box = text_box(page)
-    box.fill(sentence)
-    box.press("Enter")
-    wait_until_drawn(page, sentence)
-    assert said == [] and outside_requests == [] and page.locator("img[src='x']").count() == 0
-
-
-def test_a_damaged_link_opens_and_says_what_is_wrong(page: Page) -> None:
-    opened(page, "?prefix=5.oh.7&step=-1&kind=sideways&layer=99")
-    alert = page.get_by_test_id("stAlert")
-    for said in ("prefix", "step", "no sideways attention", "layers 0 to 3, not 99"):
-        expect(alert).to_contain_text(said)
-    assert page.locator(BARS).count() >= 8 and "prefix" not in address_parameters(page)
-
-
-def test_a_narrow_screen_has_everything_below_each_other(page: Page) -> None:
-    page.set_viewport_size({"width": 390, "height": 844})
-    opened(page, "?method=beam")
+def see_everything_below_each_other(page: Page) -> None:
     parts = ("growing-looks", "growing-choices", "growing-all", "growing-beam", "architecture")
     boxes = [page.locator(f".attnviz-{part}").first.bounding_box() or {} for part in parts]
     assert all(above["y"] + above["height"] <= below["y"] for above, below in zip(boxes, boxes[1:], strict=False))
@@ -255,37 +269,63 @@ def test_a_narrow_screen_has_everything_below_each_other(page: Page) -> None:
     assert drawing["width"] >= 320  # its words keep their size
 
 
-def test_dark_and_light_follow_the_reader(page: Page) -> None:
-    page.emulate_media(color_scheme="dark")
-    opened(page)
-    box = page.locator(".attnviz-architecture-here .attnviz-architecture-box")
-    expect(box).to_have_css("fill", "rgb(127, 178, 234)")
-    page.emulate_media(color_scheme="light")
-    expect(box).to_have_css("fill", "rgb(43, 95, 158)")
-    wait_until_drawn(page, FIRST)
-    corner = "document.querySelector('.attnviz-growing-key').style.backgroundColor"
-    assert page.evaluate(corner).startswith("rgb(")
+def choose_another_language(page: Page) -> None:
+    other = page.locator(BARS).filter(has_text=">>").nth(1)
+    chosen = other.locator(".attnviz-growing-token").inner_text()
+    other.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(CHIPS).first).to_have_text(chosen)
 
 
-def test_every_picture_has_a_text_beside_it(page: Page) -> None:
-    opened(page)
-    assert "→" in (page.locator(".attnviz-growing-canvas").get_attribute("aria-label") or "")
-    assert "cross" in (page.locator(".attnviz-architecture-drawing").get_attribute("aria-label") or "")
-    for label in page.locator(BARS).evaluate_all("all => all.map((one) => one.ariaLabel)"):
-        assert re.fullmatch(r".+, .*%", label)
-    page.get_by_test_id("stExpander").get_by_text("Numbers", exact=True).click()
-    expect(page.get_by_test_id("stDataFrame").first).to_be_visible()
+def test_on_a_telephone_everything_is_below_each_other_and_the_language_is_a_choice_too(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    opened(page, "?step=0&method=beam", "The dog saw the ball.")
+    see_everything_below_each_other(page)
+    choose_another_language(page)
+    wait_until_drawn(page, "The dog saw the ball.")
 
 
-def test_a_given_target_makes_room_for_the_models_own_with_one_click(page: Page) -> None:
-    opened(page)
-    given = text(page)
-    assert "mat" in " ".join(given)
-    page.get_by_role("button", name="See the model's own").click()
-    page.wait_for_function("!new URLSearchParams(location.search).has('prefix')")
-    wait_until_drawn(page, FIRST)
-    own = text(page)
-    assert own != given
-    page.reload()  # and a link shows it too
-    wait_until_drawn(page, FIRST)
-    assert text(page) == own
+# What must not happen -----------------------------------------------------------------------------------------------
+
+
+def bring_choices_along(page: Page, sentence: str) -> None:
+    """The page's own beginning does not undo what was chosen elsewhere."""
+    page.goto("/")
+    page.locator(".attnviz-ready").wait_for(state="attached")
+    page.wait_for_function(RESTS)
+    text_box(page).fill(sentence)
+    text_box(page).press("Enter")
+    before = wait_until_drawn(page, sentence)
+    page.wait_for_function(RESTS)
+    page.locator(".st-key-layer button").nth(1).click()
+    before = wait_until_drawn(page, sentence, before)
+    click_page_name(page, "Translate")
+    wait_until_drawn(page, sentence, before)
+    expect(text_box(page)).to_have_value(sentence)
+    expect(page.locator(HERE)).to_have_attribute("data-kind", "cross")
+    assert address_parameters(page)["layer"] == ["1"]
+
+
+def type_markup(page: Page) -> None:
+    page.wait_for_function(RESTS)
+    text_box(page).fill(HOSTILE)
+    text_box(page).press("Enter")
+    wait_until_drawn(page, HOSTILE)
+    assert page.locator("img[src='x']").count() == 0
+
+
+def see_what_is_wrong_with_a_damaged_link(page: Page) -> None:
+    alert = page.get_by_test_id("stAlert")
+    for part in ("prefix", "step", "no sideways attention", "layers 0 to 3, not 99"):
+        expect(alert).to_contain_text(part)
+    assert page.locator(BARS).count() >= 8 and "prefix" not in address_parameters(page)
+
+
+def test_choices_come_along_and_neither_markup_nor_damage_does_harm(page: Page, outside_requests: list[str]) -> None:
+    messages: list[str] = []
+    page.on("dialog", lambda dialog: (messages.append(dialog.message), dialog.dismiss()))
+    bring_choices_along(page, "Der Ball.")
+    type_markup(page)
+    opened(page, "?prefix=5.oh.7&step=-1&kind=sideways&layer=99", HOSTILE)
+    see_what_is_wrong_with_a_damaged_link(page)
+    assert messages == [] and outside_requests == [] and page.locator("img[src='x']").count() == 0
