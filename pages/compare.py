@@ -17,6 +17,7 @@ from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.components.weights_table import head_table
 from attnviz.ui.controls import display_options, inputs, url_state
+from attnviz.ui.controls.beginning import offering_beginning
 from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.compare import similar_heads
 from attnviz.ui.screens.compare.address import EDIT_KEY, PANELS_KEY, SHOWN_KEY, add_head, apply_edit, current_panels
@@ -124,6 +125,10 @@ def draw(
     if not any_map:
         for error in dict.fromkeys(card.error for card in cards):
             container.error(errors.as_markdown(error), icon=":material/error:")
+        too_long = [(model, error) for model, error in page.refused if error.fitting is not None]
+        if too_long:  # what the model with the fewest positions can read is not too long for the others
+            model, shortest = min(too_long, key=lambda pair: pair[1].fitting or 0)
+            offering_beginning(container, model, page.sentence, beside=page.pair)(shortest)
     with container:
         if any_map:
             with st.container(key="take_corner"):

@@ -10,6 +10,7 @@ from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.numbers_table import numbers_collected
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import inputs, page_header, url_state
+from attnviz.ui.controls.beginning import offering_beginning
 from attnviz.ui.screens.context import contrasts, controls
 from attnviz.ui.screens.context.words import sentence_words, shorten_word
 from attnviz.ui.shell import errors, models
@@ -77,8 +78,9 @@ def read_sides(
         container.info(_("Type two sentences above, or pick one of the pairs."), icon=":material/keyboard:")
         return None
     sides = []
-    for sentence in sentences:
-        side = errors.attempt(container, lambda text=sentence: read_side(loaded, text, kind))
+    for key, sentence in zip(("sentence", "sentence2"), sentences, strict=True):
+        offer = offering_beginning(container, loaded.model, sentence, key=key)
+        side = errors.attempt(container, lambda text=sentence: read_side(loaded, text, kind), offer)
         if side is None:
             return None
         if not sentence_words(side.states.tokens):

@@ -13,6 +13,7 @@ from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.numbers_table import numbers_collected
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import inputs, url_state
+from attnviz.ui.controls.beginning import offering_beginning
 from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.embeddings import controls
 from attnviz.ui.shell import errors, models
@@ -54,9 +55,10 @@ def main() -> None:
     target = inputs.target_text() if "cross" in kinds else None
     text = f"{top.sentence} {pair}" if pair else top.sentence
     if of_decoder:
-        own = (
-            errors.attempt(figures, lambda: embedded_text(loaded, top.sentence, target)) if top.sentence.strip() else ""
-        )
+        own: str | None = ""
+        if top.sentence.strip():
+            offer = offering_beginning(figures, loaded.model, top.sentence)
+            own = errors.attempt(figures, lambda: embedded_text(loaded, top.sentence, target), offer)
         with top.boxes:
             inputs.target_box(own or "" if target is None else "")
         if own is None:

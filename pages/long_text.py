@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from attnviz.errors import AttnvizError
 from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import inputs, url_state
+from attnviz.ui.controls.beginning import offering_beginning
 from attnviz.ui.controls.page_header import PageHeader, Text, model_row, text_boxes
 from attnviz.ui.screens.long_text import address, controls, wording
-from attnviz.ui.screens.long_text.beginning import offer_beginning
 from attnviz.ui.screens.long_text.link_list import link_list
 from attnviz.ui.screens.long_text.long_map import long_map
 from attnviz.ui.screens.long_text.long_text_panel import long_text_panel
@@ -76,18 +75,8 @@ def record_text(top: PageHeader, container: DeltaGenerator, loaded: Loaded, kind
     url_state.keep_values("pair")
     recording = None
     if text.sentence.strip():
-        failures: list[AttnvizError] = []
-
-        def attempt() -> Recording | None:
-            try:
-                return record(container, loaded, text, kind)
-            except AttnvizError as error:
-                failures.append(error)
-                raise
-
-        recording = errors.attempt(container, attempt)
-        for error in failures:
-            offer_beginning(container, loaded.model, text.sentence, error)
+        offer = offering_beginning(container, loaded.model, text.sentence)
+        recording = errors.attempt(container, lambda: record(container, loaded, text, kind), offer)
     else:
         container.info(_("Type a text above, or drop a file."), icon=":material/keyboard:")
     if "cross" in loaded.kinds and kind != "encoder":

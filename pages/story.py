@@ -9,6 +9,7 @@ import streamlit as st
 from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import url_state
+from attnviz.ui.controls.beginning import offering_beginning
 from attnviz.ui.controls.page_header import PageHeader, page_header
 from attnviz.ui.screens.story import address, controls, openings
 from attnviz.ui.screens.story.qr_code import qr_code
@@ -80,7 +81,8 @@ def read_numbers(top: PageHeader, container: DeltaGenerator) -> dict[str, Any] |
         return story_numbers(loaded.model, top.model, top.sentence, layer=layer, head=head, record=record)
 
     key = ("story", top.sentence, layer, head)
-    numbers = errors.attempt(container, lambda: loaded.cache.get(key, compute))
+    offer = offering_beginning(container, loaded.model, top.sentence)
+    numbers = errors.attempt(container, lambda: loaded.cache.get(key, compute), offer)
     if numbers is not None and not numbers["leftOut"]:
         top.note_unknown_characters(loaded.record(top.sentence, None))
     return numbers

@@ -15,6 +15,7 @@ from attnviz.ui.components.explanation_tables import attribution_tables
 from attnviz.ui.components.export_menu import PageFigures, export_menu
 from attnviz.ui.components.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import display_options, inputs, page_header, url_state
+from attnviz.ui.controls.beginning import offering_beginning
 from attnviz.ui.controls.explained_outputs import WORD_KEY
 from attnviz.ui.controls.page_header import Text
 from attnviz.ui.screens.translate import controls, direction, predicted
@@ -118,7 +119,9 @@ def main() -> None:
     choices = controls.Choices((name, sentence, chosen), say, initial_prefix)
     first = direction.first_ids(loaded.model, chosen)
     steps_and_words = errors.attempt(
-        figures, lambda: generate_steps(loaded, task, sentence, method, limit, choices, first, say)
+        figures,
+        lambda: generate_steps(loaded, task, sentence, method, limit, choices, first, say),
+        offering_beginning(figures, loaded.model, sentence),
     )
     if steps_and_words is None:
         url_state.keep_values(*OWN)
@@ -176,7 +179,9 @@ def draw_head(
         return
     key = ("prediction", sentence, question, pair)
     prediction = errors.attempt(
-        figures, lambda: loaded.cache.get(key, lambda: loaded.model.predict(sentence, question, pair=pair))
+        figures,
+        lambda: loaded.cache.get(key, lambda: loaded.model.predict(sentence, question, pair=pair)),
+        offering_beginning(figures, loaded.model, sentence, beside=question or pair),
     )
     if prediction is None:
         return

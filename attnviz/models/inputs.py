@@ -61,7 +61,8 @@ class Inputs:
         self._check_tokenizer()
         if not text.strip() or (pair is not None and not pair.strip()):
             raise EmptyError("There is no sentence yet. Type one: a few words are enough.")
-        self._check_characters(max(text, pair or "", key=len), Message("The text"))
+        self._check_characters(text, Message("The text"), self.most_tokens or max_positions(self.stack(False)))
+        self._check_characters(pair or "", Message("The text"))
         encoding = self._checked(encode(self.tokenizer, text, pair, add_special_tokens=add_special_tokens))
         begin = getattr(self.tokenizer, "bos_token_id", None)
         if begin is not None and encoding.ids[:2] == (begin, begin) and text.startswith(encoding.tokens[0].text):
@@ -241,9 +242,10 @@ class Inputs:
             named_limits = named_max_positions(self.stack(of_decoder))
             if isinstance(error, AttnvizError) or not named_limits or count <= min(named_limits):
                 raise
-            raise self._too_long(
-                Message("The target") if of_decoder else Message("The text"), count, min(named_limits)
-            ) from error
+            subject = Message("The target") if of_decoder else Message("The text")
+            too_long = self._too_long(subject, count, min(named_limits))
+            too_long.fitting = None if of_decoder else min(named_limits)
+            raise too_long from error
 
     def tensor(self, ids: list[int]) -> Tensor:
         """The ids as the network takes them, and where: (1, sequence)."""
@@ -322,15 +324,17 @@ class Inputs:
         if not is_encoder_decoder(self.network):
             raise InputError("{0} has no decoder beside an encoder, so it takes no target sentence.", self.name)
 
-    def _check_characters(self, text: str, subject: str) -> None:
-        """Raises TooLongError before a text is tokenized that is longer than it may be."""
+    def _check_characters(self, text: str, subject: str, fitting: int | None = None) -> None:
+        """Raises TooLongError before a text is tokenized that is longer than it may be; `fitting` is the error's."""
         if 0 < self.most_characters < len(text):
-            raise TooLongError(
+            error = TooLongError(
                 "{0} has {1:,} characters, and here it may have {2:,}. Shorten it.",
                 subject,
                 len(text),
                 self.most_characters,
             )
+            error.fitting = fitting
+            raise error
 
 
 def _tokens(count: int) -> Message:

@@ -14,6 +14,7 @@ import streamlit as st
 from attnviz.tokenization.language import guess_language
 from attnviz.ui.components.fold_controls import fold_controls
 from attnviz.ui.controls import inputs, url_state
+from attnviz.ui.controls.beginning import offering_beginning
 from attnviz.ui.shell import errors, model_names, models
 from attnviz.ui.shell.messages import _
 
@@ -163,8 +164,13 @@ def model_row() -> ModelRow:
     return ModelRow(name, controls, st.empty(), say)
 
 
-def record(container: DeltaGenerator, loaded: Loaded, text: Text, kind: str) -> Recording | None:
-    """The recording, once its part of this kind is computed; None where the reader was told in `container` why not."""
+def record(
+    container: DeltaGenerator, loaded: Loaded, text: Text, kind: str, *, question: bool = False
+) -> Recording | None:
+    """The recording, once its part of this kind is computed; None where the reader was told in `container` why not.
+
+    Where the first text is a `question`, the second one stands in the sentence box.
+    """
     if not text.sentence.strip():
         container.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
         return None
@@ -174,7 +180,8 @@ def record(container: DeltaGenerator, loaded: Loaded, text: Text, kind: str) -> 
         recording.size(kind)
         return recording
 
-    return errors.attempt(container, make)
+    boxed, beside = (text.pair or "", text.sentence) if question else (text.sentence, text.pair)
+    return errors.attempt(container, make, offering_beginning(container, loaded.model, boxed, beside=beside))
 
 
 def decoder_text(recording: Recording) -> str:

@@ -29,13 +29,20 @@ def as_markdown(text: str) -> str:
     return escaped.replace("www.", "www\\.").replace("\n", "  \n")
 
 
-def attempt(container: DeltaGenerator, make: Callable[[], T]) -> T | None:
-    """Returns what `make` makes; where it fails, says why in `container` and returns None. What was typed stays."""
+def attempt(
+    container: DeltaGenerator, make: Callable[[], T], help_out: Callable[[AttnvizError], None] | None = None
+) -> T | None:
+    """Returns what `make` makes; where it fails, says why in `container` and returns None. What was typed stays.
+
+    `help_out` may put a way out below what was said, as `offering_beginning` does.
+    """
     try:
         return make()
     except AttnvizError as error:
         note_error(error)
         container.error(as_markdown(error_text(error)), icon=":material/error:")
+        if help_out is not None:
+            help_out(error)
     except Exception as error:
         # A mistake of ours: the details are for the terminal.
         _logger.exception("a page could not be drawn")

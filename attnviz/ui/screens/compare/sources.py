@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from attnviz.attention import pooled_maps
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
     from attnviz.attention.attention_map import AttentionMap
+    from attnviz.models.model import Model
     from attnviz.models.recording import Recording
     from attnviz.tokenization.token import Token
     from attnviz.ui.controls.display_options import Switches
@@ -38,6 +39,8 @@ class PageDefaults:
     pair: str | None
     model: str
     progress: DeltaGenerator  # for a loading model's progress
+    # The models that refused this sentence, and why.
+    refused: list[tuple[Model, AttnvizError]] = field(default_factory=list, compare=False)
 
 
 class Source(NamedTuple):
@@ -80,9 +83,14 @@ def load_source(panel: Panel, page: PageDefaults, in_use: set[str]) -> Source:
         panel_target(panel, page) if "cross" in loaded.kinds else None,
         page.pair if loaded.reads_pairs and not panel.sentence else None,
     )
-    recording = loaded.record(*text)
-    if panel.kind in loaded.kinds:
-        recording.size(panel.kind)
+    try:
+        recording = loaded.record(*text)
+        if panel.kind in loaded.kinds:
+            recording.size(panel.kind)
+    except AttnvizError as error:
+        if not panel.sentence:
+            page.refused.append((loaded.model, error))
+        raise
     return Source(loaded, recording, text)
 
 

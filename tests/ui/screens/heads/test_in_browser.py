@@ -386,6 +386,7 @@ def test_too_long_a_text_and_an_empty_one_say_so(page: Page) -> None:
     alert = page.get_by_test_id("stAlert")
     expect(alert).to_contain_text("positions for 512")
     expect(text_box(page)).to_have_value(long)
+    expect(page.locator(".st-key-only_beginning button").first).to_contain_text("Only the beginning, up to 512 tokens")
     expect(page.locator(".attnviz-ready")).to_have_count(0)
     expect(page.locator(PICTURES)).to_have_count(0)
     enter(page, "")

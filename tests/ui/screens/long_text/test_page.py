@@ -17,7 +17,7 @@ from support.pages import components, open_page, save_checkpoint
 from attnviz.measures.findings import findings
 from attnviz.measures.telling_heads import telling_head
 from attnviz.models.model import Model
-from attnviz.ui.screens.long_text.beginning import beginning
+from attnviz.ui.controls.beginning import beginning
 from attnviz.ui.screens.long_text.opening import opening_text
 from attnviz.ui.screens.long_text.recording_run import runs
 from attnviz.ui.screens.long_text.regions import unpacked
