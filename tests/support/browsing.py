@@ -189,3 +189,12 @@ def wider_than_the_screen(page: Page, inner: str = ".st-key-figures") -> list[st
         inner,
     )
     return wider
+
+
+def wait_until_it_fits(page: Page, inner: str = ".st-key-figures") -> None:
+    """Fails unless nothing can be scrolled sideways within ten seconds: charts and tables take a new width late."""
+    for _ in range(50):
+        if not wider_than_the_screen(page, inner):
+            return
+        page.wait_for_timeout(200)
+    assert wider_than_the_screen(page, inner) == []

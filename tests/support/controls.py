@@ -339,13 +339,15 @@ SCREENS = {
         "/overview?sentence=Der+Hund+sah+den+Ball.",
         [
             MEASURING,
-            tested(SENTENCE, "overview test_a_copied_link_shows_the_same", "text_box(page)"),
+            tested(SENTENCE, "overview test_a_link_holds_any_sentence_and_markup_is_never_run", "text_box(page)"),
             tested(
                 ".st-key-found button",
-                "overview test_heads_that_look_at_the_previous_word_stand_out",
+                "overview test_all_heads_are_looked_at",
                 "at the previous word",
             ),
-            tested(".attnviz-mosaic-tile", "overview test_a_click_opens_the_head_on_the_home_page", "tile("),
+            tested(
+                ".attnviz-mosaic-tile", "overview test_a_head_is_opened_by_the_table_a_click_and_the_keyboard", "tile("
+            ),
             used(".st-key-kind button", "click cross", "kind=cross"),
             used(".st-key-target textarea", "type A dog.", "target=A dog."),
             used(".st-key-kind button", "click encoder", "!kind"),

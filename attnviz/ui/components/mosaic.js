@@ -320,10 +320,14 @@ class Mosaic extends Figure {
 
   /** The cell under the pointer in every tile; in its own also its row and its column. */
   mark() {
-    if (!this.shape || (!this.at && !this.hasMarks)) return;
+    if (!this.shape) return;
+    if (!this.at) {
+      // No room for nothing: what was as wide as the screen once would keep a narrower one from fitting.
+      openCanvas(this.marks, 0, 0, 1);
+      this.marks.style.width = "0";
+      return;
+    }
     const context = this.context(this.marks);
-    this.hasMarks = Boolean(this.at);
-    if (!this.at) return;
     const { shape, theme, at } = this;
     const width = Math.max(6, shape.cellWidth + 2);
     const height = Math.max(6, shape.cellHeight + 2);
