@@ -24,7 +24,7 @@ DEPLOY_READY := .venv-deploy/.installed
 CHECKED := app.py setup.py pages attnviz training benchmarks deploy docs tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test all-tests bench pictures lint format browser manifests sbom audit clean
+.PHONY: help run test pytest bench pictures lint format browser manifests sbom audit clean
 # A recipe that fails half-way must not leave a stamp that says it succeeded.
 .DELETE_ON_ERROR:
 
@@ -36,9 +36,9 @@ run: $(READY) ## start the app with the bundled model and open it in the browser
 
 test: $(DEV_READY) browser ## check style and types, and run all tests
 	@# Beside each other: checking types keeps one core busy for half a minute.
-	@$(MAKE) --no-print-directory --jobs 2 lint all-tests
+	@$(MAKE) --no-print-directory --jobs 2 lint pytest
 
-all-tests: $(DEV_READY)
+pytest: $(DEV_READY) browser ## run all tests, and no checks of style and types
 	$(BIN)/python -m pytest --numprocesses $(WORKERS)
 
 bench: $(DEV_READY) browser ## measure recording, the app in a browser, and a step of the training
