@@ -121,7 +121,7 @@ def answered(top: PageHeader, container: DeltaGenerator, loaded: Loaded) -> tupl
     if not top.sentence.strip() or not text.sentence.strip():
         container.info(_("Type a question about the text above: this model finds the answer in it."))
         return None, text
-    return record(container, loaded, text, loaded.kinds[0], question=True), text
+    return record(container, top.progress, loaded, text, loaded.kinds[0], question=True), text
 
 
 class Asked:

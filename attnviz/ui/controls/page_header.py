@@ -5,6 +5,7 @@ What is made of it is each page's own.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from attnviz.ui.shell.models import Loaded
 
 MOST_NAMED = 6  # characters in a remark
+PATIENCE = 0.7  # seconds after which the page says how far a recording is
 
 
 class Text(NamedTuple):
@@ -107,7 +109,7 @@ class PageHeader(ModelRow):
         """
         target = inputs.target_text() if "cross" in loaded.kinds else None
         text = Text(self.sentence, target, self.second_sentence(loaded.reads_pairs))
-        recording = record(container, loaded, text, kind)
+        recording = record(container, self.progress, loaded, text, kind)
         if recording:
             self.note_unknown_characters(recording)
         if "cross" in loaded.kinds and kind != "encoder":
@@ -165,18 +167,37 @@ def model_row() -> ModelRow:
 
 
 def record(
-    container: DeltaGenerator, loaded: Loaded, text: Text, kind: str, *, question: bool = False
+    container: DeltaGenerator,
+    progress: DeltaGenerator,
+    loaded: Loaded,
+    text: Text,
+    kind: str,
+    *,
+    question: bool = False,
 ) -> Recording | None:
     """The recording, once its part of this kind is computed; None where the reader was told in `container` why not.
 
-    Where the first text is a `question`, the second one stands in the sentence box.
+    In `progress` it is said how far a long one is; it ends there where the reader changes something meanwhile. Where
+    the first text is a `question`, the second one stands in the sentence box.
     """
     if not text.sentence.strip():
         container.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
         return None
 
+    started, told = time.monotonic(), False
+
+    def tell(share: float) -> None:
+        nonlocal told
+        if told or time.monotonic() - started > PATIENCE:
+            progress.progress(min(share, 1.0), _("Reading the text …"))
+            told = True
+
     def make() -> Recording:
-        recording = loaded.record(*text)
+        try:
+            recording = loaded.record(*text, progress=tell)
+        finally:
+            if told:
+                progress.empty()
         recording.size(kind)
         return recording
 

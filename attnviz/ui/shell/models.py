@@ -133,11 +133,16 @@ class Loaded:
         """Whether the model reads two sentences as a pair."""
         return self.model.reads_pairs
 
-    def record(self, text: str, target: str | None, pair: str | None = None) -> Recording:
-        """The recording of a text; `target` None means the model's own output, `pair` None one sentence alone."""
+    def record(
+        self, text: str, target: str | None, pair: str | None = None, progress: Callable[[float], None] | None = None
+    ) -> Recording:
+        """The recording of a text; `target` None means the model's own output, `pair` None one sentence alone.
+
+        `progress` is told what share of it is done, as by `Model.record`.
+        """
 
         def make() -> Recording:
-            recording = self.model.record(text, target, pair=pair)
+            recording = self.model.record(text, target, pair=pair, progress=progress)
             requests.note_text(text, recording.size(recording.kinds[0])[3])
             return recording
 
