@@ -30,6 +30,7 @@ SETTLED = 900  # inputs, after which all pages have been seen and as many sessio
 PARTS = 10
 SHARES = {"page": 0.4, "link": 0.3, "upload": 0.1, "API": 0.2}
 CALLS = 5  # that the API has
+REST = 8  # seconds until the server has looked for what nobody needs any more
 TOGETHER = 4  # visitors at the same time
 
 
@@ -74,6 +75,7 @@ def main() -> int:
             asyncio.run(send_part(url, count, seed, findings))
             answers += send_all(schema, max(1, round(SHARES["API"] * count / CALLS)), begin_with=seed)
             sent = sum(findings.seen.values()) + sum(answers.values())
+            time.sleep(REST)
             now, seconds = server_memory(process_at(url)), time.monotonic() - began
             memory += [now] if sent >= SETTLED else []
             print(f"{sent:6} inputs, {now:.0f} MiB, {len(findings.faults)} faults, {seconds:.0f} s", flush=True)

@@ -21,7 +21,7 @@ from attnviz.serving.queue import forward_queue
 from attnviz.serving.request_log import RequestLog
 from attnviz.serving.requests import observe
 from attnviz.ui.server.api.routes import api_routes
-from attnviz.ui.server.c_memory import share_memory_among_threads
+from attnviz.ui.server.c_memory import take_memory_sparingly
 from attnviz.ui.server.discreet import DiscreetMessages
 from attnviz.ui.server.first_frame import pages_with_scripts, story_route
 from attnviz.ui.server.garbage import GarbageCollector
@@ -45,7 +45,7 @@ def take_settings() -> None:
     if not config.get_option("server.cookieSecret"):  # compose.yaml hands on an empty one where nobody has set any
         config.set_option("server.cookieSecret", secrets.token_hex())
     _use_processors_sparingly()
-    share_memory_among_threads()
+    take_memory_sparingly()
     check_widget_values()
     use_turns(forward_queue().turn)
     if settings.log_requests:
