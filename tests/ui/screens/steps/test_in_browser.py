@@ -47,17 +47,18 @@ def open_the_costs(page: Page) -> None:
     page.keyboard.press("Escape")
 
 
-def click_each_step(page: Page, run: str) -> None:
+def go_to_steps_in_any_order(page: Page, run: str) -> None:
+    """To those that `test_controls.py` does not click."""
     buttons = page.locator(".st-key-step_shown button")
     expect(buttons).to_have_count(7)
-    seen = set()
-    for step in (7, 5, 4, 3, 2, 1, 6):  # not in the order of "Next", and not first the one that is shown
+    seen = {page.locator(".st-key-figures").inner_text()}
+    for step in (2, 1, 6):
         buttons.nth(step - 1).click()
         run = wait_until_drawn(page, BAT, before=run)
         expect(page).to_have_url(re.compile(rf"[?&]step={step}\b"))
         expect(page.locator(".st-key-step_shown").get_by_role("radio").nth(step - 1)).to_be_checked()
         seen.add(page.locator(".st-key-figures").inner_text())
-    assert len(seen) == 7
+    assert len(seen) == 4
 
 
 def go_on_to_the_next_layer(page: Page) -> None:
@@ -68,41 +69,36 @@ def go_on_to_the_next_layer(page: Page) -> None:
     page.wait_for_function("() => location.search.includes('step=3') && location.search.includes('layer=3')")
 
 
-def go_where_the_last_step_leads(page: Page) -> None:
-    page.locator(".st-key-step_shown button").nth(6).click()
-    page.locator(".st-key-lead_on a", has_text="by hand").click()
-    expect(page.locator(".st-key-hand_all")).to_be_visible()
+def take_the_sentence_into_the_hand_table(page: Page) -> None:
     page.wait_for_function(RESTS)
-    page.go_back()
-    wait_until_drawn(page, BAT)
-    page.wait_for_function(RESTS)
-    page.locator(".st-key-lead_on a", has_text="all heads").click()
-    expect(page.locator(".attnviz-head-name").first).to_have_text("L3 H0")
-    wait_until_drawn(page, BAT)
+    page.locator(".st-key-take_by_hand button").click()
+    wait_until_drawn(page, BAT.removesuffix("."))
+    expect(page.locator(".st-key-hand_made_of")).to_contain_text("principal components")
+    assert address_parameters(page)["table"][0].startswith("Die ")  # a copied link has the numbers
     page.wait_for_function(RESTS)
     page.go_back()
     page.wait_for_function("location.pathname === '/steps'")
     wait_until_drawn(page, BAT)
 
 
-def take_the_sentence_into_the_hand_table(page: Page) -> None:
-    words = BAT.removesuffix(".")
+def go_where_the_last_step_leads(page: Page) -> None:
     page.wait_for_function(RESTS)
-    page.locator(".st-key-take_by_hand button").click()
-    wait_until_drawn(page, words)
-    expect(page.locator(".st-key-hand_made_of")).to_contain_text("principal components")
-    page.reload()  # the link has the numbers
-    wait_until_drawn(page, words)
+    page.locator(".st-key-step_shown button").nth(6).click()
+    by_hand = page.locator(".st-key-lead_on a", has_text="by hand")
+    expect(by_hand).to_have_attribute("href", re.compile("simple_attention"))
+    page.wait_for_function(RESTS)
+    page.locator(".st-key-lead_on a", has_text="all heads").click()
+    expect(page.locator(".attnviz-head-name").first).to_have_text("L3 H0")
 
 
 def test_one_walks_from_step_to_step_and_to_other_pages(page: Page) -> None:
     run = opened(page, BAT, step=3, layer=2, head=0, looking="Fledermaus")
     run = follow_a_word_and_then_its_token(page, run)
     open_the_costs(page)
-    click_each_step(page, run)
+    go_to_steps_in_any_order(page, run)
     go_on_to_the_next_layer(page)
-    go_where_the_last_step_leads(page)
     take_the_sentence_into_the_hand_table(page)
+    go_where_the_last_step_leads(page)
 
 
 # A link, opened on a telephone --------------------------------------------------------------------------------------

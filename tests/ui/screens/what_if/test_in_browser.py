@@ -9,7 +9,6 @@ from playwright.sync_api import Locator, Page, expect
 from support.browsing import (
     RESTS,
     address_parameters,
-    click_page_name,
     point_at,
     text_box,
     wait_until_drawn,
@@ -132,35 +131,11 @@ CHANGES = ["Encoder: One word for one word sah ↛ Ball", "Encoder: Neighbours a
 IN_ORDER = re.compile(".*".join(map(re.escape, CHANGES)), re.DOTALL)
 
 
-def keep_a_change_and_choose_another(page: Page, run: str) -> None:
-    expect(page.locator(".st-key-changed button").nth(0)).to_contain_text(CHANGES[0])
-    page.wait_for_function(RESTS)
-    page.locator(".st-key-keep_change button").click()
-    run = wait_until_drawn(page, FIRST, before=run)
-    choose(page, "Neighbours and steps")
-    wait_until_drawn(page, FIRST, before=run)
+def see_the_changes_in_their_order(page: Page) -> None:
     expect(page.locator(".st-key-changed")).to_contain_text(IN_ORDER)
     expect(page.locator(MAPS)).to_contain_text("at 4,096 tokens")
     parameters = address_parameters(page)
     assert parameters["changes"] == ["encoder.edge=2,4"] and parameters["stand_in"] == ["mean"]
-
-
-def find_them_again(page: Page) -> None:
-    """By the link that the address is, and on the way back from another page."""
-    page.wait_for_function(RESTS)
-    parameters, text = address_parameters(page), page.locator(WRITTEN).inner_text()
-    page.reload()
-    wait_until_drawn(page, FIRST)
-    assert page.locator(WRITTEN).inner_text() == text
-    page.wait_for_function(RESTS)
-    click_page_name(page, "Overview")
-    page.wait_for_function("location.pathname === '/overview' && document.querySelector('.attnviz-ready')")
-    page.wait_for_function(RESTS)
-    page.go_back()
-    page.wait_for_function("location.pathname === '/what_if'")
-    expect(page.locator(".st-key-changed")).to_contain_text(IN_ORDER)
-    wait_until_drawn(page, FIRST)
-    assert address_parameters(page) == parameters
 
 
 def see_how_far_the_vectors_moved(page: Page) -> None:
@@ -199,9 +174,8 @@ def take_the_pattern_of_a_sentence_as_long(page: Page, run: str) -> None:
 
 
 def test_several_changes_act_in_their_order_and_each_is_taken_back(page: Page) -> None:
-    run = opened(page, change="edge", from_word="sah", to_word="Ball", off="cross.L3.H4", stand_in="mean")
-    keep_a_change_and_choose_another(page, run)
-    find_them_again(page)
+    opened(page, changes="encoder.edge=2,4", change="strided", off="cross.L3.H4", stand_in="mean")
+    see_the_changes_in_their_order(page)
     see_how_far_the_vectors_moved(page)
     run = take_one_back(page)
     take_the_pattern_of_a_sentence_as_long(page, run)
