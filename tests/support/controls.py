@@ -137,7 +137,7 @@ EVERYWHERE = [
     ),
     tested(
         ".st-key-even_colours input",  # where the text is long
-        "heads test_a_long_text_is_read_with_its_switches",
+        "heads test_a_long_text_is_not_white_and_has_switches",
         "st-key-even_colours",
     ),
     tested(
@@ -260,8 +260,8 @@ SCREENS = {
         "/?head=3&kind=cross&sentence=Der+Hund+sah+den+Ball.",
         [
             MEASURING,
-            tested(SENTENCE, "heads test_typing_needs_no_enter", "text_box(page)"),
-            tested(".st-key-target textarea", "heads test_a_copied_link_shows_the_same", 'text_box(page, "target")'),
+            tested(SENTENCE, "heads test_a_newcomer_looks_at_all_heads", "text_box(page)"),
+            tested(".st-key-target textarea", "heads test_a_copied_link_shows_the_same", '100 %", "target")'),
             tested(
                 ".attnviz-hint-link",
                 "screens/story/test_page_in_browser.py test_a_newcomer_is_led_to_the_story_of_the_sentence",
@@ -269,28 +269,28 @@ SCREENS = {
             ),
             tested(
                 ".attnviz-hint-close",
-                "heads test_a_newcomer_is_told_what_rows_columns_and_colours_are_until_one_click",
+                "heads test_a_newcomer_looks_at_all_heads",
                 "Got it",
             ),
             tested(".st-key-kind button", "heads test_a_copied_link_shows_the_same", "st-key-kind"),
             tested(".st-key-layer button", "heads test_a_copied_link_shows_the_same", "st-key-layer"),
             tested(
                 ".st-key-heads .attnviz-head-button",
-                "heads test_a_click_opens_a_head_and_a_button_closes_it",
+                "heads test_a_head_is_opened_explained_and_closed",
                 "PICTURES",
             ),
             tested(
                 "[class*=st-key-other_] .attnviz-head-button",
-                "heads test_a_click_opens_a_head_and_a_button_closes_it",
+                "heads test_a_head_is_opened_explained_and_closed",
                 "Cross L",
             ),
-            tested(".attnviz-lines-word", "heads test_lines_follow_a_word_and_stay_when_it_is_clicked", "lines-side"),
+            tested(".attnviz-lines-word", "heads test_a_head_is_opened_explained_and_closed", "lines-side"),
             *FILES,
             *switches("sah", "dog"),
             used(".st-key-head input", "pick 5", "head=5"),
             tested(
                 ":is(.st-key-why summary, .st-key-looking input, .st-key-looked_at input)",
-                "heads test_the_opened_head_says_why_it_looks_where_it_does",
+                "heads test_a_head_is_opened_explained_and_closed",
                 "st-key-why summary",
             ),
             used(".st-key-opened summary", "click Numbers", ".st-key-opened [data-testid=stDataFrame]"),
