@@ -38,11 +38,11 @@ def edit(page: Page, row: int, left: int, text: str, editor: str = "hand_table_0
     canvas = page.locator(f'[class*="st-key-{editor}"] canvas').first
     box = settled_box(canvas)
     x, y = box["x"] + left, box["y"] + ROW * row + ROW / 2
-    # The editor takes a click where it has seen the pointer before.
+    # The editor takes a click where it has seen the pointer before; for screen readers it says which cell is chosen.
     page.mouse.move(x - 4, y - 4)
-    page.wait_for_timeout(200)
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     page.mouse.click(x, y)
-    page.wait_for_timeout(200)
+    canvas.locator(f'[role=gridcell][aria-selected=true][id$="-{row - 1}"]').wait_for(state="attached")
     page.keyboard.press("Enter")
     overlay = page.locator("#portal textarea")
     overlay.wait_for()
