@@ -206,6 +206,7 @@ def the_way_back_undoes_a_change(page: Page) -> None:
         """() => {
           const write = history.pushState;
           history.pushState = (...of) => {
+            history.pushState = write;
             write(...of);
             setTimeout(() => history.back());
           };

@@ -380,8 +380,10 @@ def everything_is_chosen(page: Page) -> None:
     expect(page).to_have_url(re.compile("hide_special=true"))
     choose(page, "hide", "#", "&")
     choose(page, "rows", "dog", "%")
-    page.locator(".st-key-renormalise label").first.click()
-    page.locator(".st-key-scale_per_head label").first.click()
+    for key in ("renormalise", "scale_per_head"):
+        page.wait_for_function(RESTS)
+        page.locator(f".st-key-{key} label").first.click()
+        expect(page).to_have_url(re.compile(f"{key}=true"))
     expect(summary(page)).to_contain_text("rows renormalised; rows averaged: dog + %")
     expect(page.locator(".attnviz-head-value").first).to_contain_text("max")
     wait_until_drawn(page, HOSTILE)
