@@ -150,14 +150,22 @@ class LongMap extends LongMapDrawing {
     this.later();
   }
 
-  /** The cell that is marked, where it is seen, else the middle of what is. */
+  /** The cell that is marked, where it is seen, else the passage that is chosen, else the middle of what is seen. */
   middle() {
     const { queries, keys } = this.spans;
     const inside = (value, span) => value >= span.first && value < span.stop;
     if (this.cell && inside(this.cell.queries[0], queries) && inside(this.cell.keys[0], keys)) {
       return { query: (this.cell.queries[0] + this.cell.queries[1]) / 2, key: (this.cell.keys[0] + this.cell.keys[1]) / 2 };
     }
-    return { query: queries.first + queries.length / 2, key: keys.first + keys.length / 2 };
+    const { axes } = LONG_TEXT;
+    const { passage, received } = this.data.passages;
+    const chosen = axes?.[received ? "keys" : "queries"]?.passages[passage];
+    const at = chosen ? (chosen.start + chosen.stop) / 2 : -1;
+    const isOf = (name, span) => (name === (received ? "keys" : "queries") || axes?.queries === axes?.keys) && inside(at, span);
+    return {
+      query: isOf("queries", queries) ? at : queries.first + queries.length / 2,
+      key: isOf("keys", keys) ? at : keys.first + keys.length / 2,
+    };
   }
 
   showWhole() {

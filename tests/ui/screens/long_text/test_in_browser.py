@@ -105,7 +105,14 @@ def test_a_click_marks_passages_and_passages_and_links_lead_to_their_place(page:
     page.locator(".attnviz-long-passages").focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    expect(page.locator(".attnviz-long-says")).to_contain_text("looks at")
+    expect(page.locator(".attnviz-long-says")).to_contain_text("what “The dog")
+    # Zooming comes nearer to the passage that is chosen, where no cell is marked.
+    page.wait_for_function(RESTS)
+    page.locator(CANVAS).focus()
+    page.keyboard.press("Escape")
+    page.keyboard.press("+")
+    near = wait_for_other_region(page, whole)
+    assert near[0] == near[2] < whole[1] / 6, "not the middle, from a quarter on"
 
 
 def test_of_too_long_a_text_the_beginning_is_shown_and_back_brings_the_whole(page: Page) -> None:
