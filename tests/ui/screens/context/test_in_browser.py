@@ -106,7 +106,8 @@ def see_the_same_by_a_link_on_a_dark_telephone(page: Page) -> None:
     for key in ("context_0", "context_1"):
         assert numbers(other, key) == numbers(page, key)
     assert wider_than_the_screen(other) == []
-    for part in (".st-key-context_line", ".st-key-context_0", ".st-key-context_layers", ".attnviz-contrasts"):
+    keys = ("context_line", "context_0", "context_1", "context_layers")
+    for part in (*(f".st-key-{key}" for key in keys), ".attnviz-contrasts"):
         box = other.locator(part).bounding_box()
         assert box and box["x"] >= 0 and box["x"] + box["width"] <= 390
     assert other.evaluate(style_of(".st-key-context_line .xtick text", "fill")) == "rgb(232, 234, 237)"
