@@ -184,19 +184,19 @@ def record(
         container.info(_("Type a sentence above, or pick one of the examples."), icon=":material/keyboard:")
         return None
 
-    started, told = time.monotonic(), False
+    started, shown = time.monotonic(), False
 
     def tell(share: float) -> None:
-        nonlocal told
-        if told or time.monotonic() - started > PATIENCE:
+        nonlocal shown
+        if shown or time.monotonic() - started > PATIENCE:
             progress.progress(min(share, 1.0), _("Reading the text …"))
-            told = True
+            shown = True
 
     def make() -> Recording:
         try:
             recording = loaded.record(*text, progress=tell)
         finally:
-            if told:
+            if shown:
                 progress.empty()
         recording.size(kind)
         return recording
