@@ -36,6 +36,8 @@ def fits(state: WidgetState, kind: str) -> bool:
     (True, False)
     >>> fits(WidgetState(double_value=math.nan), "double_value")
     False
+    >>> fits(WidgetState(json_value='{"open": 1}'), "json_value"), fits(WidgetState(json_value='"open"'), "json_value")
+    (True, False)
     """
     field = state.WhichOneof("value")
     if field is None:
@@ -46,15 +48,16 @@ def fits(state: WidgetState, kind: str) -> bool:
         return math.isfinite(state.double_value)
     if field == "double_array_value":
         return all(map(math.isfinite, state.double_array_value.data))
-    return field not in _JSON or _is_json(getattr(state, field))
+    return field not in _JSON or _is_of_component(getattr(state, field), field)
 
 
-def _is_json(text: str) -> bool:
+def _is_of_component(text: str, field: str) -> bool:
+    """Whether this is JSON, and, where it is a component's state and not what was done with it, an object."""
     try:
-        json.loads(text, parse_constant=_refuse)
+        value = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return False
-    return True
+    return field != "json_value" or value is None or isinstance(value, dict)
 
 
 def _refuse(constant: str) -> None:
