@@ -128,6 +128,19 @@ def point_at(target: Locator, tip: Locator, across: float = 0.5, down: float = 0
             page.mouse.move(1, 1)
 
 
+def pick_option(box: Locator, name: str) -> None:
+    """Picks an option of a list with a box, again where the list closed because the page was drawn anew just then."""
+    option = box.page.get_by_role("option", name=name)
+    for attempt in range(6):
+        box.page.wait_for_function(RESTS)
+        box.fill(name)
+        try:
+            option.click(timeout=PAGE_MILLISECONDS if attempt == 5 else 3_000)
+            return
+        except TimeoutError:
+            box.press("Escape")
+
+
 def with_sentence(address: str, sentence: str) -> str:
     """A page's address that names a sentence, where it does not name one yet; the page opens with it."""
     if "sentence=" in address:

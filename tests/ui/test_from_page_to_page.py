@@ -49,6 +49,22 @@ def test_what_a_page_opens_with_stays_there(page: Page) -> None:
     expect(page.locator(".st-key-kind").get_by_role("radio", name="encoder")).to_be_checked()
     go_to(page, "Translate", "/translate")
     assert sentence(page) == FIRST_EXAMPLES["en"]
+    page.wait_for_function(RESTS)
+    assert page.evaluate(STOPS_OF_A_CHANGE_OF_PAGE) == 1
+
+
+# How many stops on the way back come of what Streamlit writes into the address where a page leads to another one, with
+# rests in between, such as a busy machine may have.
+STOPS_OF_A_CHANGE_OF_PAGE = """async () => {
+  const app = document.querySelector('[data-testid=stApp]'), before = history.length;
+  window.dispatchEvent(new Event('pointerdown'));
+  for (const address of [location.pathname, '/steps?sentence=Ball', '/steps?sentence=Ball&step=2']) {
+    history.pushState({}, '', address);
+    for (const state of ['running', 'notRunning']) app.dataset.testScriptState = state;
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  return history.length - before;
+}"""
 
 
 def test_what_is_shared_follows_and_what_is_a_pages_own_waits_there(page: Page) -> None:

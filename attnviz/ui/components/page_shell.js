@@ -19,8 +19,9 @@ const CLOSE_MENU = '[data-testid="stSidebarCollapseButton"] button';
 /** Back and Forward show what was seen: the address holds all of it, so the page is opened anew from there.
  *
  * Streamlit itself takes the reader to the page alone. It also takes the old page's choices out of the address, as a stop
- * of its own, just before it writes the new page there: what the address was when the reader last did something, or when
- * the page came to rest, is put back then.
+ * of its own, before it writes the new page there: what the address was when the reader last did something, or when the
+ * page came to rest, is put back then. On a busy machine the page may seem to rest in between; the new page still takes
+ * the place of the address without choices, which nobody has seen.
  *
  * What a reader did is a stop from the first address that is written for it on; what else is written until the page
  * rests, or the reader does something else, belongs to the same stop. To wait for the rest would come too late: a browser
@@ -31,6 +32,7 @@ class Ways {
     this.seen = this.address();
     this.acted = true; // whether the reader did something since this page was opened
     this.begun = false; // whether the address belongs to a stop that still grows, the one behind `seen`
+    this.emptied = false; // whether that stop has lost all choices since, as before another page comes
     this.push = history.pushState.bind(history);
     this.replace = history.replaceState.bind(history);
     history.pushState = (state, unused, url) => this.written(state, url ?? location.href);
@@ -49,6 +51,7 @@ class Ways {
 
   act() {
     this.acted = true;
+    this.emptied = false;
     this.settle();
   }
 
@@ -62,15 +65,17 @@ class Ways {
     const { pathname, search } = new URL(url, location.href);
     const elsewhere = pathname !== location.pathname;
     // A page that writes into the address what it opens with is no stop on the way back; what a reader did is one.
-    if (!this.begun && (elsewhere || (this.acted && pathname + search !== this.seen))) {
+    const grows = this.begun || this.emptied;
+    if (!grows && (elsewhere || (this.acted && pathname + search !== this.seen))) {
       if (this.seen.split("?")[0] === location.pathname) this.replace({}, "", this.seen);
       this.push(state, "", url);
       this.begun = true;
     } else {
       this.replace(state, "", url);
     }
+    this.emptied ||= this.begun && !search;
     if (elsewhere) {
-      this.acted = false;
+      this.acted = this.emptied = false;
       this.settle();
     }
   }

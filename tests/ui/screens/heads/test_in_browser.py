@@ -18,6 +18,7 @@ from support.browsing import (
     click_page_name,
     diagonal_colours,
     new_context,
+    pick_option,
     point_at,
     settled_box,
     style_of,
@@ -480,8 +481,7 @@ def a_model_that_does_not_exist_leaves_everything_else(page: Page) -> None:
         expect(page.locator(".attnviz-ready")).to_have_count(0)
         expect(text_box(page)).to_have_value(FIRST)
     page.wait_for_function(RESTS)
-    model.click()
-    page.get_by_role("option", name="Bundled translation model").click()
+    pick_option(model, "Bundled translation model")
     wait_until_drawn(page, FIRST)
     expect(page.locator(".attnviz-head-name").first).to_have_text(f"L{OTHER} H0")
     assert address_parameters(page) == {"sentence": [FIRST], "layer": [str(OTHER)]} and dialogs == []
@@ -550,9 +550,13 @@ def test_a_long_text_is_not_white_and_has_switches(page: Page) -> None:
 
 
 def pictures_stand_in_two_columns(page: Page) -> None:
-    boxes = [page.locator(".attnviz-head").nth(place).bounding_box() for place in range(3)]
-    left, right, below = (box or {} for box in boxes)
-    assert left["y"] == right["y"] and right["x"] > left["x"] and below["y"] > left["y"]
+    page.wait_for_function(
+        """() => {
+          const all = [...document.querySelectorAll('.attnviz-head')].map((one) => one.getBoundingClientRect());
+          const [left, right, below] = all;
+          return all.length > 2 && left.y === right.y && right.x > left.x && below.y > left.y;
+        }"""
+    )
 
 
 def a_finger_reads_a_number_first_and_opens_with_a_second_tap(page: Page) -> None:
