@@ -174,10 +174,11 @@ class Recorder:
         ):
             states = run_encoder(self.inputs.network, tensor)
         name, read = self.inputs.name, len(ids)
+        later_options = replace(options, progress=None)  # who was told how far it is need not stay in memory
         first = RecordedStack(planned.sort(captured, part, name, {"encoder": (read, read)}), source)
 
         def second() -> RecordedStack:
-            rest, later_options = slice(planned.encoder_calls, None), replace(options, progress=None)
+            rest = slice(planned.encoder_calls, None)
             with self.exclusive():
                 # The decoder reads what the unchanged network writes of the source, unless it is to write anew or
                 # has its input already.
@@ -196,7 +197,7 @@ class Recorder:
             written = len(chosen)
             sizes = {"decoder": (written, written), "cross": (written, read)}
             layers = planned.sort(later, rest, name, sizes)
-            return RecordedStack(layers, shown, _logits(output) if options.logits else None)
+            return RecordedStack(layers, shown, _logits(output) if later_options.logits else None)
 
         return Recording(planned.kinds, first, second, **about)
 

@@ -96,6 +96,23 @@ def test_a_recording_whose_decoder_was_never_looked_at_frees_its_tensors(name: s
     assert not [reference for reference in references if reference() is not None]
 
 
+def test_who_was_told_how_far_it_is_is_not_held() -> None:
+    """Pages hand over a function that holds a part of the page, and recordings outlive pages."""
+
+    class Teller:
+        def __call__(self, share: float) -> None:
+            shares.append(share)
+
+    shares: list[float] = []
+    teller = Teller()
+    gone = weakref.ref(teller)
+    kept = model("marian").record_ids(**tiny.inputs("marian"), progress=teller)  # its decoder has not run yet
+    del teller
+    gc.collect()
+    assert shares[-1] == 1.0 and gone() is None
+    assert kept.size("decoder")
+
+
 def test_the_encoders_states_are_dropped_once_the_decoder_has_run() -> None:
     found = model("t5").record_ids(**tiny.inputs("t5"))
 

@@ -33,6 +33,7 @@ def beginning(inputs: Inputs, text: str, most: int) -> str:
         text: with more tokens.
         most: tokens, those that the model puts around a text with them.
     """
+    text = text.lstrip()  # what is blank alone cannot be read
     length = CHARACTERS * most
     while True:
         part = text[: min(length, inputs.most_characters or length)]
@@ -43,7 +44,7 @@ def beginning(inputs: Inputs, text: str, most: int) -> str:
     room = max(1, most - sum(token.special for token in tokens))
     sentences = [one for one in passages(part, tokens) if not one.special]
     if len(part) < len(text):
-        sentences.pop()  # it may go on behind the part
+        sentences = sentences[:-1]  # the last one may go on behind the part
     whole = [one.text for one in sentences if one.stop <= room]
     cut = "".join(whole)
     if not cut.strip():  # not even the first sentence

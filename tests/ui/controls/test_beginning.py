@@ -43,5 +43,6 @@ def test_with_fewer_characters_allowed_than_the_tokens_would_have_the_cut_is_wit
     inputs.most_characters = 60
     try:
         assert beginning(inputs, SENTENCE * 9, 500) == (SENTENCE * 2).strip()
+        assert beginning(inputs, "\n" * 99 + SENTENCE * 9, 500) == (SENTENCE * 2).strip()
     finally:
         inputs.most_characters = 0
