@@ -437,9 +437,7 @@ def what_a_link_brought_follows_to_the_next_page(page: Page) -> None:
     assert address_parameters(page) == asked
 
 
-def test_a_copied_link_shows_the_same(page: Page, outside_requests: list[str]) -> None:
-    dialogs: list[str] = []
-    page.context.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+def test_a_copied_link_shows_the_same(page: Page, outside_requests: list[str], dialogs: list[str]) -> None:
     opened(page)
     markup_is_only_text(page)
     everything_is_chosen(page)
@@ -466,9 +464,7 @@ def too_long_a_text_and_an_empty_one_say_so(page: Page) -> None:
     assert page.locator(PICTURES).count() == 8
 
 
-def a_model_that_does_not_exist_leaves_everything_else(page: Page) -> None:
-    dialogs: list[str] = []
-    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+def a_model_that_does_not_exist_leaves_everything_else(page: Page, dialogs: list[str]) -> None:
     model, alert = page.locator(".st-key-model input"), page.get_by_test_id("stAlert")
     for name, said in (
         ("<img src=http://example.org/x.png onerror=alert(2)>", "example.org"),
@@ -498,7 +494,9 @@ def a_very_long_sentence_survives_a_reload(page: Page) -> None:
     expect(text_box(page)).to_have_value(sentence)
 
 
-def test_what_cannot_be_shown_says_so_and_loses_nothing(page: Page, outside_requests: list[str]) -> None:
+def test_what_cannot_be_shown_says_so_and_loses_nothing(
+    page: Page, outside_requests: list[str], dialogs: list[str]
+) -> None:
     opened(page, "/?kind=sideways&layer=99&head=abc&hide_special=perhaps&by_word=%00")  # a damaged link
     expect(page.get_by_test_id("stAlert")).to_contain_text(f"layer {OPENING} is shown instead")
     assert page.locator(PICTURES).count() == 8
@@ -507,7 +505,7 @@ def test_what_cannot_be_shown_says_so_and_loses_nothing(page: Page, outside_requ
     wait_until_drawn(page, FIRST)
     page.wait_for_function(RESTS)
     too_long_a_text_and_an_empty_one_say_so(page)
-    a_model_that_does_not_exist_leaves_everything_else(page)
+    a_model_that_does_not_exist_leaves_everything_else(page, dialogs)
     a_very_long_sentence_survives_a_reload(page)
     assert outside_requests == []
 

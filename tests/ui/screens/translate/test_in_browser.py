@@ -321,11 +321,11 @@ def see_what_is_wrong_with_a_damaged_link(page: Page) -> None:
     assert page.locator(BARS).count() >= 8 and "prefix" not in address_parameters(page)
 
 
-def test_choices_come_along_and_neither_markup_nor_damage_does_harm(page: Page, outside_requests: list[str]) -> None:
-    messages: list[str] = []
-    page.on("dialog", lambda dialog: (messages.append(dialog.message), dialog.dismiss()))
+def test_choices_come_along_and_neither_markup_nor_damage_does_harm(
+    page: Page, outside_requests: list[str], dialogs: list[str]
+) -> None:
     bring_choices_along(page, "Der Ball.")
     type_markup(page)
     opened(page, "?prefix=5.oh.7&step=-1&kind=sideways&layer=99", HOSTILE)
     see_what_is_wrong_with_a_damaged_link(page)
-    assert messages == [] and outside_requests == [] and page.locator("img[src='x']").count() == 0
+    assert dialogs == [] and outside_requests == [] and page.locator("img[src='x']").count() == 0
