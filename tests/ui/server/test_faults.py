@@ -87,10 +87,16 @@ def test_the_visitor_leaves_in_the_middle_of_a_pass(queue: ForwardQueue) -> None
     assert model.record_ids(ids(5)).size("encoder")[3] == 5
 
 
-def test_every_setting_is_explained() -> None:
-    text = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
+LIMITS = {name for name in SETTINGS if name.endswith(("bytes", "seconds", "loaded", "length", "minute"))}
+LIMITS |= {"characters", "tokens", "forwards"}
+
+
+@pytest.mark.parametrize(("file", "names"), [("docs/serving.md", set(SETTINGS)), ("README.md", LIMITS)])
+def test_every_setting_is_explained(file: str, names: set[str]) -> None:
+    text = (ROOT / file).read_text(encoding="utf-8")
     rows = {row[1].strip("` "): row for row in (line.split("|") for line in text.splitlines()) if len(row) == 6}
-    for setting in SETTINGS.values():
+    assert {name for name in rows if name.startswith("ATTNVIZ_")} == {SETTINGS[name].variable for name in names}
+    for setting in (SETTINGS[name] for name in names):
         for cell, value in zip(rows[setting.variable][2:4], (setting.private, setting.public), strict=True):
             assert cell.strip() == written(value), setting.variable
 
