@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from streamlit import cli_util, config
 from streamlit.starlette import App
@@ -65,10 +67,13 @@ def _use_processors_sparingly() -> None:
 
 
 def _metrics_routes(base_path: str) -> list[Route]:
-    """The address of the numbers for Prometheus, where whoever serves the app wants any."""
+    """The address of the numbers for Prometheus; it answers 404 where whoever serves the app wants none.
+
+    Left to Streamlit it would answer with the app, as every address does, and a program would take that for numbers.
+    """
     settings = limits()
     if not settings.metrics_token and not settings.metrics_port:
-        return []
+        return [Route(f"/{base_path.strip('/')}/metrics".replace("//", "/"), _not_found)]
     from attnviz.serving.metrics import metrics
     from attnviz.ui.server.metrics_route import held_in_memory, metrics_route, serve_metrics
 
@@ -77,6 +82,10 @@ def _metrics_routes(base_path: str) -> list[Route]:
     if settings.metrics_port:
         serve_metrics(metrics(), config.get_option("server.address") or "", settings.metrics_port)
     return [metrics_route(metrics(), settings.metrics_token, base_path)]
+
+
+async def _not_found(request: Request) -> Response:
+    return PlainTextResponse("Not Found", status_code=404)
 
 
 def routes() -> list[Route]:

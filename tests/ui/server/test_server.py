@@ -120,6 +120,7 @@ def test_a_server_below_a_path_gets_ready_and_opens_the_browser(tmp_path: Path) 
     with serving(tmp_path, headless=False, base_path="attention", **variables) as url:
         assert asked(f"{url}/healthz")[0] == 200
         assert "attnviz-first-frame" in asked(f"{url}/story")[1]
+        assert asked(f"{url}/metrics") == (404, "Not Found")  # nobody asked for numbers
         end = time.monotonic() + 120
         while (status := asked(f"{url}/readyz")[0]) == 503 and time.monotonic() < end:
             time.sleep(0.2)
