@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 from support.browsing import (
     address_parameters,
     click_page_name,
@@ -60,6 +60,32 @@ def test_the_controls_fold_into_a_line_that_says_what_is_chosen(page: Page) -> N
     page.keyboard.press("Enter")
     expect(page.locator(".st-key-kind")).to_be_visible()
     expect(page.locator(".st-key-hide_special input")).to_be_checked()
+
+
+def test_the_line_says_what_is_chosen_where_the_controls_come_late(page: Page) -> None:
+    late: list[str | bytes] = []
+    late_from_now = False
+
+    def connect(browser_side: WebSocketRoute) -> None:
+        def pass_on(message: str | bytes) -> None:
+            nonlocal late_from_now
+            (late.append if late_from_now else browser_side.send)(message)
+            late_from_now |= b"fold_mark" in (message if isinstance(message, bytes) else message.encode())
+
+        browser_side.connect_to_server().on_message(pass_on)
+        connections.append(browser_side)
+
+    connections: list[WebSocketRoute] = []
+    page.route_web_socket("**/_stcore/stream", connect)
+    page.goto(with_sentence("/story", FIRST))  # it opens folded
+    button = page.locator(".attnviz-fold")
+    expect(button).to_have_text("Controls")
+    assert page.locator(".st-key-controls").count() == 0
+    late_from_now = False
+    for message in late:
+        connections[-1].send(message)
+    wait_until_drawn(page, FIRST)
+    expect(button).to_contain_text("Head L3 H7 · Bundled translation model", timeout=10_000)
 
 
 def test_on_a_telephone_the_controls_fold_once_by_themselves(browser: Browser, app_url: str) -> None:

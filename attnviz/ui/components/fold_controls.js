@@ -7,6 +7,7 @@
 const FOLDED = "attnviz-controls-folded"; // a class of the whole document, and where the tab remembers it
 const SMALL = "(max-width: 640px), (max-height: 800px)";
 const LARGE_TYPE = "attnviz-large-type"; // for a projector, so its screen counts as small
+const CONTROLS = ".st-key-controls";
 const HEADER = ".st-key-boxes, .st-key-controls, .st-key-example, .st-key-pair_example";
 const WRITTEN = ["value", "aria-checked", "aria-label", "data-selected"]; // where controls write what they hold
 const SAYS_ITSELF = ".st-key-model, .st-key-kind"; // values that need no name before them
@@ -28,12 +29,18 @@ class Fold {
     document.addEventListener("keydown", (event) => this.press(event), { ...signal, capture: true });
     document.addEventListener("scroll", () => this.scrolled(), { ...signal, capture: true, passive: true });
     this.watch = new MutationObserver(() => this.say());
+    // On a busy server the controls come later than this button, and on the way to another page others take their place.
+    this.arrivals = new MutationObserver(() => {
+      if (this.folded && document.querySelector(CONTROLS) !== this.controls) this.say();
+    });
+    this.arrivals.observe(document.body, { childList: true, subtree: true });
     this.set(this.remembered() === "folded");
   }
 
   destroy() {
     this.ending.abort();
     this.watch.disconnect();
+    this.arrivals.disconnect();
     this.button.remove();
   }
 
@@ -94,7 +101,7 @@ class Fold {
   scrolled() {
     if (!this.chose || !this.mayFold()) return;
     const figures = document.querySelector(".st-key-figures");
-    const controls = document.querySelector(".st-key-controls");
+    const controls = document.querySelector(CONTROLS);
     const main = document.querySelector('[data-testid="stMain"]');
     const header = document.querySelector('[data-testid="stHeader"]')?.getBoundingClientRect().bottom ?? 0;
     if (!figures || !controls || !main || controls.getBoundingClientRect().bottom > header) return;
@@ -114,9 +121,9 @@ class Fold {
     this.chosen.textContent = parts.join(" · ");
     this.chosen.title = this.chosen.textContent;
     this.watch.disconnect();
-    const controls = this.folded && document.querySelector(".st-key-controls");
+    this.controls = this.folded ? document.querySelector(CONTROLS) : null;
     const all = { childList: true, subtree: true, characterData: true, attributeFilter: WRITTEN };
-    if (controls) this.watch.observe(controls, all);
+    if (this.controls) this.watch.observe(this.controls, all);
   }
 }
 
@@ -126,7 +133,7 @@ class Fold {
  */
 function readChoices(more) {
   const found = [];
-  const boxes = [...(document.querySelector(".st-key-controls")?.children ?? [])];
+  const boxes = [...(document.querySelector(CONTROLS)?.children ?? [])];
   boxes.sort((one, other) => one.matches(".st-key-model") - other.matches(".st-key-model"));
   for (const box of boxes) {
     for (const control of box.querySelectorAll("[role=radiogroup], [role=combobox], input:not([role=combobox])")) {
