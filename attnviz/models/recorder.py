@@ -6,18 +6,17 @@ Networks are shared by all sessions of an app, so one pass at a time has a netwo
 from __future__ import annotations
 
 import contextlib
-import threading
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from attnviz.errors import InputError, MemoryShortError, Message, out_of_memory
-from attnviz.models import capture, capture_plan, proof, turns
+from attnviz.models import capture, capture_plan, proof
 from attnviz.models.changes import Changes, Intervention, check_interventions
+from attnviz.models.exclusive_use import exclusive_use
 from attnviz.models.generation_settings import exchange_generation_config
 from attnviz.models.inputs import Inputs
 from attnviz.models.network import (
@@ -33,38 +32,12 @@ from attnviz.models.network import (
 from attnviz.models.record_options import RecordOptions
 from attnviz.models.recorded_stack import RecordedStack, Stored
 from attnviz.models.recording import Recording
-from attnviz.models.wrappers import input_device, without_compilation
+from attnviz.models.wrappers import input_device
 from attnviz.tokenization.token import Encoding, Token, append_generated
 from attnviz.tokenization.tokenizer import from_ids
 
 MAX_NEW_TOKENS = 128
 """A generation that finds no end is stopped after so many tokens."""
-
-# A capture changes a setting of the network while it runs, and several models may hold the same network.
-_locks: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
-_locks_guard = threading.Lock()
-
-
-def _lock(network: nn.Module) -> threading.RLock:
-    with _locks_guard:
-        return _locks.setdefault(network, threading.RLock())
-
-
-@contextlib.contextmanager
-def _evaluation_mode(network: nn.Module) -> Iterator[None]:
-    """Puts the network into evaluation mode while the context is open; afterwards each module has its own mode again.
-
-    Somebody may train the network between two recordings, and with dropout it would give other weights each time.
-    """
-    training = [module for module in network.modules() if module.training]
-    for module in training:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
-
 
 class Recorder:
     """Runs one network and keeps what its attention needs to be shown.
@@ -96,7 +69,7 @@ class Recorder:
         """One user of the network at a time, in evaluation mode and not compiled; running out of memory becomes an
         error that says what to do."""
         network = self.inputs.network
-        with turns.turn(network), _lock(network), _evaluation_mode(network), without_compilation(network):
+        with exclusive_use(network):
             try:
                 yield
             except Exception as error:
