@@ -50,7 +50,7 @@ class LongMap extends LongMapDrawing {
     canvas.addEventListener("keydown", (event) => this.typed(event));
     canvas.addEventListener("blur", () => this.tip.hide());
     this.listenTo(LONG_TEXT, "axes", () => this.later());
-    this.listenTo(LONG_TEXT, "passage", ({ detail }) => this.ask({ passage: detail }));
+    this.listenTo(LONG_TEXT, "passage", ({ detail }) => this.takePassage(detail));
     this.listenTo(LONG_TEXT, "go", ({ detail }) => this.goTo(detail));
   }
 
@@ -150,22 +150,43 @@ class LongMap extends LongMapDrawing {
     this.later();
   }
 
-  /** The cell that is marked, where it is seen, else the passage that is chosen, else the middle of what is seen. */
+  takePassage(detail) {
+    this.passageIsLast = detail.index !== null;
+    this.ask({ passage: detail });
+  }
+
+  takeCell(cell) {
+    this.passageIsLast = false;
+    this.cell = cell;
+  }
+
+  /** What was chosen last of what is seen, a cell that is marked or a passage, else the middle of what is seen. */
   middle() {
     const { queries, keys } = this.spans;
-    const inside = (value, span) => value >= span.first && value < span.stop;
-    if (this.cell && inside(this.cell.queries[0], queries) && inside(this.cell.keys[0], keys)) {
-      return { query: (this.cell.queries[0] + this.cell.queries[1]) / 2, key: (this.cell.keys[0] + this.cell.keys[1]) / 2 };
-    }
+    const chosen = [this.middleOfCell(), this.middleOfPassage()];
+    if (this.passageIsLast) chosen.reverse();
+    const middle = { query: queries.first + queries.length / 2, key: keys.first + keys.length / 2 };
+    return { ...middle, ...chosen.find(Boolean) };
+  }
+
+  /** Of the cell that is marked; null where there is none or it is not seen. */
+  middleOfCell() {
+    if (!this.cell) return null;
+    const [query, key] = [this.cell.queries, this.cell.keys].map(([start, stop]) => (start + stop) / 2);
+    return this.spans.queries.has(this.cell.queries[0]) && this.spans.keys.has(this.cell.keys[0]) ? { query, key } : null;
+  }
+
+  /** Of the passage that is chosen, on its axis, and on the other where it is the same text; null as above. */
+  middleOfPassage() {
     const { axes } = LONG_TEXT;
     const { passage, received } = this.data.passages;
-    const chosen = axes?.[received ? "keys" : "queries"]?.passages[passage];
-    const at = chosen ? (chosen.start + chosen.stop) / 2 : -1;
-    const isOf = (name, span) => (name === (received ? "keys" : "queries") || axes?.queries === axes?.keys) && inside(at, span);
-    return {
-      query: isOf("queries", queries) ? at : queries.first + queries.length / 2,
-      key: isOf("keys", keys) ? at : keys.first + keys.length / 2,
-    };
+    const own = received ? "keys" : "queries";
+    const chosen = axes?.[own]?.passages[passage];
+    if (!chosen) return null;
+    const at = (chosen.start + chosen.stop) / 2;
+    const isOf = (name) => (name === own || axes.queries === axes.keys) && this.spans[name].has(at);
+    const found = { ...(isOf("queries") && { query: at }), ...(isOf("keys") && { key: at }) };
+    return Object.keys(found).length ? found : null;
   }
 
   showWhole() {
@@ -178,7 +199,7 @@ class LongMap extends LongMapDrawing {
   goTo({ query, key }) {
     const { queries, keys } = this.spans;
     this.spans = { queries: queries.around(query + 0.5, LINK_TOKENS), keys: keys.around(key + 0.5, LINK_TOKENS) };
-    this.cell = { queries: [query, query + 1], keys: [key, key + 1] };
+    this.takeCell({ queries: [query, query + 1], keys: [key, key + 1] });
     tellOther("marks", { ...this.cell, scroll: true });
     this.later();
     this.root.scrollIntoView({ block: "nearest", behavior: "smooth" });
@@ -263,7 +284,7 @@ class LongMap extends LongMapDrawing {
     const picture = this.pictures.at(query, key);
     if (!picture) return;
     const { queries, keys } = picture.cellAt(query, key);
-    this.cell = { queries, keys };
+    this.takeCell({ queries, keys });
     tellOther("marks", { queries, keys, scroll: true });
     this.later();
   }
@@ -341,7 +362,7 @@ class LongMap extends LongMapDrawing {
     this.spans = { queries: beside(queries, to.query), keys: beside(keys, to.key) };
     const found = this.pictures.at(to.query, to.key)?.cellAt(to.query, to.key);
     if (!found) return;
-    this.cell = { queries: found.queries, keys: found.keys };
+    this.takeCell({ queries: found.queries, keys: found.keys });
     this.later();
     this.tellOf(to);
     const { left, top } = this.canvas.getBoundingClientRect();

@@ -18,6 +18,10 @@ class Span {
     return this.length >= this.count - 0.5;
   }
 
+  has(place) {
+    return place >= this.first && place < this.stop;
+  }
+
   /** By a factor around a place; a smaller factor comes nearer. */
   zoomed(factor, at) {
     const length = Math.max(Math.min(LEAST_TOKENS, this.count), Math.min(this.count, this.length * factor));

@@ -115,6 +115,39 @@ def test_a_click_marks_passages_and_passages_and_links_lead_to_their_place(page:
     assert near[0] == near[2] < whole[1] / 6, "not the middle, from a quarter on"
 
 
+def test_zooming_comes_nearer_to_what_was_chosen_last(page: Page) -> None:
+    page.goto(with_sentence("/long_text?layer=1&head=3", TEXT))
+    wait_until_drawn(page, TEXT)
+    whole = region(page)
+    box = settled_box(page.locator(CANVAS))
+
+    def mark_a_cell_below() -> None:
+        page.mouse.click(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.9)
+        expect(page.locator(".attnviz-long-marked-queries").first).to_be_visible()
+
+    def zoom_in() -> list[int]:
+        page.wait_for_function(RESTS)
+        page.locator("[data-act=nearer]").click()
+        return wait_for_other_region(page, whole)
+
+    def see_the_whole(before: list[int]) -> None:
+        page.wait_for_function(RESTS)
+        page.locator("[data-act=whole]").click()
+        assert wait_for_other_region(page, before) == whole
+        page.wait_for_function(RESTS)
+
+    # A cell is marked, then a passage is chosen: it is the passage.
+    mark_a_cell_below()
+    page.locator(PASSAGE).filter(has_text="The dog").click()
+    expect(page.locator(".attnviz-long-says")).to_contain_text("what “The dog")
+    near = zoom_in()
+    assert near[0] < whole[1] / 6, "the passage at the top, not the cell at the bottom"
+    see_the_whole(near)
+    # And then a cell again: it is the cell.
+    mark_a_cell_below()
+    assert zoom_in()[1] == whole[1]
+
+
 def test_of_too_long_a_text_the_beginning_is_shown_and_back_brings_the_whole(page: Page) -> None:
     page.goto(with_sentence("/long_text", TEXT))
     wait_until_drawn(page, TEXT)
