@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
     from attnviz.models.loading.load import load
     from attnviz.models.model import Model
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.tokenization.token import Token
 
 display.renderer = "attnviz.export.notebook"
@@ -32,7 +32,7 @@ __all__ = ["AttentionMap", "AttnvizError", "Model", "Recording", "Token", "load"
 _HOMES = {
     "AttentionMap": "attnviz.attention.attention_map",
     "Model": "attnviz.models.model",
-    "Recording": "attnviz.models.recording",
+    "Recording": "attnviz.models.recording.recording",
     "Token": "attnviz.tokenization.token",
     "load": "attnviz.models.loading.load",
 }

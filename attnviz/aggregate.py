@@ -19,7 +19,7 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.errors import InputError
 
 if TYPE_CHECKING:
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 HOWS = ("mean", "max")
 

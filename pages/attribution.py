@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from attnviz.attribution import Attribution, AttributionMatrix, ChangedWeights, Faithfulness
     from attnviz.models.model import Model
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.ui.controls.explained_outputs import Output, Outputs
     from attnviz.ui.controls.page_header import PageHeader
     from attnviz.ui.shell.models import Loaded

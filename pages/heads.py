@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from attnviz.export import Picture
     from attnviz.export.picture import Style
     from attnviz.figures.style import Theme
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.roles import RolesTable
 
 

@@ -28,7 +28,7 @@ from attnviz.ui.shell.router import require_router
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.ui.screens.long_text.address import Region
     from attnviz.ui.shell.models import Loaded
 

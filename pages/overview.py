@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from attnviz.export.tables import Table
     from attnviz.figures.style import Theme
     from attnviz.measures.head_measures import Measures
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.ui.components.role_wording import RoleWords
     from attnviz.ui.controls.display_options import Switches
     from attnviz.ui.screens.overview.traits import Trait

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from attnviz.export import Picture
     from attnviz.export.tables import Table
     from attnviz.figures.style import Theme
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.ui.controls.page_header import Text
 
 

@@ -23,7 +23,7 @@ from attnviz.ui.shell.router import require_router
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 ADDRESS_KEY = "attnviz_story_address"  # what the browser said that its address is
 

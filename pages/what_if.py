@@ -27,7 +27,7 @@ from attnviz.ui.shell.router import require_router
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.ui.controls.page_header import Text
     from attnviz.ui.shell.models import Loaded
 

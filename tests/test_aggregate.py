@@ -13,7 +13,7 @@ from support import tiny_models as tiny
 from attnviz import AttentionMap, Model, Recording, Token, aggregate
 from attnviz.aggregate import maximum, mean, over_heads, over_layers, rollout
 from attnviz.errors import InputError
-from attnviz.models.recorded_stack import RecordedStack
+from attnviz.models.recording.recorded_stack import RecordedStack
 
 SEVEN = tuple(Token(10 + i, f"w{i}", False, i, 3 * i, 3 * i + 2) for i in range(7))
 ELEVEN = tuple(Token(30 + i, f"k{i}", i == 10, None if i == 10 else i, 3 * i, 3 * i + 2) for i in range(11))

@@ -19,7 +19,7 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.tokenization.token import Token, is_word, word_groups, words
 
 if TYPE_CHECKING:
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 MOST = 256  # positions on an axis; a card of the grid has about as many pixels
 

@@ -20,7 +20,7 @@ from attnviz.computation.layer import Computation, follow
 from attnviz.computation.module_calls import same
 from attnviz.errors import NoAttentionError
 from attnviz.models.model import Model
-from attnviz.models.recording import Recording
+from attnviz.models.recording.recording import Recording
 
 
 @dataclass(frozen=True, slots=True, eq=False)

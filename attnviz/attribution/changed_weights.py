@@ -11,7 +11,7 @@ from attnviz.attribution.explained import Explained
 from attnviz.attribution.reading import Change, Reading, check_captured, check_precision
 from attnviz.errors import InputError
 from attnviz.models.model import Model
-from attnviz.models.recording import Recording
+from attnviz.models.recording.recording import Recording
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from torch import Tensor
 from attnviz.attribution.reading import Reading
 from attnviz.errors import InputError
 from attnviz.models.model import Model
-from attnviz.models.network import vocabulary_size
+from attnviz.models.network.network import vocabulary_size
 from attnviz.models.predictions import passage_positions
-from attnviz.models.recording import Recording
+from attnviz.models.recording.recording import Recording
 from attnviz.tokenization.token import Token
 from attnviz.tokenization.tokenizer import encode, from_ids
 

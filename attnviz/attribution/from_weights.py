@@ -15,7 +15,7 @@ from attnviz.attribution.reading import Reading, Side, check_captured
 from attnviz.computation.contributions import token_contributions
 from attnviz.errors import InputError, NoAttentionError
 from attnviz.models.model import Model
-from attnviz.models.recording import Recording
+from attnviz.models.recording.recording import Recording
 
 MOST_FLOW_WORK = 4_000_000
 """Edges of the graph times the tokens to which a flow is computed; about half a minute."""

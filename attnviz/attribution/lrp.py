@@ -31,7 +31,7 @@ from attnviz.attribution.linear_path import linear_norm
 from attnviz.attribution.reading import Change, Reading, check_captured
 from attnviz.computation.module_calls import is_matrix, is_norm, same
 from attnviz.errors import NoAttentionError
-from attnviz.models import capture
+from attnviz.models.capture import capture
 
 TOLERANCE = 1e-3
 """How far the sum of all relevance may miss the score, as a share of the relevance that was moved."""

@@ -17,7 +17,7 @@ from attnviz.attribution.reading import Reading, check_precision
 from attnviz.attribution.result import Attribution
 from attnviz.errors import InputError, Message
 from attnviz.models.model import Model
-from attnviz.models.recording import Recording
+from attnviz.models.recording.recording import Recording
 from attnviz.tokenization.token import Token
 
 

@@ -13,7 +13,7 @@ from attnviz.attribution.rank_correlation import kendall, spearman
 from attnviz.attribution.result import Attribution
 from attnviz.errors import AttnvizError, EmptyError, InputError
 from attnviz.models.model import Model
-from attnviz.models.recording import Recording
+from attnviz.models.recording.recording import Recording
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -21,10 +21,9 @@ from torch import Tensor, nn
 from attnviz.attention import dot_product
 from attnviz.attention.blockwise import Rule
 from attnviz.errors import InputError, NoAttentionError
-from attnviz.models import capture
-from attnviz.models.changes import CallOrder
+from attnviz.models.capture import capture
 from attnviz.models.model import Model
-from attnviz.models.network import (
+from attnviz.models.network.network import (
     attention_mask,
     forward,
     run_decoder,
@@ -32,7 +31,8 @@ from attnviz.models.network import (
     text_config,
     vocabulary_size,
 )
-from attnviz.models.recording import Recording
+from attnviz.models.recording.changes import CallOrder
+from attnviz.models.recording.recording import Recording
 from attnviz.tokenization.token import Token
 
 MOST_NUMBERS = 1 << 24

@@ -20,7 +20,7 @@ from attnviz.attribution.reading import Reading, check_precision
 from attnviz.attribution.result import Attribution
 from attnviz.errors import InputError
 from attnviz.models.model import Model
-from attnviz.models.recording import Recording
+from attnviz.models.recording.recording import Recording
 
 POINTS = 20
 """Of a curve: for a long text tokens are removed several at a time."""

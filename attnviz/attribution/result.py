@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from attnviz.attribution.explained import Explained
-from attnviz.models.recording import Recording
+from attnviz.models.recording.recording import Recording
 from attnviz.tokenization.token import Token
 
 

@@ -22,8 +22,8 @@ from attnviz.attention.blockwise import Rule
 from attnviz.attribution.linear_path import linear_norm, nonlinear_step
 from attnviz.computation.module_calls import bias_of, is_matrix, is_norm, matrix_of, plain
 from attnviz.errors import Message, NoAttentionError
-from attnviz.models import capture
-from attnviz.models.capture_plan import Plan
+from attnviz.models.capture import capture
+from attnviz.models.recording.capture_plan import Plan
 
 Key = tuple[str, str | None, int | None, int | None]
 """What a part is: ("head", kind, layer, head), ("feed_forward", kind, layer, None), ("embedding", None, None, None)."""

@@ -24,12 +24,12 @@ from torch import Tensor
 from attnviz.attribution.score_pass import Key, ScorePass, Side, not_split
 from attnviz.computation.contributions import joining_modules
 from attnviz.errors import InputError, Message, NoAttentionError
-from attnviz.models.capture import Layer
-from attnviz.models.network import attention_mask, forward
+from attnviz.models.capture.capture import Layer
+from attnviz.models.network.network import attention_mask, forward
 
 if TYPE_CHECKING:
     from attnviz.models.model import Model
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 TOLERANCE = 1e-4
 """How far the parts may miss the score, as a share of it. A score below 1 is measured against 1: scores are

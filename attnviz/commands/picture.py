@@ -12,7 +12,7 @@ from attnviz.errors import InputError
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 EXAMPLE = """example:
   attnviz picture "Der Hund sah den Ball." --layer 2 --head 5 -o out.svg

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from attnviz.computation.module_calls import matrix_of, record_calls
 from attnviz.computation.module_roles import joining_call
-from attnviz.models import capture
-from attnviz.models.network import forward, is_encoder_decoder
+from attnviz.models.capture import capture
+from attnviz.models.network.network import forward, is_encoder_decoder
 from attnviz.tokenization.token import Token, word_groups
 
 if TYPE_CHECKING:
     from attnviz.models.model import Model
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 
 FEW = 16  # tokens are enough to find a module

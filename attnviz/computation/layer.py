@@ -36,12 +36,12 @@ from attnviz.computation.module_roles import (
     stages_of,
 )
 from attnviz.errors import InputError, NoAttentionError
-from attnviz.models import capture
-from attnviz.models.network import attention_mask, forward
+from attnviz.models.capture import capture
+from attnviz.models.network.network import attention_mask, forward
 
 if TYPE_CHECKING:
     from attnviz.models.model import Model
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.tokenization.token import Token
 
 MOST_TOKENS = 1024

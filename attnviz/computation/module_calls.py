@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from attnviz.models import capture
+from attnviz.models.capture import capture
 
 CLOSE = 1e-4
 """Of the largest number: two ways to compute the same differ by far less, different things by far more."""

@@ -27,7 +27,7 @@ from attnviz.computation.module_calls import (
     same,
     split,
 )
-from attnviz.models.capture import Layer
+from attnviz.models.capture.capture import Layer
 
 Role = Literal["query", "key", "value"]
 ROLES: tuple[Role, ...] = ("query", "key", "value")

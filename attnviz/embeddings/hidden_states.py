@@ -22,13 +22,13 @@ from torch import Tensor, nn
 from attnviz.computation.contributions import ids_tensor
 from attnviz.computation.module_calls import is_norm, rows_of, same
 from attnviz.errors import InputError, NoAttentionError
-from attnviz.models import capture
-from attnviz.models.network import attention_mask, forward, run_encoder, unchanged_modules
+from attnviz.models.capture import capture
+from attnviz.models.network.network import attention_mask, forward, run_encoder, unchanged_modules
 from attnviz.tokenization.token import Token
 
 if TYPE_CHECKING:
     from attnviz.models.model import Model
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 
 MOST_TOKENS = 1024

@@ -24,12 +24,13 @@ from attnviz.computation.layer import follow
 from attnviz.computation.module_calls import plain
 from attnviz.embeddings.vectors import cosines
 from attnviz.errors import NoAttentionError
-from attnviz.models import capture_plan, network
+from attnviz.models.network import network
+from attnviz.models.recording import capture_plan
 
 if TYPE_CHECKING:
     from attnviz.computation.layer import Computation
     from attnviz.models.model import Model
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 POSITIONS = 128
 """Positions that are looked at: as far as T5's buckets tell distances apart, and what a picture can show."""

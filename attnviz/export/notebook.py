@@ -18,7 +18,7 @@ from attnviz.export.svg.text import escape_text
 from attnviz.tokenization.token import Token, labels
 
 if TYPE_CHECKING:
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 
 MOST_HEADS = 12  # of a recording's layer

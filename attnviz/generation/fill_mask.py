@@ -14,7 +14,7 @@ from attnviz.generation.result import Written
 from attnviz.generation.sampling import GREEDY, Distribution, Method
 from attnviz.generation.writer import task
 from attnviz.models.model import Model
-from attnviz.models.recording import Recording
+from attnviz.models.recording.recording import Recording
 from attnviz.tokenization import tokenizer
 from attnviz.tokenization.token import Token
 

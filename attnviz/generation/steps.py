@@ -22,7 +22,7 @@ from attnviz.generation.fill_mask import Filled
 from attnviz.generation.result import Written
 from attnviz.generation.sampling import Distribution, Method, Shaped
 from attnviz.generation.writer import Task, Writer
-from attnviz.models.recording import Recording
+from attnviz.models.recording.recording import Recording
 from attnviz.tokenization import tokenizer as tokenization
 from attnviz.tokenization.token import Token, labels
 

@@ -24,11 +24,11 @@ from torch import Tensor
 from attnviz.errors import EmptyError, InputError, Message, TooLongError
 from attnviz.generation.result import EndReason
 from attnviz.generation.sampling import Distribution
-from attnviz.models import network
-from attnviz.models.generation_settings import Ending, generation_settings, logits_processors
 from attnviz.models.model import Model
-from attnviz.models.recorder import MAX_NEW_TOKENS
-from attnviz.models.recording import Recording
+from attnviz.models.network import network
+from attnviz.models.network.generation_settings import Ending, generation_settings, logits_processors
+from attnviz.models.recording.recorder import MAX_NEW_TOKENS
+from attnviz.models.recording.recording import Recording
 from attnviz.tokenization import tokenizer
 
 Task = Literal["translate", "continue", "fill"]

@@ -14,7 +14,7 @@ from attnviz.interventions.effect import Effect, effect
 from attnviz.interventions.importance import CorpusImportance, head_importance
 from attnviz.interventions.masks import Hashing, Mask, TopK
 from attnviz.interventions.weights import Dropout, Replace, Temperature
-from attnviz.models.changes import Heads, Intervention
+from attnviz.models.recording.changes import Heads, Intervention
 
 __all__ = [
     "Ablate",

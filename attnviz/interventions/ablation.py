@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from attnviz.errors import InputError
-from attnviz.models.changes import Heads, Intervention, LayerRows, Stage
+from attnviz.models.recording.changes import Heads, Intervention, LayerRows, Stage
 
 To = Literal["zero", "mean", "uniform"]
 

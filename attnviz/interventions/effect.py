@@ -18,13 +18,13 @@ from attnviz.errors import Message
 from attnviz.interventions.ablation import Ablate
 from attnviz.interventions.masks import Hashing, Mask, TopK
 from attnviz.interventions.weights import Dropout, Temperature
-from attnviz.models.capture import Layer
-from attnviz.models.changes import ChangedRule, Intervention
-from attnviz.models.generation_settings import Ending, generation_settings, logits_processors
+from attnviz.models.capture.capture import Layer
 from attnviz.models.model import Model
-from attnviz.models.network import vocabulary_size
-from attnviz.models.recorder import MAX_NEW_TOKENS
-from attnviz.models.recording import Recording
+from attnviz.models.network.generation_settings import Ending, generation_settings, logits_processors
+from attnviz.models.network.network import vocabulary_size
+from attnviz.models.recording.changes import ChangedRule, Intervention
+from attnviz.models.recording.recorder import MAX_NEW_TOKENS
+from attnviz.models.recording.recording import Recording
 
 CONTINUED = 12
 """So many tokens a decoder writes after the text, to show what it would say."""

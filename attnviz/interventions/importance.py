@@ -17,12 +17,12 @@ from attnviz.computation.contributions import ids_tensor
 from attnviz.errors import EmptyError, InputError
 from attnviz.interventions.ablation import Ablate, To
 from attnviz.interventions.effect import Effect, divergence_in_bits
-from attnviz.models import capture
-from attnviz.models.changes import Changes, Heads, LayerSteps
+from attnviz.models.capture import capture
 from attnviz.models.model import Model
-from attnviz.models.network import attention_mask, forward, run_decoder, run_encoder
-from attnviz.models.record_options import Progress
-from attnviz.models.recording import Recording
+from attnviz.models.network.network import attention_mask, forward, run_decoder, run_encoder
+from attnviz.models.recording.changes import Changes, Heads, LayerSteps
+from attnviz.models.recording.record_options import Progress
+from attnviz.models.recording.recording import Recording
 
 MOST_NUMBERS = 1 << 23
 """Of the output of one pass: 32 MiB in float32."""

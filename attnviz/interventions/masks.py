@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from attnviz.errors import InputError, Message
-from attnviz.models.changes import Heads, Intervention, LayerRows
+from attnviz.models.recording.changes import Heads, Intervention, LayerRows
 
 
 def positive(name: str, value: int) -> int:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from attnviz.errors import InputError
-from attnviz.models.changes import Heads, Intervention, LayerRows
+from attnviz.models.recording.changes import Heads, Intervention, LayerRows
 
 MOST_SEED = 2**31
 KINDS = ("encoder", "decoder", "cross")

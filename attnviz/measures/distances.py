@@ -14,7 +14,7 @@ from attnviz.measures.rows import STACKED, Prepare, iterate_maps, row_outcomes, 
 from attnviz.tokenization.token import Token
 
 if TYPE_CHECKING:
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 
 MOST_WORK = 50_000_000

@@ -16,7 +16,7 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.measures.rows import NOTHING, Prepare, iterate_maps, row_outcomes
 
 if TYPE_CHECKING:
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 
 MAINLY = 0.5

@@ -12,7 +12,7 @@ from attnviz.aggregate import each_head
 from attnviz.attention.attention_map import AttentionMap
 
 if TYPE_CHECKING:
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 
 Prepare = Callable[[AttentionMap], AttentionMap]

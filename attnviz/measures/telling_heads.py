@@ -18,7 +18,7 @@ from attnviz.tokenization.token import is_word
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.tokenization.token import Token
 
 MOST_TOKENS = 128  # of a text whose heads are all looked at; a longer one would make the page wait

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from attnviz.errors import InputError, Message
-from attnviz.models.changes import Intervention
-from attnviz.models.inputs import Inputs, integers
-from attnviz.models.network import is_encoder_decoder, max_positions, run_encoder
+from attnviz.models.network.inputs import Inputs, integers
+from attnviz.models.network.network import is_encoder_decoder, max_positions, run_encoder
+from attnviz.models.network.wrappers import input_device, transformers_network
 from attnviz.models.predictions import Prediction, predict
-from attnviz.models.record_options import Progress, RecordOptions
-from attnviz.models.recorder import MAX_NEW_TOKENS, Recorder
-from attnviz.models.recording import Recording
-from attnviz.models.wrappers import input_device, transformers_network
+from attnviz.models.recording.changes import Intervention
+from attnviz.models.recording.record_options import Progress, RecordOptions
+from attnviz.models.recording.recorder import MAX_NEW_TOKENS, Recorder
+from attnviz.models.recording.recording import Recording
 from attnviz.tokenization.tokenizer import from_ids
 
 

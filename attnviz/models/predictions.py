@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from attnviz.errors import InputError
-from attnviz.models.network import forward, is_encoder_decoder, vocabulary_size
+from attnviz.models.network.network import forward, is_encoder_decoder, vocabulary_size
 from attnviz.tokenization.token import Token
 from attnviz.tokenization.tokenizer import from_ids
 
 if TYPE_CHECKING:
     from attnviz.models.model import Model
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 Task = Literal["write", "next word", "gaps", "class", "labels", "answer"]
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attnviz.models.batches import Batch, BatchLayer, most_tokens
 from attnviz.models.model import Model
-from attnviz.models.text_layer import TextLayer
+from attnviz.models.recording.batches import Batch, BatchLayer, most_tokens
+from attnviz.models.recording.text_layer import TextLayer
 from attnviz.roles.aligned_pairs import AlignedPair, Span
 from attnviz.roles.catalogue import GAIN
 from attnviz.roles.collecting import Reading

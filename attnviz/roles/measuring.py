@@ -17,9 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from attnviz.errors import EmptyError, InputError
-from attnviz.models.fingerprint import fingerprint
 from attnviz.models.model import Model
-from attnviz.models.network import max_positions
+from attnviz.models.network.fingerprint import fingerprint
+from attnviz.models.network.network import max_positions
 from attnviz.roles import storage
 from attnviz.roles.collecting import ExampleCollector, Head, Ranking
 from attnviz.roles.corpus import Corpus, Text, corpus_name, files, read

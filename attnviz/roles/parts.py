@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import torch
 
 from attnviz.attention import blockwise
-from attnviz.models.batches import Batch, BatchLayer, most_tokens
 from attnviz.models.model import Model
-from attnviz.models.network import is_encoder_decoder
-from attnviz.models.text_layer import TextLayer
+from attnviz.models.network.network import is_encoder_decoder
+from attnviz.models.recording.batches import Batch, BatchLayer, most_tokens
+from attnviz.models.recording.text_layer import TextLayer
 from attnviz.roles.catalogue import REACH
 from attnviz.roles.collecting import Head, Ranking, Reading, RowCollector, drawn_texts
 from attnviz.roles.corpus import Text

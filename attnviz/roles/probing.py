@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from attnviz.models.batches import Batch, BatchLayer
 from attnviz.models.model import Model
-from attnviz.models.network import vocabulary_size
-from attnviz.models.text_layer import TextLayer
+from attnviz.models.network.network import vocabulary_size
+from attnviz.models.recording.batches import Batch, BatchLayer
+from attnviz.models.recording.text_layer import TextLayer
 from attnviz.roles.catalogue import ROLES
 from attnviz.roles.corpus import Text
 from attnviz.roles.statistics import Sums

@@ -30,7 +30,7 @@ def path_of(model: str) -> Path:
     """Where the table of a model lies, if there is one.
 
     Args:
-        model: its fingerprint, as `attnviz.models.fingerprint` gives it.
+        model: its fingerprint, as `attnviz.models.network.fingerprint` gives it.
 
     Raises:
         InputError: that is none.

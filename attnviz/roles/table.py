@@ -79,7 +79,7 @@ class RolesTable:
 
     Attributes:
         rows: for each head and role one, and for a relation one for each direction and language.
-        model: the fingerprint of the network's weights; see `attnviz.models.fingerprint`.
+        model: the fingerprint of the network's weights; see `attnviz.models.network.fingerprint`.
         corpus: what the texts are called.
         texts, tokens: how many were read.
         sizes: of each kind of attention (layers, heads).

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from attnviz.errors import EmptyError
-from attnviz.models.fingerprint import fingerprint
 from attnviz.models.model import Model
+from attnviz.models.network.fingerprint import fingerprint
 from attnviz.roles import alignment, relations
 from attnviz.roles.aligned_pairs import read_alignments
 from attnviz.roles.catalogue import REACH, ROLES, offset_role

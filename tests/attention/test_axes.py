@@ -14,7 +14,7 @@ from attnviz.attention import streaming
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.attention.axes import Axis
 from attnviz.attention.pooled_maps import pool
-from attnviz.models.head_reader import axis_maps
+from attnviz.models.recording.head_reader import axis_maps
 
 SIZE = 31
 

@@ -13,7 +13,7 @@ from support.bundled import bundled_model
 import attnviz
 from attnviz.attention import dot_product
 from attnviz.computation.layer import Computation, follow
-from attnviz.models.recording import Recording
+from attnviz.models.recording.recording import Recording
 
 
 def followed(name: str, kind: str | None = None, layer: int = -1) -> tuple[Computation, Recording, attnviz.Model]:

@@ -23,7 +23,7 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.export import Picture, notebook, png
 from attnviz.measures.distances import difference
 from attnviz.models.model import Model
-from attnviz.models.recording import Recording
+from attnviz.models.recording.recording import Recording
 from attnviz.tokenization.token import Token
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "examples" / "attention.ipynb"

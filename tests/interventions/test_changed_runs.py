@@ -13,7 +13,7 @@ from attnviz import Recording
 from attnviz.attention import dot_product
 from attnviz.errors import InputError, NoAttentionError
 from attnviz.interventions import Ablate, Dropout, Hashing, Heads, Intervention, Mask, Replace, Temperature, TopK
-from attnviz.models import capture
+from attnviz.models.capture import capture
 
 NAMES = ["bert", "gpt2", "llama", "mistral", "gemma2", "gpt_oss", "t5", "marian"]
 """An encoder, decoders with grouped queries, windows, a soft cap and sinks, and pairs with a position bias or none."""

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from attnviz import Model, Recording
 from attnviz.errors import InputError, NoAttentionError
-from attnviz.models import capture
+from attnviz.models.capture import capture
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What is left behind

@@ -12,8 +12,8 @@ from tokenizers import processors
 
 from attnviz import Model
 from attnviz.errors import InputError, NoAttentionError
-from attnviz.models.batches import Batch, BatchLayer
-from attnviz.models.text_layer import TextLayer
+from attnviz.models.recording.batches import Batch, BatchLayer
+from attnviz.models.recording.text_layer import TextLayer
 
 TEXTS = [[7, 31, 5, 90, 12, 44, 7, 8, 66, 3, 21], [9, 14, 88, 5, 23, 71, 16], [60, 61, 62]]
 TARGETS = [[2, 40, 41], [2, 33, 34, 35, 36], [2, 50]]

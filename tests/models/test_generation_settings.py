@@ -18,8 +18,8 @@ from attnviz.errors import AttnvizError, InputError
 from attnviz.generation.decode import decode
 from attnviz.generation.sampling import Method
 from attnviz.generation.writer import Writer
-from attnviz.models.generation_settings import OVERRIDES, REFUSED, generation_settings, logits_processors
 from attnviz.models.model import Model
+from attnviz.models.network.generation_settings import OVERRIDES, REFUSED, generation_settings, logits_processors
 from attnviz.tokenization import tokenizer
 
 LIMIT = 80

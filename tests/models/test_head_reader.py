@@ -10,7 +10,7 @@ from support.recordings import kinds_and_layers, model, recording
 
 from attnviz.attention.cells import Cells
 from attnviz.interventions.ablation import Ablate
-from attnviz.models.changes import Heads
+from attnviz.models.recording.changes import Heads
 
 
 def shares(weights: torch.Tensor, rows: tuple[int, int], columns: tuple[int, int], size: int) -> np.ndarray:

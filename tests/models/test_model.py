@@ -26,7 +26,7 @@ from attnviz.errors import (
     NoTokenizerError,
     TooLongError,
 )
-from attnviz.models import recording as recording_module
+from attnviz.models.recording import recording as recording_module
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Texts

@@ -8,7 +8,7 @@ from support import tiny_models as tiny
 from support.recordings import assert_close, attention_settings, kinds_and_layers, model, recording
 
 from attnviz.errors import InputError, MemoryShortError
-from attnviz.models.record_options import Needs, RecordOptions, free_bytes
+from attnviz.models.recording.record_options import Needs, RecordOptions, free_bytes
 
 
 @pytest.mark.parametrize("name", ["llama", "t5", "bloom"])
@@ -38,7 +38,7 @@ def test_progress_rises_to_one_and_what_it_raises_ends_the_run(name: str) -> Non
 def test_a_long_text_is_told_of_head_by_head_and_its_numbers_are_the_same(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("attnviz.models.fused_attention.LONG", 1)
+    monkeypatch.setattr("attnviz.models.capture.fused_attention.LONG", 1)
     told: list[float] = []
     found = model(name).record_ids(**tiny.inputs(name), progress=told.append)
     assert told == sorted(set(told)) and told[-1] == 1.0 and len(told) > tiny.LAYERS

@@ -27,7 +27,7 @@ from attnviz.errors import (
     InputError,
     TooLongError,
 )
-from attnviz.models import recorder
+from attnviz.models.recording import recorder
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Targets

@@ -11,7 +11,7 @@ from support.tiny_models import ids, network
 
 import attnviz
 from attnviz.errors import BusyError, LimitError
-from attnviz.models.turns import use_turns
+from attnviz.models.network.turns import use_turns
 from attnviz.serving.limits import read_limits
 from attnviz.serving.queue import ForwardQueue
 from attnviz.serving.requests import Request, request

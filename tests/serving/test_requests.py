@@ -10,7 +10,7 @@ from support.tiny_models import ids, network
 
 import attnviz
 from attnviz.errors import BusyError
-from attnviz.models.turns import use_turns
+from attnviz.models.network.turns import use_turns
 from attnviz.serving.limits import read_limits
 from attnviz.serving.metrics import Held, Metrics, may_read
 from attnviz.serving.queue import ForwardQueue

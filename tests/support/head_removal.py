@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from attnviz import Model, Recording
 from attnviz.interventions import Ablate, Heads
-from attnviz.models import capture
+from attnviz.models.capture import capture
 
 HEAD = 1
 UNREAD = {

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from attnviz import AttentionMap, Model, Recording, Token
-from attnviz.models.recorded_stack import RecordedStack
+from attnviz.models.recording.recorded_stack import RecordedStack
 from attnviz.tokenization.tokenizer import encode
 from support import tiny_models as tiny
 

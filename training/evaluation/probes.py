@@ -11,7 +11,7 @@ import numpy as np
 
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.models.model import Model
-from attnviz.models.recorder import MAX_NEW_TOKENS
+from attnviz.models.recording.recorder import MAX_NEW_TOKENS
 from attnviz.roles.units import by_unit, units
 
 VERB = ("Der Hund sah den Ball.", "sah", ("Hund", "Ball"))

@@ -28,7 +28,7 @@ from attnviz.ui.controls.display_options import Switches
 from attnviz.ui.shell.messages import _, decimal_sign, local_number
 
 if TYPE_CHECKING:
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 
 _component = define(__file__, parts=["tip", "heatmap"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
     from attnviz.attribution import ScoreSplit
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.ui.controls.page_header import Text
     from attnviz.ui.shell.models import Loaded
 

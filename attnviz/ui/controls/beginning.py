@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
     from attnviz.errors import AttnvizError
-    from attnviz.models.inputs import Inputs
     from attnviz.models.model import Model
+    from attnviz.models.network.inputs import Inputs
 
 SAFE = 0.9  # of what memory would hold: how much of it is free changes
 FEWEST = 8  # tokens for which the button is worth a click

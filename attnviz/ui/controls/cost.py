@@ -10,7 +10,7 @@ from attnviz.attention.cost import LENGTHS, cost, readable
 from attnviz.ui.shell.messages import _, local_count, local_number
 
 if TYPE_CHECKING:
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 
 def cost_button(recording: Recording, kind: str) -> None:

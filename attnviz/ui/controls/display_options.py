@@ -20,14 +20,14 @@ from attnviz.attention import pooled_maps
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.attention.axes import Axis
 from attnviz.figures.heads import MOST_ON_FULL_SCALE, Scale
-from attnviz.models import head_reader
+from attnviz.models.recording import head_reader
 from attnviz.tokenization.token import Token, labels, words
 from attnviz.ui.controls.url_state import Say, keep_values
 from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _, local_count, local_percent, ngettext
 
 if TYPE_CHECKING:
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 MOST_LISTED = 2000  # tokens of a text that can be chosen from a list
 MOST_NAMED = 6  # hidden tokens that a summary lists by name

@@ -25,7 +25,7 @@ from attnviz.ui.shell.messages import _, kind_name, language
 from attnviz.ui.shell.model_names import BUNDLED, choice_label, model_and_revision, model_label, offered_models
 
 if TYPE_CHECKING:
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 MOST_SEGMENTS = 12  # layers that fit side by side
 _USED = "attnviz_models"  # names of models that were asked for in this session

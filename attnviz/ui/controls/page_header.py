@@ -22,7 +22,7 @@ from attnviz.ui.shell.messages import _
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.ui.shell.models import Loaded
 
 MOST_NAMED = 6  # characters in a remark

@@ -17,7 +17,7 @@ from streamlit import cli_util, config
 from streamlit.starlette import App
 from streamlit.web.server import server_util
 
-from attnviz.models.turns import use_turns
+from attnviz.models.network.turns import use_turns
 from attnviz.serving.limits import SettingError, limits
 from attnviz.serving.queue import forward_queue
 from attnviz.serving.request_log import RequestLog

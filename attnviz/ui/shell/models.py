@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from attnviz.models.loading.load import Progress
     from attnviz.models.model import Model
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 _DEVICE, _DTYPE = "auto", "auto"
 

@@ -59,6 +59,6 @@ def keep_role_table(loaded: Loaded, table: RolesTable, *, own_text: bool) -> Non
 
 def model_fingerprint(loaded: Loaded) -> str:
     """The fingerprint of a model's weights."""
-    from attnviz.models.fingerprint import fingerprint
+    from attnviz.models.network.fingerprint import fingerprint
 
     return loaded.cache.get(("fingerprint",), lambda: fingerprint(loaded.model.network))

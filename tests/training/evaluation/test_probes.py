@@ -8,7 +8,7 @@ from support.training import token
 
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.models.model import Model
-from attnviz.models.recorder import MAX_NEW_TOKENS
+from attnviz.models.recording.recorder import MAX_NEW_TOKENS
 from training.evaluation import evaluate, probes
 
 

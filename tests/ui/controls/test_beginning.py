@@ -26,7 +26,7 @@ SENTENCE = "Der Hund sah den Ball. "
 def test_below_the_error_stands_a_button_that_keeps_the_beginning(
     page: str, parameters: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("attnviz.models.inputs.max_positions", lambda _network: 18)
+    monkeypatch.setattr("attnviz.models.network.inputs.max_positions", lambda _network: 18)
     parameters = dict(parameters)
     key = parameters.pop("box", "sentence")
     text = SENTENCE * 9 + f"Ende {page}."

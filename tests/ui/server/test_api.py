@@ -24,7 +24,7 @@ from attnviz.errors import (
     UnsafeError,
 )
 from attnviz.export import read
-from attnviz.models.recording import Recording
+from attnviz.models.recording.recording import Recording
 from attnviz.ui.server.api import answers
 from attnviz.ui.server.api.parameters import Fields
 from attnviz.ui.server.api.routes import MOST_BYTES, api_routes, openapi

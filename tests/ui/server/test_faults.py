@@ -19,7 +19,7 @@ from support.tiny_models import ids, network
 import attnviz
 from attnviz.errors import LoadError, MemoryShortError
 from attnviz.models.loading import hub
-from attnviz.models.turns import use_turns
+from attnviz.models.network.turns import use_turns
 from attnviz.serving.limits import SETTINGS, read_limits
 from attnviz.serving.queue import ForwardQueue
 from attnviz.serving.requests import request

@@ -24,7 +24,7 @@ from attnviz.ui.shell.messages import _, ngettext
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 LEAST, MOST = 2, 6  # panels
 LETTERS = "ABCDEF"

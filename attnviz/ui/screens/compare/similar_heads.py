@@ -18,7 +18,7 @@ from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:
     from attnviz.export.tables import Table
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.ui.controls.display_options import Switches
 
 _component = define(__file__)

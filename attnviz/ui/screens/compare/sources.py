@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention.attention_map import AttentionMap
     from attnviz.models.model import Model
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.tokenization.token import Token
     from attnviz.ui.controls.display_options import Switches
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from attnviz.embeddings.hidden_states import States
     from attnviz.embeddings.similarity import Similarity
     from attnviz.models.model import Model
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 
 @dataclass(frozen=True)

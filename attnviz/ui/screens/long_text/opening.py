@@ -16,7 +16,7 @@ from attnviz.measures.telling_heads import telling_head
 from attnviz.ui.shell.messages import language
 
 if TYPE_CHECKING:
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 _FOLDER = Path(__file__).resolve().parent / "opening_texts"
 

@@ -15,7 +15,7 @@ from attnviz.ui.screens.long_text.regions import Shown, packed, read_passage, re
 
 if TYPE_CHECKING:
     from attnviz.attention.links import Link
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.tokenization.token import Token
     from attnviz.ui.shell.models import Loaded
 

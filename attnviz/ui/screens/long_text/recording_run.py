@@ -20,7 +20,7 @@ from attnviz.serving import requests
 
 if TYPE_CHECKING:
     from attnviz.models.model import Model
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.ui.controls.page_header import Text
     from attnviz.ui.shell.models import Loaded
 
@@ -112,7 +112,7 @@ class Run:
 
     def _refuse_far_too_long(self, model: Model) -> None:
         """Raises MemoryShortError for a text of megabytes at once, by its first part: to tokenize it takes a minute."""
-        from attnviz.models.record_options import RecordOptions
+        from attnviz.models.recording.record_options import RecordOptions
 
         text = self.text.sentence
         if len(text) > 2 * SAMPLE:

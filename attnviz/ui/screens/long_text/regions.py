@@ -19,7 +19,7 @@ import numpy as np
 from attnviz.tokenization.token import labels
 
 if TYPE_CHECKING:
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.tokenization.passages import Passage
     from attnviz.tokenization.token import Token
     from attnviz.ui.screens.long_text.address import Region

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from attnviz.attribution import ScoreSplit
     from attnviz.computation.layer import Computation
     from attnviz.models.model import Model
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 MOST_ROWS = 40  # of a picture with a row for each token
 

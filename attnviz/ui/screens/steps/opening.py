@@ -8,7 +8,7 @@ from attnviz.measures.telling_heads import telling_head
 from attnviz.ui.controls import url_state
 
 if TYPE_CHECKING:
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 
 def open_on_a_telling_head(recording: Recording, kind: str, model: str) -> None:

@@ -11,7 +11,7 @@ from attnviz.ui.screens.story.packing import pack, pack_flags
 
 if TYPE_CHECKING:
     from attnviz.computation.layer import Computation
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 
 def head_numbers(

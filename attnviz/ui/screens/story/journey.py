@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from attnviz.embeddings.hidden_states import States
     from attnviz.models.model import Model
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.tokenization.token import Token
 
 NEAREST = 3

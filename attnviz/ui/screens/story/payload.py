@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from attnviz.computation.layer import Computation
     from attnviz.measures.findings import Finding
     from attnviz.models.model import Model
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.tokenization.token import Token
 
 MOST_TOKENS = 40

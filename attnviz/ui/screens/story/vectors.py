@@ -15,7 +15,7 @@ from attnviz.ui.screens.story.packing import pack
 if TYPE_CHECKING:
     from attnviz.computation.layer import Computation
     from attnviz.models.model import Model
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 SHOWN = 32  # of a vector's numbers: as many as can be told apart as colours side by side
 

@@ -21,7 +21,7 @@ from attnviz.ui.screens.story.packing import pack
 
 if TYPE_CHECKING:
     from attnviz.models.model import Model
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 CANDIDATES = 6
 MOST_STEPS = {"translate": 40, "continue": 5, "fill": 1}

@@ -90,7 +90,7 @@ def method_settings(name: str, say: Say) -> Method:
 
 def length_setting(say: Say) -> int:
     """How many tokens a decoder goes on for, if its end token does not come first."""
-    from attnviz.models.recorder import MAX_NEW_TOKENS
+    from attnviz.models.recording.recorder import MAX_NEW_TOKENS
 
     return int(_number("length", _("New tokens"), 1, MAX_NEW_TOKENS, 16, 1, say, _("At most so many are written.")))
 

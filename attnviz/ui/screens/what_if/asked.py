@@ -12,7 +12,7 @@ from attnviz.ui.screens.what_if.changes import Change, Head, interventions
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
     from attnviz.interventions.ablation import To
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.ui.controls.display_options import Switches
     from attnviz.ui.controls.page_header import Text
     from attnviz.ui.shell.models import Loaded

@@ -18,7 +18,7 @@ from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
     from attnviz.interventions.ablation import To
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.tokenization.token import Token
 
 TEMPERATURES = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 100)

@@ -21,7 +21,7 @@ from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _, ngettext
 
 if TYPE_CHECKING:
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 OFF, KEPT = "off", "changes"
 MOST_CHANGES = 12

@@ -18,8 +18,8 @@ from attnviz.ui.shell.messages import _, kind_title, local_number
 
 if TYPE_CHECKING:
     from attnviz.interventions.ablation import To
-    from attnviz.models.changes import Heads, Intervention
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.changes import Heads, Intervention
+    from attnviz.models.recording.recording import Recording
 
 Head = tuple[str, int, int]  # kind, layer, head
 

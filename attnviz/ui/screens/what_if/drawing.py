@@ -14,7 +14,7 @@ from attnviz.ui.shell.messages import _, ngettext, translate
 
 if TYPE_CHECKING:
     from attnviz.interventions import Effect
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.ui.controls.page_header import Text
     from attnviz.ui.shell.models import Loaded
 

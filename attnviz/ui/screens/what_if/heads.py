@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
     from attnviz.interventions.ablation import To
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.ui.controls.page_header import Text
     from attnviz.ui.screens.what_if.asked import Asked
     from attnviz.ui.screens.what_if.changes import Change, Head

@@ -12,7 +12,7 @@ from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "sparse": {"change": "window", "window": 1},

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
     from attnviz.interventions import Effect
     from attnviz.measures.distances import Difference
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.ui.screens.what_if.asked import Asked
     from attnviz.ui.screens.what_if.effect_maps import Buckets
 

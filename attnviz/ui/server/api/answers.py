@@ -14,7 +14,7 @@ from attnviz.ui.shell.model_names import BUNDLED, model_and_revision, offered_mo
 
 if TYPE_CHECKING:
     from attnviz.attention.attention_map import AttentionMap
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
     from attnviz.tokenization.token import Token
 
 MOST_WEIGHTS = 1_000_000  # in one answer, which is then some 12 MB of text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.bundled import bundled_model
 
-from attnviz.models.recording import Recording
+from attnviz.models.recording.recording import Recording
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ import attnviz
 from attnviz import aggregate
 from attnviz.examples import HOME_EXAMPLES
 from attnviz.measures import distances
-from attnviz.models.recording import Recording
+from attnviz.models.recording.recording import Recording
 from attnviz.ui.components.map_data import Axes
 from attnviz.ui.screens.compare import similar_heads
 from attnviz.ui.screens.compare.panel_cards import divergence_text

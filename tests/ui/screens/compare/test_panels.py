@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.hostile import HOSTILE
 
-from attnviz.models.recording import Recording
+from attnviz.models.recording.recording import Recording
 from attnviz.ui.screens.compare import panels
 from attnviz.ui.screens.compare.panels import Panel, Panels
 

@@ -169,7 +169,7 @@ def test_a_text_of_megabytes_is_refused_at_once_with_what_would_fit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("attnviz.ui.screens.long_text.recording_run.SAMPLE", 200)
-    monkeypatch.setattr("attnviz.models.record_options.free_bytes", lambda _device: 100_000)
+    monkeypatch.setattr("attnviz.models.recording.record_options.free_bytes", lambda _device: 100_000)
     folder = save_checkpoint(tmp_path, "llama", tokenizers_for_tests.gpt2())
     text = "the cat sat on the mat. " * 400
     app = open_page("long_text", sentence=text, model=folder)

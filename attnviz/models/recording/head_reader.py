@@ -18,11 +18,11 @@ from attnviz.attention.links import Link, check_links, strongest
 from attnviz.attention.pooled_maps import pool_tokens
 from attnviz.attention.pooling import pool
 from attnviz.attention.streaming import Head, HeadRows, HeadVectors, exact
-from attnviz.models.capture import Layer
-from attnviz.models.recorded_stack import Stored
+from attnviz.models.capture.capture import Layer
+from attnviz.models.recording.recorded_stack import Stored
 
 if TYPE_CHECKING:
-    from attnviz.models.recording import Recording
+    from attnviz.models.recording.recording import Recording
 
 
 class HeadReader:

@@ -14,12 +14,11 @@ import torch
 from torch import Tensor
 
 from attnviz.errors import InputError, MemoryShortError, Message, out_of_memory
-from attnviz.models import capture, capture_plan, proof
-from attnviz.models.changes import Changes, Intervention, check_interventions
-from attnviz.models.exclusive_use import exclusive_use
-from attnviz.models.generation_settings import exchange_generation_config
-from attnviz.models.inputs import Inputs
-from attnviz.models.network import (
+from attnviz.models.capture import capture, proof
+from attnviz.models.network.exclusive_use import exclusive_use
+from attnviz.models.network.generation_settings import exchange_generation_config
+from attnviz.models.network.inputs import Inputs
+from attnviz.models.network.network import (
     accepts,
     attention_mask,
     eager_attention,
@@ -29,10 +28,12 @@ from attnviz.models.network import (
     run_decoder,
     run_encoder,
 )
-from attnviz.models.record_options import RecordOptions
-from attnviz.models.recorded_stack import RecordedStack, Stored
-from attnviz.models.recording import Recording
-from attnviz.models.wrappers import input_device
+from attnviz.models.network.wrappers import input_device
+from attnviz.models.recording import capture_plan
+from attnviz.models.recording.changes import Changes, Intervention, check_interventions
+from attnviz.models.recording.record_options import RecordOptions
+from attnviz.models.recording.recorded_stack import RecordedStack, Stored
+from attnviz.models.recording.recording import Recording
 from attnviz.tokenization.token import Encoding, Token, append_generated
 from attnviz.tokenization.tokenizer import from_ids
 

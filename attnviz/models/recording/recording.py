@@ -31,11 +31,11 @@ from attnviz.attention.links import BESIDE, Link
 from attnviz.attention.pooled_maps import MOST
 from attnviz.attention.streaming import Head
 from attnviz.errors import out_of_memory
-from attnviz.models import head_reader
-from attnviz.models.capture import Layer
-from attnviz.models.changes import Intervention
-from attnviz.models.recorded_stack import RecordedStack, Stored
-from attnviz.models.recording_errors import memory_error, no_head, no_kind, no_layer, not_captured_error, not_kept
+from attnviz.models.capture.capture import Layer
+from attnviz.models.recording import head_reader
+from attnviz.models.recording.changes import Intervention
+from attnviz.models.recording.errors import memory_error, no_head, no_kind, no_layer, not_captured_error, not_kept
+from attnviz.models.recording.recorded_stack import RecordedStack, Stored
 from attnviz.tokenization.token import Token
 
 

@@ -17,8 +17,14 @@ import torch
 from torch import Tensor
 
 from attnviz.errors import AttnvizError, EmptyError, InputError, Message, NoTokenizerError, TooLongError
-from attnviz.models.network import accepts, is_encoder_decoder, max_positions, named_max_positions, vocabulary_size
-from attnviz.models.wrappers import input_device
+from attnviz.models.network.network import (
+    accepts,
+    is_encoder_decoder,
+    max_positions,
+    named_max_positions,
+    vocabulary_size,
+)
+from attnviz.models.network.wrappers import input_device
 from attnviz.tokenization.token import Encoding
 from attnviz.tokenization.tokenizer import encode, encode_many
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from attnviz.attention import dot_product
 from attnviz.errors import Message, NoAttentionError
-from attnviz.models import capture
-from attnviz.models.proof import Passing, Watched, collect_tensors
+from attnviz.models.capture import capture
+from attnviz.models.capture.proof import Passing, Watched, collect_tensors
 
 Network = Any
 """A transformers model; their classes share no type that says what they take and give."""

@@ -26,11 +26,11 @@ from transformers.modeling_outputs import BaseModelOutput
 from attnviz.attention import dot_product
 from attnviz.attention.blockwise import Rule, Spans
 from attnviz.errors import InputError, NoAttentionError
-from attnviz.models.capture import Capture, implementation, layer_rule, output_by_rule
-from attnviz.models.generation_settings import exchange_generation_config
-from attnviz.models.network import accepts, forward, is_encoder_decoder, max_positions
-from attnviz.models.record_options import RecordOptions
-from attnviz.models.text_layer import TextLayer
+from attnviz.models.capture.capture import Capture, implementation, layer_rule, output_by_rule
+from attnviz.models.network.generation_settings import exchange_generation_config
+from attnviz.models.network.network import accepts, forward, is_encoder_decoder, max_positions
+from attnviz.models.recording.record_options import RecordOptions
+from attnviz.models.recording.text_layer import TextLayer
 from attnviz.tokenization.tokenizer import from_ids
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from attnviz.models.capture import Layer
+from attnviz.models.capture.capture import Layer
 from attnviz.tokenization.token import Token
 
 Stored = Layer | Tensor

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from attnviz.models.turns import turn
-from attnviz.models.wrappers import without_compilation
+from attnviz.models.network.turns import turn
+from attnviz.models.network.wrappers import without_compilation
 
 # A capture changes a setting of the network while it runs, and several models may hold the same network.
 _locks: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()

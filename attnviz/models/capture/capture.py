@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from attnviz.attention import blockwise
 from attnviz.attention.blockwise import Diagonals, Rule, Spans
-from attnviz.models.fused_attention import fused_attention
-from attnviz.models.proof import is_proved
+from attnviz.models.capture.fused_attention import fused_attention
+from attnviz.models.capture.proof import is_proved
 
 NAME = "attnviz"
 

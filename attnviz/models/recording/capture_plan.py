@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from attnviz.errors import AttnvizError, NoAttentionError, out_of_memory
-from attnviz.models import capture, proof
-from attnviz.models.capture import Capture, Layer
-from attnviz.models.network import (
+from attnviz.models.capture import capture, proof
+from attnviz.models.capture.capture import Capture, Layer
+from attnviz.models.network.network import (
     Network,
     eager_attention,
     forward,
@@ -32,8 +32,8 @@ from attnviz.models.network import (
     unchanged_modules,
     vocabulary_size,
 )
-from attnviz.models.record_options import Needs
-from attnviz.models.wrappers import input_device
+from attnviz.models.network.wrappers import input_device
+from attnviz.models.recording.record_options import Needs
 
 SOURCE_LENGTH, TARGET_LENGTH = 11, 7
 """Tokens of the trial: primes that differ, so that swapped axes are seen."""

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from attnviz.attention.blockwise import Diagonals, Rule, Spans
 from attnviz.errors import MemoryShortError, Message
-from attnviz.models.capture import Layer
-from attnviz.models.recording_errors import no_layer
+from attnviz.models.capture.capture import Layer
+from attnviz.models.recording.errors import no_layer
 
 Progress = Callable[[float], None]
 """Is told what share is done; what it raises ends the run."""

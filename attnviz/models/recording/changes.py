@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from attnviz.attention import blockwise, dot_product
 from attnviz.attention.blockwise import Rule
 from attnviz.errors import InputError, NoAttentionError
-from attnviz.models.recording_errors import no_head, no_kind, no_layer
+from attnviz.models.recording.errors import no_head, no_kind, no_layer
 
 Stage = Literal["scores", "weights", "output"]
 Indices = int | Sequence[int] | None

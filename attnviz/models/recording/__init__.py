@@ -1,0 +1,1 @@
+"""From one forward pass to a `Recording`, and what is read from it afterwards."""
