@@ -40,8 +40,8 @@ from attnviz.attribution.methods import attribute_recording
 from attnviz.attribution.occlusion import Missing
 from attnviz.attribution.rank_correlation import spearman
 from attnviz.attribution.reading import Reading
-from attnviz.roles.aligned_pairs import AlignedPair, read_alignments
-from attnviz.roles.alignment import ROWS, between_words
+from attnviz.roles.corpora.aligned_pairs import AlignedPair, read_alignments
+from attnviz.roles.measurement.alignment import ROWS, between_words
 from attnviz.tokenization.token import is_word
 from training.evaluation.sources import PAIRS
 

@@ -28,8 +28,8 @@ import torch
 import attnviz
 from attnviz.models.model import Model
 from attnviz.roles import Text, measure
-from attnviz.roles.collecting import Reading
-from attnviz.roles.parts import batches
+from attnviz.roles.measurement.collecting import Reading
+from attnviz.roles.measurement.parts import batches
 
 GERMAN = "der Hund die Katze ein Kind sah den Ball im Garten und schläft heute nicht mehr weil es regnet"
 ENGLISH = "the dog a cat one child saw our ball in that garden and sleeps today no more because it rains"

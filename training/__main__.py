@@ -57,7 +57,7 @@ def read(arguments: Sequence[str] | None = None):
 
 
 def run_tokenizer(options: argparse.Namespace, recipe) -> None:
-    from attnviz.roles import treebank
+    from attnviz.roles.corpora import treebank
     from training.corpus.pairs import SOURCES, is_example, read_pairs
     from training.corpus.tokenizer import pieces_of_words, tokens_a_sentence, train_tokenizer
     from training.evaluation import sources

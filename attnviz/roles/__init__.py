@@ -7,20 +7,20 @@
     table.find("previous token")                 # the heads that have a role, best first
     examples(table, "encoder", 2, 5, count=10)   # where in the texts
 
-`measuring.py` runs, `table.py` holds the result, `catalogue.py` says what the roles are.
+`measurement/measuring.py` runs, `tables/table.py` holds the result, `tables/catalogue.py` says what the roles are.
 """
 
-from attnviz.roles.catalogue import ROLES, Role
-from attnviz.roles.corpus import Text
-from attnviz.roles.examples import (
+from attnviz.roles.corpora.corpus import Text
+from attnviz.roles.measurement.measuring import measure
+from attnviz.roles.tables.catalogue import ROLES, Role
+from attnviz.roles.tables.examples import (
     Example,
     ExamplesIndex,
     examples,
     random_examples,
     search,
 )
-from attnviz.roles.measuring import measure
-from attnviz.roles.table import HeadRole, RolesTable, find
+from attnviz.roles.tables.table import HeadRole, RolesTable, find
 
 __all__ = [
     "ROLES",

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from attnviz.roles.measuring import measure
-from attnviz.roles.table import RolesTable
+from attnviz.roles.measurement.measuring import measure
+from attnviz.roles.tables.table import RolesTable
 
 EPILOG = """OUT gets roles.json (the table) and roles.examples.parquet (where in the texts). An interrupted run goes on
 where it stopped when the same command is given again."""

@@ -7,7 +7,8 @@ import pytest
 from support.training import token
 
 from attnviz.models.model import Model
-from attnviz.roles import aligned_pairs, alignment
+from attnviz.roles.corpora import aligned_pairs
+from attnviz.roles.measurement import alignment
 from training.corpus.pairs import is_example
 from training.evaluation import sources
 

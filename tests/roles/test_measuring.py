@@ -20,8 +20,9 @@ from support.tiny_tokenizers import wordpiece
 
 from attnviz.errors import EmptyError, InputError
 from attnviz.models.model import Model
-from attnviz.roles import RolesTable, Text, examples, find, measure, measuring, random_examples, search
-from attnviz.roles.catalogue import is_general
+from attnviz.roles import RolesTable, Text, examples, find, measure, random_examples, search
+from attnviz.roles.measurement import measuring
+from attnviz.roles.tables.catalogue import is_general
 
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is an extra")
 

@@ -10,12 +10,13 @@ import pytest
 from support.training import TREES, token
 
 from attnviz.models.model import Model
-from attnviz.roles import relations, treebank
-from attnviz.roles.relation_examples import ReadTreebank, relation_examples
-from attnviz.roles.relations import Instances
-from attnviz.roles.table import HeadRole
-from attnviz.roles.treebank import Word, read_conllu
-from attnviz.roles.units import by_unit, units
+from attnviz.roles.corpora import treebank
+from attnviz.roles.corpora.treebank import Word, read_conllu
+from attnviz.roles.corpora.units import by_unit, units
+from attnviz.roles.measurement import relations
+from attnviz.roles.measurement.relation_examples import ReadTreebank, relation_examples
+from attnviz.roles.measurement.relations import Instances
+from attnviz.roles.tables.table import HeadRole
 from training.evaluation import sources
 
 # Treebanks ----------------------------------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ from tokenizers import Tokenizer
 import attnviz
 from attnviz.measures import findings
 from attnviz.models.model import Model
-from attnviz.roles import relations, treebank
+from attnviz.roles.corpora import treebank
+from attnviz.roles.measurement import relations
 from training import __main__ as command
 from training.corpus.pairs import Packed
 from training.corpus.tokenizer import train_tokenizer

@@ -17,7 +17,8 @@ from sacrebleu.metrics import BLEU, CHRF
 import attnviz
 from attnviz.measures.findings import NAME, WEIGHTS, fingerprint
 from attnviz.models.model import Model
-from attnviz.roles import aligned_pairs, alignment, relations, treebank
+from attnviz.roles.corpora import aligned_pairs, treebank
+from attnviz.roles.measurement import alignment, relations
 from training.corpus.pairs import DIRECTIONS, read_pairs
 from training.evaluation import probes, sources
 from training.evaluation.findings import heads_file

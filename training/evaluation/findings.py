@@ -11,7 +11,7 @@ from dataclasses import asdict
 import numpy as np
 
 from attnviz.measures.findings import SCHEMA, Finding
-from attnviz.roles import alignment, relations
+from attnviz.roles.measurement import alignment, relations
 
 MOST = 3
 """Findings for each head."""

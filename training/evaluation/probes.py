@@ -12,7 +12,7 @@ import numpy as np
 from attnviz.attention.attention_map import AttentionMap
 from attnviz.models.model import Model
 from attnviz.models.recording.recorder import MAX_NEW_TOKENS
-from attnviz.roles.units import by_unit, units
+from attnviz.roles.corpora.units import by_unit, units
 
 VERB = ("Der Hund sah den Ball.", "sah", ("Hund", "Ball"))
 """A sentence, a word of it, and the two others that some encoder head should tie it to."""
@@ -109,7 +109,7 @@ def noun_heads(model: Model, target: str | None = None) -> dict[str, list[str]]:
 
     Returns:
         Names such as "L3 H5" and "L3 mean" for each convention of
-        `attnviz.roles.alignment.ROWS`, special tokens counted; empty where the target has not all words.
+        `attnviz.roles.measurement.alignment.ROWS`, special tokens counted; empty where the target has not all words.
     """
     sentence, translation, wanted = NOUNS
     recording = model.record(sentence, target or translation)

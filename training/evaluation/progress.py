@@ -14,7 +14,8 @@ import torch
 
 import attnviz
 from attnviz.models.model import Model
-from attnviz.roles import relations, treebank
+from attnviz.roles.corpora import treebank
+from attnviz.roles.measurement import relations
 from training.corpus.pairs import DIRECTIONS, Pair, batches, pack, pad_rows, read_pairs
 from training.evaluation import probes, sources
 from training.network import model

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from attnviz.roles.catalogue import GAIN
-from attnviz.roles.relations import DIRECTIONS as LOOKS
-from attnviz.roles.relations import FEWEST
+from attnviz.roles.measurement.relations import DIRECTIONS as LOOKS
+from attnviz.roles.measurement.relations import FEWEST
+from attnviz.roles.tables.catalogue import GAIN
 from training.evaluation.probes import LEAST_SHARE
 
 LANGUAGES = {"de": "German", "en": "English", "nl": "Dutch", "zh": "Chinese"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import attnviz
 from attnviz.roles import measure
-from attnviz.roles.tabulating import annotated_rows
+from attnviz.roles.measurement.tabulating import annotated_rows
 
 PAIRS = {"de": 400, "nl": 300, "zh": 300}
 """Held-out pairs of each language with English, spread over the file."""

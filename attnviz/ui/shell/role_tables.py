@@ -21,7 +21,7 @@ _OWN = "attnviz_own_role_tables"  # by the model's fingerprint
 
 def role_table(loaded: Loaded) -> RolesTable | None:
     """The table of a model; None where it was not measured."""
-    from attnviz.roles import store
+    from attnviz.roles.tables import store
 
     name = model_fingerprint(loaded)
     own: dict[str, RolesTable] = st.session_state.get(_OWN, {})
@@ -38,7 +38,7 @@ def role_table(loaded: Loaded) -> RolesTable | None:
 def shipped_table(model: str) -> RolesTable | None:
     """The bundled model's table, where a fingerprint is that model's."""
     from attnviz.errors import InputError
-    from attnviz.roles.table import bundled_table
+    from attnviz.roles.tables.table import bundled_table
 
     try:
         table = bundled_table()
@@ -49,7 +49,7 @@ def shipped_table(model: str) -> RolesTable | None:
 
 def keep_role_table(loaded: Loaded, table: RolesTable, *, own_text: bool) -> None:
     """Keeps a table for all pages, and for all sessions where it tells strangers nothing of a reader's own text."""
-    from attnviz.roles import store
+    from attnviz.roles.tables import store
 
     own: dict[str, RolesTable] = st.session_state.setdefault(_OWN, {})
     own.pop(table.model, None)

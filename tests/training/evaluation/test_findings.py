@@ -8,7 +8,7 @@ import numpy as np
 
 from attnviz.measures import findings
 from attnviz.measures.findings import Finding
-from attnviz.roles import alignment, relations
+from attnviz.roles.measurement import alignment, relations
 from training.evaluation.findings import heads_file, layer_shows
 
 

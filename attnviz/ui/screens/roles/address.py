@@ -46,7 +46,7 @@ def requested_head(table: RolesTable, say: Say) -> HeadId | None:
 
 def opening_head(table: RolesTable, role: str | None) -> HeadId:
     """The head that is open where nobody chose one: the clearest of its role, or of all."""
-    from attnviz.roles.catalogue import is_general
+    from attnviz.roles.tables.catalogue import is_general
 
     rows = table.find(role) or table.find(role, labelled=False) if role else ()
     if rows:

@@ -127,7 +127,7 @@ def suffix_of(text: str) -> str:
     >>> suffix_of("The dog."), suffix_of('{"text": "The dog."}')
     ('.txt', '.jsonl')
     """
-    from attnviz.roles.corpus import SUFFIXES
+    from attnviz.roles.corpora.corpus import SUFFIXES
 
     lines = [line for line in text.splitlines() if line.strip()]
     if lines and lines[0].lstrip().startswith("{") and lines[0].rstrip().endswith("}"):

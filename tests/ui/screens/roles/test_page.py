@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 from support.pages import components, open_page
 
 from attnviz import load
-from attnviz.roles import measure, store
+from attnviz.roles import measure
+from attnviz.roles.tables import store
 from attnviz.ui.screens.roles import measuring
 
 TEXTS = ("the dog saw the ball", "the cat saw the dog, and the dog ran", "a ball is a ball")

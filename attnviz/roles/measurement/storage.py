@@ -17,9 +17,9 @@ import pyarrow
 import pyarrow.parquet
 
 from attnviz.errors import InputError
-from attnviz.roles.examples import ExamplesIndex
-from attnviz.roles.parts import PartResult
-from attnviz.roles.statistics import Sums
+from attnviz.roles.measurement.parts import PartResult
+from attnviz.roles.measurement.statistics import Sums
+from attnviz.roles.tables.examples import ExamplesIndex
 
 _COUNTS = ("texts", "tokens", "skipped")
 

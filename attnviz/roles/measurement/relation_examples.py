@@ -14,13 +14,13 @@ import numpy as np
 from attnviz.models.model import Model
 from attnviz.models.recording.batches import Batch, BatchLayer, most_tokens
 from attnviz.models.recording.text_layer import TextLayer
-from attnviz.roles.collecting import Head, Reading, Row, make_example
-from attnviz.roles.examples import KEYS, Example
-from attnviz.roles.parts import batches
-from attnviz.roles.relations import BATCH_TOKENS
-from attnviz.roles.table import HeadRole
-from attnviz.roles.treebank import Sentence
-from attnviz.roles.units import units
+from attnviz.roles.corpora.treebank import Sentence
+from attnviz.roles.corpora.units import units
+from attnviz.roles.measurement.collecting import Head, Reading, Row, make_example
+from attnviz.roles.measurement.parts import batches
+from attnviz.roles.measurement.relations import BATCH_TOKENS
+from attnviz.roles.tables.examples import KEYS, Example
+from attnviz.roles.tables.table import HeadRole
 
 
 @dataclass(frozen=True, slots=True)

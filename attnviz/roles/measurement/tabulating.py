@@ -11,18 +11,18 @@ import numpy as np
 from attnviz.errors import EmptyError
 from attnviz.models.model import Model
 from attnviz.models.network.fingerprint import fingerprint
-from attnviz.roles import alignment, relations
-from attnviz.roles.aligned_pairs import read_alignments
-from attnviz.roles.catalogue import REACH, ROLES, offset_role
-from attnviz.roles.collecting import ExampleCollector, Head, Ranking
-from attnviz.roles.corpus import is_aligned, language_of
-from attnviz.roles.examples import ExamplesIndex
-from attnviz.roles.facts import COLUMNS, POINTS, SHARES
-from attnviz.roles.parts import PartResult
-from attnviz.roles.relation_examples import ReadTreebank
-from attnviz.roles.statistics import Sums
-from attnviz.roles.table import HeadRole, RolesTable
-from attnviz.roles.treebank import read_conllu, sample
+from attnviz.roles.corpora.aligned_pairs import read_alignments
+from attnviz.roles.corpora.corpus import is_aligned, language_of
+from attnviz.roles.corpora.treebank import read_conllu, sample
+from attnviz.roles.measurement import alignment, relations
+from attnviz.roles.measurement.collecting import ExampleCollector, Head, Ranking
+from attnviz.roles.measurement.facts import COLUMNS, POINTS, SHARES
+from attnviz.roles.measurement.parts import PartResult
+from attnviz.roles.measurement.relation_examples import ReadTreebank
+from attnviz.roles.measurement.statistics import Sums
+from attnviz.roles.tables.catalogue import REACH, ROLES, offset_role
+from attnviz.roles.tables.examples import ExamplesIndex
+from attnviz.roles.tables.table import HeadRole, RolesTable
 
 SHORT = 12
 """Relations are also measured on sentences of at most so many words: those that people type are not much longer."""

@@ -19,14 +19,14 @@ import numpy as np
 from attnviz.models.model import Model
 from attnviz.models.recording.batches import Batch, BatchLayer, most_tokens
 from attnviz.models.recording.text_layer import TextLayer
-from attnviz.roles.catalogue import GAIN, REACH
-from attnviz.roles.collecting import Reading
-from attnviz.roles.facts import Axis, Facts, score
-from attnviz.roles.parts import batches
-from attnviz.roles.statistics import ratio_interval
-from attnviz.roles.table import HeadRole
-from attnviz.roles.treebank import Sentence
-from attnviz.roles.units import by_unit, units
+from attnviz.roles.corpora.treebank import Sentence
+from attnviz.roles.corpora.units import by_unit, units
+from attnviz.roles.measurement.collecting import Reading
+from attnviz.roles.measurement.facts import Axis, Facts, score
+from attnviz.roles.measurement.parts import batches
+from attnviz.roles.measurement.statistics import ratio_interval
+from attnviz.roles.tables.catalogue import GAIN, REACH
+from attnviz.roles.tables.table import HeadRole
 
 FEWEST = 40
 """A relation with fewer instances in either half of the sentences is not reported: they would tell ± 15 points."""

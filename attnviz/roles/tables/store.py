@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from attnviz.errors import InputError
-from attnviz.roles.table import SUFFIX, RolesTable
+from attnviz.roles.tables.table import SUFFIX, RolesTable
 
 MOST_TABLES = 32
 MOST_BYTES = 256 * 1024 * 1024

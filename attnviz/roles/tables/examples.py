@@ -20,7 +20,7 @@ from attnviz.errors import InputError
 from attnviz.tokenization.token import same_word
 
 if TYPE_CHECKING:
-    from attnviz.roles.table import RolesTable
+    from attnviz.roles.tables.table import RolesTable
 
 KEYS = 8
 """Of each row, at most so many keys with the greatest weights."""

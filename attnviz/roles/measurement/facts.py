@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from attnviz.roles.catalogue import REACH
+from attnviz.roles.tables.catalogue import REACH
 from attnviz.tokenization.token import Token, has_letters
 
 SHARES = (

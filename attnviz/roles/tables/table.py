@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import InputError
-from attnviz.roles.catalogue import ROLES, is_general
+from attnviz.roles.tables.catalogue import ROLES, is_general
 
 if TYPE_CHECKING:
-    from attnviz.roles.examples import ExamplesIndex
+    from attnviz.roles.tables.examples import ExamplesIndex
 
 SCHEMA = 1
 SUFFIX = ".examples.parquet"
@@ -171,7 +171,7 @@ class RolesTable:
         Raises:
             InputError: the file is no such table.
         """
-        from attnviz.roles.examples import ExamplesIndex
+        from attnviz.roles.tables.examples import ExamplesIndex
 
         path = Path(path)
         try:
@@ -214,7 +214,7 @@ def bundled_table() -> RolesTable:
 
 @functools.cache
 def _load_bundled() -> RolesTable:
-    return RolesTable.load(Path(__file__).parent.parent / "bundled" / "roles.json")
+    return RolesTable.load(Path(__file__).parents[2] / "bundled" / "roles.json")
 
 
 def find(role: str, table: RolesTable | None = None) -> tuple[HeadRole, ...]:

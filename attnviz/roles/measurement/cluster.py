@@ -14,8 +14,8 @@ import torch
 
 from attnviz.errors import InputError
 from attnviz.models.model import Model
-from attnviz.roles.corpus import Text
-from attnviz.roles.parts import PartResult, Settings, read_part
+from attnviz.roles.corpora.corpus import Text
+from attnviz.roles.measurement.parts import PartResult, Settings, read_part
 
 Part = list[tuple[int, Text]]
 WAITING = 2

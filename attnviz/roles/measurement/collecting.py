@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attnviz.roles.examples import KEYS, Example
-from attnviz.roles.facts import Facts, role_weight
+from attnviz.roles.measurement.facts import Facts, role_weight
+from attnviz.roles.tables.examples import KEYS, Example
 from attnviz.tokenization.token import Token
 
 NEAR = 60

@@ -14,10 +14,10 @@ from attnviz.models.model import Model
 from attnviz.models.network.network import vocabulary_size
 from attnviz.models.recording.batches import Batch, BatchLayer
 from attnviz.models.recording.text_layer import TextLayer
-from attnviz.roles.catalogue import ROLES
-from attnviz.roles.corpus import Text
-from attnviz.roles.statistics import Sums
-from attnviz.roles.table import HeadRole
+from attnviz.roles.corpora.corpus import Text
+from attnviz.roles.measurement.statistics import Sums
+from attnviz.roles.tables.catalogue import ROLES
+from attnviz.roles.tables.table import HeadRole
 
 REPEATED = 32
 """Random tokens that are read twice."""

@@ -16,12 +16,12 @@ from attnviz.models.model import Model
 from attnviz.models.network.network import is_encoder_decoder
 from attnviz.models.recording.batches import Batch, BatchLayer, most_tokens
 from attnviz.models.recording.text_layer import TextLayer
-from attnviz.roles.catalogue import REACH
-from attnviz.roles.collecting import Head, Ranking, Reading, RowCollector, drawn_texts
-from attnviz.roles.corpus import Text
-from attnviz.roles.examples import Example
-from attnviz.roles.facts import COLUMNS, Axis, Facts, score
-from attnviz.roles.statistics import Sums
+from attnviz.roles.corpora.corpus import Text
+from attnviz.roles.measurement.collecting import Head, Ranking, Reading, RowCollector, drawn_texts
+from attnviz.roles.measurement.facts import COLUMNS, Axis, Facts, score
+from attnviz.roles.measurement.statistics import Sums
+from attnviz.roles.tables.catalogue import REACH
+from attnviz.roles.tables.examples import Example
 from attnviz.tokenization.token import Encoding, Token
 from attnviz.tokenization.tokenizer import from_ids
 

@@ -14,13 +14,13 @@ import numpy as np
 from attnviz.models.model import Model
 from attnviz.models.recording.batches import Batch, BatchLayer, most_tokens
 from attnviz.models.recording.text_layer import TextLayer
-from attnviz.roles.aligned_pairs import AlignedPair, Span
-from attnviz.roles.catalogue import GAIN
-from attnviz.roles.collecting import Reading
-from attnviz.roles.parts import batches, with_beginnings
-from attnviz.roles.statistics import ratio_interval
-from attnviz.roles.table import HeadRole
-from attnviz.roles.units import by_unit, units
+from attnviz.roles.corpora.aligned_pairs import AlignedPair, Span
+from attnviz.roles.corpora.units import by_unit, units
+from attnviz.roles.measurement.collecting import Reading
+from attnviz.roles.measurement.parts import batches, with_beginnings
+from attnviz.roles.measurement.statistics import ratio_interval
+from attnviz.roles.tables.catalogue import GAIN
+from attnviz.roles.tables.table import HeadRole
 from attnviz.tokenization.token import Token
 
 ROWS = ("own", "before")

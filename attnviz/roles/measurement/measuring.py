@@ -20,15 +20,15 @@ from attnviz.errors import EmptyError, InputError
 from attnviz.models.model import Model
 from attnviz.models.network.fingerprint import fingerprint
 from attnviz.models.network.network import max_positions
-from attnviz.roles import storage
-from attnviz.roles.collecting import ExampleCollector, Head, Ranking
-from attnviz.roles.corpus import Corpus, Text, corpus_name, files, read
-from attnviz.roles.examples import ExamplesIndex
-from attnviz.roles.parts import PartResult, Settings, read_part
-from attnviz.roles.probing import probe_rows
-from attnviz.roles.relation_examples import ReadTreebank, relation_examples
-from attnviz.roles.table import HeadRole, RolesTable
-from attnviz.roles.tabulating import annotated_rows, make_table, rankings
+from attnviz.roles.corpora.corpus import Corpus, Text, corpus_name, files, read
+from attnviz.roles.measurement import storage
+from attnviz.roles.measurement.collecting import ExampleCollector, Head, Ranking
+from attnviz.roles.measurement.parts import PartResult, Settings, read_part
+from attnviz.roles.measurement.probing import probe_rows
+from attnviz.roles.measurement.relation_examples import ReadTreebank, relation_examples
+from attnviz.roles.measurement.tabulating import annotated_rows, make_table, rankings
+from attnviz.roles.tables.examples import ExamplesIndex
+from attnviz.roles.tables.table import HeadRole, RolesTable
 from attnviz.tokenization.tokenizer import ids_of
 
 PART = 1024
@@ -231,7 +231,7 @@ def _results(
         read_one_by_one = ((number, part, read_part(model, part, settings)) for number, part in missing())
         results: Generator[tuple[int, list[tuple[int, Text]], PartResult], None, None] = read_one_by_one
     else:
-        from attnviz.roles.cluster import read_parts
+        from attnviz.roles.measurement.cluster import read_parts
 
         results = read_parts(model, missing(), settings, address=address, workers=workers)
     with contextlib.closing(results):

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attnviz.errors import InputError
-from attnviz.roles.aligned_pairs import ALIGNED_COLUMNS, read_alignments
-from attnviz.roles.treebank import read_conllu
+from attnviz.roles.corpora.aligned_pairs import ALIGNED_COLUMNS, read_alignments
+from attnviz.roles.corpora.treebank import read_conllu
 
 SUFFIXES = (".txt", ".jsonl", ".tsv", ".conllu")
 

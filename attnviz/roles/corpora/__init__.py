@@ -1,0 +1,1 @@
+"""Texts to measure heads on: plain, parsed, or with their translations."""
