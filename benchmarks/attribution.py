@@ -34,12 +34,12 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import attnviz
 from attnviz.attribution import attribute, attribution_matrix
+from attnviz.attribution.contributions.from_gradients import attention_attributions, attention_gradients
+from attnviz.attribution.contributions.occlusion import Missing
 from attnviz.attribution.explained import Explained, find_explained
-from attnviz.attribution.from_gradients import attention_attributions, attention_gradients
 from attnviz.attribution.methods import attribute_recording
-from attnviz.attribution.occlusion import Missing
-from attnviz.attribution.rank_correlation import spearman
 from attnviz.attribution.reading import Reading
+from attnviz.attribution.trust.rank_correlation import spearman
 from attnviz.roles.corpora.aligned_pairs import AlignedPair, read_alignments
 from attnviz.roles.measurement.alignment import ROWS, between_words
 from attnviz.tokenization.token import is_word

@@ -163,7 +163,7 @@ def draw(
     wanted: tuple[bool, bool, bool], run: str,
 ) -> bool:  # fmt: skip
     """Draws everything; `wanted` says whether the whole translation, all methods and the proof are."""
-    from attnviz.attribution.rank_correlation import spearman
+    from attnviz.attribution.trust.rank_correlation import spearman
 
     top = asked.top
     whole, every, trust = wanted

@@ -17,12 +17,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from attnviz.attribution.changed_weights import ChangedWeights, change_weights
     from attnviz.attribution.methods import METHODS, AttributionMatrix, Method, attribute, attribution_matrix
-    from attnviz.attribution.rank_agreement import Agreement, agreement
-    from attnviz.attribution.removal_curves import Faithfulness, faithfulness
     from attnviz.attribution.result import Attribution
-    from attnviz.attribution.score_split import ScorePart, ScoreSplit, split_score, why_attends
+    from attnviz.attribution.scores.score_split import ScorePart, ScoreSplit, split_score, why_attends
+    from attnviz.attribution.trust.changed_weights import ChangedWeights, change_weights
+    from attnviz.attribution.trust.rank_agreement import Agreement, agreement
+    from attnviz.attribution.trust.removal_curves import Faithfulness, faithfulness
 
 __all__ = [
     "METHODS",
@@ -44,12 +44,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "changed_weights": ("ChangedWeights", "change_weights"),
-    "rank_agreement": ("Agreement", "agreement"),
-    "removal_curves": ("Faithfulness", "faithfulness"),
+    "trust.changed_weights": ("ChangedWeights", "change_weights"),
+    "trust.rank_agreement": ("Agreement", "agreement"),
+    "trust.removal_curves": ("Faithfulness", "faithfulness"),
     "methods": ("METHODS", "AttributionMatrix", "Method", "attribute", "attribution_matrix"),
     "result": ("Attribution",),
-    "score_split": ("ScorePart", "ScoreSplit", "split_score", "why_attends"),
+    "scores.score_split": ("ScorePart", "ScoreSplit", "split_score", "why_attends"),
 }
 
 

@@ -8,11 +8,11 @@ from types import MappingProxyType
 
 import numpy as np
 
-from attnviz.attribution import from_gradients, from_weights
+from attnviz.attribution.contributions import from_gradients, from_weights
+from attnviz.attribution.contributions.lrp import attention_lrp
+from attnviz.attribution.contributions.occlusion import Missing, check_missing, occlusion
+from attnviz.attribution.contributions.path_integral import Progress
 from attnviz.attribution.explained import Explained, find_explained
-from attnviz.attribution.lrp import attention_lrp
-from attnviz.attribution.occlusion import Missing, check_missing, occlusion
-from attnviz.attribution.path_integral import Progress
 from attnviz.attribution.reading import Reading, check_precision
 from attnviz.attribution.result import Attribution
 from attnviz.errors import InputError, Message

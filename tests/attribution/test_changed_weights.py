@@ -9,7 +9,7 @@ from support.written_models import bert
 
 from attnviz import Model
 from attnviz.attribution import attribute
-from attnviz.attribution.changed_weights import _shuffled, change_weights
+from attnviz.attribution.trust.changed_weights import _shuffled, change_weights
 from attnviz.errors import InputError
 from attnviz.interventions import Ablate, Heads
 

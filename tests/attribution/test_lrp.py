@@ -10,8 +10,8 @@ from support.recordings import model, recording
 
 from attnviz.attention.blockwise import Rule
 from attnviz.attribution import attribute
+from attnviz.attribution.contributions.lrp import RelevanceRules, relevances
 from attnviz.attribution.explained import find_explained
-from attnviz.attribution.lrp import RelevanceRules, relevances
 from attnviz.attribution.reading import Reading
 from attnviz.errors import NoAttentionError
 

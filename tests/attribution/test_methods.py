@@ -13,11 +13,12 @@ from support.bundled import bundled_model
 from support.recordings import model, recording
 
 from attnviz import aggregate
-from attnviz.attribution import METHODS, attribute, path_integral
-from attnviz.attribution.block_vectors import block_vectors
+from attnviz.attribution import METHODS, attribute
+from attnviz.attribution.contributions import path_integral
+from attnviz.attribution.contributions.block_vectors import block_vectors
+from attnviz.attribution.contributions.from_gradients import attention_attributions, attention_gradients, average_text
+from attnviz.attribution.contributions.from_weights import flow_graph, maximum_flows, with_residual
 from attnviz.attribution.explained import find_explained
-from attnviz.attribution.from_gradients import attention_attributions, attention_gradients, average_text
-from attnviz.attribution.from_weights import flow_graph, maximum_flows, with_residual
 from attnviz.attribution.reading import Change, Reading
 from attnviz.computation.layer import follow
 from attnviz.interventions import Heads, Mask

@@ -11,8 +11,9 @@ from support import architectures, tiny_models
 from support.bundled import bundled_model
 
 import attnviz
-from attnviz.attribution import ScoreSplit, score_pass, split_score, why_attends
-from attnviz.attribution.linear_path import linear_norm, nonlinear_step
+from attnviz.attribution import ScoreSplit, split_score, why_attends
+from attnviz.attribution.contributions.linear_path import linear_norm, nonlinear_step
+from attnviz.attribution.scores import score_pass
 
 PAIRS = ((-1, 0), (3, 3), (-1, -2))
 

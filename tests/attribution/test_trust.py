@@ -12,8 +12,8 @@ from support.recordings import model, recording
 
 from attnviz import Model
 from attnviz.attribution import METHODS, agreement, attribute, faithfulness
-from attnviz.attribution.rank_correlation import kendall, ranks, spearman
-from attnviz.attribution.removal_curves import POINTS
+from attnviz.attribution.trust.rank_correlation import kendall, ranks, spearman
+from attnviz.attribution.trust.removal_curves import POINTS
 from attnviz.errors import EmptyError, InputError
 from attnviz.interventions import Heads, Mask
 

@@ -15,7 +15,8 @@ from support.bundled import bundled_model
 from support.pages import components, open_page, save_checkpoint
 
 from attnviz import attribution
-from attnviz.attribution import METHODS, attribute, attribution_matrix, faithfulness, from_weights
+from attnviz.attribution import METHODS, attribute, attribution_matrix, faithfulness
+from attnviz.attribution.contributions import from_weights
 from attnviz.ui.screens.attribution.payload import verdicts
 from attnviz.ui.shell import models
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from attnviz.attribution.contributions.path_integral import Progress
 from attnviz.attribution.methods import METHODS, attribute, attribute_recording
-from attnviz.attribution.path_integral import Progress
-from attnviz.attribution.rank_correlation import kendall, spearman
 from attnviz.attribution.result import Attribution
+from attnviz.attribution.trust.rank_correlation import kendall, spearman
 from attnviz.errors import AttnvizError, EmptyError, InputError
 from attnviz.models.model import Model
 from attnviz.models.recording.recording import Recording

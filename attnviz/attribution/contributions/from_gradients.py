@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attnviz.attribution.contributions.path_integral import PathIntegral, Progress
 from attnviz.attribution.explained import Explained
-from attnviz.attribution.path_integral import PathIntegral, Progress
 from attnviz.attribution.reading import Call, Change, Reading, Side, check_captured
 
 # ---------------------------------------------------------------------------------------------------------------------

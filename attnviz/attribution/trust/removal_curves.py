@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from attnviz.attribution.contributions.occlusion import Missing, check_missing, without_tokens
+from attnviz.attribution.contributions.path_integral import Progress
 from attnviz.attribution.explained import Explained
 from attnviz.attribution.methods import recorded_text
-from attnviz.attribution.occlusion import Missing, check_missing, without_tokens
-from attnviz.attribution.path_integral import Progress
-from attnviz.attribution.rank_correlation import spearman
 from attnviz.attribution.reading import Reading, check_precision
 from attnviz.attribution.result import Attribution
+from attnviz.attribution.trust.rank_correlation import spearman
 from attnviz.errors import InputError
 from attnviz.models.model import Model
 from attnviz.models.recording.recording import Recording

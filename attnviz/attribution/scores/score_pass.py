@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from attnviz.attention.blockwise import Rule
-from attnviz.attribution.linear_path import linear_norm, nonlinear_step
+from attnviz.attribution.contributions.linear_path import linear_norm, nonlinear_step
 from attnviz.computation.module_calls import bias_of, is_matrix, is_norm, matrix_of, plain
 from attnviz.errors import Message, NoAttentionError
 from attnviz.models.capture import capture

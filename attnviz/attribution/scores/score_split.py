@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attnviz.attribution.score_pass import Key, ScorePass, Side, not_split
+from attnviz.attribution.scores.score_pass import Key, ScorePass, Side, not_split
 from attnviz.computation.contributions import joining_modules
 from attnviz.errors import InputError, Message, NoAttentionError
 from attnviz.models.capture.capture import Layer

@@ -26,8 +26,8 @@ from torch import Tensor, nn
 
 from attnviz.attention import dot_product
 from attnviz.attention.blockwise import Rule
+from attnviz.attribution.contributions.linear_path import linear_norm
 from attnviz.attribution.explained import Explained
-from attnviz.attribution.linear_path import linear_norm
 from attnviz.attribution.reading import Change, Reading, check_captured
 from attnviz.computation.module_calls import is_matrix, is_norm, same
 from attnviz.errors import NoAttentionError

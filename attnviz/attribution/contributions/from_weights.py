@@ -10,7 +10,7 @@ from collections.abc import Callable
 import networkx
 import numpy as np
 
-from attnviz.attribution.block_vectors import block_vectors
+from attnviz.attribution.contributions.block_vectors import block_vectors
 from attnviz.attribution.reading import Reading, Side, check_captured
 from attnviz.computation.contributions import token_contributions
 from attnviz.errors import InputError, NoAttentionError

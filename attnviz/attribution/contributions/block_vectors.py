@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from attnviz.attribution.linear_path import linear_norm
+from attnviz.attribution.contributions.linear_path import linear_norm
 from attnviz.computation.contributions import token_vectors
 from attnviz.computation.layer import Computation, follow
 from attnviz.computation.module_calls import same

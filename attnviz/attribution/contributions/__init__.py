@@ -1,0 +1,1 @@
+"""The ways to say how much each token contributed to a prediction."""

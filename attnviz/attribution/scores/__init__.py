@@ -1,0 +1,1 @@
+"""What the score between a query and a key is made of."""

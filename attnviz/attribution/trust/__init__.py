@@ -1,0 +1,1 @@
+"""Whether contributions can be trusted: words removed, weights changed, methods compared."""
