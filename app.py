@@ -11,9 +11,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 def draw_page() -> None:
     """Draws the page that was asked for, with what all pages have in common."""
-    from attnviz.ui.components.glossary import glossary
-    from attnviz.ui.components.open_whole import open_whole
-    from attnviz.ui.components.page_shell import page_shell
+    from attnviz.ui.components.page.glossary import glossary
+    from attnviz.ui.components.page.open_whole import open_whole
+    from attnviz.ui.components.page.page_shell import page_shell
     from attnviz.ui.controls import url_state
     from attnviz.ui.shell.router import (
         ICON,

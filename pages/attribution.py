@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from attnviz.errors import AttnvizError
-from attnviz.ui.components import explanation_wording as wording
-from attnviz.ui.components.explanation import OutputWord, explanation
-from attnviz.ui.components.explanation_card import Choice, card
-from attnviz.ui.components.explanation_tables import attribution_tables
+from attnviz.ui.components.explanation import explanation_wording as wording
+from attnviz.ui.components.explanation.explanation import OutputWord, explanation
+from attnviz.ui.components.explanation.explanation_card import Choice, card
+from attnviz.ui.components.explanation.explanation_tables import attribution_tables
 from attnviz.ui.components.export_menu import PageFigures, export_menu
-from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.components.page.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.controls.explained_outputs import (
     choose_output,

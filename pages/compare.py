@@ -14,8 +14,8 @@ from attnviz.errors import AttnvizError
 from attnviz.export import Picture
 from attnviz.measures import distances
 from attnviz.ui.components.export_menu import PageFigures, export_menu
-from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.components.weights_table import head_table
+from attnviz.ui.components.numbers.weights_table import head_table
+from attnviz.ui.components.page.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.beginning import offering_beginning
 from attnviz.ui.controls.page_header import page_header

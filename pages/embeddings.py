@@ -10,8 +10,8 @@ import streamlit as st
 
 from attnviz.errors import EmptyError, NoAttentionError
 from attnviz.ui.components.export_menu import PageFigures, export_menu
-from attnviz.ui.components.numbers_table import numbers_collected
-from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.components.numbers.numbers_table import numbers_collected
+from attnviz.ui.components.page.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.controls.beginning import offering_beginning
 from attnviz.ui.controls.page_header import page_header

@@ -12,13 +12,13 @@ import streamlit as st
 from attnviz.attention import pooled_maps
 from attnviz.measures.findings import opening_layer
 from attnviz.tokenization.token import is_word
+from attnviz.ui.components.explanation.score_parts import stored_split
 from attnviz.ui.components.export_menu import export_menu
-from attnviz.ui.components.head_grid import COLUMNS, head_grid
-from attnviz.ui.components.reading_hint import reading_hint
-from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.components.role_wording import measured_lines
-from attnviz.ui.components.score_parts import stored_split
-from attnviz.ui.components.weights_table import weights_table
+from attnviz.ui.components.heads.head_grid import COLUMNS, head_grid
+from attnviz.ui.components.heads.role_wording import measured_lines
+from attnviz.ui.components.numbers.weights_table import weights_table
+from attnviz.ui.components.page.reading_hint import reading_hint
+from attnviz.ui.components.page.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import display_options, inputs, long_texts, url_state
 from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.heads.opened_head import opened_head

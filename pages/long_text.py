@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from attnviz.ui.components.export_menu import PageFigures, export_menu
-from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.components.page.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.controls.beginning import offering_beginning
 from attnviz.ui.controls.page_header import PageHeader, Text, model_row, text_boxes

@@ -11,11 +11,11 @@ import streamlit as st
 
 from attnviz.attention import pooled_maps
 from attnviz.ui.components.export_menu import PageFigures, export_menu
-from attnviz.ui.components.mosaic import heads_mosaic, positions_per_cell, tiles
-from attnviz.ui.components.numbers_table import numbers_collected
-from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.components.role_wording import role_notes
-from attnviz.ui.components.weights_table import weights_table
+from attnviz.ui.components.heads.mosaic import heads_mosaic, positions_per_cell, tiles
+from attnviz.ui.components.heads.role_wording import role_notes
+from attnviz.ui.components.numbers.numbers_table import numbers_collected
+from attnviz.ui.components.numbers.weights_table import weights_table
+from attnviz.ui.components.page.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.cost import cost_button
 from attnviz.ui.controls.page_header import page_header
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from attnviz.figures.style import Theme
     from attnviz.measures.head_measures import Measures
     from attnviz.models.recording.recording import Recording
-    from attnviz.ui.components.role_wording import RoleWords
+    from attnviz.ui.components.heads.role_wording import RoleWords
     from attnviz.ui.controls.display_options import Switches
     from attnviz.ui.screens.overview.traits import Trait
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from attnviz.ui.components.export_menu import PageFigures, export_menu
-from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.components.page.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import page_header, url_state
 from attnviz.ui.screens.roles import address, measuring, payload
 from attnviz.ui.screens.roles.head_roles import head_roles

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from attnviz.ui.components.export_menu import PageFigures, export_menu
-from attnviz.ui.components.number_tables import Pick, number_tables
-from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.components.numbers.number_tables import Pick, number_tables
+from attnviz.ui.components.page.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import url_state
 from attnviz.ui.screens.simple_attention import address, controls, matrix_editor, own_sentence, tables, word_table
 from attnviz.ui.shell import errors

@@ -9,10 +9,10 @@ import streamlit as st
 
 from attnviz.measures.telling_heads import opening_pair
 from attnviz.typography import set_power
+from attnviz.ui.components.explanation.score_parts import stored_split
 from attnviz.ui.components.export_menu import PageFigures, export_menu
-from attnviz.ui.components.numbers_table import numbers_collected
-from attnviz.ui.components.ready import figures_ready, run_name, theme
-from attnviz.ui.components.score_parts import stored_split
+from attnviz.ui.components.numbers.numbers_table import numbers_collected
+from attnviz.ui.components.page.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.controls.cost import cost_button
 from attnviz.ui.controls.page_header import page_header

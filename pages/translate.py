@@ -11,9 +11,9 @@ import streamlit as st
 from attnviz.errors import InputError
 from attnviz.figures.heads import MOST_ON_FULL_SCALE
 from attnviz.measures.findings import opening_layer
-from attnviz.ui.components.explanation_tables import attribution_tables
+from attnviz.ui.components.explanation.explanation_tables import attribution_tables
 from attnviz.ui.components.export_menu import PageFigures, export_menu
-from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.components.page.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import display_options, inputs, page_header, url_state
 from attnviz.ui.controls.beginning import offering_beginning
 from attnviz.ui.controls.explained_outputs import WORD_KEY
@@ -351,8 +351,8 @@ def draw(
 
 def draw_numbers(steps: Steps, view: AttentionView, name: str, sentence: str) -> None:
     """The same as numbers, and as files."""
-    from attnviz.ui.components.numbers_table import numbers_collected
-    from attnviz.ui.components.weights_table import head_table
+    from attnviz.ui.components.numbers.numbers_table import numbers_collected
+    from attnviz.ui.components.numbers.weights_table import head_table
     from attnviz.ui.screens.translate.tables import beam_table, steps_table
 
     map = view.map(steps, view.kind)

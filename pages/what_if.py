@@ -9,7 +9,7 @@ import streamlit as st
 
 from attnviz.measures import distances
 from attnviz.ui.components.export_menu import export_menu
-from attnviz.ui.components.ready import figures_ready, run_name, theme
+from attnviz.ui.components.page.ready import figures_ready, run_name, theme
 from attnviz.ui.controls import display_options, inputs, url_state
 from attnviz.ui.controls.page_header import page_header
 from attnviz.ui.screens.what_if import change_list, heads, numbers

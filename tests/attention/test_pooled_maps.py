@@ -15,7 +15,7 @@ from attnviz.attention.pooled_maps import groups, is_pooled, pool, pool_tokens
 from attnviz.errors import InputError
 from attnviz.export import notebook
 from attnviz.tokenization.token import Token
-from attnviz.ui.components import mosaic
+from attnviz.ui.components.heads import mosaic
 from attnviz.ui.controls.display_options import Switches
 
 LENGTH = 300

@@ -11,7 +11,7 @@ from support.training import BUNDLED
 
 from attnviz.measures import findings
 from attnviz.measures.findings import Finding
-from attnviz.ui.components.head_findings import finding_text
+from attnviz.ui.components.heads.head_findings import finding_text
 
 
 def test_the_bundled_heads_file_belongs_to_the_bundled_weights() -> None:

@@ -19,7 +19,7 @@ import streamlit as st
 
 from attnviz.errors import AttnvizError
 from attnviz.ui.components.component import define
-from attnviz.ui.components.ready import theme
+from attnviz.ui.components.page.ready import theme
 from attnviz.ui.shell.messages import BUNDLED, _, decimal_sign, language, model_label, translate, web_name
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from attnviz.attribution.explained import Explained
     from attnviz.models.model import Model
     from attnviz.models.recording.recording import Recording
-    from attnviz.ui.components.explanation_card import Choice
+    from attnviz.ui.components.explanation.explanation_card import Choice
     from attnviz.ui.shell.models import Loaded
 
 MOST_WORDS = 80

@@ -17,8 +17,8 @@ from streamlit.errors import StreamlitAPIException
 from attnviz.examples import FIRST_EXAMPLES, HOME_EXAMPLES
 from attnviz.figures.style import Theme
 from attnviz.serving.offered import may_choose_freely
-from attnviz.ui.components.ready import theme
-from attnviz.ui.components.text_file import TEXT_TYPES, text_file
+from attnviz.ui.components.page.ready import theme
+from attnviz.ui.components.page.text_file import TEXT_TYPES, text_file
 from attnviz.ui.controls import long_texts
 from attnviz.ui.controls.url_state import Say, follow_opening, named_choice, note_opening, replace_missing
 from attnviz.ui.shell.messages import _, kind_name, language

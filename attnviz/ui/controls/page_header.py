@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import streamlit as st
 
 from attnviz.tokenization.language import guess_language
-from attnviz.ui.components.fold_controls import fold_controls
+from attnviz.ui.components.page.fold_controls import fold_controls
 from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.controls.beginning import offering_beginning
 from attnviz.ui.shell import errors, model_names, models

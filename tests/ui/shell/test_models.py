@@ -13,7 +13,7 @@ import pytest
 from support.pages import open_page
 
 from attnviz.figures.style import sequential_colours
-from attnviz.ui.components.ready import run_name
+from attnviz.ui.components.page.ready import run_name
 from attnviz.ui.shell import models
 from attnviz.ui.shell.model_names import OFFERED, choice_label, model_label
 from attnviz.ui.shell.models import RecentValues

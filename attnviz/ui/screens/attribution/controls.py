@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from attnviz.ui.components.explanation_card import Choice
-from attnviz.ui.components.explanation_wording import method_name
+from attnviz.ui.components.explanation.explanation_card import Choice
+from attnviz.ui.components.explanation.explanation_wording import method_name
 from attnviz.ui.controls.explained_outputs import FIRST, SECOND, WORD_KEY
 from attnviz.ui.controls.url_state import Say, keep_values, named_choice, replace_missing
 from attnviz.ui.shell.messages import _

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from attnviz.tokenization.token import labels
-from attnviz.ui.components import explanation_wording as wording
-from attnviz.ui.components.explanation import Bar, Curve, Line, Row, Table, Trust
-from attnviz.ui.components.explanation_card import method_title
+from attnviz.ui.components.explanation import explanation_wording as wording
+from attnviz.ui.components.explanation.explanation import Bar, Curve, Line, Row, Table, Trust
+from attnviz.ui.components.explanation.explanation_card import method_title
 from attnviz.ui.controls.url_state import shorten
 from attnviz.ui.shell.messages import _, local_number, local_percent, ngettext
 
 if TYPE_CHECKING:
     from attnviz.attribution import Attribution, AttributionMatrix, ChangedWeights, Faithfulness
     from attnviz.models.model import Model
-    from attnviz.ui.components.explanation_card import Choice
+    from attnviz.ui.components.explanation.explanation_card import Choice
 
 
 LEAST_ROOM = 0.01  # between chance and the best order; below that nothing can be said

@@ -12,8 +12,8 @@ from attnviz.figures import describe
 from attnviz.figures.compare import describe_difference, top_of_difference
 from attnviz.figures.heads import Scale, top_of_scale
 from attnviz.ui.components.component import define
-from attnviz.ui.components.map_data import Axes, difference_data, map_data, weight_name
-from attnviz.ui.components.ready import run_name
+from attnviz.ui.components.heads.map_data import Axes, difference_data, map_data, weight_name
+from attnviz.ui.components.page.ready import run_name
 from attnviz.ui.screens.compare.panels import LEAST, LETTERS, MOST, ROLLOUT, Panel, Panels
 from attnviz.ui.shell.messages import _, decimal_sign, head_name, kind_title, local_number
 

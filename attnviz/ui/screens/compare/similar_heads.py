@@ -13,7 +13,7 @@ import streamlit as st
 from attnviz.measures import scaling
 from attnviz.measures.distances import divergences
 from attnviz.ui.components.component import define
-from attnviz.ui.components.ready import run_name
+from attnviz.ui.components.page.ready import run_name
 from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from attnviz.attention import pooled_maps
 from attnviz.errors import AttnvizError, EmptyError, InputError
 from attnviz.serving.limits import limits
 from attnviz.serving.requests import note_error
-from attnviz.ui.components.role_wording import role_notes
+from attnviz.ui.components.heads.role_wording import role_notes
 from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.controls.page_header import Text
 from attnviz.ui.screens.compare import panels, similar_heads

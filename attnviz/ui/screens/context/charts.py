@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from attnviz.ui.components import number_tables
-from attnviz.ui.components.numbers_table import collect_table, numbers_table
-from attnviz.ui.components.ready import mark_run, theme
+from attnviz.ui.components.numbers import number_tables
+from attnviz.ui.components.numbers.numbers_table import collect_table, numbers_table
+from attnviz.ui.components.page.ready import mark_run, theme
 from attnviz.ui.screens.context.analysis import Side, WordComparison, WordSelection
 from attnviz.ui.screens.context.wording import format_cosine, strongest_words, word_title
 from attnviz.ui.screens.context.words import shorten_word

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from attnviz.ui.components.component import define
-from attnviz.ui.components.ready import run_name
+from attnviz.ui.components.page.ready import run_name
 from attnviz.ui.shell.messages import _, local_number, local_percent
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from attnviz.figures.embeddings import draw_curves, draw_field
-from attnviz.ui.components.ready import theme
+from attnviz.ui.components.page.ready import theme
 from attnviz.ui.screens.embeddings.controls import rotation_control
 from attnviz.ui.screens.embeddings.words import draw_figure, format_number, numbers_table
 from attnviz.ui.shell.messages import _, local_number

@@ -16,8 +16,8 @@ import streamlit as st
 from attnviz.embeddings.vectors import components, cosines, plane
 from attnviz.figures.embeddings import draw_angle, draw_cosines, draw_neighbours
 from attnviz.tokenization import token
-from attnviz.ui.components.numbers_table import numbers_table as draw_table
-from attnviz.ui.components.ready import mark_run, theme
+from attnviz.ui.components.numbers.numbers_table import numbers_table as draw_table
+from attnviz.ui.components.page.ready import mark_run, theme
 from attnviz.ui.screens.embeddings.point_cloud import point_cloud
 from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _, local_formula, local_number, local_percent, ngettext

@@ -11,11 +11,11 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.figures import describe, draw_head
 from attnviz.figures.heads import Scale
 from attnviz.figures.style import Names
-from attnviz.ui.components.head_grid import head_grid
-from attnviz.ui.components.ready import mark_run, theme
-from attnviz.ui.components.score_parts import is_asked
-from attnviz.ui.components.token_lines import head_lines
-from attnviz.ui.components.weights_table import head_table
+from attnviz.ui.components.explanation.score_parts import is_asked
+from attnviz.ui.components.heads.head_grid import head_grid
+from attnviz.ui.components.heads.token_lines import head_lines
+from attnviz.ui.components.numbers.weights_table import head_table
+from attnviz.ui.components.page.ready import mark_run, theme
 from attnviz.ui.screens.heads.why import choose_word
 from attnviz.ui.shell.messages import _, decimal_sign, kind_title
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from attnviz.ui.components.score_parts import draw_score_parts, why_expander
+from attnviz.ui.components.explanation.score_parts import draw_score_parts, why_expander
 from attnviz.ui.controls import url_state
 from attnviz.ui.controls.token_choice import choices, say_last_piece, token_control
 from attnviz.ui.shell.messages import _

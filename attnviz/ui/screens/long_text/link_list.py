@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attnviz.ui.components.component import define
-from attnviz.ui.components.ready import run_name
+from attnviz.ui.components.page.ready import run_name
 from attnviz.ui.shell.messages import _
 
 _component = define(__file__, parts=["long_text_talk"])

@@ -56,7 +56,7 @@ def region_picture(shown: HeadMap, region: Region, settings: dict[str, str]) -> 
     from attnviz import export
     from attnviz.attention.attention_map import AttentionMap
     from attnviz.attention.pooled_maps import pool_tokens
-    from attnviz.ui.components.ready import theme
+    from attnviz.ui.components.page.ready import theme
 
     recording, kind = shown.recording, shown.kind
     rows, columns = (region.first, region.stop), (region.key_first, region.key_stop)

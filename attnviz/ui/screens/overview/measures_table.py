@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from attnviz.ui.components.numbers_table import numbers_table
+from attnviz.ui.components.numbers.numbers_table import numbers_table
 from attnviz.ui.screens.overview.traits import SHARES, Trait
 from attnviz.ui.shell.messages import _, decimal_sign
 

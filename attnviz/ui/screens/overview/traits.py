@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attnviz.ui.components.mosaic import Note
+from attnviz.ui.components.heads.mosaic import Note
 from attnviz.ui.shell.messages import _, local_number
 
 if TYPE_CHECKING:
     from attnviz.measures.head_measures import Measures
-    from attnviz.ui.components.role_wording import RoleWords
+    from attnviz.ui.components.heads.role_wording import RoleWords
 
 SHARES = ("previous", "next", "own", "first", "special")
 LEAST_SHARE = 0.25  # of its attention that a head gives to what it is found by

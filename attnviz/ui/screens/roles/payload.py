@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attnviz.ui.components.role_wording import (
+from attnviz.ui.components.heads.role_wording import (
     GROUPS,
     baseline_text,
     cases_text,

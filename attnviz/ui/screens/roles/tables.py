@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from attnviz.ui.components.role_wording import head_words
+from attnviz.ui.components.heads.role_wording import head_words
 from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:

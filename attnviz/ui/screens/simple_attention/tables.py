@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.attention.by_hand.word_vectors import WordVectors, plain
-from attnviz.ui.components.number_tables import (
+from attnviz.ui.components.numbers.number_tables import (
     Block,
     Cell,
     Group,

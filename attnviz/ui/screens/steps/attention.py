@@ -8,8 +8,8 @@ import torch
 
 from attnviz.attention import dot_product
 from attnviz.figures.steps import draw_bars, draw_strips
-from attnviz.ui.components.ready import theme
-from attnviz.ui.components.score_parts import draw_score_parts, why_expander
+from attnviz.ui.components.explanation.score_parts import draw_score_parts, why_expander
+from attnviz.ui.components.page.ready import theme
 from attnviz.ui.controls.url_state import number_choice
 from attnviz.ui.screens.steps.context import (
     MOST_ROWS,

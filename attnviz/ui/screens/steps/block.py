@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from attnviz.figures.steps import draw_lengths
-from attnviz.ui.components.ready import theme
+from attnviz.ui.components.page.ready import theme
 from attnviz.ui.screens.steps import controls
 from attnviz.ui.screens.steps.context import StepContext, escape_label, format_number, numbers_table
 from attnviz.ui.shell.messages import _

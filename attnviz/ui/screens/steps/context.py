@@ -10,8 +10,8 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from attnviz.ui.components.numbers_table import numbers_table as draw_table
-from attnviz.ui.components.ready import mark_run
+from attnviz.ui.components.numbers.numbers_table import numbers_table as draw_table
+from attnviz.ui.components.page.ready import mark_run
 from attnviz.ui.controls.token_choice import Choice
 from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _, local_number

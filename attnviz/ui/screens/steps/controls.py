@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz.ui.components import score_parts
+from attnviz.ui.components.explanation import score_parts
 from attnviz.ui.controls import url_state
 from attnviz.ui.shell.messages import _
 

@@ -15,8 +15,8 @@ from attnviz.tokenization import tokenizer as tokenization
 from attnviz.tokenization.language import has_spaces
 from attnviz.tokenization.token import is_word, labels
 from attnviz.tokenization.token import words as whole_words
-from attnviz.ui.components.numbers_table import numbers_table as draw_table
-from attnviz.ui.components.ready import theme
+from attnviz.ui.components.numbers.numbers_table import numbers_table as draw_table
+from attnviz.ui.components.page.ready import theme
 from attnviz.ui.controls import inputs
 from attnviz.ui.screens.steps.context import MOST_ROWS, StepContext, escape_label, format_number, vectors_table
 from attnviz.ui.shell import errors, model_names, models

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attnviz.ui.components.role_wording import position_deed, relation_deed
+from attnviz.ui.components.heads.role_wording import position_deed, relation_deed
 from attnviz.ui.shell.messages import _, language_name
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from attnviz.ui.components.component import define
-from attnviz.ui.components.ready import run_name
+from attnviz.ui.components.page.ready import run_name
 from attnviz.ui.screens.translate.architecture_geometry import Words, draw_architecture
 from attnviz.ui.shell.messages import _, kind_name
 

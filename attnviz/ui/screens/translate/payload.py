@@ -20,8 +20,8 @@ from attnviz.generation.steps import Steps
 from attnviz.tokenization import tokenizer as tokenization
 from attnviz.tokenization.token import Token, labels
 from attnviz.ui.components.component import encode
-from attnviz.ui.components.map_data import weight_name
-from attnviz.ui.components.next_token_bars import Bar, Bars, format_percent, next_bars
+from attnviz.ui.components.heads.map_data import weight_name
+from attnviz.ui.components.numbers.next_token_bars import Bar, Bars, format_percent, next_bars
 from attnviz.ui.controls.display_options import first_remark
 from attnviz.ui.screens.translate.view import AttentionView
 from attnviz.ui.shell.messages import _, decimal_sign, head_name, local_number, ngettext

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from attnviz.ui.components import explanation_wording as wording
-from attnviz.ui.components.explanation import OutputWord, explanation
-from attnviz.ui.components.explanation_card import Choice, card
+from attnviz.ui.components.explanation import explanation_wording as wording
+from attnviz.ui.components.explanation.explanation import OutputWord, explanation
+from attnviz.ui.components.explanation.explanation_card import Choice, card
 from attnviz.ui.controls.explained_outputs import (
     FIRST,
     SECOND,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from attnviz.generation.steps import Steps
-from attnviz.ui.components.numbers_table import numbers_table
+from attnviz.ui.components.numbers.numbers_table import numbers_table
 from attnviz.ui.shell.messages import _
 
 

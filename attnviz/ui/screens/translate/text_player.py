@@ -10,7 +10,7 @@ import streamlit as st
 from attnviz.generation.steps import Steps
 from attnviz.tokenization.token import Token
 from attnviz.ui.components.component import define
-from attnviz.ui.components.ready import run_name
+from attnviz.ui.components.page.ready import run_name
 from attnviz.ui.screens.translate.payload import AttentionView, Pieces, text_payload
 
 _player = define(__file__, parts=["tip", "heatmap", "step_map", "beam_tree"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.ui.components.next_token_bars import format_percent, next_bars
+from attnviz.ui.components.numbers.next_token_bars import format_percent, next_bars
 from attnviz.ui.screens.what_if import wording
 from attnviz.ui.screens.what_if.outcome import NextToken, NextTokens, SaidText, outcome
 from attnviz.ui.shell.messages import _, ngettext, translate

@@ -11,8 +11,8 @@ from attnviz.figures import describe
 from attnviz.figures.compare import describe_difference, top_of_difference
 from attnviz.figures.heads import Scale, top_of_scale
 from attnviz.ui.components.component import define, encode
-from attnviz.ui.components.map_data import Axes, difference_data, map_data, weight_name
-from attnviz.ui.components.ready import run_name
+from attnviz.ui.components.heads.map_data import Axes, difference_data, map_data, weight_name
+from attnviz.ui.components.page.ready import run_name
 from attnviz.ui.shell.messages import _, decimal_sign, kind_title, local_number
 
 if TYPE_CHECKING:

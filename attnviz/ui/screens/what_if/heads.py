@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from attnviz.ui.components.mosaic import Note, heads_mosaic, tiles
+from attnviz.ui.components.heads.mosaic import Note, heads_mosaic, tiles
 from attnviz.ui.controls.url_state import keep_values
 from attnviz.ui.screens.what_if import wording
 from attnviz.ui.screens.what_if.change_controls import stand_in_control

@@ -10,9 +10,9 @@ import numpy as np
 import streamlit as st
 
 from attnviz.tokenization.token import labels
-from attnviz.ui.components.numbers_table import numbers_table
-from attnviz.ui.components.ready import theme
-from attnviz.ui.components.weights_table import head_table
+from attnviz.ui.components.numbers.numbers_table import numbers_table
+from attnviz.ui.components.numbers.weights_table import head_table
+from attnviz.ui.components.page.ready import theme
 from attnviz.ui.screens.what_if.change_list import head_text
 from attnviz.ui.screens.what_if.effect_maps import distance_maps
 from attnviz.ui.shell.messages import _, kind_title

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from attnviz.ui.components.component import define
-from attnviz.ui.components.ready import run_name
+from attnviz.ui.components.page.ready import run_name
 from attnviz.ui.screens.what_if.wording import Piece
 
 _component = define(__file__)

@@ -21,7 +21,7 @@ from attnviz import aggregate
 from attnviz.examples import HOME_EXAMPLES
 from attnviz.measures import distances
 from attnviz.models.recording.recording import Recording
-from attnviz.ui.components.map_data import Axes
+from attnviz.ui.components.heads.map_data import Axes
 from attnviz.ui.screens.compare import similar_heads
 from attnviz.ui.screens.compare.panel_cards import divergence_text
 from attnviz.ui.screens.compare.panels import Panel, Panels

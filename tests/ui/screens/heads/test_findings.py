@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from attnviz.measures.findings import Finding
-from attnviz.ui.components.head_findings import finding_text
+from attnviz.ui.components.heads.head_findings import finding_text
 
 
 def test_findings_are_said_in_a_line() -> None:

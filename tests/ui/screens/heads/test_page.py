@@ -49,7 +49,7 @@ def test_the_heads_are_those_of_the_engine() -> None:
 
 
 def test_a_head_says_what_it_was_measured_to_do() -> None:
-    from attnviz.ui.components.head_findings import applying, finding_text
+    from attnviz.ui.components.heads.head_findings import applying, finding_text
 
     for layer in range(LAYERS):
         for head in grid(opened(layer=str(layer)))["heads"]:

@@ -19,7 +19,7 @@ from support.pages import components, open_page
 import attnviz
 from attnviz.attention import pooled_maps
 from attnviz.measures.head_measures import measure, measure_all
-from attnviz.ui.components import mosaic
+from attnviz.ui.components.heads import mosaic
 from attnviz.ui.controls.display_options import Switches
 from attnviz.ui.screens.overview import traits
 

@@ -15,7 +15,7 @@ from support.pages import open_page
 from attnviz.attention.by_hand.pytorch_code import code
 from attnviz.attention.by_hand.word_vectors import EXAMPLE, from_text
 from attnviz.attention.by_hand.worked_example import Settings, work
-from attnviz.ui.components.number_tables import format_number
+from attnviz.ui.components.numbers.number_tables import format_number
 
 opened = functools.partial(open_page, "simple_attention")
 

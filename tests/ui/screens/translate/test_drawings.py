@@ -7,7 +7,7 @@ import pytest
 from support.generation import random_distribution
 
 from attnviz.generation.sampling import Distribution, shape
-from attnviz.ui.components.next_token_bars import format_percent, next_bars
+from attnviz.ui.components.numbers.next_token_bars import format_percent, next_bars
 from attnviz.ui.screens.translate.architecture_geometry import draw_architecture
 
 

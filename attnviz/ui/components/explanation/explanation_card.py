@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.tokenization.token import labels
-from attnviz.ui.components import explanation_wording as wording
-from attnviz.ui.components.explanation import Card, Coloured, Group
+from attnviz.ui.components.explanation import explanation_wording as wording
+from attnviz.ui.components.explanation.explanation import Card, Coloured, Group
 from attnviz.ui.shell.messages import _, local_number, translate
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.figures import describe
 from attnviz.figures.heads import Scale, top_of_scale
 from attnviz.ui.components.component import define, encode
-from attnviz.ui.components.ready import run_name
+from attnviz.ui.components.page.ready import run_name
 from attnviz.ui.shell.messages import _, decimal_sign
 
 _component = define(__file__)

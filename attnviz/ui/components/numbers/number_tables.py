@@ -15,7 +15,7 @@ import streamlit as st
 
 from attnviz.typography import set_power
 from attnviz.ui.components.component import define
-from attnviz.ui.components.ready import run_name
+from attnviz.ui.components.page.ready import run_name
 from attnviz.ui.shell.messages import local_number
 
 _component = define(__file__)

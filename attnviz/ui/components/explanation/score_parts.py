@@ -12,7 +12,7 @@ import streamlit as st
 from attnviz.errors import AttnvizError
 from attnviz.figures import style
 from attnviz.typography import set_power
-from attnviz.ui.components.ready import theme
+from attnviz.ui.components.page.ready import theme
 from attnviz.ui.shell.errors import as_markdown
 from attnviz.ui.shell.messages import _, local_number, ngettext, translate
 

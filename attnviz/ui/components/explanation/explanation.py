@@ -9,7 +9,7 @@ from typing import Literal
 import streamlit as st
 
 from attnviz.ui.components.component import define
-from attnviz.ui.components.ready import run_name
+from attnviz.ui.components.page.ready import run_name
 
 _component = define(__file__)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from attnviz.tokenization.token import labels
-from attnviz.ui.components.explanation_wording import method_name
+from attnviz.ui.components.explanation.explanation_wording import method_name
 from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from attnviz.measures.findings import findings, head_findings
 from attnviz.tokenization.language import guess_language
-from attnviz.ui.components.head_findings import applying, finding_text, position_name, relation_name
+from attnviz.ui.components.heads.head_findings import applying, finding_text, position_name, relation_name
 from attnviz.ui.shell.messages import _, language_name, local_percent, ngettext
 
 if TYPE_CHECKING:

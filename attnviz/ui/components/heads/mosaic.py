@@ -22,8 +22,8 @@ from attnviz.attention.attention_map import AttentionMap
 from attnviz.figures.describe import describe_with
 from attnviz.figures.heads import Scale, top_of_scale
 from attnviz.ui.components.component import define, encode
-from attnviz.ui.components.map_data import weight_name
-from attnviz.ui.components.ready import run_name
+from attnviz.ui.components.heads.map_data import weight_name
+from attnviz.ui.components.page.ready import run_name
 from attnviz.ui.controls.display_options import Switches
 from attnviz.ui.shell.messages import _, decimal_sign, local_number
 

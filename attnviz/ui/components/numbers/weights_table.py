@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from attnviz.attention.attention_map import AttentionMap
-from attnviz.ui.components.numbers_table import numbers_table
+from attnviz.ui.components.numbers.numbers_table import numbers_table
 from attnviz.ui.shell.messages import _, head_name, local_number
 
 if TYPE_CHECKING:

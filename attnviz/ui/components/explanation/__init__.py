@@ -1,0 +1,1 @@
+"""Components that show why the model says a word, and why a word attends to another."""

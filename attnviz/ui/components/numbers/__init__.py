@@ -1,0 +1,1 @@
+"""Components that show numbers in tables and bars."""
