@@ -12,9 +12,9 @@ from attnviz.ui.controls import url_state
 from attnviz.ui.controls.beginning import offering_beginning
 from attnviz.ui.controls.page_header import PageHeader, page_header
 from attnviz.ui.screens.story import address, controls, openings
+from attnviz.ui.screens.story.payload.tables import story_tables
 from attnviz.ui.screens.story.qr_code import qr_code
-from attnviz.ui.screens.story.stage import stage
-from attnviz.ui.screens.story.tables import story_tables
+from attnviz.ui.screens.story.stage.stage import stage
 from attnviz.ui.screens.story.wording import story_payload
 from attnviz.ui.shell import errors, model_names
 from attnviz.ui.shell.messages import _, language, model_label
@@ -73,7 +73,7 @@ def read_numbers(top: PageHeader, container: DeltaGenerator) -> dict[str, Any] |
         return None
 
     def compute() -> dict[str, Any]:
-        from attnviz.ui.screens.story.payload import story_numbers
+        from attnviz.ui.screens.story.payload.payload import story_numbers
 
         def record(text: str) -> Recording:
             return loaded.record(text, None)

@@ -21,7 +21,7 @@ from support.visible_texts import Said, collect, collect_tips, words
 
 from attnviz import examples
 from attnviz.ui.screens.context.controls import OPENING_PAIRS, PAIRS
-from attnviz.ui.screens.story.journey import OTHER_SENTENCES
+from attnviz.ui.screens.story.payload.journey import OTHER_SENTENCES
 from attnviz.ui.shell.messages import LANGUAGES, LOCALE
 
 # The same in every language: names of file formats, of what is measured in, and of things in a formula or a link.

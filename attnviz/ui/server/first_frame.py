@@ -24,7 +24,7 @@ from attnviz.examples import FIRST_EXAMPLES
 from attnviz.ui.shell.messages import BUNDLED, _, known_language, texts_in, web_name
 
 _BESIDE = Path(__file__).with_suffix("")
-_STORY_STYLE = Path(__file__).resolve().parents[1] / "screens" / "story" / "stage.css"
+_STORY_STYLE = Path(__file__).resolve().parents[1] / "screens" / "story" / "stage" / "stage.css"
 _COLOURS = ("textColor", "backgroundColor", "secondaryBackgroundColor", "primaryColor", "borderColor")
 # What a link to the story may ask for without another first picture.
 _SAME_PICTURE = {"sentence", "model", "lang", "word"}

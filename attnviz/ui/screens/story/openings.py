@@ -36,7 +36,7 @@ def _read(language: str) -> dict[str, Any] | None:
 def write_openings() -> None:
     """Computes them with the bundled model and writes them beside this module."""
     import attnviz
-    from attnviz.ui.screens.story.payload import story_numbers
+    from attnviz.ui.screens.story.payload.payload import story_numbers
 
     model = attnviz.load(MODEL, device="cpu")
     FOLDER.mkdir(exist_ok=True)

@@ -23,8 +23,8 @@ from attnviz.errors import EmptyError
 from attnviz.examples import FIRST_EXAMPLES
 from attnviz.generation.sampling import Distribution
 from attnviz.ui.screens.story.openings import FOLDER, opening_numbers
-from attnviz.ui.screens.story.packing import unpack
-from attnviz.ui.screens.story.payload import MOST_TOKENS, finding_entry, story_numbers
+from attnviz.ui.screens.story.payload.packing import unpack
+from attnviz.ui.screens.story.payload.payload import MOST_TOKENS, finding_entry, story_numbers
 
 GERMAN = FIRST_EXAMPLES["de"]
 LAYER, HEAD = 3, 7  # the head of the bundled model that was measured to find objects

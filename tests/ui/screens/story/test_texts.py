@@ -12,9 +12,9 @@ from attnviz.examples import FIRST_EXAMPLES
 from attnviz.ui.screens.story import roles
 from attnviz.ui.screens.story.address import scene_links
 from attnviz.ui.screens.story.openings import opening_numbers
-from attnviz.ui.screens.story.payload import story_numbers
+from attnviz.ui.screens.story.payload.payload import story_numbers
+from attnviz.ui.screens.story.payload.tables import story_tables
 from attnviz.ui.screens.story.qr_code import qr_code
-from attnviz.ui.screens.story.tables import story_tables
 from attnviz.ui.screens.story.wording import story_payload
 from attnviz.ui.shell import messages
 from attnviz.ui.shell.messages import LANGUAGES

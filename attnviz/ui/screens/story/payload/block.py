@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attnviz.ui.screens.story.packing import pack
+from attnviz.ui.screens.story.payload.packing import pack
 
 if TYPE_CHECKING:
     from attnviz.computation.layer import Computation

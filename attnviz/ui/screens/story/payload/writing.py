@@ -17,7 +17,7 @@ from attnviz.measures.findings import findings
 from attnviz.measures.telling_heads import telling_head
 from attnviz.tokenization import tokenizer as tokenization
 from attnviz.tokenization.token import labels
-from attnviz.ui.screens.story.packing import pack
+from attnviz.ui.screens.story.payload.packing import pack
 
 if TYPE_CHECKING:
     from attnviz.models.model import Model

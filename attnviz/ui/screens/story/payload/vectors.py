@@ -10,7 +10,7 @@ from torch import Tensor
 
 from attnviz.embeddings.hidden_states import hidden_states
 from attnviz.errors import AttnvizError, LimitError
-from attnviz.ui.screens.story.packing import pack
+from attnviz.ui.screens.story.payload.packing import pack
 
 if TYPE_CHECKING:
     from attnviz.computation.layer import Computation

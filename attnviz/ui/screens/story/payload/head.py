@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attnviz.errors import AttnvizError, LimitError
-from attnviz.ui.screens.story.packing import pack, pack_flags
+from attnviz.ui.screens.story.payload.packing import pack, pack_flags
 
 if TYPE_CHECKING:
     from attnviz.computation.layer import Computation

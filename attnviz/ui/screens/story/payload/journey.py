@@ -17,7 +17,7 @@ from attnviz.embeddings.similarity import similarity
 from attnviz.embeddings.vectors import components
 from attnviz.errors import AttnvizError, InputError, LimitError
 from attnviz.tokenization.token import is_word, same_word, word_groups, words
-from attnviz.ui.screens.story.packing import pack
+from attnviz.ui.screens.story.payload.packing import pack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

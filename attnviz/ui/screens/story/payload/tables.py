@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.ui.screens.story.packing import unpack
+from attnviz.ui.screens.story.payload.packing import unpack
 from attnviz.ui.shell.messages import _
 
 if TYPE_CHECKING:

@@ -21,11 +21,11 @@ from attnviz.measures.telling_heads import asking_token, telling_head
 from attnviz.tokenization.language import guess_language
 from attnviz.tokenization.token import is_word, labels
 from attnviz.ui.components.component import encode
-from attnviz.ui.screens.story.block import block_stages
-from attnviz.ui.screens.story.head import head_numbers
-from attnviz.ui.screens.story.journey import journey
-from attnviz.ui.screens.story.vectors import first_vectors
-from attnviz.ui.screens.story.writing import writing
+from attnviz.ui.screens.story.payload.block import block_stages
+from attnviz.ui.screens.story.payload.head import head_numbers
+from attnviz.ui.screens.story.payload.journey import journey
+from attnviz.ui.screens.story.payload.vectors import first_vectors
+from attnviz.ui.screens.story.payload.writing import writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
