@@ -13,9 +13,9 @@ from attnviz.ui.controls import inputs, url_state
 from attnviz.ui.controls.beginning import offering_beginning
 from attnviz.ui.controls.page_header import PageHeader, Text, model_row, text_boxes
 from attnviz.ui.screens.long_text import address, controls, wording
-from attnviz.ui.screens.long_text.link_list import link_list
-from attnviz.ui.screens.long_text.long_map import long_map
-from attnviz.ui.screens.long_text.long_text_panel import long_text_panel
+from attnviz.ui.screens.long_text.components.link_list import link_list
+from attnviz.ui.screens.long_text.components.long_map import long_map
+from attnviz.ui.screens.long_text.components.long_text_panel import long_text_panel
 from attnviz.ui.screens.long_text.opening import opening_head, opening_text
 from attnviz.ui.screens.long_text.payload import HeadMap, link_rows
 from attnviz.ui.screens.long_text.progress import record

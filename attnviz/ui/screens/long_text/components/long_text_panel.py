@@ -8,7 +8,7 @@ from typing import Any
 from attnviz.tokenization.passages import Passage
 from attnviz.ui.components.component import define
 from attnviz.ui.components.page.ready import run_name
-from attnviz.ui.screens.long_text.long_map import scale_texts
+from attnviz.ui.screens.long_text.components.long_map import scale_texts
 from attnviz.ui.shell.messages import _
 
 _component = define(__file__, parts=["tip", "long_text_talk"])
