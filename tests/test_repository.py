@@ -152,6 +152,17 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         visit(name, ())
 
 
+def test_no_folders_need_each_other() -> None:
+    """Of two folders that stand side by side only one imports from the other."""
+
+    def folder(name: str) -> str:
+        return name if any(inside(other, name) and other != name for other in NAMES) else name.rpartition(".")[0]
+
+    needs = {(folder(name_of(path)), folder(name)) for path in PACKAGE for name in imports(path) if name in NAMES}
+    apart = {(one, other) for one, other in needs if not inside(one, other) and not inside(other, one)}
+    assert len(apart) > 100 and not [(one, other) for one, other in sorted(apart) if (other, one) in apart]
+
+
 # Size ---------------------------------------------------------------------------------------------------------------
 
 
@@ -162,6 +173,15 @@ def test_no_module_or_component_is_longer_than_400_lines() -> None:
     assert {".py", ".js"} == {path.suffix for path in files} and len(files) > 150
     lines = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8").count("\n") for path in files}
     assert not {path: count for path, count in lines.items() if count > 400}
+
+
+def test_no_folder_holds_more_than_about_a_dozen_modules() -> None:
+    """A component's .py, .js and .css go by one name; what grows beyond that wants folders of its own."""
+    folders: dict[Path, set[str]] = {}
+    for path in (path for path in (ROOT / "attnviz").rglob("*") if path.suffix in {".py", ".js"}):
+        folders.setdefault(path.parent.relative_to(ROOT), set()).add(path.stem)
+    sizes = {folder.as_posix(): len(names - {"__init__"}) for folder, names in folders.items()}
+    assert len(sizes) > 40 and not {folder: count for folder, count in sizes.items() if count > 14}
 
 
 # Requirements -------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """`Model`: a network and its tokenizer, from text to a `Recording`.
 
-What it is given is checked in `inputs.py`, its network runs in `recorder.py`; loading is in `loading/`.
+What it is given is checked in `network/inputs.py`, its network runs in `recording/recorder.py`; loading is in
+`loading/`.
 """
 
 from __future__ import annotations

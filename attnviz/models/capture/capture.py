@@ -2,7 +2,8 @@
 
 While a capture runs, every attention layer that goes through transformers' `AttentionInterface` calls `attend`. It
 computes the layer's output on the fast path and keeps queries, keys, values and the rule of the scores; n × n weights
-are never made. How the calls of a forward pass map to layers and kinds is not decided here but in `capture_plan.py`.
+are never made. How the calls of a forward pass map to layers and kinds is not decided here but in
+`recording/capture_plan.py`.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ class Capture:
 
 
 class LayerWatch(Protocol):
-    """Who sees the layers of a pass as they are computed; see `record_options.py`."""
+    """Who sees the layers of a pass as they are computed; see `recording/record_options.py`."""
 
     def teller(self, index: int) -> Callable[[float], None] | None:
         """Who is told what share of a layer, the index-th call of the pass, is done; None where nobody is."""
@@ -137,7 +138,7 @@ class LayerChange(Protocol):
 
 
 class PassChanges(Protocol):
-    """What is changed in the layers of a pass, in the order of their calls; see `changes.py`."""
+    """What is changed in the layers of a pass, in the order of their calls; see `recording/changes.py`."""
 
     @property
     def needs_whole_maps(self) -> bool:

@@ -1,8 +1,8 @@
 """Whether weights are those that a layer computes with: multiplied with its values they give its own output.
 
-The trial in `capture_plan.py` reads a few tokens. What a model does only with longer texts (windows, sparse blocks,
-chosen keys) is proved here, with every recording: for one head of a layer and a few of its queries, so that it costs
-next to nothing.
+The trial in `recording/capture_plan.py` reads a few tokens. What a model does only with longer texts (windows, sparse
+blocks, chosen keys) is proved here, with every recording: for one head of a layer and a few of its queries, so that it
+costs next to nothing.
 
 - What was captured has its values: `is_proved` compares at once.
 - Where the weights come from the model's own eager attention, the trial finds out by comparing numbers where in the

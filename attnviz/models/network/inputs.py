@@ -1,6 +1,6 @@
 """What a model is given: from a text or from vocabulary ids to what its network reads, checked before it runs.
 
-What this module does not do: it runs no network; that is `recorder.py`.
+What this module does not do: it runs no network; that is `recording/recorder.py`.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     scores ─ softmax ─ weights ─ × values ─ head's output ─ joining matrix
        └ "scores"         └ "weights"          └ "output"            the stages at which an `Intervention` acts
 
-The attention function in `capture.py` computes every layer's output itself, so it is changed right there. What an
-intervention does is in `attnviz/interventions/`; this module finds its heads and applies it, so that a recording can
+The attention function in `capture/capture.py` computes every layer's output itself, so it is changed right there. What
+an intervention does is in `attnviz/interventions/`; this module finds its heads and applies it, so that a recording can
 compute the changed weights again from queries and keys, a block of rows at a time.
 """
 

@@ -1,7 +1,7 @@
 """`RolesTable`: what every head of a model was measured to do over a corpus, in one small file.
 
-What this module does not do: it measures nothing; that is `measuring.py`. Where in the corpus a head does it is in
-`examples.py`.
+What this module does not do: it measures nothing; that is `measurement/measuring.py`. Where in the corpus a head does
+it is in `examples.py`.
 """
 
 from __future__ import annotations
