@@ -18,7 +18,7 @@ from attnviz.models.capture import capture
 NAMES = ["bert", "gpt2", "llama", "mistral", "gemma2", "gpt_oss", "t5", "marian"]
 """An encoder, decoders with grouped queries, windows, a soft cap and sinks, and pairs with a position bias or none."""
 LENGTH = tiny.LENGTH
-EQUAL = {"atol": 1e-6, "rtol": 1e-6}
+EQUAL = {"atol": 2e-6, "rtol": 1e-6}  # up to 1.5e-6, depending on how a processor adds up
 
 
 def changed(name: str, *interventions: Intervention) -> Recording:

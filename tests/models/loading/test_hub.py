@@ -137,6 +137,7 @@ def hub_results(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             with loading(endpoint, tmp_path_factory.mktemp("quiet"), errors, TQDM_DISABLE="1",
                          HF_HUB_DISABLE_PROGRESS_BARS="1") as load_quietly:  # fmt: skip
                 quiet = load_quietly([online["bert"]])
+        hub.gone = True  # nor does it answer on a connection that is still open
         gone = dict(zip(offline, load(list(offline.values())), strict=True))
     with loading(endpoint, home, errors, HF_HUB_OFFLINE="1") as load_offline:
         said_so = load_offline([online["bert"], online["unknown"]])
