@@ -123,12 +123,8 @@ def draw(
     numbers: list[Table] = []
     any_map = any(card.map for card in cards)
     if not any_map:
-        for error in dict.fromkeys(card.error for card in cards):
-            container.error(errors.as_markdown(error), icon=":material/error:")
-        too_long = [(model, error) for model, error in page.refused if error.fitting is not None]
-        if too_long:  # what the model with the fewest positions can read is not too long for the others
-            model, shortest = min(too_long, key=lambda pair: pair[1].fitting or 0)
-            offering_beginning(container, model, page.sentence, beside=page.pair)(shortest)
+        cards = say_errors(container, page, cards)
+        difference = Comparison()
     with container:
         if any_map:
             with st.container(key="take_corner"):
@@ -162,6 +158,24 @@ def draw(
             figures += draw_similar_heads(shown, sources, page, switches, run, numbers)
         numbers_table(shown, cards, difference)
         return run, figures
+
+
+def say_errors(container: DeltaGenerator, page: PageDefaults, cards: list[Card]) -> list[Card]:
+    """Says why no panel has a map, each reason once; returns the cards without it.
+
+    Where the reasons differ, each has the letters of its panels before it.
+    """
+    letters_by_error: dict[str, list[str]] = {}
+    for letter, card in zip(LETTERS, cards, strict=False):
+        letters_by_error.setdefault(card.error, []).append(letter)
+    for error, letters in letters_by_error.items():
+        said = f"{', '.join(letters)}: {error}" if len(letters_by_error) > 1 else error
+        container.error(errors.as_markdown(said), icon=":material/error:")
+    too_long = [(model, error) for model, error in page.refused if error.fitting is not None]
+    if too_long:  # what the model with the fewest positions can read is not too long for the others
+        model, shortest = min(too_long, key=lambda pair: pair[1].fitting or 0)
+        offering_beginning(container, model, page.sentence, beside=page.pair)(shortest)
+    return [replace(card, error="") for card in cards]
 
 
 def page_title(page: PageDefaults, cards: list[Card]) -> str:

@@ -20,13 +20,13 @@ class MapCards extends Figure {
     this.listenTo(window, "scroll", () => this.look(null), true);
   }
 
-  /** The maps of the cards, in their order, and of a difference, if there is one; null where there is an error instead. */
+  /** The maps of the cards, in their order, and of a difference, if there is one; null where there is none. */
   decode(...groups) {
     const { perHead, root, top, axes } = this.data;
     this.axes = axes;
     this.at = this.pinned = null;
     this.figures = groups.flat().map((one) => {
-      if (!one || one.error) return null;
+      if (!one?.weights) return null;
       const signed = Boolean(one.signed);
       const end = one.factor ?? (perHead ? one.max || 1 : top);
       const even = (weight) => (255 * weight) / end;

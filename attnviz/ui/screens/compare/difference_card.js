@@ -38,7 +38,8 @@ class DifferenceCard {
     this.far.hidden = !one.divergence;
     this.error.textContent = one.error;
     this.error.hidden = !one.error;
-    this.heatmap.root.hidden = this.legend.hidden = Boolean(one.error);
+    this.heatmap.root.hidden = this.legend.hidden = !one.weights;
+    this.root.hidden = !one.weights && !one.error;
     this.pair.hidden = !several;
     this.low.textContent = one.low;
     this.high.textContent = one.high;

@@ -11,7 +11,7 @@ class Panels extends MapCards {
     this.ramp = make("span", "attnviz-panels-ramp");
     this.high = make("span", "");
     this.quantity = make("span", "attnviz-panels-quantity");
-    const legend = make("span", "attnviz-panels-legend", {}, [this.quantity, this.low, this.ramp, this.high]);
+    this.legend = make("span", "attnviz-panels-legend", {}, [this.quantity, this.low, this.ramp, this.high]);
     this.more = make("button", "attnviz-panels-add", { type: "button" });
     this.more.addEventListener("click", () => this.add());
     this.models = make("datalist", "", { id: `attnviz-models-${Math.random().toString(36).slice(2)}` });
@@ -20,7 +20,7 @@ class Panels extends MapCards {
     this.difference = new DifferenceCard((side, position) => this.compare(side, position));
     this.listen(this.difference, () => this.cards.length);
     return make("div", "attnviz-panels attnviz-maps attnviz-figure", {}, [
-      make("div", "attnviz-panels-bar", {}, [this.summary, legend, this.more]),
+      make("div", "attnviz-panels-bar", {}, [this.summary, this.legend, this.more]),
       this.grid,
       this.tip.root,
       this.models,
@@ -148,6 +148,7 @@ class Panels extends MapCards {
     this.summary.textContent = data.summary;
     this.quantity.textContent = texts.weight;
     this.high.textContent = data.perHead ? texts.ownMax : texts.all;
+    this.legend.hidden = data.cards.every((one) => !one.weights);
     this.ramp.style.background = `linear-gradient(90deg, ${theme.scale.join(", ")})`;
     this.more.textContent = `+ ${texts.add}`;
     this.models.replaceChildren(...data.models.map((value) => make("option", "", { value })));
@@ -167,7 +168,7 @@ class Panels extends MapCards {
       card.role.hidden = !one.role;
       card.error.textContent = one.error;
       card.error.hidden = !one.error;
-      card.heatmap.root.hidden = Boolean(one.error);
+      card.heatmap.root.hidden = !one.weights;
       card.heatmap.canvas.setAttribute("aria-label", `${letter}: ${one.text}`);
       card.name.setAttribute("aria-label", `${letter}: ${one.text}. ${texts.choose}`);
       card.name.title = texts.choose;

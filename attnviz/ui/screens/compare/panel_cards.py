@@ -28,7 +28,7 @@ ABOVE = 540  # CSS pixels of a laptop's screen that the page needs beside the pi
 
 @dataclass(frozen=True)
 class Card:
-    """A panel with its map, or with the error that came in its place.
+    """A panel with its map, or with the error that came in its place, unless the page says that once for all panels.
 
     Attributes:
         panel: what it shows.
@@ -55,7 +55,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The difference of two panels, or why there is none.
+    """The difference of two panels, or why there is none; its card stays away where there is neither.
 
     Attributes:
         difference: first minus second.
@@ -145,7 +145,7 @@ def _card_data(card: Card, axes: Axes) -> dict[str, Any]:
         "role": card.role,
         "error": card.error,
         "hasTarget": card.has_target,
-        "text": card.error,
+        "text": card.error or head_name(_name(panel)),
     }
     if map:
         description = describe(map, decimal=decimal_sign(), name=head_name(map.name))
@@ -165,7 +165,8 @@ def _difference_data(panels: Panels, compared: Comparison, scale: Scale, axes: A
     name = f"{first} − {second}"
     difference = compared.difference
     if difference is None:
-        return {"name": name, "text": f"{name}: {compared.error}", "error": compared.error, "divergence": ""}
+        text = f"{name}: {compared.error}" if compared.error else name
+        return {"name": name, "text": text, "error": compared.error, "divergence": ""}
     top = top_of_difference(difference, scale)
     shown = local_number(f"{top:.2f}") if scale == "head" or top != 1.0 else "1"
     low, high = _("−{0}: more in {1}"), _("+{0}: more in {1}")

@@ -358,3 +358,16 @@ def test_a_link_holds_what_a_panel_has_of_its_own(page: Page) -> None:
     a_panel_has_a_sentence_of_its_own(page)
     other = a_copied_link_shows_the_same(page)
     a_damaged_link_says_what_is_wrong(other)
+
+
+def test_a_text_that_is_too_long_is_said_once_and_its_beginning_is_compared(page: Page) -> None:
+    page.goto(f"/compare?lang=en&sentence={quote('Der Hund sah den Ball. ' * 100)}")
+    button = page.get_by_role("button", name="Only the beginning")
+    button.wait_for()
+    page.wait_for_function(RESTS)
+    expect(card(page, 1)).to_be_visible()
+    assert page.locator("body").inner_text().count("has positions for 512") == 1
+    expect(page.locator(".attnviz-panel:visible")).to_have_count(2)  # and no difference of nothing
+    button.click()
+    expect(difference(page).locator("canvas").first).to_be_visible()
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)

@@ -347,10 +347,22 @@ def test_what_cannot_be_recorded_is_said_and_nothing_is_lost(sentence: str) -> N
     if not sentence:  # an empty parameter is the default's absence
         app.text_area(key="sentence").set_value("").run()
     assert len(app.error) == 1 and not components(app, "ready")
-    assert [card["name"] for card in shown(app)["cards"]] == ["L2 H5", "L0 H3"]
+    data = shown(app)
+    assert [card["name"] for card in data["cards"]] == ["L2 H5", "L0 H3"]
+    assert [one["error"] for one in (*data["cards"], data["difference"])] == ["", "", ""], "it is said once"
+    offered = [button for button in app.button if button.key == "only_beginning"]
+    assert len(offered) == (1 if sentence.strip() else 0)
     app.text_area(key="sentence").set_value(FIRST).run()
     assert not app.error and components(app, "ready")
     assert [card["name"] for card in shown(app)["cards"]] == ["L2 H5", "L0 H3"]
+
+
+def test_where_no_panel_has_a_map_each_reason_is_said_once_with_its_panels() -> None:
+    names = ["/no/a", "/no/b", "/no/a"]
+    app = opened(panels=Panels(tuple(Panel("encoder", model=name) for name in names)).text)
+    said = [error.value for error in app.error]
+    assert [text.replace("\\", "").split(":")[0] for text in said] == ["A, C", "B"]
+    assert [card["error"] for card in shown(app)["cards"]] == ["", "", ""]
 
 
 def test_a_model_that_is_not_there_is_said() -> None:
