@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 from babel.messages.pofile import read_po
 from playwright.sync_api import Browser, Page
-from support.browsing import new_context
+from support.browsing import RESTS, new_context, settled_box
 from support.bundled import bundled_model
 from support.languages import pick_language, wait_for_language
 from support.layout import layout_faults
@@ -183,6 +183,18 @@ def test_a_page_in_other_languages_has_no_english_and_room_for_all(browser: Brow
         faults += [f"{language}: {fault}" for fault in found]
     context.close()
     assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("locale", ["de-DE", "nl-NL", "en-GB"])
+def test_the_controls_of_heads_take_one_line_on_a_laptop(browser: Browser, app_url: str, locale: str) -> None:
+    context = new_context(browser, base_url=app_url, viewport={"width": 1366, "height": 900}, locale=locale)
+    page = context.new_page()
+    page.goto("/")
+    page.locator(".attnviz-ready").wait_for(state="attached")
+    page.wait_for_function(RESTS)
+    more, switch = settled_box(page.locator(MENU)), settled_box(page.locator(".st-key-hide_special"))
+    context.close()
+    assert more["x"] > switch["x"] and abs(more["y"] - switch["y"]) < switch["height"]
 
 
 def test_a_leftover_would_be_found() -> None:
