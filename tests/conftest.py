@@ -8,6 +8,7 @@ or the page has: it is looked into like a failure. No other test is tried twice.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -28,6 +29,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.flaky(reruns=1))
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
+def pytest_collection_finish() -> None:
+    """Keeps the look for garbage from the libraries and the tests themselves: some 300,000 objects that stay anyway."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

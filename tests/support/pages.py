@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from streamlit import config
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
@@ -15,6 +16,8 @@ from support import tiny_models
 # Each AppTest looks for components in the metadata of every installed package, which takes longer than most pages.
 # Nothing is installed while tests run, so that one look is enough.
 manifest_scanner.scan_component_manifests = functools.cache(manifest_scanner.scan_component_manifests)
+# As on the app's own server: no look through all objects after every run of a page.
+config.set_option("runner.postScriptGC", False)
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
