@@ -19,7 +19,8 @@
         └── TooOftenError    one person, too often within a minute
 
 Each message says what is needed, what was received and what to do next. Python shows it in English. It also holds the
-template and the values that it was made from, so that the app can say it in the reader's language.
+template and the values that it was made from, so that the app can say it in the reader's language, and may hold what a
+page says in its place.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from typing import Any
 class Message(str):
     """A text for a person, in English, that knows the template and the values that it was made from.
 
-    A value may be a message itself, where a sentence has a part that can be one of several.
+    A value may be a message itself, where a sentence has a part that can be one of several. `on_page` is what a page
+    of the app says instead, where the text names what only a Python user can do; None where both read the same.
 
     >>> message = Message("The text has {0:,} tokens.", 1200)
     >>> message, message.template, message.values
@@ -39,13 +41,14 @@ class Message(str):
 
     template: str
     values: tuple[Any, ...]
+    on_page: Message | None
 
-    def __new__(cls, template: str, *values: Any) -> Message:
+    def __new__(cls, template: str, *values: Any, on_page: Message | None = None) -> Message:
         """A message from a template with `{0}`, `{1}` … where the values go; without values it stands as it is."""
         if isinstance(template, Message) and not values:
             return template
         message = super().__new__(cls, template.format(*values) if values else template)
-        message.template, message.values = str(template), values
+        message.template, message.values, message.on_page = str(template), values, on_page
         return message
 
 
@@ -59,9 +62,9 @@ class AttnvizError(Exception):
 
     fitting: int | None = None
 
-    def __init__(self, template: str, *values: Any) -> None:
+    def __init__(self, template: str, *values: Any, on_page: Message | None = None) -> None:
         """Takes what `Message` takes."""
-        self.message = Message(template, *values)
+        self.message = Message(template, *values, on_page=on_page)
         super().__init__(self.message)
 
 

@@ -14,6 +14,7 @@ import torch
 from attnviz.errors import (
     LoadError,
     MemoryShortError,
+    Message,
     NotFoundError,
     UnsafeError,
     out_of_memory,
@@ -63,6 +64,7 @@ def load_folder(
                     '{0} does not fit into the memory of {1}. Choose a smaller model, dtype="float16" or device="cpu".',
                     name,
                     device,
+                    on_page=Message("{0} does not fit into the memory of {1}. Choose a smaller model.", name, device),
                 ) from error
             raise LoadError("{0} could not be loaded: {1}", name, first_line(error)) from error
         network = _without_untrained_head(network, sorted(report["missing_keys"]), name)

@@ -61,12 +61,14 @@ def not_captured_error(model: str, quantity: str) -> NoAttentionError:
 
 def memory_error(quantity: str, heads: int, queries: int, keys: int) -> MemoryShortError:
     """Memory is too short for the "scores" or "weights" of all that was asked for."""
+    facts = (_NAMES[quantity], heads, queries, keys, heads * queries * keys * 4 / 1e9)
     return MemoryShortError(
         "The {0} of {1:,} heads for {2:,} queries and {3:,} keys need {4:,.1f} GB, more than is free. Ask for one "
         "head, or for a picture of it with `pooled`, which needs next to nothing.",
-        _NAMES[quantity],
-        heads,
-        queries,
-        keys,
-        heads * queries * keys * 4 / 1e9,
+        *facts,
+        on_page=Message(
+            "The {0} of {1:,} heads for {2:,} queries and {3:,} keys need {4:,.1f} GB, more than is free. Shorten the "
+            "text, or choose a smaller model.",
+            *facts,
+        ),
     )

@@ -156,16 +156,23 @@ class Needs:
     def _remedy(self, tokens: int, budget: int, options: RecordOptions) -> Message:
         """What would fit."""
         fitting = self._fitting(tokens, budget, options)
+        on_page = Message("{0:,} tokens would fit. Shorten the text, or choose a smaller model.", fitting)
         layers: Collection[int] = sorted({layer for layer, _, _ in self.calls if options.includes(layer)})
         for count in range(len(layers) - 1, 0, -1):
             fewer = replace(options, layers=frozenset(list(layers)[:count]))
             if self.bytes(tokens, fewer) <= budget:
                 return Message(
-                    "{0:,} tokens would fit, or {1} of the {2} layers (`layers`).", fitting, count, len(layers)
+                    "{0:,} tokens would fit, or {1} of the {2} layers (`layers`).",
+                    fitting,
+                    count,
+                    len(layers),
+                    on_page=on_page,
                 )
         if options.logits and self.bytes(tokens, replace(options, logits=False)) <= budget:
-            return Message("{0:,} tokens would fit, or all of them without the output (`logits=False`).", fitting)
-        return Message("{0:,} tokens would fit.", fitting)
+            return Message(
+                "{0:,} tokens would fit, or all of them without the output (`logits=False`).", fitting, on_page=on_page
+            )
+        return Message("{0:,} tokens would fit.", fitting, on_page=on_page)
 
 
 def free_bytes(device: torch.device) -> int | None:

@@ -354,12 +354,15 @@ class Recorder:
         return append_generated(source, from_ids(self.inputs.tokenizer, longer)), longer
 
     def _memory_short(self) -> MemoryShortError:
-        device = input_device(self.inputs.network)
+        facts = (self.inputs.name, input_device(self.inputs.network))
         return MemoryShortError(
             "{0} does not fit into the memory of {1} with this input. Shorten the text, choose a smaller model, or "
             'load it with dtype="float16" or device="cpu".',
-            self.inputs.name,
-            device,
+            *facts,
+            on_page=Message(
+                "{0} does not fit into the memory of {1} with this input. Shorten the text, or choose a smaller model.",
+                *facts,
+            ),
         )
 
 

@@ -55,6 +55,7 @@ def translate(message: str) -> str:
     """What the engine says, in the reader's language; a text that is no `Message` stays as it is."""
     if not isinstance(message, Message):
         return message
+    message = message.on_page or message
     template = _catalogue(language()).gettext(message.template)
     return _LocalFormatter().format(template, *map(_local_value, message.values)) if message.values else template
 

@@ -8,12 +8,15 @@ import pickle
 from pathlib import Path
 
 import pytest
+import torch
 from babel.messages.pofile import read_po
 from support.pages import open_page
 
 import attnviz
 from attnviz import errors
-from attnviz.errors import InputError, Message
+from attnviz.errors import InputError, MemoryShortError, Message
+from attnviz.models.recording.errors import memory_error
+from attnviz.models.recording.record_options import Needs, RecordOptions
 from attnviz.ui.shell import messages
 from attnviz.ui.shell.catalogue import MESSAGES
 from attnviz.ui.shell.messages import DOMAIN, LOCALE, translate
@@ -77,6 +80,34 @@ def test_words_and_numbers_of_a_message_follow_the_language(monkeypatch: pytest.
     assert said.startswith("Der Text hat 1.200 Tokens, das Modell (Mitgeliefertes Übersetzungsmodell) hat Positionen")
     assert "688 Tokens" in said and "bundled" not in said
     assert translate("text of a page") == "text of a page"
+
+
+@pytest.mark.parametrize("language", ["en", "de", "nl", "zh_Hans", "zh_Hant"])
+def test_a_page_says_of_short_memory_what_is_done_on_the_page(monkeypatch: pytest.MonkeyPatch, language: str) -> None:
+    monkeypatch.setattr(messages, "language", lambda: language)
+    fewer_layers, no_output = Needs(((0, 4, 4), (1, 4, 4)), 0), Needs(((0, 4, 4),), 1000)
+    for needs, tokens in ((fewer_layers, 100), (no_output, 2)):
+        with pytest.raises(MemoryShortError) as caught:
+            needs.check(tokens, RecordOptions(budget=1700), torch.device("cpu"), "m")
+        assert "`" in str(caught.value)  # an argument, for Python
+        assert "`" not in translate(caught.value.message)
+    error = memory_error("scores", 8, 4000, 4000)
+    assert "`pooled`" in str(error) and "`" not in translate(error.message)
+    for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert translate(twin.message) == translate(error.message)
+
+
+def test_what_is_told_of_short_memory_has_words_for_the_page() -> None:
+    """Those that name what a Python user may pass say something else on the page."""
+    found = 0
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "MemoryShortError":
+                template = ast.unparse(node.args[0])
+                names_arguments = "`" in template or "dtype=" in template
+                found += names_arguments
+                assert not names_arguments or any(word.arg == "on_page" for word in node.keywords), template
+    assert found == 3
 
 
 @pytest.mark.parametrize("kind", sorted(MESSAGES - {"Message"}))
