@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from attnviz.ui.shell.model_names import BUNDLED, model_label
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
+    from torch import nn
 
     from attnviz.models.loading.load import Progress
     from attnviz.models.model import Model
@@ -162,8 +164,17 @@ def loaded_models() -> tuple[Loaded, ...]:
     return _loaded_models().values()
 
 
+_networks: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # that are in memory, those of dropped models too
+
+
 def _free_memory() -> None:
-    """Lets the memory of a dropped model go, in spite of `gc.freeze` in `load`."""
+    """Lets the memory of a dropped model go, in spite of `gc.freeze` in `load`.
+
+    Most models have gone already, with the last that held them. Only one that holds itself in a circle, or that
+    somebody still reads, needs a look through all objects, which takes half a second.
+    """
+    if len(_networks) <= len({id(loaded.model.network) for loaded in loaded_models()}):
+        return
     gc.unfreeze()
     gc.collect()
     gc.freeze()
@@ -233,8 +244,11 @@ def _load(
     model = attnviz.load(source, device=_DEVICE, dtype=_DTYPE, revision=revision, progress=progress)
     model.name = name or source  # of a model of the list its folder is nobody's business
     # Streamlit looks for garbage after every run, while the page waits for the last it is to show. The libraries
-    # and the model bring some 400,000 objects that stay: looking through them took a quarter of a second.
+    # and the model bring some 400,000 objects that stay: looking through them took a quarter of a second. What is
+    # garbage by now would stay too.
+    gc.collect()
     gc.freeze()
+    _networks.add(model.network)
     return Loaded(model, key)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import threading
 import weakref
@@ -44,12 +45,16 @@ def test_a_shelf_makes_a_value_once_and_drops_the_oldest() -> None:
     assert dropped == ["dropped"]
 
 
-def test_a_dropped_model_leaves_memory(bert_folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("circle", [False, True], ids=["held by nobody", "held by itself"])
+def test_a_dropped_model_leaves_memory(bert_folder: str, circle: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf: RecentValues[models.Loaded] = RecentValues(1, on_drop=models._free_memory)
     monkeypatch.setattr(models, "_loaded_models", lambda: shelf)
     place = MagicMock()
     gone = weakref.ref(models.load(bert_folder, place).model.network)
     assert gone() is not None
+    if circle:
+        gone().itself = [gone()]
+        gc.freeze()
     models.load("bundled", place)
     assert gone() is None
     place.empty.assert_called()  # the progress bar is gone
