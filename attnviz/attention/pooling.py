@@ -36,7 +36,7 @@ def pool(head: Head, rows: Cells, columns: Cells, reduce: str) -> tuple[Tensor, 
     def read(block: slice) -> RowCells:
         return head.cells(block, columns, largest=reduce == "max")
 
-    for block, part in in_parallel(read, head.row_blocks(rows), device):
+    for block, part in in_parallel(read, head.row_blocks(rows, columns), device):
         missing = torch.zeros_like(part.shown) if whole else (1.0 - part.shown - part.hidden).clamp_min(0.0)
         _reduce(total, rows, block, part.values, "amax" if reduce == "max" else "sum")
         _reduce(hidden, rows, block, part.hidden, "sum")

@@ -20,9 +20,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from attnviz.attention import blockwise, dot_product
+from attnviz.attention import blockwise, dot_product, fused_kernel
 from attnviz.attention.blockwise import Diagonals, Rule, Spans
 from attnviz.attention.cells import Cells
+from attnviz.attention.fused_kernel import Part, Sums, finite
 from attnviz.attention.key_blocks import KeyBlock, key_blocks
 from attnviz.attention.workers import in_parallel
 
@@ -67,7 +68,7 @@ class _Queries:
 
     def take_off(self, shift: Tensor) -> None:
         """Makes the next products less by (rows,); -inf takes nothing off."""
-        shift = _finite(shift)
+        shift = finite(shift)
         self.has_shift = bool(shift.any())
         self.vectors[:, -_MORE:] = -shift[:, None] / _MORE
 
@@ -107,14 +108,16 @@ class HeadVectors:
         """Computes the sums of rows that are not known yet, where the columns that will be read are not all keys, or
         `whole` asks for them."""
         if whole or columns.start > 0 or columns.stop < self.keys:
-            every = Cells.of(0, self.keys, -(-self.keys // 64))
-            unknown = (block for block in self.row_blocks(rows) if bool(self.log_sums[block].isnan().any()))
+            every = Cells.of(0, self.keys, -(-self.keys // (64 if self.key.device.type == "cpu" else BLOCK_COLUMNS)))
+            unknown = (block for block in self.row_blocks(rows, every) if bool(self.log_sums[block].isnan().any()))
             for _ in in_parallel(lambda block: self.cells(block, every), unknown, self.key.device):
                 pass
 
-    def row_blocks(self, rows: Cells) -> Iterator[slice]:
-        """The rows in steps that fit into memory."""
-        step = BLOCK_ROWS if self.query.device.type == "cpu" else 8 * BLOCK_ROWS
+    def row_blocks(self, rows: Cells, columns: Cells | None = None) -> Iterator[slice]:
+        """The rows in steps that fit into memory; larger ones where only cells of `columns` will be read of them."""
+        step = self._most_rows
+        if columns is not None and self._fusible:
+            step = fused_kernel.most_rows(columns, step)
         for start in range(rows.start, rows.stop, step):
             yield slice(start, min(start + step, rows.stop))
 
@@ -127,18 +130,19 @@ class HeadVectors:
             largest: the largest weight of each cell in place of the sum.
         """
         logs = self.log_sums[rows] * _LOG2_E
-        query = self._queries(rows)
         known = not bool(logs.isnan().any())
-        shift = (_needed(_finite(logs)) if known else torch.full_like(logs, -torch.inf)).to(self._precision)
-        values, shown, shift = self._sums(query, shift, rows, columns, largest)
-        if not known and not bool(shown.isfinite().all()):  # some score lies far above those of the first block
-            values, shown, shift = self._sums(query, self._peaks(query, rows, columns), rows, columns, largest)
+        taken = _needed(finite(logs)).to(self._precision) if known else None
+        sums = self._fused(rows, columns, taken, largest) if self._fusible else None
+        if sums is None and rows.stop - rows.start > self._most_rows:
+            parts = [self.cells(part, columns, largest) for part in self.row_blocks(Cells.of(rows.start, rows.stop, 1))]
+            return RowCells(*(torch.cat([getattr(part, name) for part in parts]) for name in RowCells.__slots__))
+        values, shown, shift = sums or self._in_blocks(rows, columns, taken, largest)
         if columns.start == 0 and columns.stop == self.keys:
             # Also where they were known: the same rounding above and below the line makes rows sum to 1.
             logs = self._logarithms(shift, shown, logs.dtype)
             if not known:
                 self.log_sums[rows] = logs / _LOG2_E
-        factor = (_finite(shift) - _finite(logs)).exp2().to(self._precision)
+        factor = (finite(shift) - finite(logs)).exp2().to(self._precision)
         return RowCells(values.mul_(factor[:, None]), shown.mul_(factor), self._hidden(rows))
 
     def weights(self, rows: slice, columns: Cells) -> Iterator[tuple[int, Tensor]]:
@@ -152,9 +156,42 @@ class HeadVectors:
         for block, scores in self._blocks(query, rows, columns):
             yield columns.start + block.cells.start, scores.exp2_().float()
 
+    @property
+    def _most_rows(self) -> int:
+        """Rows of a block, with as many columns."""
+        return BLOCK_ROWS if self.query.device.type == "cpu" else 8 * BLOCK_ROWS
+
+    @property
+    def _fusible(self) -> bool:
+        """Whether one program may compute cells without blocks of scores; where it does not, the blocks do."""
+        suits = self.rule.bias is None and not isinstance(self.rule.visible, Tensor)
+        return self.key.device.type in fused_kernel.DEVICES and suits and self._precision == torch.float32
+
+    def _fused(self, rows: slice, columns: Cells, shift: Tensor | None, largest: bool) -> Sums | None:
+        """As `_in_blocks`, by that program; None where it cannot be used."""
+        visible, cap = self.visible, self.rule.softcap
+        spans = (visible.first[rows], visible.stop[rows]) if isinstance(visible, Spans) else None
+        cap = None if cap is None else cap * _LOG2_E
+        part = Part(self.query[rows], self.key, self._factor, cap, spans, columns, shift, largest)
+
+        def in_blocks(some: slice) -> Sums:
+            here = slice(rows.start + some.start, rows.start + some.stop)
+            return self._in_blocks(here, columns, None if shift is None else shift[some], largest)
+
+        return fused_kernel.sums(part, in_blocks)
+
+    def _in_blocks(self, rows: slice, columns: Cells, shift: Tensor | None, largest: bool) -> Sums:
+        """The exponentials of rows in cells, with `shift` taken off; None where it is to follow from their scores."""
+        query = self._queries(rows)
+        nothing = query.vectors.new_full((rows.stop - rows.start,), -torch.inf)
+        values, shown, taken = self._sums(query, nothing if shift is None else shift, rows, columns, largest)
+        if shift is None and not bool(shown.isfinite().all()):  # some score lies far above those of the first block
+            return self._sums(query, self._peaks(query, rows, columns), rows, columns, largest)
+        return values, shown, taken
+
     def _sums(
         self, query: _Queries, shift: Tensor, rows: slice, columns: Cells, largest: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> Sums:
         """Exponentials in cells.
 
         Args:
@@ -177,7 +214,7 @@ class HeadVectors:
                 shift = torch.maximum(shift, new)
                 query.take_off(shift)
                 if query.has_shift:
-                    scores -= _finite(new)[:, None]
+                    scores -= finite(new)[:, None]
                 settled = bool((shift > -torch.inf).all())
             weights = scores.exp2_().view(count, block.width, -1)
             if largest:
@@ -310,7 +347,7 @@ class HeadRows:
     def prepare(self, rows: Cells, columns: Cells, whole: bool = False) -> None:
         """Nothing: whole rows are read anyway."""
 
-    def row_blocks(self, rows: Cells) -> Iterator[slice]:
+    def row_blocks(self, rows: Cells, columns: Cells | None = None) -> Iterator[slice]:
         """The rows in steps that fit into memory."""
         for block in blockwise.blocks(rows.stop - rows.start, self.keys):
             yield slice(rows.start + block.start, rows.start + block.stop)
@@ -335,11 +372,6 @@ Head = HeadVectors | HeadRows
 def exact(device: torch.device) -> torch.dtype:
     """The precision of long sums on a device; some have no float64."""
     return torch.float32 if device.type == "mps" else torch.float64
-
-
-def _finite(logarithms: Tensor) -> Tensor:
-    """With 0 in place of -inf, the logarithm of nothing, which cannot be taken off."""
-    return logarithms.masked_fill(logarithms == -torch.inf, 0.0)
 
 
 def _needed(logarithms: Tensor) -> Tensor:
