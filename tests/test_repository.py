@@ -212,6 +212,7 @@ def test_everything_imported_is_required() -> None:
     # Packages whose module goes by another name than theirs.
     other_names = {"huggingface_hub": "huggingface-hub", "prometheus_client": "prometheus-client"}
     other_names |= {"PIL": "pillow", "resvg_py": "resvg-py"}
+    other_names |= {"triton": "torch"}  # comes with PyTorch for CUDA; who has another PyTorch does without
     required = {name for _, name, _ in pins("requirements.txt")}
     # What only those need who ask for it, as `attnviz[cluster]`, is an extra of the package.
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]

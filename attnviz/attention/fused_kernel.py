@@ -28,31 +28,39 @@ LEAST_SCORES = 1 << 26
 MOST_CELLS = 1 << 25
 """Cells of a part: 128 MiB of sums, and as much of what was taken off."""
 AGREEMENT = 5e-4
-"""What a cell may differ from the same cell in blocks, as a share of it. float32 leaves 1e-7 of each score, and a head's
-scores may be in the hundreds."""
+"""What a cell may differ from the same cell in blocks, as a share of it: float32 leaves out 1e-7 of each score, and a
+head's scores may be in the hundreds."""
 TRIAL_ROWS = 160
 """Rows at each end of a part that are computed in both ways; more than one block of the program's."""
 _NEGLIGIBLE = 1e-6
 """Share of a row's largest cell below which another one need not be right in all its digits."""
+_LEAST_KEYS = 9
+"""Keys of a cell from which sums are far fewer than scores."""
 _MOST_DIMENSIONS = 256
 _MOST_COLUMNS = 1 << 15
 """Their square is below 2^31, which the program counts in."""
 
 
 class Tile(NamedTuple):
-    """How the program divides its work: rows and keys of a block, and two numbers for Triton."""
+    """How the program divides its work: rows and keys of a block, and what Triton is asked for."""
 
     rows: int
     keys: int
-    warps: int
-    stages: int
+    options: dict[str, int]
 
 
+_FEW = {"num_warps": 4, "num_stages": 2}
+_MANY = {"num_warps": 8, "num_stages": 2}
 TILES = {
-    2: (Tile(128, 128, 8, 3), Tile(64, 64, 4, 2)),
-    4: (Tile(64, 64, 8, 2), Tile(32, 32, 4, 2)),
+    2: (Tile(128, 128, {**_MANY, "maxnreg": 128}), Tile(64, 64, _FEW)),
+    4: (Tile(32, 64, _MANY), Tile(32, 32, _FEW)),
 }
-"""By the bytes of a number: the first that a GPU takes is used; smaller ones are for those with little fast memory."""
+"""By the bytes of a number: the first that a GPU takes is used; smaller ones are for those with little fast memory.
+
+With so many registers, two blocks share a processor of a GPU like an H100: one takes exponentials while the other
+multiplies. Tensor cores do not multiply whole float32, and larger blocks of these do not fit into registers, as the
+compiler reports.
+"""
 
 Sums = tuple[Tensor, Tensor, Tensor]
 """(rows, cells) the sums or the largest, (rows,) the sum over all cells, and (rows,) what was taken off the scores."""
@@ -116,7 +124,8 @@ def sums(part: Part, in_blocks: Callable[[slice], Sums]) -> Sums | None:
         return None
     reason = ""
     for tile in TILES[part.query.element_size()]:
-        way = (part.query.device, part.query.dtype, part.cap is None, part.spans is None, *_constants(part, tile).items())
+        vectors = (part.query, part.key)
+        way = (part.query.device, part.query.dtype, *(v.stride() for v in vectors), *_constants(part, tile).items())
         try:
             with _lock:
                 if way not in _trusted:
@@ -142,6 +151,7 @@ def _suits(part: Part) -> bool:
         and query.dtype in (torch.float16, torch.bfloat16, torch.float32)
         and query.shape[1] <= _MOST_DIMENSIONS
         and len(query) * (columns.stop - columns.start) >= LEAST_SCORES
+        and columns.width >= _LEAST_KEYS
         and columns.count <= _MOST_COLUMNS
         and torch.equal(columns.edges, Cells.of(columns.start, columns.stop, columns.count).edges)
     )
@@ -177,8 +187,7 @@ def _run(part: Part, tile: Tile) -> Sums:
             query, key, first, stop, totals if part.shift is None else part.shift.contiguous(), values, shifts, totals,
             query.stride(0), key.stride(0), rows, columns.start, columns.stop - columns.start, cells,
             part.factor, 0.0 if part.cap is None else part.cap,
-            SPANS=part.spans is not None, CAPPED=part.cap is not None, **_constants(part, tile),
-            num_warps=tile.warps, num_stages=tile.stages,
+            **_constants(part, tile), **tile.options, enable_fp_fusion=True,
         )  # fmt: skip
     if part.shift is not None:
         shift = part.shift
@@ -204,7 +213,9 @@ def _constants(part: Part, tile: Tile) -> dict[str, Any]:
         "KEYS": tile.keys,
         "SLOTS": slots,
         "KNOWN": part.shift is not None,
+        "SPANS": part.spans is not None,
         "LARGEST": part.largest,
+        "CAPPED": part.cap is not None,
         "RAGGED": not filled,
         "PRECISION": "ieee",
     }

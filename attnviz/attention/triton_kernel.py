@@ -1,13 +1,13 @@
 """The program that runs on a GPU for `fused_kernel`: the sum, or the largest, of each row's weights in cells of keys.
 
-    a block of queries ─┬─ for each block of keys: product ─ soft cap ─ mask ─ powers of 2 ─ per cell ─ stored at its end
+    a block of queries ─┬─ for each block of keys: product ─ soft cap ─ mask ─ powers of 2 ─ per cell ─ stored
     a block of keys ────┘
 
 As in FlashAttention (Dao 2022, section 3.1), a block of scores lives in registers and never reaches memory; unlike
 there, no values are multiplied with the weights, so half of the products is left, and each cell's number is kept.
 
-Blocks of keys are counted from 0 over all columns. A cell with as many keys as a block or more has blocks of its own
-(of the last one, a part may lie behind its end); of smaller cells, a block holds several, each in a power of 2 of slots.
+Blocks of keys are counted from 0 over all columns. A cell with as many keys as a block or more has blocks of its own;
+of the last one, a part may lie behind its end. Of smaller cells a block holds several, each in a power of 2 of slots.
 
 This module needs Triton, which comes with PyTorch for CUDA; only `fused_kernel` imports it, where tensors lie on a GPU.
 """
@@ -115,10 +115,7 @@ def _read(
             if not KNOWN and not LARGEST:
                 tl.store(shifts + target, tl.broadcast_to(peak[:, None], number.shape), mask=there)
         else:
-            if LARGEST:
-                kept = tl.maximum(kept, tl.max(score, axis=1))
-            else:
-                kept = kept * fading + tl.sum(weight, axis=1)
+            kept = tl.maximum(kept, tl.max(score, axis=1)) if LARGEST else kept * fading + tl.sum(weight, axis=1)
             offset += KEYS
             done = (low + offset >= high) | (block == final)
             target = row.to(tl.int64) * cells + cell
@@ -152,8 +149,8 @@ def cell_kernel(
         query, key: (rows, head_dim) and (all keys, head_dim); neighbours along the last dimension.
         firsts, stops: (rows,) int32: the keys first … stop - 1 are seen. Read where SPANS.
         known: (rows,) float32, taken off a row's scores, which are logarithms to the base 2. Read where KNOWN.
-        values: (rows, cells) float32: written where a cell is seen. The sum of the exponentials; with LARGEST the largest
-            score, with nothing taken off.
+        values: (rows, cells) float32, written where a cell is seen: the sum of the exponentials; with LARGEST the
+            largest score, with nothing taken off.
         shifts: what was taken off, where not KNOWN: (rows, cells), with LARGEST (rows,).
         totals: (rows,) the sum over all columns; with LARGEST only.
         query_stride, key_stride: from one vector to the next.
@@ -165,7 +162,7 @@ def cell_kernel(
         RAGGED: whether some slot of some block holds no key.
         PRECISION: of the product of float32.
     """
-    program = tl.num_programs(0) - 1 - tl.program_id(0)  # the last rows see most where a mask is causal: they start first
+    program = tl.num_programs(0) - 1 - tl.program_id(0)  # under a causal mask the last rows see most: they start first
     row = program * ROWS + tl.arange(0, ROWS)
     dim = tl.arange(0, DIMS)
     inside = row < rows
@@ -173,7 +170,7 @@ def cell_kernel(
     q = tl.load(where, mask=inside[:, None] & (dim < HEAD_DIM)[None, :], other=0.0)  # (rows, dims)
     base, rest = count // cells, count % cells
 
-    # All keys that some row sees, and in between those that all of them do, which need no mask.
+    # All keys that some row sees, and in between the blocks of which every row sees every key, which need no mask.
     stop_all = start + count
     nearest, furthest = start, stop_all
     common_first, common_stop = start, stop_all
@@ -196,8 +193,8 @@ def cell_kernel(
         behind = tl.minimum(tl.maximum(common_stop, start), stop_all - 1)
         inner = _block_of(before, start, count, cells, base, rest, KEYS, SLOTS) + 1
         outer = _block_of(behind, start, count, cells, base, rest, KEYS, SLOTS)
-        inner = tl.minimum(tl.maximum(tl.where(common_first > nearest, inner, begin), begin), end)
-        outer = tl.minimum(tl.maximum(tl.where(common_stop < furthest, outer, end), inner), end)
+        inner = tl.minimum(tl.maximum(tl.where(common_first > start, inner, begin), begin), end)
+        outer = tl.minimum(tl.maximum(tl.where(common_stop < stop_all, outer, end), inner), end)
 
     cell = _cell_of(nearest, start, count, cells)
     low, high = _edge(cell, start, base, rest, cells), _edge(cell + 1, start, base, rest, cells)
