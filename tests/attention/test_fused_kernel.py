@@ -222,6 +222,33 @@ def test_it_gives_the_weights_of_whole_maps_where_triton_interprets_it() -> None
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_it_compiles_for_a_gpu_that_is_not_there(
+    dtype: torch.dtype, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("triton", reason="comes with PyTorch for CUDA")
+    if "TRITON_INTERPRET" in os.environ:
+        pytest.skip("Triton interprets programs here")
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource, compile
+
+    from attnviz.attention.triton_kernel import cell_kernel
+
+    vectors, ends = torch.zeros(300, 128, dtype=dtype), torch.zeros(300)
+    part = Part(vectors, vectors, 1.0, 1.0, (ends, ends), Cells.of(0, 300, 1), None, False)
+    element = {torch.float32: "*fp32", torch.bfloat16: "*bf16"}[dtype]
+    types = {"query": element, "key": element, "firsts": "*i32", "stops": "*i32", "factor": "fp32", "cap": "fp32"}
+    types |= dict.fromkeys(("known", "values", "shifts", "totals"), "*fp32")
+    tile = fused_kernel.TILES[part.query.element_size()][0]
+    constants = fused_kernel._constants(part, tile)
+    names = cell_kernel.arg_names
+    signature = {name: "constexpr" if name in constants else types.get(name, "i32") for name in names}
+    source = ASTSource(cell_kernel, signature, {(names.index(name),): value for name, value in constants.items()})
+    built = compile(source, GPUTarget("cuda", 90, 32), {**tile.options, "enable_fp_fusion": True})
+    assert built.asm["cubin"] and ("wgmma" in built.asm["ptx"]) == (dtype is torch.bfloat16)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("reduce", ["share", "max"])
