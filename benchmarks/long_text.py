@@ -12,9 +12,9 @@
 Times are processor times, so that other programs on the machine count little; with one thread they are steadiest. The
 ways take turns, and the shortest time of each counts.
 
-With `--device cuda`, one head of 128 dimensions in bfloat16 on a GPU instead: its pictures, in one program and in
-blocks, against one pass of PyTorch's flash attention over the same head, in seconds by the clock, and the memory that a
-picture needs on the GPU beside queries and keys. Where there is no GPU, it says so and measures nothing.
+With `--device cuda`, one head of 128 dimensions in bfloat16 on a GPU instead: its pictures, by kernel and in blocks,
+against one pass of PyTorch's flash attention over the same head, in seconds by the clock, and the memory that a picture
+needs on the GPU beside queries and keys. Where there is no GPU, it says so and measures nothing.
 """
 
 from __future__ import annotations
@@ -189,8 +189,8 @@ def on_gpu(length: int, rounds: int) -> None:
     for causal in (False, True):
         with sdpa_kernel(SDPBackend.FLASH_ATTENTION), torch.no_grad():
             flash = gpu_seconds(lambda: scaled_dot_product_attention(query, key, value, is_causal=causal), rounds)  # noqa: B023
-        for way, devices in (("one program", fused_kernel.DEVICES), ("blocks", ())):
-            with warnings.catch_warnings(record=True) as told:
+        for way, devices in (("kernel", fused_kernel.DEVICES), ("blocks", ())):
+            with warnings.catch_warnings(record=True) as warned:
                 warnings.simplefilter("always")
                 before, fused_kernel.DEVICES = fused_kernel.DEVICES, devices
                 first = gpu_seconds(lambda: pool(head_of_gpu(causal), cells, cells, "share"), rounds)  # noqa: B023
@@ -207,7 +207,7 @@ def on_gpu(length: int, rounds: int) -> None:
                 f"| {first / flash:.2f} | {known / flash:.2f} | {beside:.0f} |",
                 flush=True,
             )
-            for warning in told:
+            for warning in warned:
                 print(f"  {warning.message}")
 
 

@@ -1,8 +1,8 @@
-"""Rows of a head in cells on a GPU, in one program that never writes the scores down, where that is known to be right.
+"""Rows of a head in cells on a GPU, in one kernel that never writes the scores down, where that is known to be right.
 
-The program itself is in `triton_kernel`. Here is when it is used, and how it is distrusted: for each way of using it
+The kernel itself is in `triton_kernel`. Here is when it is used, and how it is checked: for each way of using it
 (precision, dimensions, what the rule asks for), the first and the last rows that it is asked for are computed in blocks
-as well, and where the two differ, or there is no Triton, or the GPU does not take the program, the caller computes
+as well, and where the two differ, or there is no Triton, or the GPU does not take the kernel, the caller computes
 everything in blocks. So a head's numbers are right either way, and only their time differs.
 
 Biases, boolean masks, texts so short that sums are taken in float64, and parts with few scores are left to the blocks.
@@ -22,27 +22,27 @@ from torch import Tensor
 from attnviz.attention.cells import Cells
 
 DEVICES: tuple[str, ...] = ("cuda",)
-"""Kinds of devices whose tensors the program reads."""
+"""Kinds of devices whose tensors the kernel reads."""
 LEAST_SCORES = 1 << 26
-"""Scores of a part from which the program is used: building it takes seconds, the blocks of fewer scores do not."""
+"""Scores of a part from which the kernel is used: building it takes seconds, the blocks of fewer scores do not."""
 MOST_CELLS = 1 << 25
 """Cells of a part: 128 MiB of sums, and as much of what was taken off."""
 AGREEMENT = 5e-4
 """What a cell may differ from the same cell in blocks, as a share of it: float32 leaves out 1e-7 of each score, and a
 head's scores may be in the hundreds."""
 TRIAL_ROWS = 160
-"""Rows at each end of a part that are computed in both ways; more than one block of the program's."""
+"""Rows at each end of a part that are computed in both ways; more than one block of the kernel's."""
 _NEGLIGIBLE = 1e-6
 """Share of a row's largest cell below which another one need not be right in all its digits."""
 _LEAST_KEYS = 9
 """Keys of a cell from which sums are far fewer than scores."""
 _MOST_DIMENSIONS = 256
 _MOST_COLUMNS = 1 << 15
-"""Their square is below 2^31, which the program counts in."""
+"""Their square is below 2^31, which the kernel counts in."""
 
 
 class Tile(NamedTuple):
-    """How the program divides its work: rows and keys of a block, and what Triton is asked for."""
+    """How the kernel divides its work: rows and keys of a block, and what Triton is asked for."""
 
     rows: int
     keys: int
@@ -102,7 +102,7 @@ class Part:
 
 _trusted: dict[tuple[Any, ...], bool] = {}
 _lock = threading.RLock()
-_told: list[str] = []
+_warned: list[str] = []
 
 
 def most_rows(columns: Cells, least: int) -> int:
@@ -111,7 +111,7 @@ def most_rows(columns: Cells, least: int) -> int:
 
 
 def sums(part: Part, in_blocks: Callable[[slice], Sums]) -> Sums | None:
-    """A part, computed by the program.
+    """A part, computed by the kernel.
 
     Args:
         part: which.
@@ -138,12 +138,12 @@ def sums(part: Part, in_blocks: Callable[[slice], Sums]) -> Sums | None:
         except Exception as problem:  # of whatever kind: Triton, its compiler and the driver have many
             _trusted[way] = False
             reason = f"{type(problem).__name__}: {str(problem).strip().splitlines()[0] if str(problem).strip() else ''}"
-    _tell(part.query.device, reason)
+    _warn_once(part.query.device, reason)
     return None
 
 
 def _suits(part: Part) -> bool:
-    """Whether the program is made for such a part."""
+    """Whether the kernel is made for such a part."""
     columns, query = part.columns, part.query
     return (
         query.device.type in DEVICES
@@ -158,7 +158,7 @@ def _suits(part: Part) -> bool:
 
 
 def _agrees(part: Part, tile: Tile, in_blocks: Callable[[slice], Sums]) -> bool:
-    """Whether the program gives what the blocks give, at both ends of a part."""
+    """Whether the kernel gives what the blocks give, at both ends of a part."""
     rows = len(part.query)
     for ends in (slice(0, min(TRIAL_ROWS, rows)), slice(max(0, rows - TRIAL_ROWS), rows)):
         values, shown, shift = (number.double() for number in _run(part.cut(ends), tile))
@@ -172,7 +172,7 @@ def _agrees(part: Part, tile: Tile, in_blocks: Callable[[slice], Sums]) -> bool:
 
 
 def _run(part: Part, tile: Tile) -> Sums:
-    """What the program gives."""
+    """What the kernel gives."""
     from attnviz.attention.triton_kernel import cell_kernel
 
     columns, largest, device = part.columns, part.largest, part.query.device
@@ -202,7 +202,7 @@ def _run(part: Part, tile: Tile) -> Sums:
 
 
 def _constants(part: Part, tile: Tile) -> dict[str, Any]:
-    """What the program is built for; see `triton_kernel.cell_kernel`."""
+    """What the kernel is built for; see `triton_kernel.cell_kernel`."""
     sizes, width, head_dim = part.columns.sizes, part.columns.width, part.query.shape[1]
     slots = min(tile.keys, _power(width))
     filled = bool((sizes % slots == 0).all()) and part.columns.count % (tile.keys // slots) == 0
@@ -231,14 +231,14 @@ def finite(logarithms: Tensor) -> Tensor:
     return logarithms.masked_fill(logarithms == -torch.inf, 0.0)
 
 
-def _tell(device: torch.device, reason: str) -> None:
+def _warn_once(device: torch.device, reason: str) -> None:
     """Warns, once, that long texts take longer than they might."""
     with _lock:
-        if _told:
+        if _warned:
             return
-        _told.append(reason)
+        _warned.append(reason)
     warnings.warn(
-        f"Long texts are computed in blocks on {device}, because the program that is made for it cannot be used "
+        f"Long texts are computed in blocks on {device}, because the kernel that is made for it cannot be used "
         f"({reason}). The numbers are the same; only the time is not.",
         RuntimeWarning,
         stacklevel=2,

@@ -163,12 +163,12 @@ class HeadVectors:
 
     @property
     def _fusible(self) -> bool:
-        """Whether one program may compute cells without blocks of scores; where it does not, the blocks do."""
+        """Whether a kernel may compute cells without blocks of scores; where it does not, the blocks do."""
         suits = self.rule.bias is None and not isinstance(self.rule.visible, Tensor)
         return self.key.device.type in fused_kernel.DEVICES and suits and self._precision == torch.float32
 
     def _fused(self, rows: slice, columns: Cells, shift: Tensor | None, largest: bool) -> Sums | None:
-        """As `_in_blocks`, by that program; None where it cannot be used."""
+        """As `_in_blocks`, by that kernel; None where it cannot be used."""
         visible, cap = self.visible, self.rule.softcap
         spans = (visible.first[rows], visible.stop[rows]) if isinstance(visible, Spans) else None
         cap = None if cap is None else cap * _LOG2_E
@@ -189,9 +189,7 @@ class HeadVectors:
             return self._sums(query, self._peaks(query, rows, columns), rows, columns, largest)
         return values, shown, taken
 
-    def _sums(
-        self, query: _Queries, shift: Tensor, rows: slice, columns: Cells, largest: bool
-    ) -> Sums:
+    def _sums(self, query: _Queries, shift: Tensor, rows: slice, columns: Cells, largest: bool) -> Sums:
         """Exponentials in cells.
 
         Args:

@@ -1,10 +1,10 @@
-"""The program that runs on a GPU for `fused_kernel`: the sum, or the largest, of each row's weights in cells of keys.
+"""The kernel that runs on a GPU for `fused_kernel`: the sum, or the largest, of each row's weights in cells of keys.
 
     a block of queries ─┬─ for each block of keys: product ─ soft cap ─ mask ─ powers of 2 ─ per cell ─ stored
     a block of keys ────┘
 
 As in FlashAttention (Dao 2022, section 3.1), a block of scores lives in registers and never reaches memory; unlike
-there, no values are multiplied with the weights, so half of the products is left, and each cell's number is kept.
+there, no values are multiplied with the weights, so half of the products is left, and each cell's number is held.
 
 Blocks of keys are counted from 0 over all columns. A cell with as many keys as a block or more has blocks of its own;
 of the last one, a part may lie behind its end. Of smaller cells a block holds several, each in a power of 2 of slots.
@@ -55,7 +55,7 @@ def _capped(score, cap):
 
 @triton.jit
 def _read(
-    begin, end, final, cell, offset, low, high, lag, kept, peak, total,
+    begin, end, final, cell, offset, low, high, lag, held, peak, total,
     q, key, key_stride, row, rows, first, stop, shift, values, shifts,
     start, cells, base, rest, factor, cap,
     MASKED: tl.constexpr, HEAD_DIM: tl.constexpr, DIMS: tl.constexpr, KEYS: tl.constexpr, SLOTS: tl.constexpr,
@@ -115,15 +115,15 @@ def _read(
             if not KNOWN and not LARGEST:
                 tl.store(shifts + target, tl.broadcast_to(peak[:, None], number.shape), mask=there)
         else:
-            kept = tl.maximum(kept, tl.max(score, axis=1)) if LARGEST else kept * fading + tl.sum(weight, axis=1)
+            held = tl.maximum(held, tl.max(score, axis=1)) if LARGEST else held * fading + tl.sum(weight, axis=1)
             offset += KEYS
             done = (low + offset >= high) | (block == final)
             target = row.to(tl.int64) * cells + cell
             there = row < tl.where(done, rows, 0)
-            tl.store(values + target, kept, mask=there)
+            tl.store(values + target, held, mask=there)
             if not KNOWN and not LARGEST:
                 tl.store(shifts + target, peak, mask=there)
-            kept = tl.where(done, EMPTY, kept)
+            held = tl.where(done, EMPTY, held)
             # The next cell; its size is `base`, and one more whenever the lag is used up.
             less = lag - rest
             size = tl.where(less < 0, base + 1, base)
@@ -132,7 +132,7 @@ def _read(
             low = tl.where(done, high, low)
             high = tl.where(done, high + size, high)
             lag = tl.where(done, tl.where(less < 0, less + cells, less), lag)
-    return cell, offset, low, high, lag, kept, peak, total
+    return cell, offset, low, high, lag, held, peak, total
 
 
 @triton.jit(do_not_specialize=["rows", "start", "count", "cells"])
@@ -203,25 +203,25 @@ def cell_kernel(
     shift = tl.zeros((ROWS,), tl.float32)
     if KNOWN:
         shift = tl.load(known + row, mask=inside, other=0.0)
-    kept = tl.full((ROWS,), _NONE if LARGEST else 0.0, tl.float32)
+    held = tl.full((ROWS,), _NONE if LARGEST else 0.0, tl.float32)
     peak = tl.full((ROWS,), _NONE, tl.float32)
     total = tl.zeros((ROWS,), tl.float32)
     if SPANS:
-        cell, offset, low, high, lag, kept, peak, total = _read(
-            begin, inner, end - 1, cell, offset, low, high, lag, kept, peak, total,
+        cell, offset, low, high, lag, held, peak, total = _read(
+            begin, inner, end - 1, cell, offset, low, high, lag, held, peak, total,
             q, key, key_stride, row, rows, first, stop, shift, values, shifts,
             start, cells, base, rest, factor, cap,
             True, HEAD_DIM, DIMS, KEYS, SLOTS, KNOWN, LARGEST, CAPPED, RAGGED, PRECISION,
         )  # fmt: skip
-    cell, offset, low, high, lag, kept, peak, total = _read(
-        inner, outer, end - 1, cell, offset, low, high, lag, kept, peak, total,
+    cell, offset, low, high, lag, held, peak, total = _read(
+        inner, outer, end - 1, cell, offset, low, high, lag, held, peak, total,
         q, key, key_stride, row, rows, first, stop, shift, values, shifts,
         start, cells, base, rest, factor, cap,
         False, HEAD_DIM, DIMS, KEYS, SLOTS, KNOWN, LARGEST, CAPPED, RAGGED, PRECISION,
     )  # fmt: skip
     if SPANS:
-        cell, offset, low, high, lag, kept, peak, total = _read(
-            outer, end, end - 1, cell, offset, low, high, lag, kept, peak, total,
+        cell, offset, low, high, lag, held, peak, total = _read(
+            outer, end, end - 1, cell, offset, low, high, lag, held, peak, total,
             q, key, key_stride, row, rows, first, stop, shift, values, shifts,
             start, cells, base, rest, factor, cap,
             True, HEAD_DIM, DIMS, KEYS, SLOTS, KNOWN, LARGEST, CAPPED, RAGGED, PRECISION,

@@ -1,4 +1,4 @@
-"""The program for GPUs, interpreted on a CPU: its numbers are those of whole maps, pooled afterwards.
+"""The kernel for GPUs, interpreted on a CPU: its numbers are those of whole maps, pooled afterwards.
 
 `test_fused_kernel.py` runs this in a process of its own, with TRITON_INTERPRET=1 from the start. By hand:
 
@@ -45,14 +45,14 @@ SIZES = (1, 2, 5, 9)  # cells larger than a block of keys, and several in one bl
 
 
 class Launches:
-    """How often the program ran, and how many blocks of scores it computed."""
+    """How often the kernel ran, and how many blocks of scores it computed."""
 
     runs = products = 0
 
 
 @pytest.fixture(autouse=True)
 def launches(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Launches]]:
-    """The CPU as a GPU on which the program runs; a warning that it does not is an error."""
+    """The CPU as a GPU on which the kernel runs; a warning that it does not is an error."""
     from triton.runtime.interpreter import InterpreterBuilder
 
     monkeypatch.setattr(fused_kernel, "DEVICES", ("cpu",))
@@ -125,8 +125,10 @@ def test_any_spans_any_rows_any_columns_and_any_cells(seed: int) -> None:
         return torch.randint(most + 1, (2, count), generator=generator).sort(dim=0).values
 
     first, stop = ends(KEYS, QUERIES)
-    if seed % 2:  # neighbours see nearly the same
+    if seed % 3 == 1:  # neighbours see nearly the same
         first, stop = (end.sort().values // (1 + seed) * (1 + seed) for end in (first, stop))
+    if seed % 3 == 2:  # all see the same
+        first, stop = (end[:1].expand(QUERIES) for end in (first, stop))
     stop = torch.maximum(first, stop)
     query, key = vectors()
     head, whole = heads_of(Rule(0.5, visible=Spans(first, stop)), query, key, seed % HEADS)

@@ -1,6 +1,6 @@
-"""When a GPU's program computes a head's cells, and that blocks do wherever it is missing, fails or differs.
+"""When a kernel on a GPU computes a head's cells, and that blocks do wherever it is missing, fails or differs.
 
-What the program itself computes is held against whole maps in `interpreted_kernel.py`: Triton interprets its programs
+What the kernel itself computes is held against whole maps in `interpreted_kernel.py`: Triton interprets kernels
 on a CPU, if it is asked for that before it is imported, hence in a process of its own. PyTorch for CUDA brings Triton
 along, so most people have it; where there is another PyTorch without it, that test is skipped.
 """
@@ -40,7 +40,7 @@ def picture(rule: Rule, reduce: str = "share") -> torch.Tensor:
     return pool(head_of(rule), cells, cells, reduce)[0]
 
 
-class Program:
+class Kernel:
     """Stands in for a GPU's: it gives what blocks give, changed as a test wants it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +70,7 @@ def on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(fused_kernel, "TILES", {4: (Tile(32, LARGE, {}), Tile(16, SMALL, {}))})
     monkeypatch.setattr(fused_kernel, "TRIAL_ROWS", 20)
     monkeypatch.setattr(fused_kernel, "_trusted", {})
-    monkeypatch.setattr(fused_kernel, "_told", [])
+    monkeypatch.setattr(fused_kernel, "_warned", [])
     monkeypatch.setattr(streaming, "MOST_IN_DOUBLE", 0)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -79,8 +79,8 @@ def on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def program(on_a_gpu: None, monkeypatch: pytest.MonkeyPatch) -> Program:
-    return Program(monkeypatch)
+def kernel(on_a_gpu: None, monkeypatch: pytest.MonkeyPatch) -> Kernel:
+    return Kernel(monkeypatch)
 
 
 def in_blocks(reduce: str = "share") -> torch.Tensor:
@@ -100,19 +100,19 @@ def test_on_a_cpu_nothing_of_it_is_loaded_or_run() -> None:
 
 
 @pytest.mark.parametrize("reduce", ["share", "max"])
-def test_it_is_used_once_it_agrees_with_the_blocks_at_both_ends(program: Program, reduce: str) -> None:
+def test_it_is_used_once_it_agrees_with_the_blocks_at_both_ends(kernel: Kernel, reduce: str) -> None:
     expected = in_blocks(reduce)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(2):
             torch.testing.assert_close(picture(RULE, reduce), expected, atol=1e-6, rtol=0.0)
-    assert set(program.tiles) == {LARGE}
-    assert program.rows == [20, 20, TOKENS, TOKENS], "what was tried once is not tried again"
+    assert set(kernel.tiles) == {LARGE}
+    assert kernel.rows == [20, 20, TOKENS, TOKENS], "what was tried once is not tried again"
 
 
 @pytest.mark.parametrize("end", [0, -1])
 @pytest.mark.parametrize("number", ["values", "shown", "nan"])
-def test_one_that_differs_is_not_used_and_a_warning_says_so_once(program: Program, end: int, number: str) -> None:
+def test_one_that_differs_is_not_used_and_a_warning_says_so_once(kernel: Kernel, end: int, number: str) -> None:
     def change(part: Part, sums: Sums) -> Sums:
         values, shown, shift = sums
         if number == "values":
@@ -124,26 +124,26 @@ def test_one_that_differs_is_not_used_and_a_warning_says_so_once(program: Progra
         return values, shown, shift
 
     expected = in_blocks()
-    program.change = change
+    kernel.change = change
     with pytest.warns(RuntimeWarning, match="computed in blocks on cpu, because .*its numbers differ from") as seen:
         for _ in range(3):
             assert torch.equal(picture(RULE), expected)
     assert len(seen) == 1
-    assert set(program.tiles) == {LARGE, SMALL} and TOKENS not in program.rows
+    assert set(kernel.tiles) == {LARGE, SMALL} and TOKENS not in kernel.rows
 
 
-def test_where_only_small_blocks_fit_these_are_used(program: Program) -> None:
+def test_where_only_small_blocks_fit_these_are_used(kernel: Kernel) -> None:
     def change(part: Part, sums: Sums) -> Sums:
-        if program.tiles[-1] == LARGE:
+        if kernel.tiles[-1] == LARGE:
             raise RuntimeError("out of resource: shared memory")
         return sums
 
     expected = in_blocks()
-    program.change = change
+    kernel.change = change
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         torch.testing.assert_close(picture(RULE), expected, atol=1e-6, rtol=0.0)
-    assert program.tiles == [LARGE, SMALL, SMALL, SMALL]
+    assert kernel.tiles == [LARGE, SMALL, SMALL, SMALL]
 
 
 @pytest.mark.usefixtures("on_a_gpu")
@@ -157,7 +157,7 @@ def test_without_triton_there_are_blocks_and_one_warning(monkeypatch: pytest.Mon
 
 
 def test_one_that_fails_later_gives_way_to_blocks_that_fit_into_memory(
-    program: Program, monkeypatch: pytest.MonkeyPatch
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = in_blocks()
 
@@ -166,16 +166,16 @@ def test_one_that_fails_later_gives_way_to_blocks_that_fit_into_memory(
             raise RuntimeError("the driver has gone\nand took its time")
         return sums
 
-    program.change = change
+    kernel.change = change
     monkeypatch.setattr(streaming, "BLOCK_ROWS", 8)
     every = head_of(RULE).row_blocks(Cells.of(0, TOKENS, 1), Cells.of(0, TOKENS, 5))
-    assert list(every) == [slice(0, TOKENS)], "the program gets more rows than a block has"
+    assert list(every) == [slice(0, TOKENS)], "the kernel gets more rows than a block has"
     with pytest.warns(RuntimeWarning, match=r"\(RuntimeError: the driver has gone\)"):
         torch.testing.assert_close(picture(RULE), expected, atol=1e-6, rtol=0.0)
-    assert max(program.rows) == TOKENS and len(program.tiles) == 6, "after that it was not called again"
+    assert max(kernel.rows) == TOKENS and len(kernel.tiles) == 6, "after that it was not called again"
 
 
-def test_where_memory_is_short_it_gets_fewer_rows_at_a_time(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_memory_is_short_it_gets_fewer_rows_at_a_time(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = in_blocks()
 
     def change(part: Part, sums: Sums) -> Sums:
@@ -183,15 +183,15 @@ def test_where_memory_is_short_it_gets_fewer_rows_at_a_time(program: Program, mo
             raise torch.OutOfMemoryError("128 MiB")
         return sums
 
-    program.change = change
+    kernel.change = change
     monkeypatch.setattr(streaming, "BLOCK_ROWS", 8)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         torch.testing.assert_close(picture(RULE), expected, atol=1e-6, rtol=0.0)
-    assert program.rows == [20, 20, TOKENS, *[8] * 8, 3]
+    assert kernel.rows == [20, 20, TOKENS, *[8] * 8, 3]
 
 
-def test_what_it_is_not_made_for_is_left_to_the_blocks(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_is_not_made_for_is_left_to_the_blocks(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
     rows, cells = slice(0, TOKENS), Cells.of(0, TOKENS, 5)
     mask = torch.ones(1, TOKENS, TOKENS, dtype=torch.bool).tril()
     diagonals = Diagonals.of(torch.zeros(1, TOKENS, TOKENS))
@@ -209,7 +209,7 @@ def test_what_it_is_not_made_for_is_left_to_the_blocks(program: Program, monkeyp
         head_of(RULE).cells(rows, cells)
     monkeypatch.setattr(fused_kernel, "_MOST_DIMENSIONS", HEAD_DIM - 1)
     head_of(RULE).cells(rows, cells)
-    assert not program.tiles
+    assert not kernel.tiles
 
 
 def test_it_gives_the_weights_of_whole_maps_where_triton_interprets_it() -> None:
@@ -228,7 +228,7 @@ def test_it_compiles_for_a_gpu_that_is_not_there(
 ) -> None:
     pytest.importorskip("triton", reason="comes with PyTorch for CUDA")
     if "TRITON_INTERPRET" in os.environ:
-        pytest.skip("Triton interprets programs here")
+        pytest.skip("Triton interprets kernels here")
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource, compile
