@@ -6,6 +6,7 @@ The steps themselves are in `training.network.trainer`.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import shutil
 import socket
 from collections.abc import Sequence
@@ -69,10 +70,13 @@ def train(
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        torch.multiprocessing.spawn(
+        # They come from one process that has imported all this once: each by itself takes some five seconds for it.
+        multiprocessing.set_forkserver_preload([__name__])
+        torch.multiprocessing.start_processes(
             _work,
             (processes, port, packed, vocabulary, recipe, folder, device, save_every, punctuation),
             nprocs=processes,
+            start_method="forkserver",
         )
     average(folder, [recipe.steps - AVERAGE_EVERY * back for back in range(recipe.average)])
     if recipe.kept:
