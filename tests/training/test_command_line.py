@@ -158,8 +158,9 @@ def test_progress_shows_what_a_checkpoint_is_worth(
     # What a head gives the end token, over the words of each sentence.
     sums = np.zeros(bundled.network.config.encoder_attention_heads)
     for sentence in progress.LOOKED_AT:
+        recording = bundled.record(sentence)
         for head in range(len(sums)):
-            map = bundled.record(sentence).map("encoder", layer=2, head=head)
+            map = recording.map("encoder", layer=2, head=head)
             assert map.key_tokens[-1].text == "</s>"
             sums[head] += map.weights[:-1, -1].mean() / len(progress.LOOKED_AT)
     name, least, greatest = progress.shares(bundled)[2][0]
