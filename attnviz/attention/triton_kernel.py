@@ -206,26 +206,16 @@ def cell_kernel(
     held = tl.full((ROWS,), _NONE if LARGEST else 0.0, tl.float32)
     peak = tl.full((ROWS,), _NONE, tl.float32)
     total = tl.zeros((ROWS,), tl.float32)
-    if SPANS:
-        cell, offset, low, high, lag, held, peak, total = _read(
-            begin, inner, end - 1, cell, offset, low, high, lag, held, peak, total,
-            q, key, key_stride, row, rows, first, stop, shift, values, shifts,
-            start, cells, base, rest, factor, cap,
-            True, HEAD_DIM, DIMS, KEYS, SLOTS, KNOWN, LARGEST, CAPPED, RAGGED, PRECISION,
-        )  # fmt: skip
-    cell, offset, low, high, lag, held, peak, total = _read(
-        inner, outer, end - 1, cell, offset, low, high, lag, held, peak, total,
-        q, key, key_stride, row, rows, first, stop, shift, values, shifts,
-        start, cells, base, rest, factor, cap,
-        False, HEAD_DIM, DIMS, KEYS, SLOTS, KNOWN, LARGEST, CAPPED, RAGGED, PRECISION,
-    )  # fmt: skip
-    if SPANS:
-        cell, offset, low, high, lag, held, peak, total = _read(
-            outer, end, end - 1, cell, offset, low, high, lag, held, peak, total,
-            q, key, key_stride, row, rows, first, stop, shift, values, shifts,
-            start, cells, base, rest, factor, cap,
-            True, HEAD_DIM, DIMS, KEYS, SLOTS, KNOWN, LARGEST, CAPPED, RAGGED, PRECISION,
-        )  # fmt: skip
+    for stretch in tl.static_range(3):
+        if SPANS or stretch == 1:
+            here = begin if stretch == 0 else inner if stretch == 1 else outer
+            there = inner if stretch == 0 else outer if stretch == 1 else end
+            cell, offset, low, high, lag, held, peak, total = _read(
+                here, there, end - 1, cell, offset, low, high, lag, held, peak, total,
+                q, key, key_stride, row, rows, first, stop, shift, values, shifts,
+                start, cells, base, rest, factor, cap,
+                stretch != 1, HEAD_DIM, DIMS, KEYS, SLOTS, KNOWN, LARGEST, CAPPED, RAGGED, PRECISION,
+            )  # fmt: skip
     if LARGEST:
         tl.store(totals + row, total, mask=inside)
         if not KNOWN:
