@@ -9,6 +9,7 @@ or the page has: it is looked into like a failure. No other test is tried twice.
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ from support.server import serving
 BROWSER_FIXTURES = {"app_url", "browser", "page"}
 
 expect.set_options(timeout=PAGE_MILLISECONDS)
+# As the app's own server says before torch is loaded: its threads rest while they have nothing to compute.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
