@@ -329,7 +329,8 @@ def test_words_that_are_alike_have_names_that_are_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["attention.by_hand.worked_example", "attention.by_hand.word_vectors", "ui.components.number_tables"]
+    "name",
+    ["attention.by_hand.worked_example", "attention.by_hand.word_vectors", "ui.components.numbers.number_tables"],
 )
 def test_the_examples_in_the_documentation_are_true(name: str) -> None:
     failed, tried = doctest.testmod(importlib.import_module(f"attnviz.{name}"))
