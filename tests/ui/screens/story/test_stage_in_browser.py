@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from playwright.sync_api import Browser, Page, expect
-from support.browsing import new_context, wider_than_the_screen, with_sentence
+from support.browsing import RESTS, new_context, wider_than_the_screen, with_sentence
 from support.languages import pick_language
 
 from attnviz.ui.screens.story.openings import opening_numbers
@@ -260,13 +260,16 @@ def test_a_screen_reader_gets_each_scene_as_text_and_table(page: Page) -> None:
     expect(page.locator(".attnviz-story-numbers tbody tr")).to_have_count(len(story["writing"]["steps"]))
     link = page.locator(f"{HERE} .attnviz-story-link")
     # In another language the same scene is described anew.
-    picked = page.locator(HERE).inner_text()
+    title = page.locator(f"{HERE} .attnviz-story-title").inner_text()
     pick_language(page, "de")
     page.wait_for_function(
-        f"(before) => (document.querySelector('{HERE}')?.innerText ?? before) !== before", arg=picked
+        """([canvas, title, before]) => {
+          const now = document.querySelector(title)?.innerText;
+          return now && now !== before && document.querySelector(canvas)?.ariaLabel?.includes(now.slice(3));
+        }""",
+        arg=[CANVAS, f"{HERE} .attnviz-story-title", title],
     )
-    title = page.locator(f"{HERE} .attnviz-story-title").inner_text()
-    expect(page.locator(CANVAS)).to_have_attribute("aria-label", re.compile(re.escape(title[3:])))
+    page.wait_for_function(RESTS)
     with page.expect_navigation():
         link.click()
     assert "/translate" in page.url
