@@ -123,7 +123,7 @@ def draw(
     numbers: list[Table] = []
     any_map = any(card.map for card in cards)
     if not any_map:
-        cards = say_errors(container, page, cards)
+        cards = show_errors(container, page, cards)
         difference = Comparison()
     with container:
         if any_map:
@@ -160,7 +160,7 @@ def draw(
         return run, figures
 
 
-def say_errors(container: DeltaGenerator, page: PageDefaults, cards: list[Card]) -> list[Card]:
+def show_errors(container: DeltaGenerator, page: PageDefaults, cards: list[Card]) -> list[Card]:
     """Says why no panel has a map, each reason once; returns the cards without it.
 
     Where the reasons differ, each has the letters of its panels before it.
@@ -169,8 +169,8 @@ def say_errors(container: DeltaGenerator, page: PageDefaults, cards: list[Card])
     for letter, card in zip(LETTERS, cards, strict=False):
         letters_by_error.setdefault(card.error, []).append(letter)
     for error, letters in letters_by_error.items():
-        said = f"{', '.join(letters)}: {error}" if len(letters_by_error) > 1 else error
-        container.error(errors.as_markdown(said), icon=":material/error:")
+        text = f"{', '.join(letters)}: {error}" if len(letters_by_error) > 1 else error
+        container.error(errors.as_markdown(text), icon=":material/error:")
     too_long = [(model, error) for model, error in page.refused if error.fitting is not None]
     if too_long:  # what the model with the fewest positions can read is not too long for the others
         model, shortest = min(too_long, key=lambda pair: pair[1].fitting or 0)

@@ -65,7 +65,7 @@ def outside_requests() -> list[str]:
 def profile(browser: Browser, app_url: str) -> Iterator[BrowserContext]:
     """The profile that `page` opens its tabs in: what the browser has fetched of the app once, it need not fetch again.
 
-    This takes a quarter of the processor time of opening a page. What tests that need a profile of their own call is
+    This spares a quarter of the processor time of opening a page. Tests that need a profile of their own call
     `new_context`.
     """
     context = new_context(browser, base_url=app_url, viewport={"width": 1366, "height": 900}, locale="en-GB")
