@@ -34,8 +34,11 @@ from support.architecture_settings import (
 )
 
 
-def text_model_types() -> list[str]:
-    """Names of all model types with a class that reads token ids and nothing else, sorted."""
+def find_text_model_types() -> list[str]:
+    """Names of all model types with a class that reads token ids and nothing else, sorted.
+
+    It imports the code of every model of transformers, which takes seconds.
+    """
     names = set().union(*(getattr(modeling_auto, mapping + "_NAMES") for mapping in MODEL_MAPPINGS))
     return sorted(name for name in names if name not in NOT_TEXT and _model_class(name) is not None)
 

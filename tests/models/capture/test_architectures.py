@@ -8,13 +8,14 @@ output is the one that a hook gives.
 import pytest
 import torch
 from support.architecture_settings import SINK_NOT_REPORTED, UNMAPPED, UNPROVED, VARIANTS
-from support.architectures import build, inputs, reference, text_model_types
+from support.architectures import build, find_text_model_types, inputs, reference
 from support.head_removal import check_head_removal
+from support.text_model_types import TEXT_MODEL_TYPES
 
 import attnviz
 from attnviz.interventions import Ablate, Heads
 
-CASES = [*text_model_types(), *VARIANTS]
+CASES = [*TEXT_MODEL_TYPES, *VARIANTS]
 WINDOWS = [pytest.param(4, 13, id="short windows"), pytest.param(24, 41, id="long windows")]
 # Exact equality is not to be had: the fused and the eager attention add in different orders.
 WEIGHTS, LOGITS = {"atol": 1e-5, "rtol": 0.0}, {"atol": 1e-4, "rtol": 1e-5}
@@ -83,8 +84,9 @@ def test_recording_shows_what_eager_attention_gives(model_type: str, window: int
 
 
 def test_the_sweep_covers_the_architectures_of_this_release() -> None:
-    """A new release, or a mistake in the list, must not shrink the sweep unnoticed."""
-    types = set(text_model_types())
+    """A new release, or a mistake in how types are found, must not shrink the sweep unnoticed."""
+    types = set(TEXT_MODEL_TYPES)
+    assert find_text_model_types() == TEXT_MODEL_TYPES
     assert len(types - UNMAPPED.keys()) >= 210
     assert {"gpt2", "bert", "t5", "llama", "gemma3_text", "llama4_text", "qwen2_vl_text", "clip_text_model"} <= types
     assert not types & {"vit", "whisper", "llava", "clip", "wav2vec2", "musicgen"}
