@@ -18,6 +18,18 @@ CORPUS = [
     "The teacher taught the student with the book. The dogs don't bark.",
     "学生在写作业。我们都是学生。",
 ] * 4
+# What training on CORPUS once gave: it breaks ties in another way in every process.
+PIECES = [
+    "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "'", ",", ".", "a", "b", "c", "d", "e", "f", "g", "h", "i",
+    "j", "k", "l", "m", "n", "o", "p", "r", "s", "t", "u", "v", "w", "z", "ß", "。", "业", "们", "作", "写", "在",
+    "学", "我", "是", "生", "都", "##s", "##r", "##a", "##d", "##e", "##n", "##i", "##h", "##t", "##ß", "##p", "##u",
+    "##g", "##l", "##o", "##k", "##c", "##j", "##f", "##w", "##m", "##en", "##he", "the", "de", "##den", "ba",
+    "da", "do", "fl", "is", "ka", "##au", "##ac", "##in", "##it", "##ht", "bo", "di", "du", "den", "fin", "gr",
+    "he", "hu", "ma", "nac", "op", "sa", "st", "sc", "te", "tau", "vi", "wit", "zit", "##st", "##rk", "##rm",
+    "##aden", "##de", "##ede", "##nd", "##nn", "##ig", "##ho", "##tw", "##tig", "##uden", "##gs", "##ght",
+    "##ll", "##og", "##ok", "##jf", "##entw", "##her", "der", "bark", "ball", "das", "daß", "don", "dogs",
+    "flede", "flog", "ist",
+]  # fmt: skip
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 
 
@@ -31,13 +43,12 @@ def _without_special_bytes(tokenizer: Tokenizer) -> Tokenizer:
 @functools.cache
 def wordpiece() -> Any:
     """BERT, uncased: lower-cases, strips accents, sets Chinese characters apart."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    vocabulary = {piece: number for number, piece in enumerate(PIECES)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    trainer = trainers.WordPieceTrainer(vocab_size=130, special_tokens=special, show_progress=False)
-    tokenizer.train_from_iterator(CORPUS, trainer)
+    tokenizer.add_special_tokens(PIECES[:5])
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
@@ -104,11 +115,14 @@ def _unigram(byte_fallback: bool) -> Any:
         vocab_size=140, unk_token="<unk>", special_tokens=["<pad>", "</s>", "<unk>"], show_progress=False
     )
     tokenizer.train_from_iterator(CORPUS, trainer)
+    state = json.loads(tokenizer.to_str())
+    # Training adds in an order that changes from run to run, and with it the last digits of the scores and the order of
+    # pieces that are about as likely: here the alphabet numbers them.
+    state["model"]["vocab"][3:] = sorted([piece, round(score, 2)] for piece, score in state["model"]["vocab"][3:])
     if byte_fallback:
-        state = json.loads(tokenizer.to_str())
         state["model"]["vocab"] += [[byte, -20.0] for byte in BYTES]
         state["model"]["byte_fallback"] = True
-        tokenizer = Tokenizer.from_str(json.dumps(state))
+    tokenizer = Tokenizer.from_str(json.dumps(state))
     tokenizer.post_processor = processors.TemplateProcessing(
         single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)]
     )
