@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 
 from playwright.sync_api import Browser, Page, expect
 from support.browsing import RESTS, address_parameters, click_page_name, new_context, text_box, wait_until_drawn
@@ -10,9 +11,10 @@ from support.browsing import RESTS, address_parameters, click_page_name, new_con
 from attnviz.ui.controls.long_texts import text_name
 
 LONG = "The old dog saw the ball. 学 😀\n" * 260
-DROP = """([name, type, bytes]) => {
+# A file's bytes come as base64: a list of a million numbers takes Playwright seconds.
+DROP = """([name, type, content]) => {
   const dataTransfer = new DataTransfer();
-  dataTransfer.items.add(new File([new Uint8Array(bytes)], name, { type }));
+  dataTransfer.items.add(new File([Uint8Array.from(atob(content), (one) => one.charCodeAt(0))], name, { type }));
   for (const kind of ['dragover', 'drop']) {
     document.querySelector('.st-key-sentence textarea').dispatchEvent(
       new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
@@ -45,7 +47,7 @@ def test_a_box_takes_lines_and_files_and_says_what_it_cannot_read(page: Page) ->
         ("empty.md", "", b"", "is empty"),
         ("book.txt", "text/plain", b"a" * 1_000_001, "larger than 1 MB"),
     ):
-        page.evaluate(DROP, [name, kind, list(content)])
+        page.evaluate(DROP, [name, kind, b64encode(content).decode()])
         expect(note).to_contain_text(f"“{name}”")
         expect(note).to_contain_text(says)
     page.evaluate(PASTE, [1_000_001, False])
@@ -53,7 +55,7 @@ def test_a_box_takes_lines_and_files_and_says_what_it_cannot_read(page: Page) ->
     page.evaluate(PASTE, [0, True])
     expect(note).to_contain_text("pasted a picture")
     expect(box).to_have_value("One.\nTwo.")
-    page.evaluate(DROP, ["text.md", "", list("\ufeffÜber den Hund.\r\nZwei.".encode())])
+    page.evaluate(DROP, ["text.md", "", b64encode("\ufeffÜber den Hund.\r\nZwei.".encode()).decode()])
     wait_until_drawn(page, "Über den Hund.\nZwei.")
     expect(note).to_be_empty()
     assert address_parameters(page)["sentence"] == ["Über den Hund.\nZwei."]
