@@ -2,7 +2,7 @@
 
 A test that takes `page`, `browser` or `app_url` is marked `browser` by itself and runs after all the others: the quick
 tests fail first, and Playwright's event loop, which stays in the main thread, comes up only when they are through. When
-it fails it is tried once more, on a fresh page, and the summary lists it as RERUN. One that is often there has a fault,
+it fails it is tried once more, in a new tab, and the summary lists it as RERUN. One that is often there has a fault,
 or the page has: it is looked into like a failure. No other test is tried twice.
 """
 
@@ -11,15 +11,15 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from support import browser as chromium
-from support.browsing import PAGE_MILLISECONDS, new_context
+from support.browsing import PAGE_MILLISECONDS
 from support.server import serving
+from support.tabs import Tabs
 
-BROWSER_FIXTURES = {"app_url", "browser", "page"}
+BROWSER_FIXTURES = {"app_url", "browser", "page", "tabs"}
 
 expect.set_options(timeout=PAGE_MILLISECONDS)
 # As the app's own server says before torch is loaded: its threads rest while they have nothing to compute.
@@ -48,77 +48,44 @@ def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all browser tests; `page` hands each of them a tab in it that knows of no other test."""
+    """One Chromium for all browser tests; `page` hands each of them an empty tab of it."""
     with sync_playwright() as playwright:
         started = chromium.launch(playwright)
         yield started
         started.close()
 
 
-@pytest.fixture
-def outside_requests() -> list[str]:
-    """Addresses outside this machine that the page asked for; users are promised that it stays empty."""
-    return []
-
-
 @pytest.fixture(scope="session")
-def profile(browser: Browser, app_url: str) -> Iterator[BrowserContext]:
-    """The profile that `page` opens its tabs in: what the browser has fetched of the app once, it need not fetch again.
-
-    This spares a quarter of the processor time of opening a page. Tests that need a profile of their own call
-    `new_context`.
-    """
-    context = new_context(browser, base_url=app_url, viewport={"width": 1366, "height": 900}, locale="en-GB")
-    yield context
-    context.close()
+def browsing(browser: Browser, app_url: str) -> Iterator[Tabs]:
+    """The tabs that all browser tests share one after the other."""
+    shared = Tabs(browser, app_url)
+    yield shared
+    shared.close()
 
 
 @pytest.fixture
-def dialogs() -> list[str]:
-    """What the pages said in windows of the browser's own, such as an `alert`; they are closed at once."""
-    return []
+def tabs(request: pytest.FixtureRequest, browsing: Tabs) -> Iterator[Tabs]:
+    """Opens tabs that no other test has left anything in, also for readers of another language.
+
+    Whatever a test does in them, nothing outside this machine is asked for, as users are promised, and no error of a
+    page's program goes uncaught.
+    """
+    if getattr(request.node, "execution_count", 1) > 1:
+        browsing.close()  # a test that is tried once more gets new ones
+    yield browsing
+    asked, errors = browsing.outside_requests.copy(), browsing.page_errors.copy()
+    browsing.leave()
+    assert asked == [], "the page asked for something outside this machine"
+    assert errors == [], "errors of the page's program"
 
 
 @pytest.fixture
-def page(profile: BrowserContext, app_url: str, outside_requests: list[str], dialogs: list[str]) -> Iterator[Page]:
-    """A fresh page at the size of a laptop's screen; relative addresses in `page.goto("/")` are the app's.
-
-    The browser has kept nothing for it that an earlier test wrote: neither cookies nor what pages store.
-    """
-
-    def outside(url: str) -> bool:
-        parts = urlsplit(url)
-        return parts.scheme in {"http", "https", "ws", "wss"} and parts.hostname != "127.0.0.1"
-
-    # The browser's flags already keep every request from leaving this machine; here they are only listed. Playwright's
-    # routes could refuse them too, but each file of the app would then go through this process: a fifth slower.
-    def note(request: Request) -> None:
-        outside_requests.extend([request.url] * outside(request.url))
-
-    def dismiss(dialog: Dialog) -> None:
-        dialogs.append(dialog.message)
-        dialog.dismiss()
-
-    profile.on("request", note)
-    profile.on("dialog", dismiss)
-    opened = profile.new_page()
-    # A web socket is not among the requests.
-    opened.on("websocket", lambda web_socket: outside_requests.extend([web_socket.url] * outside(web_socket.url)))
-    yield opened
-    profile.remove_listener("request", note)
-    profile.remove_listener("dialog", dismiss)
-    forget(profile, app_url)
+def page(tabs: Tabs) -> Page:
+    """An empty tab at the size of a laptop's screen; relative addresses in `page.goto("/")` are the app's."""
+    return tabs.open()
 
 
-def forget(profile: BrowserContext, origin: str) -> None:
-    """Closes a profile's tabs and empties what pages have stored in it; files that it has fetched stay."""
-    blank = profile.new_page()
-    for tab in profile.pages:
-        if tab is not blank:
-            tab.close()
-    session = profile.new_cdp_session(blank)
-    kinds = "cookies,local_storage,indexeddb,cache_storage,service_workers"
-    session.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": kinds})
-    profile.clear_cookies()
-    profile.clear_permissions()
-    blank.close()
+@pytest.fixture
+def dialogs(tabs: Tabs) -> list[str]:
+    """What pages said in windows of the browser's own, such as an `alert`; they are closed at once."""
+    return tabs.dialogs

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 from support.server import serving
+from support.tabs import Tabs
 
 from attnviz.ui.shell.messages import LANGUAGES, web_name
 
@@ -431,13 +432,8 @@ def test_no_button_is_filled_with_the_accent() -> None:
 # Privacy ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_first_screen_asks_for_nothing_outside(page: Page, outside_requests: list[str]) -> None:
-    page.goto("/")
-    page.locator(".attnviz-ready").wait_for(state="attached")
-    assert outside_requests == []
-
-
-def test_asking_for_something_outside_would_be_noticed(page: Page, outside_requests: list[str]) -> None:
+def test_asking_for_something_outside_is_noticed_after_every_test(page: Page, tabs: Tabs) -> None:
     page.goto("/")
     page.evaluate("fetch('http://example.org/').catch(() => null)")
-    assert outside_requests == ["http://example.org/"]
+    assert tabs.outside_requests == ["http://example.org/"]
+    tabs.outside_requests.clear()

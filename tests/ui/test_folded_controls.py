@@ -12,6 +12,7 @@ from support.browsing import (
     wait_until_drawn,
     with_sentence,
 )
+from support.tabs import Tabs
 
 SENTENCE = "Der Ball ist rund."
 FIRST = "Der Hund sah den Ball."
@@ -62,7 +63,7 @@ def test_the_controls_fold_into_a_line_that_says_what_is_chosen(page: Page) -> N
     expect(page.locator(".st-key-hide_special input")).to_be_checked()
 
 
-def test_the_line_says_what_is_chosen_where_the_controls_come_late(page: Page) -> None:
+def test_the_line_says_what_is_chosen_where_the_controls_come_late(browser: Browser, app_url: str) -> None:
     late: list[str | bytes] = []
     late_from_now = False
 
@@ -76,6 +77,7 @@ def test_the_line_says_what_is_chosen_where_the_controls_come_late(page: Page) -
         connections.append(browser_side)
 
     connections: list[WebSocketRoute] = []
+    page = new_context(browser, base_url=app_url, locale="en-GB").new_page()
     page.route_web_socket("**/_stcore/stream", connect)
     page.goto(with_sentence("/story", FIRST))  # it opens folded
     button = page.locator(".attnviz-fold")
@@ -86,11 +88,11 @@ def test_the_line_says_what_is_chosen_where_the_controls_come_late(page: Page) -
         connections[-1].send(message)
     wait_until_drawn(page, FIRST)
     expect(button).to_contain_text("Head L3 H7 · Bundled translation model", timeout=10_000)
+    page.context.close()
 
 
-def test_on_a_telephone_the_controls_fold_once_by_themselves(browser: Browser, app_url: str) -> None:
-    context = new_context(browser, base_url=app_url, viewport={"width": 390, "height": 844}, locale="en-GB")
-    page = context.new_page()
+def test_on_a_telephone_the_controls_fold_once_by_themselves(tabs: Tabs) -> None:
+    page = tabs.open(width=390, height=844)
     page.goto(with_sentence("/", FIRST))
     wait_until_drawn(page, FIRST)
     button, layers = page.locator(".attnviz-fold"), page.locator(".st-key-layer")
@@ -109,9 +111,9 @@ def test_on_a_telephone_the_controls_fold_once_by_themselves(browser: Browser, a
     box.press("Enter")
     wait_until_drawn(page, FIRST)
     expect(layers).to_be_visible()
-    page.close()
     # In another tab they fold once they are out of sight; what is seen stays in its place.
-    page = context.new_page()
+    page = page.context.new_page()
+    page.set_viewport_size({"width": 390, "height": 844})
     page.goto(with_sentence("/", FIRST))
     wait_until_drawn(page, FIRST)
     layers = page.locator(".st-key-layer")
@@ -126,4 +128,3 @@ def test_on_a_telephone_the_controls_fold_once_by_themselves(browser: Browser, a
     scrolled = page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop")
     assert -700 < page.evaluate(TOP) < 0 and scrolled > 0
     assert address_parameters(page)["layer"] == ["1"]
-    context.close()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from playwright.sync_api import Browser, Page, TimeoutError, expect
-from support.browsing import RESTS, address_parameters, click_page_name, new_context, settled_box, style_of, text_box
+from playwright.sync_api import Page, TimeoutError, expect
+from support.browsing import RESTS, address_parameters, click_page_name, settled_box, style_of, text_box
+from support.tabs import Tabs
 
 from attnviz.examples import FIRST_EXAMPLES
 
@@ -175,9 +176,8 @@ def test_on_a_telephone_the_menu_goes_once_a_page_is_chosen(page: Page) -> None:
     expect(link).not_to_be_in_viewport()
 
 
-def test_the_names_of_the_pages_stand_in_groups_that_say_which_page_is_shown(browser: Browser, app_url: str) -> None:
-    context = new_context(browser, base_url=app_url, viewport={"width": 800, "height": 720}, locale="de")
-    page = context.new_page()
+def test_the_names_of_the_pages_stand_in_groups_that_say_which_page_is_shown(tabs: Tabs) -> None:
+    page = tabs.open(locale="de", width=800, height=720)
     opened(page, "/simple_attention")
     groups = page.get_by_test_id("stTopNavSection")
     shown = """[...document.querySelectorAll('[data-testid=stTopNavSection] p')]
@@ -199,7 +199,6 @@ def test_the_names_of_the_pages_stand_in_groups_that_say_which_page_is_shown(bro
     page.wait_for_function(f"location.pathname === '/overview' && {SHOWN}")
     page.wait_for_function(f"JSON.stringify({shown}).includes('Übersicht')")
     assert page.evaluate(shown)[:2] == [["Sehen", '": Übersicht"'], ["Verstehen", "none"]]
-    context.close()
 
 
 def enter_takes_a_text_over(page: Page) -> None:

@@ -12,11 +12,12 @@ from collections.abc import Callable
 
 import pytest
 from babel.messages.pofile import read_po
-from playwright.sync_api import Browser, Page
-from support.browsing import RESTS, new_context, settled_box
+from playwright.sync_api import Page
+from support.browsing import RESTS, settled_box
 from support.bundled import bundled_model
 from support.languages import pick_language, wait_for_language
 from support.layout import layout_faults
+from support.tabs import Tabs
 from support.visible_texts import Said, collect, collect_tips, words
 
 from attnviz import examples
@@ -140,11 +141,12 @@ def language_faults(page: Page, address: str, language: str) -> list[str]:
     return leftovers(said, tokens | words(address), language)
 
 
-def room_faults(page: Page, large_type: bool) -> list[str]:
-    """What has no room on the screens of a laptop, a tablet and a telephone, or in the large type of a projector."""
+def room_faults(page: Page, language: str) -> list[str]:
+    """What has no room on a laptop's and a telephone's screen; in German also on a tablet's and in large type."""
     page.mouse.move(1, 1)
-    faults = [f"{width} px, {fault}" for width in WIDTHS for fault in layout_faults(page, width)]
-    if large_type:
+    widths = WIDTHS if language == "de" else (WIDTHS[0], WIDTHS[-1])
+    faults = [f"{width} px, {fault}" for width in widths for fault in layout_faults(page, width)]
+    if language == "de":
         page.keyboard.press("p")
         faults += [f"large type, {fault}" for fault in layout_faults(page, *PROJECTOR)]
         page.keyboard.press("p")
@@ -153,13 +155,10 @@ def room_faults(page: Page, large_type: bool) -> list[str]:
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_a_page_in_other_languages_has_no_english_and_room_for_all(browser: Browser, app_url: str, name: str) -> None:
+def test_a_page_in_other_languages_has_no_english_and_room_for_all(tabs: Tabs, name: str) -> None:
     """Opens a page in German and has it go over to another language: a page load takes longer than that."""
     address, act, complete = STATES[name]
-    context = new_context(
-        browser, base_url=app_url, viewport={"width": WIDTHS[0], "height": 900}, locale="de", reduced_motion="reduce"
-    )
-    page = context.new_page()
+    page = tabs.open(locale="de", still=True)
     faults: list[str] = []
     page.goto(address)
     others = [language for language in OTHER_LANGUAGES if language != "de"]
@@ -179,21 +178,18 @@ def test_a_page_in_other_languages_has_no_english_and_room_for_all(browser: Brow
         if language == "de" and name in ("heads, one open", "overview", "translate, sampling"):
             found += leftovers(collect_tips(page), words(address), language)
         if name in MEASURED:
-            found += room_faults(page, large_type=language == "de")
+            found += room_faults(page, language)
         faults += [f"{language}: {fault}" for fault in found]
-    context.close()
     assert not faults, "\n".join(faults)
 
 
-@pytest.mark.parametrize("locale", ["de-DE", "nl-NL", "en-GB"])
-def test_the_controls_of_heads_take_one_line_on_a_laptop(browser: Browser, app_url: str, locale: str) -> None:
-    context = new_context(browser, base_url=app_url, viewport={"width": 1366, "height": 900}, locale=locale)
-    page = context.new_page()
+@pytest.mark.parametrize("locale", ["de", "nl", "en-GB"])
+def test_the_controls_of_heads_take_one_line_on_a_laptop(tabs: Tabs, locale: str) -> None:
+    page = tabs.open(locale=locale)
     page.goto("/")
     page.locator(".attnviz-ready").wait_for(state="attached")
     page.wait_for_function(RESTS)
     more, switch = settled_box(page.locator(MENU)), settled_box(page.locator(".st-key-hide_special"))
-    context.close()
     assert more["x"] > switch["x"] and abs(more["y"] - switch["y"]) < switch["height"]
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser
-from support.browsing import RESTS, new_context
+from playwright.sync_api import Page
+from support.browsing import RESTS
 
 # Address, language, what the files are called, the beginning of the title, and a table with one of its columns.
 PAGES = {
@@ -63,12 +63,9 @@ PAGES = {
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_files_of_a_page_hold_its_figures_and_numbers(
-    browser: Browser, app_url: str, tmp_path: Path, name: str
-) -> None:
+def test_the_files_of_a_page_hold_its_figures_and_numbers(page: Page, tmp_path: Path, name: str) -> None:
     address, language, file, title, (table, column) = PAGES[name]
     german = language == "de"
-    page = new_context(browser, base_url=app_url, viewport={"width": 1366, "height": 900}).new_page()
     page.goto(f"{address}{'&' if '?' in address else '?'}lang={language}")
     page.locator(".attnviz-ready").wait_for(state="attached")
     page.wait_for_function(RESTS)
@@ -108,4 +105,3 @@ def test_the_files_of_a_page_hold_its_figures_and_numbers(
     np.testing.assert_allclose(
         arrays[f"numbers_{place}"][:, here], [float(row["value"]) for row in of_table], rtol=1e-6
     )
-    page.context.close()

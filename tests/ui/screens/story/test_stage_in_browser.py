@@ -9,9 +9,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import Browser, Page, expect
-from support.browsing import RESTS, new_context, wider_than_the_screen, with_sentence
+from playwright.sync_api import Page, expect
+from support.browsing import RESTS, wider_than_the_screen, with_sentence
 from support.languages import pick_language
+from support.tabs import Tabs
 
 from attnviz.ui.screens.story.openings import opening_numbers
 
@@ -117,11 +118,7 @@ def known(story: dict[str, Any]) -> set[str]:
     return texts
 
 
-def test_each_scene_by_key_by_button_and_by_mark_shows_the_models_own_numbers(
-    page: Page, outside_requests: list[str]
-) -> None:
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
+def test_each_scene_by_key_by_button_and_by_mark_shows_the_models_own_numbers(page: Page) -> None:
     opened(page)
     story = numbers()
     all_numbers = known(story)
@@ -149,7 +146,6 @@ def test_each_scene_by_key_by_button_and_by_mark_shows_the_models_own_numbers(
     # The address learns of the scene once the reader rests there; a link opens it.
     page.locator(".attnviz-story-marks button").nth(5).click()
     page.wait_for_function("new URLSearchParams(location.search).get('scene') === '6'")
-    assert outside_requests == [] and errors == []
 
 
 # What the browser tells a page whose tab is covered by another; returns the time in the story.
@@ -275,13 +271,8 @@ def test_a_screen_reader_gets_each_scene_as_text_and_table(page: Page) -> None:
     assert "/translate" in page.url
 
 
-def test_without_movement_and_on_a_telephone_each_scene_stands_complete_and_whole(
-    browser: Browser, app_url: str
-) -> None:
-    context = new_context(
-        browser, base_url=app_url, viewport={"width": 390, "height": 844}, reduced_motion="reduce", locale="de-DE"
-    )
-    page = context.new_page()
+def test_without_movement_and_on_a_telephone_each_scene_stands_complete_and_whole(tabs: Tabs) -> None:
+    page = tabs.open(locale="de", width=390, height=844, still=True)
     page.goto(with_sentence("/story", SENTENCE))
     for scene in range(1, SCENES + 1):
         drawn = stands_at(page, scene)
@@ -293,4 +284,3 @@ def test_without_movement_and_on_a_telephone_each_scene_stands_complete_and_whol
         page.locator(".attnviz-story-next").click(force=scene == SCENES)
     assert wider_than_the_screen(page) == []
     expect(page.locator(PLAY)).to_be_hidden()
-    context.close()
