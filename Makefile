@@ -9,9 +9,8 @@ ADDRESS ?= 127.0.0.1
 # A package index with another build of torch than the registry's own, such as the one for CPUs; see README.md.
 TORCH_INDEX_URL ?=
 
-# Processes that share the tests; each may start the app and a browser. One more than two cores, since a test in a browser
-# often waits for its server.
-WORKERS ?= 3
+# Processes that share the tests; each starts a browser. `auto` is what this machine has cores and memory for.
+WORKERS ?= auto
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,6 +24,8 @@ CHECKED := app.py setup.py pages attnviz training benchmarks deploy docs tests
 
 .DEFAULT_GOAL := help
 .PHONY: help run test pytest bench pictures lint format browser manifests sbom audit clean
+# What a test starts would compile the whole package anew, where an environment forbids to keep what was compiled.
+unexport PYTHONDONTWRITEBYTECODE
 # A recipe that fails half-way must not leave a stamp that says it succeeded.
 .DELETE_ON_ERROR:
 

@@ -18,12 +18,18 @@ from support import browser as chromium
 from support.browsing import PAGE_MILLISECONDS
 from support.server import serving
 from support.tabs import Tabs
+from support.workers import cores, memory_gigabytes, workers
 
 BROWSER_FIXTURES = {"app_url", "browser", "page", "tabs"}
 
 expect.set_options(timeout=PAGE_MILLISECONDS)
 # As the app's own server says before torch is loaded: its threads rest while they have nothing to compute.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """What `--numprocesses auto` means, which `make test` passes."""
+    return workers(cores(), memory_gigabytes())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
