@@ -1,9 +1,9 @@
 """Fixtures that several test files share: the app as a running server, and a browser that reaches nothing else.
 
-A test that takes `page`, `browser` or `app_url` is marked `browser` by itself and runs after all the others: the quick
-tests fail first, and Playwright's event loop, which stays in the main thread, comes up only when they are through. When
-it fails it is tried once more, in a new tab, and the summary lists it as RERUN. One that is often there has a fault,
-or the page has: it is looked into like a failure. No other test is tried twice.
+A test that takes `page`, `tabs`, `browser` or `app_url` is marked `browser` by itself and runs after all the others:
+the quick tests fail first, and Playwright's event loop, which stays in the main thread, comes up only when they are
+through. When it fails it is tried once more, in a new tab, and the summary lists it as RERUN. One that is often there
+has a fault, or the page has: it is looked into like a failure. No other test is tried twice.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from support.server import serving
 from support.tabs import Tabs
 from support.workers import cores, memory_gigabytes, workers
 
-BROWSER_FIXTURES = {"app_url", "browser", "page", "tabs"}
+# What `page` and `tabs` are made of: a parameter that is called "page" too makes no test one for a browser.
+BROWSER_FIXTURES = {"app_url", "browser"}
 
 expect.set_options(timeout=PAGE_MILLISECONDS)
 # As the app's own server says before torch is loaded: its threads rest while they have nothing to compute.
@@ -62,25 +63,25 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def browsing(browser: Browser, app_url: str) -> Iterator[Tabs]:
+def shared_tabs(browser: Browser, app_url: str) -> Iterator[Tabs]:
     """The tabs that all browser tests share one after the other."""
-    shared = Tabs(browser, app_url)
-    yield shared
-    shared.close()
+    opened = Tabs(browser, app_url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def tabs(request: pytest.FixtureRequest, browsing: Tabs) -> Iterator[Tabs]:
+def tabs(request: pytest.FixtureRequest, shared_tabs: Tabs) -> Iterator[Tabs]:
     """Opens tabs that no other test has left anything in, also for readers of another language.
 
     Whatever a test does in them, nothing outside this machine is asked for, as users are promised, and no error of a
     page's program goes uncaught.
     """
     if getattr(request.node, "execution_count", 1) > 1:
-        browsing.close()  # a test that is tried once more gets new ones
-    yield browsing
-    asked, errors = browsing.outside_requests.copy(), browsing.page_errors.copy()
-    browsing.leave()
+        shared_tabs.close()  # a test that is tried once more gets new ones
+    yield shared_tabs
+    asked, errors = shared_tabs.outside_requests.copy(), shared_tabs.page_errors.copy()
+    shared_tabs.leave()
     assert asked == [], "the page asked for something outside this machine"
     assert errors == [], "errors of the page's program"
 

@@ -432,7 +432,7 @@ def test_no_button_is_filled_with_the_accent() -> None:
 # Privacy ------------------------------------------------------------------------------------------------------------
 
 
-def test_asking_for_something_outside_is_noticed_after_every_test(page: Page, tabs: Tabs) -> None:
+def test_asking_for_something_outside_is_noticed(page: Page, tabs: Tabs) -> None:
     page.goto("/")
     page.evaluate("fetch('http://example.org/').catch(() => null)")
     assert tabs.outside_requests == ["http://example.org/"]

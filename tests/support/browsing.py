@@ -27,12 +27,6 @@ def new_context(browser: Browser, **options: Any) -> BrowserContext:
     return context
 
 
-def outside(url: str) -> bool:
-    """Whether an address leads away from this machine."""
-    parts = urlsplit(url)
-    return parts.scheme in {"http", "https", "ws", "wss"} and parts.hostname != "127.0.0.1"
-
-
 def wait_until_drawn(page: Page, sentence: str, before: str = "") -> str:
     """Waits until the page says that the figures of a sentence are complete.
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Dialog, Error, Page, Request, WebError
 
-from support.browsing import new_context, outside
+from support.browsing import new_context
 
 # The app's shortest answer: a page of the app's own origin on which none of its program runs.
 NOTHING = "/_stcore/health"
+
+
+def outside(url: str) -> bool:
+    """Whether an address leads away from this machine."""
+    parts = urlsplit(url)
+    return parts.scheme in {"http", "https", "ws", "wss"} and parts.hostname != "127.0.0.1"
 
 
 class Tabs:
@@ -41,7 +48,7 @@ class Tabs:
 
         Args:
             locale: the language of its reader; each has a profile of its own.
-            width, height: of its inner window in CSS pixels; as they are not given, a laptop's.
+            width, height: of its inner window in CSS pixels; those of a laptop where they are not given.
             still: whether its reader has asked for less movement.
         """
         profile = self.profiles.get(locale)
